@@ -1,0 +1,20 @@
+/**
+ * @file qnt.h
+ * @brief All of libqnt in one include.
+ *
+ * libqnt quantizes tensors that live in the caller's buffers and runs prepared low-bit layers.
+ * Read the headers in this order: base, context, tensor, quantizer, layer, kernel, io, pool.
+ */
+#ifndef QNT_H
+#define QNT_H
+
+#include "qnt/base.h"
+#include "qnt/context.h"
+#include "qnt/io.h"
+#include "qnt/kernel.h"
+#include "qnt/layer.h"
+#include "qnt/pool.h"
+#include "qnt/quantizer.h"
+#include "qnt/tensor.h"
+
+#endif

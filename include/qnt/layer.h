@@ -1,0 +1,139 @@
+/**
+ * @file layer.h
+ * @brief Prepared weights: create once, run many times, concurrently.
+ *
+ * @defgroup layer Layer
+ * @{
+ *
+ * A layer holds weights packed for the kernels (the same layout on every CPU), the folded scales and
+ * bias, and what to do with the result. It is immutable: any number of threads may run it at once,
+ * each with its own workspace. Running allocates nothing.
+ *
+ * What runs follows from the quantizers alone, never from the CPU:
+ *
+ * | input_q | arithmetic |
+ * |---|---|
+ * | NULL | float input times decoded weights (weight-only), float32 sums in the order of k |
+ * | #QNT_DYNAMIC | each input row gets its own scale when the layer runs, then integers |
+ * | any other | integers |
+ *
+ * With integers the sum over k is exact; then, in float32 and in this order:
+ * y = float(sum) * multiplier[n] (* row scale) + bias[n], activation, and for a quantized output
+ * rounding half to even and the zero point. doc/numerics.md defines every step.
+ */
+#ifndef QNT_LAYER_H
+#define QNT_LAYER_H
+
+#include "quantizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @brief Prepared weights and epilogue. */
+typedef struct qnt_layer qnt_layer;
+
+/** Kinds of layers. */
+enum {
+    QNT_DENSE = 0, /**< x [...,K], weight [N,K], y [...,N]. */
+    QNT_CONV = 1   /**< Two-dimensional convolution. */
+};
+
+/** Layouts of a convolution. */
+enum {
+    QNT_NHWC = 0, /**< x [B,H,W,C], weight [O,kh,kw,C/groups], y [B,OH,OW,O]. */
+    QNT_NCHW = 1  /**< x [B,C,H,W], weight [O,C/groups,kh,kw], y [B,O,OH,OW]. */
+};
+
+/** Activations. */
+enum {
+    QNT_LINEAR = 0, /**< None. */
+    QNT_RELU = 1,   /**< max(y, 0). */
+    QNT_CLAMP = 2   /**< min(max(y, low), high). */
+};
+
+/** Flags of qnt_layer_spec, and of qnt_layer_load(). */
+enum {
+    QNT_ACCUMULATE = 0x1, /**< Float output: y += result, added before the activation. */
+    QNT_BORROW = 0x2      /**< qnt_layer_load(): keep pointing into the blob. */
+};
+
+/** @brief A request for a layer. Zero-filled with `size` set: dense, no activation. */
+typedef struct qnt_layer_spec {
+    uint32_t size;        /**< sizeof(qnt_layer_spec). */
+    int32_t kind;         /**< #QNT_DENSE or #QNT_CONV. */
+    int32_t layout;       /**< #QNT_NHWC or #QNT_NCHW, of a convolution. */
+    int32_t activation;   /**< #QNT_LINEAR, #QNT_RELU or #QNT_CLAMP. */
+    int32_t flags;        /**< 0 or #QNT_ACCUMULATE. */
+    float low;            /**< Of #QNT_CLAMP. */
+    float high;           /**< Of #QNT_CLAMP. */
+    int32_t groups;       /**< As in qnt_conv. */
+    int32_t group_shift;  /**< As in qnt_conv. */
+    int32_t stride[2];    /**< As in qnt_conv. */
+    int32_t dilation[2];  /**< As in qnt_conv. */
+    int32_t pad[4];       /**< As in qnt_conv. */
+    int32_t reserved;     /**< 0. */
+} qnt_layer_spec;
+
+/**
+ * @brief Prepares a layer.
+ * @param context  memory and reasons; not kept.
+ * @param spec     the request.
+ * @param weight   float view, encoded here; or integer view that holds codes of weight_q.
+ * @param weight_q fitted or set; per tensor, per axis 0, or for #QNT_DENSE blocks along axis 1.
+ * @param bias     float view [N], or NULL.
+ * @param input_q  format of the input, per tensor, at most 8 bits; NULL: float input, weights decoded.
+ * @param output_q format of the output, per tensor, at most 8 bits; NULL: float output.
+ * @param[out] out the layer; NULL on failure. It keeps nothing of the arguments.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED,
+ *         #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_layer_create(const qnt_context *context, const qnt_layer_spec *spec,
+                                    const qnt_tensor *weight, const qnt_quantizer *weight_q,
+                                    const qnt_tensor *bias, const qnt_quantizer *input_q,
+                                    const qnt_quantizer *output_q, qnt_layer **out);
+
+/** @brief Frees a layer; NULL is allowed. @param layer what to free. */
+QNT_API void qnt_layer_destroy(qnt_layer *layer);
+
+/**
+ * @brief Describes the result for an input: shape, default type (float32 or packed codes), strides.
+ * @param context for the reason.
+ * @param layer   the layer.
+ * @param x       the input; its elements are not touched.
+ * @param[in,out] y `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything but
+ *                `data` is filled in.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_layer_view(const qnt_context *context, const qnt_layer *layer,
+                                  const qnt_tensor *x, qnt_tensor *y);
+
+/**
+ * @brief Bytes of workspace that qnt_layer_run() needs for inputs of this shape and type.
+ * @param context    the context that will run it: its number of workers counts.
+ * @param layer      the layer.
+ * @param x          the input; its elements are not touched.
+ * @param[out] bytes the size; no alignment is needed.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_layer_workspace(const qnt_context *context, const qnt_layer *layer,
+                                       const qnt_tensor *x, size_t *bytes);
+
+/**
+ * @brief Runs a layer.
+ * @param context   hooks.
+ * @param layer     the layer; shared freely.
+ * @param x         float view (encoded inside with input_q) or codes of input_q.
+ * @param[out] y    float view, or codes of output_q; disjoint from x.
+ * @param workspace at least qnt_layer_workspace() bytes, any alignment, used by this call alone.
+ * @param bytes     its size.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_SPACE, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_layer_run(const qnt_context *context, const qnt_layer *layer,
+                                 const qnt_tensor *x, qnt_tensor *y, void *workspace, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+/** @} */
+#endif

@@ -1,0 +1,256 @@
+/**
+ * @file quantizer.h
+ * @brief What codes mean (scheme) and how their parameters are found (method).
+ *
+ * @defgroup quantizer Quantizer
+ * @{
+ *
+ * Order of calls for a tensor of weights:
+ *
+ *     create -> observe(w) -> fit -> view -> encode(w)
+ *
+ * For activations, observe() is called once for each batch of calibration data; statistics are kept
+ * in bounded memory. A #QNT_FIXED quantizer needs no data: set() its scale and zero point instead.
+ *
+ * **#QNT_AFFINE**: value = (code - zero) * scale, or value = offset + code * scale with
+ * #QNT_REAL_OFFSET. Encoding divides by the scale in float32, rounds half to even, adds the zero point
+ * and saturates: ONNX QuantizeLinear bit for bit. NaN becomes the code nearest to the value 0;
+ * infinities saturate.
+ *
+ * A *group* is what shares one set of parameters: the tensor, a slice along `axis`, or a block of
+ * `block` consecutive elements along `axis`. Groups are numbered in row-major order of the tensor
+ * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as in
+ * ONNX.
+ */
+#ifndef QNT_QUANTIZER_H
+#define QNT_QUANTIZER_H
+
+#include "tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @brief Parameters of one quantized format. */
+typedef struct qnt_quantizer qnt_quantizer;
+
+/** Schemes: what a code means. */
+enum {
+    QNT_AFFINE = 0 /**< scale * (code - zero). */
+};
+
+/** Methods: how parameters are found. */
+enum {
+    QNT_FIXED = 0,      /**< Set by the caller (ONNX QuantizeLinear). */
+    QNT_MINMAX = 1,     /**< From the smallest and largest value (ONNX DynamicQuantizeLinear). */
+    QNT_PERCENTILE = 2, /**< From the quantiles that leave #QNT_P_PERCENTILE percent inside. */
+    QNT_ENTROPY = 3,    /**< Clipping that minimises the Kullback-Leibler divergence of histograms. */
+    QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
+    QNT_MSE = 5         /**< The provable minimum of the weighted squared error, with certificate. */
+};
+
+/** Flags of qnt_spec. */
+enum {
+    QNT_SIGNED = 0x1,      /**< Codes are two's complement; without it they are unsigned. */
+    QNT_SYMMETRIC = 0x2,   /**< Zero point fixed in the middle: 0, or 2^(bits-1) if unsigned. */
+    QNT_NARROW = 0x4,      /**< The lowest code is not used: 8 bits signed are -127 to 127. */
+    QNT_DYNAMIC = 0x8,     /**< Parameters are found anew for each row when a layer runs. */
+    QNT_LITERAL = 0x10,    /**< The method exactly as published, instead of its best known form. */
+    QNT_REAL_OFFSET = 0x20 /**< value = offset + scale * code with a real offset, no zero point. */
+};
+
+/** Granularity. */
+enum {
+    QNT_PER_TENSOR = 0, /**< One group. */
+    QNT_PER_AXIS = 1,   /**< One group for each index along `axis`. */
+    QNT_PER_BLOCK = 2   /**< One group for each `block` elements along `axis`. */
+};
+
+/** @brief A request for a quantizer. Zero-filled with `size` set: uint8, affine, per tensor. */
+typedef struct qnt_spec {
+    uint32_t size;  /**< sizeof(qnt_spec). */
+    int32_t scheme; /**< #QNT_AFFINE. */
+    int32_t method; /**< #QNT_FIXED to #QNT_MSE. */
+    int32_t bits;   /**< Of one code: 1 to 8, or 16; 0 is 8. */
+    int32_t flags;  /**< OR of #QNT_SIGNED and its neighbours. */
+    int32_t grain;  /**< #QNT_PER_TENSOR, #QNT_PER_AXIS or #QNT_PER_BLOCK. */
+    int32_t axis;   /**< For axis and block; negative counts from the end. */
+    int32_t points; /**< 0; reserved for schemes with several points. */
+    int64_t block;  /**< Block length along axis, at least 1, for #QNT_PER_BLOCK only. */
+    uint64_t seed;  /**< Of stochastic methods. */
+} qnt_spec;
+
+/** Parameters of qnt_quantizer_get() and qnt_quantizer_set(). "G" marks one value per group. */
+enum {
+    QNT_P_SCALE = 1,  /**< G, get/set: step between neighbouring codes, float32, > 0. */
+    QNT_P_ZERO = 2,   /**< G, get/set: integer code of the value 0. */
+    QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
+    QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
+    QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
+
+    QNT_P_PERCENTILE = 16,   /**< get/set: share of values kept, 50 < p <= 100; default 99.99. */
+    QNT_P_DISTRIBUTION = 17, /**< get/set: of #QNT_ANALYTIC: 0 by likelihood, 1 Gauss, 2 Laplace. */
+    QNT_P_SAMPLES = 18,      /**< get/set: values kept exactly before histograms; default 2^22. */
+    QNT_P_BINS = 19,         /**< get/set: histogram bins per group, 64 to 65536; default 4096. */
+    QNT_P_NODES = 20,        /**< get/set: most nodes #QNT_MSE visits per group; 0: no limit. */
+
+    QNT_P_ERROR = 32,    /**< G, get: weighted squared error, measured with the stored numbers. */
+    QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error (#QNT_MSE). */
+    QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited (#QNT_MSE). */
+    QNT_P_OBSERVED = 35, /**< G, get: values observed. */
+    QNT_P_MIN = 36,      /**< G, get: smallest finite value observed. */
+    QNT_P_MAX = 37       /**< G, get: largest finite value observed. */
+};
+
+/** @brief What quantizing a tensor costs, computed in double precision. */
+typedef struct qnt_error {
+    uint32_t size;     /**< sizeof(qnt_error). */
+    uint32_t reserved; /**< 0. */
+    uint64_t count;    /**< Elements compared. */
+    double mse;        /**< Weighted mean of (x - y)^2. */
+    double sqnr_db;    /**< 10 log10(sum h x^2 / sum h (x - y)^2); infinite if exact. */
+    double rmae;       /**< sum h |x - y| / sum h |x|. */
+    double cosine;     /**< Cosine of the angle between x and y. */
+    double largest;    /**< Largest |x - y|. */
+    double bits;       /**< Mean stored bits per element, parameters included. */
+    double clipped;    /**< Share of elements beyond the lowest or highest level by over half a step. */
+} qnt_error;
+
+/**
+ * @brief Creates a quantizer.
+ * @param context  memory and reasons; not kept.
+ * @param spec     the request; surplus bytes of a newer caller must be zero.
+ * @param[out] out the quantizer; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_quantizer_create(const qnt_context *context, const qnt_spec *spec,
+                                        qnt_quantizer **out);
+
+/** @brief Frees a quantizer; NULL is allowed. @param quantizer what to free. */
+QNT_API void qnt_quantizer_destroy(qnt_quantizer *quantizer);
+
+/**
+ * @brief Tells what a quantizer was made of, defaults filled in.
+ * @param context   for the reason.
+ * @param quantizer the quantizer.
+ * @param[in,out] spec `size` set by the caller; receives the rest.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_VERSION.
+ */
+QNT_API qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quantizer *quantizer,
+                                      qnt_spec *spec);
+
+/**
+ * @brief Gathers statistics of one tensor; call it as often as there are batches.
+ *
+ * Up to #QNT_P_SAMPLES values are kept exactly; beyond, each group keeps a histogram whose width
+ * doubles as the range grows, with exact counts and means per bin. NaN and infinite values are skipped
+ * with a warning. The result does not depend on the number of workers.
+ * @param context    hooks; reports progress.
+ * @param quantizer  the quantizer; unchanged on failure.
+ * @param x          float view; all calls must agree in the number of groups.
+ * @param importance weight >= 0 of each element, broadcastable to x's shape (extents 1 or missing
+ *                   leading dimensions repeat); NULL: all 1.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_CANCELLED.
+ */
+QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantizer *quantizer,
+                                         const qnt_tensor *x, const qnt_tensor *importance);
+
+/**
+ * @brief Chooses the parameters from what was observed; may be repeated after more data.
+ * @param context   hooks; reports progress.
+ * @param quantizer the quantizer; unchanged on failure.
+ * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_NOMEM, #QNT_E_CANCELLED.
+ */
+QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer);
+
+/**
+ * @brief Reads a parameter.
+ * @param context   for the reason.
+ * @param quantizer the quantizer.
+ * @param param     a QNT_P_ number.
+ * @param[out] values receives the values; NULL to ask for the count only.
+ * @param capacity  how many fit into values.
+ * @param[out] count how many there are.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_STATE, #QNT_E_SPACE.
+ */
+QNT_API qnt_status qnt_quantizer_get(const qnt_context *context, const qnt_quantizer *quantizer,
+                                     int32_t param, double *values, size_t capacity, size_t *count);
+
+/**
+ * @brief Writes a parameter; #QNT_P_SCALE decides the number of groups of a #QNT_FIXED quantizer.
+ *
+ * #QNT_P_ZERO and #QNT_P_OFFSET start at the default (0, or the middle with #QNT_SYMMETRIC). One value
+ * sets all groups alike.
+ * @param context   for the reason.
+ * @param quantizer the quantizer; unchanged on failure.
+ * @param param     a QNT_P_ number marked "set".
+ * @param values    the values; scales are rounded to float32.
+ * @param count     how many.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_STATE, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *quantizer,
+                                     int32_t param, const double *values, size_t count);
+
+/**
+ * @brief Describes the codes of x: same shape, packed code type, compact strides.
+ * @param context   for the reason.
+ * @param quantizer the quantizer.
+ * @param x         any legal view.
+ * @param[in,out] codes `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything but
+ *                  `data` is filled in.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE.
+ */
+QNT_API qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,
+                                      const qnt_tensor *x, qnt_tensor *codes);
+
+/**
+ * @brief Turns floats into codes.
+ * @param context   hooks.
+ * @param quantizer fitted or set.
+ * @param x         float view.
+ * @param[out] codes same shape; packed codes, or one code per byte.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED.
+ */
+QNT_API qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                        const qnt_tensor *x, qnt_tensor *codes);
+
+/**
+ * @brief Turns codes into floats.
+ * @param context   hooks.
+ * @param quantizer fitted or set.
+ * @param codes     packed codes, or one code per byte.
+ * @param[out] y    float view of the same shape.
+ * @return as qnt_quantizer_encode().
+ */
+QNT_API qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                        const qnt_tensor *codes, qnt_tensor *y);
+
+/**
+ * @brief decode(encode(x)) without storing codes ("fake quantization"); y may be x itself.
+ * @param context   hooks.
+ * @param quantizer fitted or set; with #QNT_DYNAMIC parameters are found from x for each group.
+ * @param x         float view.
+ * @param[out] y    float view of the same shape, the same memory and strides as x or disjoint.
+ * @return as qnt_quantizer_encode().
+ */
+QNT_API qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
+                                       const qnt_tensor *x, qnt_tensor *y);
+
+/**
+ * @brief Measures what quantizing x costs, without storing the decoded tensor.
+ * @param context    hooks.
+ * @param quantizer  fitted or set.
+ * @param x          float view.
+ * @param importance as in qnt_quantizer_observe(), or NULL.
+ * @param[in,out] out `size` set by the caller; receives the rest.
+ * @return as qnt_quantizer_encode(), #QNT_E_VERSION.
+ */
+QNT_API qnt_status qnt_quantizer_error(const qnt_context *context, const qnt_quantizer *quantizer,
+                                       const qnt_tensor *x, const qnt_tensor *importance,
+                                       qnt_error *out);
+
+#ifdef __cplusplus
+}
+#endif
+/** @} */
+#endif

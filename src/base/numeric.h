@@ -1,0 +1,75 @@
+/*
+ * Number formats and rounding, operation by operation; doc/numerics.md is the prose of this file.
+ * Every SIMD kernel reproduces exactly these steps.
+ */
+#ifndef QNT__BASE_NUMERIC_H
+#define QNT__BASE_NUMERIC_H
+
+#include <stdint.h>
+#include <string.h>
+
+static inline uint32_t qnt__bits_of_f32(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline float qnt__f32_of_bits(uint32_t u)
+{
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* Round half to even for |x| <= 2^22: adding 1.5 * 2^23 leaves no fraction bits. */
+static inline int32_t qnt__round_even(float x)
+{
+    return (int32_t)((x + 12582912.0f) - 12582912.0f);
+}
+
+/* NaN passes through, as in the kernels. */
+static inline float qnt__clamp_f32(float x, float low, float high)
+{
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
+static inline float qnt__f32_of_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
+    if (rest >= 0x7c00u) { /* infinity; NaN keeps its payload and becomes quiet, as VCVTPH2PS does */
+        uint32_t quiet = rest > 0x7c00u ? 0x400000u : 0u;
+        return qnt__f32_of_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13 | quiet);
+    }
+    if (rest >= 0x400u) return qnt__f32_of_bits(sign | ((rest << 13) + 0x38000000u));
+    float magnitude = (float)rest * 5.9604644775390625e-8f; /* subnormal: rest * 2^-24, exact */
+    return qnt__f32_of_bits(sign | qnt__bits_of_f32(magnitude));
+}
+
+static inline uint16_t qnt__f16_of_f32(float x)
+{
+    uint32_t u = qnt__bits_of_f32(x), sign = u >> 16 & 0x8000u, rest = u & 0x7fffffffu;
+    if (rest > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (rest >> 13 & 0x1ffu));
+    if (rest >= 0x47800000u) return (uint16_t)(sign | 0x7c00u);
+    if (rest < 0x38800000u) { /* below 2^-14: adding 0.5 aligns the last bit with 2^-24 */
+        float aligned = qnt__f32_of_bits(rest) + 0.5f;
+        return (uint16_t)(sign | (qnt__bits_of_f32(aligned) - 0x3f000000u));
+    }
+    uint32_t rounded = rest + 0xfffu + (rest >> 13 & 1u); /* half to even; may carry into infinity */
+    return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+static inline float qnt__f32_of_bf16(uint16_t h)
+{
+    return qnt__f32_of_bits((uint32_t)h << 16);
+}
+
+static inline uint16_t qnt__bf16_of_f32(float x)
+{
+    uint32_t u = qnt__bits_of_f32(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40u);
+    return (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
+}
+
+#endif

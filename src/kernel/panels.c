@@ -1,0 +1,61 @@
+/* Packing signed codes into the panels of simd/layout.h. */
+#include "panels.h"
+
+#include <string.h>
+
+#include "base/arith.h"
+
+int qnt__panel_bits(int bits)
+{
+    return bits <= 2 ? 2 : bits <= 4 ? bits : 8;
+}
+
+size_t qnt__panel_depth(size_t depth, int panel_bits)
+{
+    return qnt__round_up(depth, qnt__cell_depth(panel_bits));
+}
+
+size_t qnt__panel_bytes(size_t tap_count, size_t depth, int panel_bits)
+{
+    size_t cells = qnt__ceil_div(depth, qnt__cell_depth(panel_bits));
+    return tap_count * cells * qnt__cell_bytes(panel_bits);
+}
+
+/* Writes one code into its cell, whose bytes are 0 there. */
+static void put(uint8_t *cell, int bits, size_t c, size_t k, int code)
+{
+    size_t at = 4 * c + k % 4, field = k / 4;
+    if (bits == 8) {
+        cell[at] = (uint8_t)code;
+        return;
+    }
+    unsigned raw = (unsigned)(code + (1 << (bits - 1)));
+    if (bits == 4) {
+        cell[at] = (uint8_t)(cell[at] | raw << 4 * field);
+        return;
+    }
+    cell[at] = (uint8_t)(cell[at] | (raw & 3) << 2 * field);
+    if (bits == 3) {
+        uint8_t *mask = cell + 64 + 8 * field + at / 8;
+        *mask = (uint8_t)(*mask | raw >> 2 << at % 8);
+    }
+}
+
+void qnt__pack_panel(const int8_t *codes, size_t columns, size_t ld, size_t tap_count, size_t depth,
+                     int panel_bits, uint8_t *panel)
+{
+    size_t cell_depth = qnt__cell_depth(panel_bits), cell_bytes = qnt__cell_bytes(panel_bits);
+
+    memset(panel, 0, qnt__panel_bytes(tap_count, depth, panel_bits));
+    for (size_t t = 0; t < tap_count; t++) {
+        for (size_t first = 0; first < depth; first += cell_depth, panel += cell_bytes) {
+            for (size_t c = 0; c < QNT__PANEL; c++) {
+                for (size_t k = 0; k < cell_depth; k++) {
+                    bool inside = c < columns && first + k < depth;
+                    int code = inside ? codes[c * ld + t * depth + first + k] : 0;
+                    put(panel, panel_bits, c, k, code);
+                }
+            }
+        }
+    }
+}

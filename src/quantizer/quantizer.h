@@ -1,0 +1,56 @@
+/* What a quantizer holds. Layers and blobs read it; only src/quantizer writes it. */
+#ifndef QNT__QUANTIZER_QUANTIZER_H
+#define QNT__QUANTIZER_QUANTIZER_H
+
+#include <stdbool.h>
+
+#include "context/context.h"
+#include "qnt/quantizer.h"
+#include "tensor/view.h"
+
+struct qnt__statistics; /* statistics.h */
+
+/* Options of the methods, as set through qnt_quantizer_set(). */
+struct qnt__options {
+    double percentile;
+    double distribution;
+    double samples;
+    double bins;
+    double nodes;
+};
+
+struct qnt_quantizer {
+    struct qnt__memory memory;
+    qnt_spec spec; /* defaults filled in; axis as the caller gave it */
+    struct qnt__options options;
+    bool ready;    /* the parameters below are set */
+    size_t groups; /* 0: not known yet */
+    float *scale;  /* [groups] */
+    float *offset; /* [groups]; all 0 without QNT_REAL_OFFSET */
+    int32_t *zero; /* [groups]; all 0 with QNT_REAL_OFFSET */
+    double *error, *bound, *visited;    /* [groups] each, after fit */
+    struct qnt__statistics *statistics; /* NULL until the first observe */
+};
+
+/* Lowest and highest code of a spec. */
+int32_t qnt__code_low(const qnt_spec *spec);
+int32_t qnt__code_high(const qnt_spec *spec);
+
+/* One group's parameters as the encode and decode slots take them. */
+struct qnt__affine qnt__affine_of(const qnt_quantizer *quantizer, size_t group);
+
+/* How a tensor's elements fall into groups: element (i, j, k) of the tensor seen as
+ * [outer][length][inner] belongs to group (i * blocks + j / block) * inner + k, or with per_axis to
+ * group j; per tensor all belong to group 0. */
+struct qnt__grouping {
+    size_t outer, length, inner; /* extents before, along and after the axis */
+    size_t block, blocks;        /* block length and blocks along the axis */
+    size_t groups;
+    int axis; /* counted from the front; 0 per tensor */
+};
+
+/* Finds the grouping of a shape; tells the reason if the axis does not exist. */
+qnt_status qnt__grouping_of(const qnt_context *context, const char *name, const qnt_spec *spec,
+                            int ndim, const int64_t *shape, struct qnt__grouping *out);
+
+#endif

@@ -1,0 +1,14 @@
+/* Fills the slot table: portable C first, then what the architecture adds. */
+#include "slots.h"
+
+void qnt__simd_choose(struct qnt__simd *table, uint64_t cpu)
+{
+#define TAKE(name, type, arguments) table->name = qnt__##name##_c;
+    QNT__SLOTS(TAKE)
+#undef TAKE
+#if defined(__x86_64__) || defined(__aarch64__)
+    qnt__simd_overlay(table, cpu);
+#else
+    (void)cpu;
+#endif
+}

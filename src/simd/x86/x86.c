@@ -1,0 +1,12 @@
+/* What x86-64 adds to the slot table, level by level: the state of optimisation at a glance. */
+#include "../slots.h"
+#include "qnt/context.h"
+
+void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
+{
+    if (cpu & QNT_CPU_AVX2) {
+    }
+    if (cpu & QNT_CPU_AVX512VNNI) {
+    }
+    (void)table;
+}
