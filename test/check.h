@@ -184,17 +184,16 @@ typedef struct check_tensor {
     int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM];
 } check_tensor;
 
-static UNUSED qnt_tensor *check_view(check_tensor *v, const void *data, int code, int bits, int ndim,
+static UNUSED qnt_tensor *check_view(check_tensor *v, void *data, int code, int bits, int ndim,
                                      const int64_t *shape)
 {
-    union { const void *in; void *out; } u = {data};
     int64_t stride = 1;
     for (int d = ndim - 1; d >= 0; d--) {
         v->shape[d] = shape[d];
         v->strides[d] = stride;
         stride *= shape[d];
     }
-    v->t = (qnt_tensor){.data = u.out, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
+    v->t = (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
                         .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = v->shape,
                         .strides = v->strides};
     return &v->t;
@@ -202,7 +201,7 @@ static UNUSED qnt_tensor *check_view(check_tensor *v, const void *data, int code
 
 /* A view that lives until the end of the enclosing block. */
 #define TENSOR(data, code, bits, ...)                                                              \
-    check_view(&(check_tensor){0}, data, code, bits,                                               \
+    check_view(&(check_tensor){0}, (void *)(uintptr_t)(data), code, bits,                      \
                (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 
 #endif
