@@ -51,4 +51,13 @@ qnt_status qnt__parallel(const qnt_context *context, qnt_task_fn run, void *task
 /* Reports progress; QNT_E_CANCELLED if the host wants to stop. */
 qnt_status qnt__progress(const qnt_context *context, uint64_t done, uint64_t total);
 
+/* Reads a struct that begins with its uint32_t size: what the caller does not know is 0 in *out. Fails if
+ * the size is below that of the first release, or if surplus bytes of a newer caller are not 0. */
+qnt_status qnt__sized_read(const qnt_context *context, const char *name, const void *from,
+                           size_t first, size_t own, void *out);
+
+/* Writes all but `size` of the result into the caller's struct, as far as the caller knows it; the size
+ * has been checked with qnt__sized_read. */
+void qnt__sized_write(void *to, const void *from, size_t own);
+
 #endif
