@@ -1,54 +1,176 @@
 # libqnt. `make help` lists the targets. Needs GNU make and a C11 compiler, nothing else.
+#
+# Sources are found by wildcard; the last _word of a file below src/simd decides its CPU flags. Each
+# variant (compiler's machine, sanitizer, coverage, debug) has a folder of its own below build/.
 
 VERSION := 1.0.0
-ABI := 1
+ABI := $(firstword $(subst ., ,$(VERSION)))
 
-CC ?= cc
+# ---- what the caller may set ----
+
+CROSS ?=# prefix of a cross toolchain, e.g. aarch64-linux-gnu-
+ifneq ($(CROSS),)
+CC := $(CROSS)gcc
+endif
+ifeq ($(origin CC),default)
+CC := cc
+endif
 CFLAGS ?= -O2 -g
+LDFLAGS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
-V ?= 0
-Q := $(if $(filter 1,$(V)),,@)
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/libqnt
+SAN ?=# e.g. address,undefined or thread
+COV ?=# 1: coverage
+DEBUG ?=# 1: no optimisation
+V ?= 0# 1: show commands
 
-# The architecture comes from the compiler, so cross compilation is CC=aarch64-linux-gnu-gcc.
+# ---- what follows from it ----
+
+comma := ,
 MACHINE := $(shell $(CC) -dumpmachine)
 ARCH := $(if $(filter x86_64%,$(MACHINE)),x86,$(if $(filter aarch64%,$(MACHINE)),arm))
-
-# Variants live in folders of their own: make SAN=address,undefined | SAN=thread | COV=1 | DEBUG=1
-VARIANT := $(firstword $(MACHINE))$(if $(SAN),-$(subst $(,),-,$(SAN)))$(if $(COV),-cov)$(if $(DEBUG),-debug)
-comma := ,
-VARIANT := $(subst $(comma),-,$(VARIANT))
+NATIVE := $(filter $(shell uname -m)%,$(MACHINE))
+VARIANT := $(subst $(comma),-,$(MACHINE)$(if $(SAN),-$(SAN))$(if $(COV),-cov)$(if $(DEBUG),-debug))
 BUILD ?= build/$(VARIANT)
+# Binutils of the compiler's machine: aarch64-linux-gnu-gcc goes with aarch64-linux-gnu-objcopy.
+TOOLS := $(patsubst %gcc,%,$(filter %-gcc,$(notdir $(CC))))
+AR := $(TOOLS)ar
+OBJCOPY := $(TOOLS)objcopy
+NM := $(TOOLS)nm
+OBJDUMP := $(TOOLS)objdump
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@echo "  $1")
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wundef -Werror
-ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off $(WARNINGS) \
-              $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
-              $(if $(COV),--coverage -O0) $(if $(DEBUG),-O0)
-ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Contraction would fuse a multiplication and an addition on some CPUs only.
+ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off \
+              -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) $(SAN_FLAGS) \
+              $(if $(COV),--coverage -O0) $(if $(DEBUG),-O0 -g)
+ALL_LDFLAGS := $(LDFLAGS) $(SAN_FLAGS) $(if $(COV),--coverage)
+# A sanitizer's run time lives in the program, so its names are undefined in the library.
+SHARED_FLAGS := -shared -Wl,-soname,libqnt.so.$(ABI) -Wl,--version-script=lib/qnt.map \
+                -Wl,-Bsymbolic $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
-# The last _word of a SIMD file's name is its CPU level and decides its flags.
 FLAGS_avx2 := -mavx2 -mf16c -mpopcnt
 FLAGS_avx512vnni := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 FLAGS_neon :=
 FLAGS_neondot := -march=armv8.2-a+dotprod
 isa_flags = $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1)))))
 
-SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c $(wildcard src/simd/c/*.c) \
-           $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
+SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c \
+           $(wildcard src/simd/c/*.c) $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+HEADERS := $(sort $(wildcard include/qnt/*.h))
+STATIC := $(BUILD)/lib/libqnt.a
+SHARED := $(BUILD)/lib/libqnt.so.$(VERSION)
+
+# ---- the libraries ----
 
 .PHONY: all
 all: lib ## build both libraries (default)
 
-$(BUILD)/%.o: %.c
+# Plain native builds are also copied to lib/, so that -Llib -lqnt works in the tree.
+IN_TREE := $(if $(SAN)$(COV)$(DEBUG),,$(if $(NATIVE),lib/libqnt.a lib/libqnt.so.$(VERSION)))
+
+.PHONY: lib
+lib: $(STATIC) $(SHARED) $(IN_TREE)
+
+# Rewritten only when the compiler or a flag changes; every object depends on it.
+$(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	$(if $(filter 0,$(V)),@echo "  CC  $<")
+	@echo '$(CC) $(ALL_CFLAGS) | $(ALL_LDFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(ALL_CFLAGS) | $(ALL_LDFLAGS)' >$@
+
+# Rewritten only when the list of sources changes, so that a removed file leaves the libraries.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(OBJECTS)' | cmp -s - $@ || echo '$(OBJECTS)' >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC  $<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call isa_flags,$<) -MMD -MP -c -o $@ $<
+
+# One relocatable object in which only the API is global: names cannot clash in a static link.
+$(STATIC): $(OBJECTS) $(BUILD)/sources
+	@mkdir -p $(@D)
+	$(call say,AR  $@)
+	$(Q)$(CC) $(CFLAGS) -r -nostdlib -o $(BUILD)/lib/qnt.o $(OBJECTS)
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/qnt.o
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(BUILD)/lib/qnt.o
+
+$(SHARED): $(OBJECTS) $(BUILD)/sources lib/qnt.map
+	@mkdir -p $(@D)
+	$(call say,LD  $@)
+	$(Q)$(CC) $(CFLAGS) $(SHARED_FLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) -lm -pthread
+	$(Q)ln -sf libqnt.so.$(VERSION) $(@D)/libqnt.so.$(ABI)
+	$(Q)ln -sf libqnt.so.$(ABI) $(@D)/libqnt.so
+
+lib/libqnt.a: $(STATIC) FORCE
+	@cmp -s $< $@ || cp $< $@
+
+lib/libqnt.so.$(VERSION): $(SHARED) FORCE
+	@cmp -s $< $@ || cp $< $@
+	@ln -sf libqnt.so.$(VERSION) lib/libqnt.so.$(ABI)
+	@ln -sf libqnt.so.$(ABI) lib/libqnt.so
 
 -include $(OBJECTS:.o=.d)
 
-include $(wildcard test/test.mk)
+# ---- installing ----
 
-.PHONY: lib
-lib: $(OBJECTS)
+.PHONY: install
+install: lib ## install below DESTDIR and PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(DOCDIR)
+	install -m 644 include/qnt.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/qnt
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	ln -sf libqnt.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libqnt.so.$(ABI)
+	ln -sf libqnt.so.$(ABI) $(DESTDIR)$(LIBDIR)/libqnt.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
+	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	    pkgconfig/qnt.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/qnt.pc
+	install -m 644 LICENSE README.md $(wildcard CHANGELOG.md doc/*.md) $(DESTDIR)$(DOCDIR)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(INCLUDEDIR)/qnt.h $(HEADERS:include/%=$(DESTDIR)$(INCLUDEDIR)/%)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libqnt.a libqnt.so libqnt.so.$(ABI) \
+	    libqnt.so.$(VERSION) pkgconfig/qnt.pc)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,LICENSE README.md CHANGELOG.md \
+	    $(notdir $(wildcard doc/*.md)))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(DOCDIR)
+
+.PHONY: dist
+dist: ## pack the committed tree: dist/libqnt-VERSION.tar.gz, the same bytes every time
+	@mkdir -p dist
+	git archive --format=tar --prefix=libqnt-$(VERSION)/ HEAD | \
+	    gzip -9n >dist/libqnt-$(VERSION).tar.gz
+
+# ---- tests, examples, documentation ----
+
+include $(wildcard test/test.mk test/*/*.mk examples/examples.mk)
+
+.PHONY: doc
+doc: ## build the reference and the articles: doc/html (Doxygen; warnings are errors)
+	cd doc && PROJECT_NUMBER=$(VERSION) doxygen -q Doxyfile
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build dist doc/html lib/libqnt.*
+
+.PHONY: help
+help: ## list the targets
+	@echo 'make [TARGET] [CC=clang] [CROSS=aarch64-linux-gnu-] [SAN=address,undefined|thread] [COV=1]'
+	@echo '     [DEBUG=1] [V=1] [PREFIX=/usr/local] [DESTDIR=]'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | sort | \
+	    while read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
+
+.PHONY: FORCE
+FORCE:

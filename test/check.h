@@ -191,7 +191,7 @@ static UNUSED qnt_tensor *check_view(check_tensor *v, void *data, int code, int 
     for (int d = ndim - 1; d >= 0; d--) {
         v->shape[d] = shape[d];
         v->strides[d] = stride;
-        stride *= shape[d];
+        stride = (int64_t)((uint64_t)stride * (uint64_t)shape[d]); /* may wrap: tests of overflow */
     }
     v->t = (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
                         .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = v->shape,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs test programs and scripts, and sums up their last lines: test/run.sh [--with RUNNER] PROGRAM...
 # A program prints `N passed, N failed, N skipped` as its last line and exits non-zero on failure.
+# RUNNER, e.g. qemu-aarch64, runs programs; scripts (*.sh) run as they are.
 runner=
 if [ "$1" = --with ]; then
     runner=$2
@@ -10,8 +11,11 @@ passed=0 failed=0 skipped=0
 log=$(mktemp) || exit 2
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
+    case $program in
+    *.sh) "$program" >"$log" 2>&1 ;;
     # shellcheck disable=SC2086  # a runner may have arguments
-    $runner "$program" >"$log" 2>&1
+    *) $runner "$program" >"$log" 2>&1 ;;
+    esac
     status=$?
     line=$(tail -n 1 "$log")
     case $line in

@@ -6,13 +6,20 @@ TEST_SOURCES := $(sort $(wildcard test/unit/*.c test/simd/*.c test/contract/*.c 
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 RUNNER ?=
 
+# Scripts look at the built libraries. The variants for finding bugs are not what is installed.
+SCRIPTS := $(if $(SAN)$(COV)$(DEBUG),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
+
 $(BUILD)/test/%: test/%.c $(OBJECTS)
 	@mkdir -p $(@D)
-	$(if $(filter 0,$(V)),@echo "  LD  $@")
+	$(call say,LD  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -Itest -MMD -MP -o $@ $< $(OBJECTS) $(ALL_LDFLAGS) -lm -pthread
 
 -include $(TESTS:%=%.d)
 
+SCRIPT_ENV := BUILD='$(BUILD)' VERSION='$(VERSION)' ARCH='$(firstword $(subst -, ,$(MACHINE)))' \
+              NATIVE='$(NATIVE)' CC='$(CC)' CFLAGS='$(CFLAGS)' NM='$(NM)' OBJDUMP='$(OBJDUMP)' \
+              MAKE='$(MAKE)'
+
 .PHONY: check
-check: $(TESTS) ## run all tests; the last line sums up
-	@test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(TESTS)
+check: lib $(TESTS) ## run all tests; the last line sums up
+	@$(SCRIPT_ENV) test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(TESTS) $(SCRIPTS)
