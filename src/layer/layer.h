@@ -1,0 +1,97 @@
+/*
+ * What a layer holds: numbers (struct qnt__layer_head) and arrays in one 64-byte aligned block, whose
+ * size and sections follow from the numbers alone. A blob is a head and that block; borrowing points
+ * `data` into the blob.
+ */
+#ifndef QNT__LAYER_LAYER_H
+#define QNT__LAYER_LAYER_H
+
+#include <stdbool.h>
+
+#include "context/context.h"
+#include "qnt/layer.h"
+#include "simd/layout.h"
+
+/* How the sums over k are formed. A property of the quantizers and weights, never of the CPU. */
+enum {
+    QNT__DECODE = 0,   /* float input, weights decoded into the workspace: gemm_f32 */
+    QNT__INTEGER = 1,  /* unsigned bytes times panels, exact: gemm_s8 */
+    QNT__BLOCKS = 2,   /* signed bytes times panels, a scale for each block of k: gemm_blocks */
+    QNT__DEPTHWISE = 3 /* one channel to a group: depthwise_s8 */
+};
+
+enum { QNT__IN_FLOAT = 0, QNT__IN_STATIC = 1, QNT__IN_DYNAMIC = 2 };
+
+/* A format of input or output codes. */
+struct qnt__layer_codes {
+    int32_t kind;  /* QNT__IN_ value; of outputs QNT__IN_FLOAT or QNT__IN_STATIC */
+    int32_t bits;  /* 1..8 */
+    int32_t flags; /* of qnt_spec */
+    int32_t zero;
+    float scale;
+    float offset; /* of outputs with QNT_REAL_OFFSET */
+};
+
+struct qnt__layer_head {
+    int32_t kind, layout, activation, flags; /* of qnt_layer_spec */
+    float low, high;                         /* of the activation; infinite where it has no bound */
+    int32_t groups, group_shift;             /* defaults filled in, as in all of these */
+    int32_t stride[2], dilation[2], pad[4];
+    struct qnt__layer_codes input, output;
+    int32_t arithmetic;  /* QNT__DECODE ... */
+    int32_t weight_bits; /* as asked for */
+    int32_t cell_bits;   /* of a panel: 2, 3, 4, 8; of depthwise weights 8 */
+    int32_t arrays;      /* QNT__HAS_ bits */
+    int64_t outputs;     /* N or O */
+    int64_t channels;    /* K, or input channels of one group */
+    int64_t kernel[2];   /* 1 x 1 of QNT_DENSE */
+    int64_t block;       /* k that share a scale; 0: all of them */
+};
+
+/* Optional arrays. */
+enum { QNT__HAS_ZERO = 1, QNT__HAS_OFFSET = 2, QNT__HAS_BIAS = 4, QNT__HAS_SUM = 8 };
+
+/*
+ * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that column
+ * j of group g is number g * group_columns + j of every array; columns without an output are 0.
+ */
+struct qnt__layer_shape {
+    size_t inputs;        /* K of one output: kernel elements times channels */
+    size_t tap_count;     /* runs of k that are contiguous in the input */
+    size_t depth;         /* k of one tap, at least 1 */
+    size_t panel_depth;   /* depth rounded up to whole cells, or to whole blocks */
+    size_t group_outputs; /* outputs of one group */
+    size_t group_panels;
+    size_t group_columns; /* 16 times that */
+    size_t columns;       /* of all groups */
+    size_t blocks;        /* scales of one column */
+    size_t panel_bytes;
+};
+
+struct qnt_layer {
+    struct qnt__memory memory;
+    struct qnt__layer_head head;
+    struct qnt__layer_shape shape; /* follows from the head */
+    bool borrowed;                 /* data belongs to somebody else */
+    size_t bytes;                  /* of data, a multiple of 64 */
+    const uint8_t *data;           /* all that follows, each section 64-byte aligned, in this order */
+    const uint8_t *weight;         /* panels; depthwise: int8 [taps][columns] */
+    const float *scale;            /* [panel][block][16]: the multiplier, or a scale for each block */
+    const int32_t *zero;           /* [panel][block][16] or NULL: the code of the weight 0 */
+    const int8_t *zero8;           /* the same in bytes, QNT__BLOCKS only */
+    const float *offset;           /* [panel][block][16] or NULL: value of code 0, QNT__DECODE only */
+    const int32_t *sum;            /* [columns] or NULL: sum over k of code - zero */
+    const float *fsum;             /* the same times scale, QNT__BLOCKS with dynamic zero points */
+    const float *bias;             /* [columns] or NULL */
+};
+
+/* Checks every number of a head, which may come from a hostile blob, and derives the shape and the
+ * bytes of data. Failures have the given status. */
+qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
+                              const struct qnt__layer_head *head, struct qnt__layer_shape *shape,
+                              size_t *bytes);
+
+/* Points the sections into data; head and shape are set. */
+void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes);
+
+#endif
