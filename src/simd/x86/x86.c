@@ -2,11 +2,44 @@
 #include "../slots.h"
 #include "qnt/context.h"
 
+#define TAKE(name, isa) table->name = qnt__##name##_##isa
+
 void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 {
     if (cpu & QNT_CPU_AVX2) {
+        TAKE(finish_s32, avx2);
+        TAKE(finish_codes, avx2);
+        TAKE(finish_f32, avx2);
+        TAKE(encode_8, avx2);
+        TAKE(encode_16, avx2);
+        TAKE(decode_s8, avx2);
+        TAKE(decode_u8, avx2);
+        TAKE(decode_s16, avx2);
+        TAKE(decode_u16, avx2);
+        TAKE(widen_f16, avx2);
+        TAKE(narrow_f16, avx2);
+        TAKE(widen_bf16, avx2);
+        TAKE(narrow_bf16, avx2);
+        TAKE(pack_codes, avx2);
+        TAKE(unpack_codes, avx2);
+        TAKE(minmax, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
+        TAKE(finish_s32, avx512vnni);
+        TAKE(finish_codes, avx512vnni);
+        TAKE(finish_f32, avx512vnni);
+        TAKE(encode_8, avx512vnni);
+        TAKE(encode_16, avx512vnni);
+        TAKE(decode_s8, avx512vnni);
+        TAKE(decode_u8, avx512vnni);
+        TAKE(decode_s16, avx512vnni);
+        TAKE(decode_u16, avx512vnni);
+        TAKE(widen_f16, avx512vnni);
+        TAKE(narrow_f16, avx512vnni);
+        TAKE(widen_bf16, avx512vnni);
+        TAKE(narrow_bf16, avx512vnni);
+        TAKE(pack_codes, avx512vnni);
+        TAKE(unpack_codes, avx512vnni);
+        TAKE(minmax, avx512vnni);
     }
-    (void)table;
 }

@@ -1,0 +1,38 @@
+/* Decoding codes of the affine scheme, eight at a time. */
+#include <immintrin.h>
+
+#include "../slots.h"
+
+struct group {
+    __m256i zero;
+    __m256 scale, offset;
+};
+
+static inline struct group load_group(const struct qnt__affine *q)
+{
+    return (struct group){_mm256_set1_epi32(q->zero), _mm256_set1_ps(q->scale),
+                          _mm256_set1_ps(q->offset)};
+}
+
+static inline __m256 decode(const struct group *g, __m256i code)
+{
+    __m256 t = _mm256_cvtepi32_ps(_mm256_sub_epi32(code, g->zero));
+    return _mm256_add_ps(_mm256_mul_ps(t, g->scale), g->offset);
+}
+
+/* One loop for each code type: how to load and widen eight codes. */
+#define DECODE(name, type, widen, load)                                                            \
+    void qnt__##name##_avx2(const struct qnt__affine *q, const type *codes, size_t n, float *y)    \
+    {                                                                                              \
+        struct group g = load_group(q);                                                            \
+        size_t i = 0;                                                                              \
+        for (; i + 8 <= n; i += 8) {                                                               \
+            _mm256_storeu_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));           \
+        }                                                                                          \
+        qnt__##name##_c(q, codes + i, n - i, y + i);                                               \
+    }
+
+DECODE(decode_s8, int8_t, _mm256_cvtepi8_epi32, _mm_loadl_epi64)
+DECODE(decode_u8, uint8_t, _mm256_cvtepu8_epi32, _mm_loadl_epi64)
+DECODE(decode_s16, int16_t, _mm256_cvtepi16_epi32, _mm_loadu_si128)
+DECODE(decode_u16, uint16_t, _mm256_cvtepu16_epi32, _mm_loadu_si128)

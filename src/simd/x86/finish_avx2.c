@@ -1,0 +1,146 @@
+/*
+ * Epilogues, eight columns at a time: what belongs to the columns stays in registers while the rows
+ * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every x.
+ * The last columns go to the portable version.
+ */
+#include <immintrin.h>
+
+#include "../slots.h"
+
+struct columns {
+    __m256i w_sum, w_zero;
+    __m256 multiplier, bias;
+};
+
+static inline __m256i load_s32(const int32_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline __m256 load_or(const float *p, size_t j, float missing)
+{
+    return p ? _mm256_loadu_ps(p + j) : _mm256_set1_ps(missing);
+}
+
+static inline struct columns load_columns(const struct qnt__finish *f, size_t j)
+{
+    __m256i none = _mm256_setzero_si256();
+    return (struct columns){
+        f->a_zero ? load_s32(f->w_sum + j) : none,
+        f->w_zero ? load_s32(f->w_zero + j) : none,
+        _mm256_loadu_ps(f->multiplier + j),
+        load_or(f->bias, j, -0.0f),
+    };
+}
+
+static inline __m256 scaled_sum(const struct qnt__finish *f, const struct columns *c, size_t i,
+                                const int32_t *acc)
+{
+    __m256i v = load_s32(acc);
+    if (f->a_zero) {
+        v = _mm256_sub_epi32(v, _mm256_mullo_epi32(_mm256_set1_epi32(f->a_zero[i]), c->w_sum));
+    }
+    if (f->w_zero) {
+        v = _mm256_sub_epi32(v, _mm256_mullo_epi32(_mm256_set1_epi32(f->a_sum[i]), c->w_zero));
+    }
+    __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(v), c->multiplier);
+    if (f->row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f->row_scale[i]));
+    return _mm256_add_ps(x, c->bias);
+}
+
+/* Both operands in this order let NaN pass, as the definition does. */
+static inline __m256 clamp(__m256 x, __m256 low, __m256 high)
+{
+    return _mm256_min_ps(high, _mm256_max_ps(low, x));
+}
+
+/* The columns from j on; y_size is the size of one result. */
+static struct qnt__finish columns_from(const struct qnt__finish *f, size_t j, size_t y_size)
+{
+    struct qnt__finish rest = *f;
+    rest.acc += j;
+    if (f->a_zero) rest.w_sum += j;
+    if (f->w_zero) rest.w_zero += j;
+    rest.multiplier += j;
+    if (f->bias) rest.bias += j;
+    rest.n -= j;
+    rest.y = (uint8_t *)f->y + j * y_size;
+    return rest;
+}
+
+void qnt__finish_s32_avx2(const struct qnt__finish *finish)
+{
+    const struct qnt__finish f = *finish; /* stores through y cannot change a copy */
+    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
+    size_t j = 0;
+    for (; j + 8 <= f.n; j += 8) {
+        struct columns c = load_columns(&f, j);
+        const int32_t *acc = f.acc + j;
+        float *y = (float *)f.y + j;
+        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
+            __m256 x = scaled_sum(&f, &c, i, acc);
+            if (f.accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
+            _mm256_storeu_ps(y, clamp(x, low, high));
+        }
+    }
+    if (j == f.n) return;
+    struct qnt__finish rest = columns_from(&f, j, sizeof(float));
+    qnt__finish_s32_c(&rest);
+}
+
+/* The low bytes of eight words. */
+static inline void store_bytes(uint8_t *y, __m256i code)
+{
+    const __m256i low_bytes = _mm256_set1_epi32(0x0c080400);
+    __m256i four = _mm256_shuffle_epi8(code, low_bytes);
+    __m128i eight = _mm_unpacklo_epi32(_mm256_castsi256_si128(four),
+                                       _mm256_extracti128_si256(four, 1));
+    _mm_storel_epi64((__m128i *)y, eight);
+}
+
+void qnt__finish_codes_avx2(const struct qnt__finish *finish)
+{
+    const struct qnt__finish f = *finish;
+    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
+    const __m256i zero = _mm256_set1_epi32(f.zero);
+    size_t j = 0;
+    for (; j + 8 <= f.n; j += 8) {
+        struct columns c = load_columns(&f, j);
+        const int32_t *acc = f.acc + j;
+        uint8_t *y = (uint8_t *)f.y + j;
+        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
+            __m256 x = scaled_sum(&f, &c, i, acc);
+            x = clamp(_mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q)), low, high);
+            store_bytes(y, _mm256_add_epi32(_mm256_cvtps_epi32(x), zero));
+        }
+    }
+    if (j == f.n) return;
+    struct qnt__finish rest = columns_from(&f, j, 1);
+    qnt__finish_codes_c(&rest);
+}
+
+void qnt__finish_f32_avx2(const struct qnt__finish_f32 *finish)
+{
+    const struct qnt__finish_f32 f = *finish;
+    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
+    size_t j = 0;
+    for (; j + 8 <= f.n; j += 8) {
+        __m256 bias = load_or(f.bias, j, -0.0f);
+        const float *acc = f.acc + j;
+        float *y = f.y + j;
+        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
+            __m256 x = _mm256_loadu_ps(acc);
+            if (f.row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f.row_scale[i]));
+            x = _mm256_add_ps(x, bias);
+            if (f.accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
+            _mm256_storeu_ps(y, clamp(x, low, high));
+        }
+    }
+    if (j == f.n) return;
+    struct qnt__finish_f32 rest = f;
+    rest.acc += j;
+    if (f.bias) rest.bias += j;
+    rest.n -= j;
+    rest.y += j;
+    qnt__finish_f32_c(&rest);
+}

@@ -1,0 +1,140 @@
+/*
+ * Packing codes of 1 to 7 bits, 64 at a time.
+ *
+ * Multiply-adds join neighbours: 2 codes in a 16-bit word, 4 in a 32-bit word; a shift makes it 8 in a
+ * 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such words, a
+ * word shuffle those between the four pairs. Unpacking goes the other way.
+ */
+#include <immintrin.h>
+
+#include "../slots.h"
+
+static inline __m512i everywhere(__m128i v)
+{
+    return _mm512_broadcast_i32x4(v);
+}
+
+/* Of each 128-bit lane with words of `bits` bytes: the bytes of both, then zeros. */
+static __m128i close_gap(int bits)
+{
+    uint8_t from[16];
+    for (int k = 0; k < 16; k++) {
+        from[k] = (uint8_t)(k < bits ? k : k < 2 * bits ? 8 + k - bits : 0x80);
+    }
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+/* Word k of the packed bytes is word k mod bits of lane k / bits. */
+static __m512i join_lanes(int bits)
+{
+    uint16_t from[32];
+    for (int k = 0; k < 32; k++) from[k] = (uint16_t)(k / bits % 4 * 8 + k % bits);
+    return _mm512_loadu_si512(from);
+}
+
+/* Word k of lane l is packed word l bits + k; what exceeds the lane's share does not matter. */
+static __m512i part_lanes(int bits)
+{
+    uint16_t from[32];
+    for (int k = 0; k < 32; k++) from[k] = (uint16_t)((k / 8 * bits + k % 8) % 32);
+    return _mm512_loadu_si512(from);
+}
+
+/* The bytes that hold the four codes of each 32-bit word; four codes begin at bit 4 bits q. */
+static __m128i open_gaps(int bits)
+{
+    uint8_t from[16];
+    for (int k = 0; k < 16; k++) {
+        int byte = k / 4 * 4 * bits / 8 + k % 4;
+        from[k] = (uint8_t)(byte < 2 * bits ? byte : 0x80);
+    }
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+static inline __mmask64 first_bytes(size_t n)
+{
+    return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+}
+
+struct packing {
+    __m512i mask, pairs, gap, lanes;
+    __m512i fours;
+    __m128i eight; /* shift that joins two 32-bit words */
+};
+
+static inline __m512i pack(const struct packing *p, __m512i codes)
+{
+    codes = _mm512_and_si512(codes, p->mask);
+    __m512i two = _mm512_maddubs_epi16(p->pairs, codes); /* 128 fits the unsigned operand only */
+    __m512i four = _mm512_madd_epi16(two, p->fours);
+    __m512i high = _mm512_sll_epi64(_mm512_srli_epi64(four, 32), p->eight);
+    __m512i low = _mm512_and_si512(four, _mm512_set1_epi64(0xffffffff));
+    __m512i lane = _mm512_shuffle_epi8(_mm512_or_si512(low, high), p->gap);
+    return _mm512_permutexvar_epi16(p->lanes, lane);
+}
+
+void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
+{
+    const struct packing p = {
+        _mm512_set1_epi8((char)((1 << bits) - 1)),
+        _mm512_set1_epi16((short)(1 | 256 << bits)),
+        everywhere(close_gap(bits)),
+        join_lanes(bits),
+        _mm512_set1_epi32(1 | 65536 << 2 * bits),
+        _mm_cvtsi32_si128(4 * bits),
+    };
+    const __mmask8 words = (__mmask8)((1u << bits) - 1);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64, packed += 8 * bits) {
+        _mm512_mask_storeu_epi64(packed, words, pack(&p, _mm512_loadu_si512(codes + i)));
+    }
+    if (i == n) return;
+    size_t left = n - i, bytes = (left * (size_t)bits + 7) / 8;
+    __m512i rest = _mm512_maskz_loadu_epi8(first_bytes(left), codes + i);
+    _mm512_mask_storeu_epi8(packed, first_bytes(bytes), pack(&p, rest));
+}
+
+struct unpacking {
+    __m512i lanes, gaps, start; /* start: bit within the first byte of each four */
+    __m512i two, two_high, one, one_high, top;
+    __m128i two_shift, one_shift;
+};
+
+static inline __m512i unpack(const struct unpacking *u, __m512i packed)
+{
+    __m512i lane = _mm512_permutexvar_epi16(u->lanes, packed);
+    __m512i four = _mm512_srlv_epi32(_mm512_shuffle_epi8(lane, u->gaps), u->start);
+    __m512i high = _mm512_and_si512(_mm512_sll_epi32(four, u->two_shift), u->two_high);
+    __m512i two = _mm512_or_si512(_mm512_and_si512(four, u->two), high);
+    high = _mm512_and_si512(_mm512_sll_epi16(two, u->one_shift), u->one_high);
+    __m512i one = _mm512_or_si512(_mm512_and_si512(two, u->one), high);
+    return _mm512_sub_epi8(_mm512_xor_si512(one, u->top), u->top);
+}
+
+void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int sign,
+                                  uint8_t *codes)
+{
+    const int one = (1 << bits) - 1, two = (1 << 2 * bits) - 1;
+    const struct unpacking u = {
+        part_lanes(bits),
+        everywhere(open_gaps(bits)),
+        _mm512_set1_epi64((long long)(4 * bits % 8) << 32),
+        _mm512_set1_epi32(two),
+        _mm512_set1_epi32((int)((unsigned)two << 16)),
+        _mm512_set1_epi16((short)one),
+        _mm512_set1_epi16((short)(one << 8)),
+        _mm512_set1_epi8((char)(sign ? 1 << (bits - 1) : 0)),
+        _mm_cvtsi32_si128(16 - 2 * bits),
+        _mm_cvtsi32_si128(8 - bits),
+    };
+    const __mmask8 words = (__mmask8)((1u << bits) - 1);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64, packed += 8 * bits) {
+        __m512i v = _mm512_maskz_loadu_epi64(words, packed);
+        _mm512_storeu_si512(codes + i, unpack(&u, v));
+    }
+    if (i == n) return;
+    size_t left = n - i, bytes = (left * (size_t)bits + 7) / 8;
+    __m512i rest = _mm512_maskz_loadu_epi8(first_bytes(bytes), packed);
+    _mm512_mask_storeu_epi8(codes + i, first_bytes(left), unpack(&u, rest));
+}
