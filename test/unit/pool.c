@@ -61,6 +61,27 @@ static void every_index(void)
     qnt_pool_destroy(NULL);
 }
 
+/* Helpers are slower than the caller, who then has to wait for them. */
+static void dawdle(void *task, size_t index, size_t worker)
+{
+    usleep(worker == 0 ? 200 : 2000);
+    note(task, index, worker);
+}
+
+static void waits_for_helpers(void)
+{
+    static struct record r;
+    qnt_pool *pool = NULL;
+    OK(qnt_pool_create(c, THREADS, &pool));
+    for (int i = 0; i < 20; i++) {
+        memset(&r, 0, sizeof r);
+        r.workers = THREADS;
+        CHECK(qnt_pool_run(pool, dawdle, &r, 20) == 0);
+        for (int j = 0; j < 20; j++) CHECK(r.results[j] == j + 1);
+    }
+    qnt_pool_destroy(pool);
+}
+
 static void *caller(void *pool)
 {
     for (int i = 0; i < 200; i++) {
@@ -196,6 +217,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(every_index);
+    RUN(waits_for_helpers);
     RUN(several_callers);
     RUN(nested);
     RUN(through_a_context);
