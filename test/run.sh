@@ -11,6 +11,7 @@ passed=0 failed=0 skipped=0
 log=$(mktemp) || exit 2
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
+    name=${program##*/test/}
     case $program in
     *.sh) "$program" >"$log" 2>&1 ;;
     # shellcheck disable=SC2086  # a runner may have arguments
@@ -27,7 +28,7 @@ for program in "$@"; do
     esac
     if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-40s %s passed, %s failed, %s skipped\n' "${program##*/test/}" "$p" "$f" "$s"
+    printf '%-40s %s passed, %s failed, %s skipped\n' "${name#test/}" "$p" "$f" "$s"
     if [ "$f" -ne 0 ]; then tail -n 40 "$log"; elif [ "$s" -ne 0 ]; then grep skipped: "$log"; fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"

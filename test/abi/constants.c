@@ -1,0 +1,114 @@
+/*
+ * The numeric value of every public constant. Programs compiled against an older header carry the old
+ * numbers, and no tool that reads the library can see them: a row here may be added, never changed.
+ */
+#include "check.h"
+
+#define IS(name, value) CHECK_MSG((name) == (value), "%s is %lld", #name, (long long)(name))
+
+static void base(void)
+{
+    IS(QNT_VERSION >> 16, 1); /* the rest counts releases */
+    IS(QNT_OK, 0);
+    IS(QNT_E_INVALID, -1);
+    IS(QNT_E_SHAPE, -2);
+    IS(QNT_E_DTYPE, -3);
+    IS(QNT_E_UNSUPPORTED, -4);
+    IS(QNT_E_STATE, -5);
+    IS(QNT_E_NOMEM, -6);
+    IS(QNT_E_SPACE, -7);
+    IS(QNT_E_FORMAT, -8);
+    IS(QNT_E_VERSION, -9);
+    IS(QNT_E_CANCELLED, -10);
+    IS(QNT_E_DEVICE, -11);
+    IS(QNT_E_PARALLEL, -12);
+}
+
+static void context(void)
+{
+    IS(QNT_LOG_NONE, 0);
+    IS(QNT_LOG_ERROR, 1);
+    IS(QNT_LOG_WARN, 2);
+    IS(QNT_LOG_INFO, 3);
+    IS(QNT_LOG_DEBUG, 4);
+    IS(QNT_CPU_AVX2, 0x1);
+    IS(QNT_CPU_AVX512VNNI, 0x2);
+    IS(QNT_CPU_NEON, 0x10000);
+    IS(QNT_CPU_NEONDOT, 0x20000);
+}
+
+static void tensor(void)
+{
+    IS(QNT_MAX_NDIM, 8);
+    IS(QNT_INT, 0);
+    IS(QNT_UINT, 1);
+    IS(QNT_FLOAT, 2);
+    IS(QNT_BFLOAT, 4);
+}
+
+static void quantizer(void)
+{
+    IS(QNT_AFFINE, 0);
+    IS(QNT_FIXED, 0);
+    IS(QNT_MINMAX, 1);
+    IS(QNT_PERCENTILE, 2);
+    IS(QNT_ENTROPY, 3);
+    IS(QNT_ANALYTIC, 4);
+    IS(QNT_MSE, 5);
+    IS(QNT_SIGNED, 0x1);
+    IS(QNT_SYMMETRIC, 0x2);
+    IS(QNT_NARROW, 0x4);
+    IS(QNT_DYNAMIC, 0x8);
+    IS(QNT_LITERAL, 0x10);
+    IS(QNT_REAL_OFFSET, 0x20);
+    IS(QNT_PER_TENSOR, 0);
+    IS(QNT_PER_AXIS, 1);
+    IS(QNT_PER_BLOCK, 2);
+    IS(QNT_P_SCALE, 1);
+    IS(QNT_P_ZERO, 2);
+    IS(QNT_P_OFFSET, 3);
+    IS(QNT_P_LOW, 4);
+    IS(QNT_P_HIGH, 5);
+    IS(QNT_P_PERCENTILE, 16);
+    IS(QNT_P_DISTRIBUTION, 17);
+    IS(QNT_P_SAMPLES, 18);
+    IS(QNT_P_BINS, 19);
+    IS(QNT_P_NODES, 20);
+    IS(QNT_P_ERROR, 32);
+    IS(QNT_P_BOUND, 33);
+    IS(QNT_P_VISITED, 34);
+    IS(QNT_P_OBSERVED, 35);
+    IS(QNT_P_MIN, 36);
+    IS(QNT_P_MAX, 37);
+}
+
+static void layer(void)
+{
+    IS(QNT_DENSE, 0);
+    IS(QNT_CONV, 1);
+    IS(QNT_NHWC, 0);
+    IS(QNT_NCHW, 1);
+    IS(QNT_LINEAR, 0);
+    IS(QNT_RELU, 1);
+    IS(QNT_CLAMP, 2);
+    IS(QNT_ACCUMULATE, 0x1);
+    IS(QNT_BORROW, 0x2);
+}
+
+static void io(void)
+{
+    IS(QNT_BLOB_QUANTIZER, 1);
+    IS(QNT_BLOB_LAYER, 2);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    RUN(base);
+    RUN(context);
+    RUN(tensor);
+    RUN(quantizer);
+    RUN(layer);
+    RUN(io);
+    return DONE;
+}

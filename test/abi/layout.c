@@ -1,0 +1,96 @@
+/*
+ * Size of every public struct, and offset and size of its members, on 64-bit machines. Structs that
+ * begin with `size` may grow at the end: then a row is added and the total changes. Nothing else may.
+ */
+#include "check.h"
+
+#define TOTAL(type, size) CHECK_MSG(sizeof(type) == (size), "it is %zu", sizeof(type))
+#define MEMBER(type, name, offset, size)                                                           \
+    CHECK_MSG(offsetof(type, name) == (offset) && sizeof((type){0}.name) == (size),                \
+              "offset %zu, size %zu", offsetof(type, name), sizeof((type){0}.name))
+
+static void tensor(void)
+{
+    TOTAL(qnt_tensor, 48);
+    MEMBER(qnt_tensor, data, 0, 8);
+    MEMBER(qnt_tensor, device_type, 8, 4);
+    MEMBER(qnt_tensor, device_id, 12, 4);
+    MEMBER(qnt_tensor, ndim, 16, 4);
+    MEMBER(qnt_tensor, dtype_code, 20, 1);
+    MEMBER(qnt_tensor, dtype_bits, 21, 1);
+    MEMBER(qnt_tensor, dtype_lanes, 22, 2);
+    MEMBER(qnt_tensor, shape, 24, 8);
+    MEMBER(qnt_tensor, strides, 32, 8);
+    MEMBER(qnt_tensor, byte_offset, 40, 8);
+}
+
+static void spec(void)
+{
+    TOTAL(qnt_spec, 48);
+    MEMBER(qnt_spec, size, 0, 4);
+    MEMBER(qnt_spec, scheme, 4, 4);
+    MEMBER(qnt_spec, method, 8, 4);
+    MEMBER(qnt_spec, bits, 12, 4);
+    MEMBER(qnt_spec, flags, 16, 4);
+    MEMBER(qnt_spec, grain, 20, 4);
+    MEMBER(qnt_spec, axis, 24, 4);
+    MEMBER(qnt_spec, points, 28, 4);
+    MEMBER(qnt_spec, block, 32, 8);
+    MEMBER(qnt_spec, seed, 40, 8);
+}
+
+static void error(void)
+{
+    TOTAL(qnt_error, 72);
+    MEMBER(qnt_error, size, 0, 4);
+    MEMBER(qnt_error, reserved, 4, 4);
+    MEMBER(qnt_error, count, 8, 8);
+    MEMBER(qnt_error, mse, 16, 8);
+    MEMBER(qnt_error, sqnr_db, 24, 8);
+    MEMBER(qnt_error, rmae, 32, 8);
+    MEMBER(qnt_error, cosine, 40, 8);
+    MEMBER(qnt_error, largest, 48, 8);
+    MEMBER(qnt_error, bits, 56, 8);
+    MEMBER(qnt_error, clipped, 64, 8);
+}
+
+static void conv(void)
+{
+    TOTAL(qnt_conv, 48);
+    MEMBER(qnt_conv, size, 0, 4);
+    MEMBER(qnt_conv, groups, 4, 4);
+    MEMBER(qnt_conv, group_shift, 8, 4);
+    MEMBER(qnt_conv, stride, 12, 8);
+    MEMBER(qnt_conv, dilation, 20, 8);
+    MEMBER(qnt_conv, pad, 28, 16);
+    MEMBER(qnt_conv, reserved, 44, 4);
+}
+
+static void layer_spec(void)
+{
+    TOTAL(qnt_layer_spec, 72);
+    MEMBER(qnt_layer_spec, size, 0, 4);
+    MEMBER(qnt_layer_spec, kind, 4, 4);
+    MEMBER(qnt_layer_spec, layout, 8, 4);
+    MEMBER(qnt_layer_spec, activation, 12, 4);
+    MEMBER(qnt_layer_spec, flags, 16, 4);
+    MEMBER(qnt_layer_spec, low, 20, 4);
+    MEMBER(qnt_layer_spec, high, 24, 4);
+    MEMBER(qnt_layer_spec, groups, 28, 4);
+    MEMBER(qnt_layer_spec, group_shift, 32, 4);
+    MEMBER(qnt_layer_spec, stride, 36, 8);
+    MEMBER(qnt_layer_spec, dilation, 44, 8);
+    MEMBER(qnt_layer_spec, pad, 52, 16);
+    MEMBER(qnt_layer_spec, reserved, 68, 4);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    RUN(tensor);
+    RUN(spec);
+    RUN(error);
+    RUN(conv);
+    RUN(layer_spec);
+    return DONE;
+}

@@ -1,0 +1,95 @@
+#!/bin/sh
+# What the libraries and their objects may define and call.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. test/check.sh
+
+so=$BUILD/lib/libqnt.so objects=$BUILD/src
+
+declared() {
+    cat include/qnt/*.h | tr '\n' ' ' | grep -o 'QNT_API [^;(]*(' |
+        sed -n 's/.*[ *]\(qnt_[a-z0-9_]*\)($/\1/p' | LC_ALL=C sort
+}
+
+# Names that others can link to.
+exported() {
+    "$NM" -D --defined-only "$so" | sed -n 's/.* T \(qnt_[a-z0-9_]*\)@@QNT_[0-9.]*$/\1/p' |
+        LC_ALL=C sort
+}
+
+global_names() {
+    "$NM" -g --defined-only "$@" | awk 'NF == 3 { print $3 }' | LC_ALL=C sort
+}
+
+# Beside functions only the version node may stand in the shared library.
+data_exported() {
+    "$NM" -D --defined-only "$so" | grep -v -e ' T qnt_' -e ' A QNT_'
+}
+
+writable_data() {
+    "$OBJDUMP" -h "$BUILD/lib/qnt.o" |
+        awk '$2 ~ /^\.(data|bss|tdata|tbss)/ && $2 !~ /^\.data\.rel\.ro/ && $3 !~ /^0+$/'
+}
+
+# Global names of SIMD objects that do not end in the file's CPU level.
+simd_strangers() {
+    for object in "$objects"/simd/*/*_*.o; do
+        isa=$(basename "$object" .o)
+        isa=${isa##*_}
+        case $isa in
+        avx2 | avx512vnni | neon | neondot)
+            global_names "$object" | grep -v "_$isa\$" | sed "s|^|$object defines |"
+            ;;
+        esac
+    done
+}
+
+# Code without a CPU level in its name must run on every CPU of the architecture.
+wide_registers() {
+    case $ARCH in
+    x86_64) wide='%[yz]mm' ;;
+    *) wide='[[:space:]][su]dot[[:space:]]' ;;
+    esac
+    find "$objects" -name '*.o' | grep -v -E '_(avx2|avx512vnni|neon|neondot)\.o$' |
+        while read -r object; do
+            "$OBJDUMP" -d "$object" | grep -m 1 "$wide" | sed "s|^|$object: |"
+        done
+}
+
+# Objects that call more than each other, memcpy and its kin, and what the compiler needs.
+foreign_calls() {
+    allowed=$1
+    shift
+    for object in "$@"; do
+        [ -f "$object" ] || continue
+        "$NM" -u "$object" | sed 's/^ *[Uw] //' |
+            grep -v -x -E "qnt_.*|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__stack_chk.*$allowed" |
+            sed "s|^|$object calls |"
+    done
+}
+
+declared >"$scratch/declared"
+exported >"$scratch/exported"
+global_names "$BUILD/lib/libqnt.a" >"$scratch/static"
+check 'lib/qnt.symbols lists what the headers declare' diff lib/qnt.symbols "$scratch/declared"
+if [ -n "$(LC_ALL=C comm -23 lib/qnt.symbols "$scratch/exported")" ]; then # until 1.0 is whole
+    skip "functions still missing: $(LC_ALL=C comm -23 lib/qnt.symbols "$scratch/exported" | wc -l)"
+    LC_ALL=C comm -23 lib/qnt.symbols "$scratch/exported" >>"$scratch/exported"
+    LC_ALL=C sort -o "$scratch/exported" "$scratch/exported"
+    LC_ALL=C sort -u -o "$scratch/static" "$scratch/static" "$scratch/exported"
+fi
+check 'the shared library exports lib/qnt.symbols' diff lib/qnt.symbols "$scratch/exported"
+check 'the static library exports lib/qnt.symbols' diff lib/qnt.symbols "$scratch/static"
+check_none 'the shared library exports functions only' data_exported
+check_none 'no writable data' writable_data
+check_none 'SIMD objects define names of their CPU level only' simd_strangers
+case " $CFLAGS " in
+*' -m'*) skip 'CFLAGS choose a CPU, so wide registers are expected everywhere' ;;
+*) check_none 'no wide registers outside SIMD objects' wide_registers ;;
+esac
+check_none 'kernels call no libm and no allocator' foreign_calls '' \
+    "$objects"/simd/*.o "$objects"/simd/*/*.o "$objects"/kernel/*.o
+check_none 'running and encoding call no libm and no allocator' foreign_calls '|llabs' \
+    "$objects"/tensor/*.o "$objects"/layer/run*.o "$objects"/layer/dense*.o \
+    "$objects"/layer/conv*.o "$objects"/quantizer/encode*.o "$objects"/quantizer/decode*.o
+finish

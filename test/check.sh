@@ -1,0 +1,47 @@
+# Harness of the test scripts, sourced: check and check_none NAME COMMAND...,
+# skip REASON, finish.
+# Scripts get BUILD, ARCH, CC, CFLAGS, NM, OBJDUMP and NATIVE from test/test.mk; by hand they take the
+# native gcc build.
+# shellcheck shell=sh disable=SC2034  # the variables are for the scripts that source this
+
+: "${CC:=cc}" "${CFLAGS:=-O2 -g}" "${NM:=nm}" "${OBJDUMP:=objdump}" "${MAKE:=make}"
+: "${BUILD:=build/$($CC -dumpmachine)}" "${ARCH:=$(uname -m)}"
+passed=0 failed=0 skipped=0
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf "$scratch"' EXIT
+
+# Runs a command; its output is shown if it fails.
+check() {
+    name=$1
+    shift
+    if "$@" >"$scratch/output" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "  FAILED $name"
+        sed 's/^/    /' "$scratch/output" | head -n 40
+    fi
+}
+
+# The same for a command that lists what is wrong: it must print nothing.
+check_none() {
+    name=$1
+    shift
+    "$@" >"$scratch/list" 2>&1
+    check "$name" sh -c "head -n 30 '$scratch/list'; [ ! -s '$scratch/list' ]"
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    echo "  skipped: $*"
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+finish() {
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
+}
