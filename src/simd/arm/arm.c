@@ -5,8 +5,31 @@
 void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 {
     if (cpu & QNT_CPU_NEON) {
+        table->gemm_s8 = qnt__gemm_s8_neon;
+        table->gemm_blocks = qnt__gemm_blocks_neon;
+        table->gemm_f32 = qnt__gemm_f32_neon;
+        table->sum_rows = qnt__sum_rows_neon;
+        table->depthwise_s8 = qnt__depthwise_s8_neon;
+        table->finish_s32 = qnt__finish_s32_neon;
+        table->finish_codes = qnt__finish_codes_neon;
+        table->finish_f32 = qnt__finish_f32_neon;
+        table->encode_8 = qnt__encode_8_neon;
+        table->encode_16 = qnt__encode_16_neon;
+        table->decode_s8 = qnt__decode_s8_neon;
+        table->decode_u8 = qnt__decode_u8_neon;
+        table->decode_s16 = qnt__decode_s16_neon;
+        table->decode_u16 = qnt__decode_u16_neon;
+        table->widen_f16 = qnt__widen_f16_neon;
+        table->narrow_f16 = qnt__narrow_f16_neon;
+        table->widen_bf16 = qnt__widen_bf16_neon;
+        table->narrow_bf16 = qnt__narrow_bf16_neon;
+        table->pack_codes = qnt__pack_codes_neon;
+        table->unpack_codes = qnt__unpack_codes_neon;
+        table->minmax = qnt__minmax_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
+        table->gemm_s8 = qnt__gemm_s8_neondot;
+        table->gemm_blocks = qnt__gemm_blocks_neondot;
+        table->sum_rows = qnt__sum_rows_neondot;
     }
-    (void)table;
 }
