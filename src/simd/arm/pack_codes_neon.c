@@ -23,15 +23,15 @@ static inline uint8x16_t join(uint8x16_t x, int bits)
     return vreinterpretq_u8_u64(c);
 }
 
-/* The upper bits of a byte are those of its neighbours. */
+/* The upper bits of a byte are those of its neighbour. */
 static inline uint8x16_t separate(uint8x16_t x, int bits)
 {
     uint64x2_t c = vreinterpretq_u64_u8(x), c_mask = vdupq_n_u64((1ull << 4 * bits) - 1);
     c = vorrq_u64(vandq_u64(c, c_mask), vshlq_n_u64(vshlq_u64(c, vdupq_n_s64(-4 * bits)), 32));
     uint32x4_t b = vreinterpretq_u32_u64(c), b_mask = vdupq_n_u32((1u << 2 * bits) - 1);
     b = vorrq_u32(vandq_u32(b, b_mask), vshlq_n_u32(vshlq_u32(b, vdupq_n_s32(-2 * bits)), 16));
-    uint16x8_t a = vreinterpretq_u16_u32(b);
-    a = vorrq_u16(a, vshlq_n_u16(vshlq_u16(a, vdupq_n_s16((int16_t)-bits)), 8));
+    uint16x8_t a = vreinterpretq_u16_u32(b), a_mask = vdupq_n_u16(0xff);
+    a = vorrq_u16(vandq_u16(a, a_mask), vshlq_n_u16(vshlq_u16(a, vdupq_n_s16((int16_t)-bits)), 8));
     return vreinterpretq_u8_u16(a);
 }
 
