@@ -25,6 +25,7 @@
 
 static int check_passed, check_failed, check_skipped, check_bad;
 static uint64_t check_seed, check_state;
+static bool check_quick UNUSED; /* QNT_TEST_QUICK is set: fewer repetitions, e.g. under qemu */
 static char check_reason[512]; /* the last message of the log hook */
 
 /* ---- checks ---- */
@@ -92,6 +93,7 @@ static char check_reason[512]; /* the last message of the log hook */
 static void check_init(int argc, char **argv)
 {
     check_seed = 1;
+    check_quick = getenv("QNT_TEST_QUICK") != NULL;
     for (int i = 1; i + 1 < argc; i++) {
         if (!strcmp(argv[i], "--seed")) check_seed = strtoull(argv[i + 1], NULL, 0);
     }

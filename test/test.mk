@@ -23,3 +23,7 @@ SCRIPT_ENV := BUILD='$(BUILD)' VERSION='$(VERSION)' ARCH='$(firstword $(subst -,
 .PHONY: check
 check: lib $(TESTS) ## run all tests; the last line sums up
 	@$(SCRIPT_ENV) test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(TESTS) $(SCRIPTS)
+
+.PHONY: check-aarch64
+check-aarch64: ## cross-compile, and run the test programs under qemu with and without dot product
+	@MAKE='$(MAKE)' test/aarch64.sh
