@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs the library, builds programs against it outside the tree, runs them, uninstalls it.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. test/check.sh
+
+if [ -z "${NATIVE-yes}" ]; then
+    skip 'programs of another architecture'
+    finish
+fi
+prefix=$scratch/prefix
+cxx=${CXX:-g++}
+
+quietly_make() {
+    "$MAKE" -j1 CC="$CC" CFLAGS="$CFLAGS" BUILD="$BUILD" PREFIX="$prefix" "$@"
+}
+
+# build_and_run COMPILER SOURCE LIBRARY-FLAGS COMPILER-FLAGS...
+build_and_run() {
+    compiler=$1 source=$2 kind=$3
+    shift 3
+    cp "$source" "$scratch"
+    # shellcheck disable=SC2046  # pkg-config prints several flags
+    (cd "$scratch" && "$compiler" -Wall -Wextra -Wpedantic -Werror "$@" "$(basename "$source")" \
+        $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs $kind qnt) \
+        -o "$scratch/program" && LD_LIBRARY_PATH=$prefix/lib "$scratch/program")
+}
+
+files_below() {
+    (cd "$1" && find . ! -type d | LC_ALL=C sort)
+}
+
+leftovers() {
+    files_below "$prefix"
+}
+
+# shellcheck disable=SC2329  # called through check
+staged() {
+    quietly_make install DESTDIR="$scratch/stage" PREFIX=/usr LIBDIR=/usr/lib/multi &&
+        grep -q '^libdir=${prefix}/lib/multi$' "$scratch/stage/usr/lib/multi/pkgconfig/qnt.pc" &&
+        ! grep -r "$scratch" "$scratch/stage" --include='*.pc'
+}
+
+check 'make install' quietly_make install
+if have pkg-config; then
+    check 'a C99 program, shared' build_and_run "$CC" test/ffi/program.c '' -std=c99
+    check 'a C99 program, static' build_and_run "$CC" test/ffi/program.c --static -std=c99 -static
+    if have "$cxx"; then
+        check 'a C++11 program, shared' build_and_run "$cxx" test/ffi/cxx.cpp '' -std=c++11
+        check 'a C++11 program, static' build_and_run "$cxx" test/ffi/cxx.cpp --static -std=c++11 \
+            -static
+    else
+        skip "$cxx is not installed"
+    fi
+else
+    skip 'pkg-config is not installed'
+fi
+check 'make install with DESTDIR and LIBDIR' staged
+check 'make uninstall' quietly_make uninstall
+check_none 'uninstall leaves nothing' leftovers
+finish
