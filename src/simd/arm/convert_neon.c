@@ -1,4 +1,7 @@
-/* Conversions between float32, float16 and bfloat16. FCVT quiets NaN and keeps its payload, as defined. */
+/*
+ * Conversions between float32, float16 and bfloat16. FCVT treats NaN as defined: it becomes quiet and
+ * keeps its payload.
+ */
 #include <arm_neon.h>
 
 #include "../slots.h"

@@ -1,6 +1,6 @@
 /*
- * Depthwise convolution: eight channels of four output pixels at a time, so that a tap's weights are
- * widened once for four products. The last channels are done with the seven before them again.
+ * Depthwise convolution: eight channels of four output pixels at a time, so that a tap's weights
+ * are widened once for four products. The last channels are done together with some before them.
  */
 #include "../slots.h"
 #include "fields.h"

@@ -1,8 +1,8 @@
 /*
  * Reading the packed cells of ../layout.h into NEON registers.
  *
- * A field holds 4 k of 16 columns; quarter q of it is one register, columns 4 q to 4 q + 3. Fields below
- * 8 bits come out as they are stored, code + 2^(bits - 1).
+ * A field holds 4 k of 16 columns; quarter q of it is one register, columns 4 q to 4 q + 3. Fields
+ * below 8 bits come out as they are stored, code + 2^(bits - 1).
  */
 #ifndef QNT__SIMD_ARM_FIELDS_H
 #define QNT__SIMD_ARM_FIELDS_H
@@ -12,13 +12,16 @@
 
 #include "../layout.h"
 
-/* The kernels are written once for all bits and row counts; constants must reach their inner loops. */
+/* Kernels are written once for all bits and row counts: constants must reach their inner loops. */
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
+
+/* GCC would load far ahead, more than there are registers for. */
+#define IN_ORDER __asm__ volatile("" ::: "memory")
 
 /* Fields of one cell. */
 INLINE int field_count(int bits)
@@ -29,7 +32,8 @@ INLINE int field_count(int bits)
 /* The third bits of 16 codes, spread from 16 mask bits to 4 or 0 in each byte. */
 INLINE uint8x16_t third_bits(const uint8_t *mask)
 {
-    static const uint8_t bit_of_byte[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    static const uint8_t bit_of_byte[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                            1, 2, 4, 8, 16, 32, 64, 128};
     uint8x16_t both = vcombine_u8(vld1_dup_u8(mask), vld1_dup_u8(mask + 1));
     return vandq_u8(vtstq_u8(both, vld1q_u8(bit_of_byte)), vdupq_n_u8(4));
 }

@@ -1,6 +1,6 @@
 /*
- * The epilogues: four columns at a time. The last columns of a row go through the same steps in partly
- * filled registers.
+ * The epilogues: four columns at a time. The last columns of a row go through the same steps in
+ * partly filled registers.
  */
 #include <string.h>
 

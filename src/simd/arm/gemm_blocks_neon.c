@@ -2,8 +2,8 @@
  * Matrix product with scales for blocks of k, with widening multiplications.
  *
  * sum a (w - zero) = sum a f - (bias + zero) sum a, where f are the stored fields and the bias is
- * 2^(bits - 1), or 0 for 8 bits; exact modulo 2^32, and the true sum fits. The four products of a narrow
- * cell add up in 16 bits; an 8-bit product stands alone there.
+ * 2^(bits - 1), or 0 for 8 bits; exact modulo 2^32, and the true sum fits. The four products of a
+ * narrow cell add up in 16 bits; an 8-bit product stands alone there.
  */
 #include "../slots.h"
 #include "fields.h"
@@ -16,6 +16,7 @@ INLINE void multiply_cell(int32x4_t acc[TILE][8], int8x16_t quad[TILE][4], int f
                           const uint8_t *cell, int bits, int count)
 {
     UNROLL for (int q = 0; q < 4; q++) {
+        IN_ORDER;
         int16x8_t low[TILE], high[TILE];
         int8x16_t w = vreinterpretq_s8_u8(load_field(cell, bits, 0, q));
         UNROLL for (int r = 0; r < count; r++) {
@@ -95,8 +96,9 @@ INLINE void multiply_tile(const struct qnt__gemm_blocks *g, size_t row, size_t p
             multiply_step(acc, sum, a, k, cell, bits, count);
         }
         UNROLL for (int r = 0; r < count; r++) {
-            add_block(y[r], acc[r], vaddvq_s32(sum[r]), g->scale + at, g->zero ? g->zero + at : NULL,
-                      bits == 8 ? 0 : 1 << (bits - 1));
+            const int8_t *zero = g->zero ? g->zero + at : NULL;
+            int32_t bias = bits == 8 ? 0 : 1 << (bits - 1);
+            add_block(y[r], acc[r], vaddvq_s32(sum[r]), g->scale + at, zero, bias);
         }
     }
     UNROLL for (int r = 0; r < count; r++) {

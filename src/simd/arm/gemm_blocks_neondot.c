@@ -21,6 +21,7 @@ INLINE void multiply_step(int32x4_t acc[TILE][4], int32x4_t sum[TILE], const int
     UNROLL for (int lane = 0; lane < 4; lane++) {
         const uint8_t *at = cell + (size_t)(lane / field_count(bits)) * qnt__cell_bytes(bits);
         UNROLL for (int q = 0; q < 4; q++) {
+            IN_ORDER;
             uint8x16_t raw = load_field(at, bits, lane % field_count(bits), q);
             int8x16_t w = vreinterpretq_s8_u8(raw);
             UNROLL for (int r = 0; r < count; r++) {
@@ -72,8 +73,9 @@ INLINE void multiply_tile(const struct qnt__gemm_blocks *g, size_t row, size_t p
             multiply_step(acc, sum, a, k, cell, bits, count);
         }
         UNROLL for (int r = 0; r < count; r++) {
-            add_block(y[r], acc[r], vaddvq_s32(sum[r]), g->scale + at, g->zero ? g->zero + at : NULL,
-                      bits == 8 ? 0 : 1 << (bits - 1));
+            const int8_t *zero = g->zero ? g->zero + at : NULL;
+            int32_t bias = bits == 8 ? 0 : 1 << (bits - 1);
+            add_block(y[r], acc[r], vaddvq_s32(sum[r]), g->scale + at, zero, bias);
         }
     }
     UNROLL for (int r = 0; r < count; r++) {

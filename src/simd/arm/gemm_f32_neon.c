@@ -18,8 +18,11 @@ INLINE void multiply_tile(const struct qnt__gemm_f32 *g, size_t row, size_t pane
             float32x4_t v[4];
             UNROLL for (int q = 0; q < 4; q++) v[q] = vld1q_f32(w + 4 * q);
             UNROLL for (int r = 0; r < count; r++) {
+                IN_ORDER;
                 float32x4_t x = vld1q_dup_f32(a[r] + k);
-                UNROLL for (int q = 0; q < 4; q++) sum[r][q] = vaddq_f32(sum[r][q], vmulq_f32(x, v[q]));
+                UNROLL for (int q = 0; q < 4; q++) {
+                    sum[r][q] = vaddq_f32(sum[r][q], vmulq_f32(x, v[q]));
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
 /*
  * Integer matrix product with widening multiplications.
  *
- * Weights are taken as unsigned, w + 128 or the stored field: one product then fits 16 bits, as do the
- * four of a narrow cell, and pairs are added to 32 bits without saturation. What that adds to a sum,
- * 2^(bits - 1) times the row's sum, is taken off at the end. All sums wrap modulo 2^32 alike.
+ * Weights are taken as unsigned, w + 128 or the stored field: one product then fits 16 bits, as do
+ * the four of a narrow cell, and pairs are added to 32 bits without saturation. What that adds to a
+ * sum, 2^(bits - 1) times the row's sum, is taken off at the end. All sums wrap modulo 2^32 alike.
  */
 #include "../slots.h"
 #include "fields.h"
@@ -16,8 +16,8 @@ INLINE uint8x16_t unsigned_field(const uint8_t *cell, int bits, int f, int q)
     return bits == 8 ? veorq_u8(w, vdupq_n_u8(0x80)) : w;
 }
 
-/* One cell times the same k of `count` rows. acc[r][2 q] and acc[r][2 q + 1] hold two sums each of the
- * four columns of quarter q. */
+/* One cell times the same k of `count` rows. acc[r][2 q] and acc[r][2 q + 1] hold two sums each of
+ * the four columns of quarter q. */
 INLINE void multiply_cell(uint32x4_t acc[TILE][8], const uint8_t *const *a, size_t k,
                           const uint8_t *cell, int bits, int count)
 {
@@ -26,6 +26,7 @@ INLINE void multiply_cell(uint32x4_t acc[TILE][8], const uint8_t *const *a, size
         UNROLL for (int f = 0; f < field_count(bits); f++) quad[r][f] = load_quad(a[r] + k + 4 * f);
     }
     UNROLL for (int q = 0; q < 4; q++) {
+        IN_ORDER;
         uint16x8_t low[TILE], high[TILE];
         uint8x16_t w = unsigned_field(cell, bits, 0, q);
         UNROLL for (int r = 0; r < count; r++) {

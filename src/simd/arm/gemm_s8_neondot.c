@@ -1,9 +1,9 @@
 /*
  * Integer matrix product with UDOT.
  *
- * Weights are taken as unsigned, w + 128 or the stored field, so that both factors are, and what that
- * adds, 2^(bits - 1) times the row's sum, is taken off at the end: a row's sum is cheaper than the
- * columns' sums, which a signed product of (a - 128) would need. All sums wrap modulo 2^32 alike.
+ * Weights are taken as unsigned, w + 128 or the stored field, as the rows are, and what that adds,
+ * 2^(bits - 1) times the row's sum, is taken off at the end: a row's sum is cheaper than the columns'
+ * sums, which a signed product of (a - 128) would need. All sums wrap modulo 2^32 alike.
  */
 #include "../slots.h"
 #include "fields.h"
@@ -22,6 +22,7 @@ INLINE void multiply_cell(uint32x4_t acc[TILE][4], const uint8_t *const *a, size
 {
     UNROLL for (int f = 0; f < field_count(bits); f++) {
         uint8x16_t w[4];
+        IN_ORDER;
         UNROLL for (int q = 0; q < 4; q++) w[q] = unsigned_field(cell, bits, f, q);
         UNROLL for (int r = 0; r < count; r++) {
             uint8x16_t quad = load_quad(a[r] + k + 4 * f);

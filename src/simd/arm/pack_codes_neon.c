@@ -1,7 +1,7 @@
 /*
- * Packing codes of 1 to 7 bits: neighbours are joined three times, so that eight codes become the low
- * 8 * bits of a 64-bit lane, whose `bits` bytes a table look-up closes up. Unpacking goes back the same
- * way. Sixteen codes are 2 * bits bytes.
+ * Packing codes of 1 to 7 bits: neighbours are joined three times, so that eight codes become the
+ * low 8 * bits of a 64-bit lane, whose `bits` bytes a table look-up closes up. Unpacking goes back
+ * the same way. Sixteen codes are 2 * bits bytes.
  */
 #include <arm_neon.h>
 #include <string.h>
