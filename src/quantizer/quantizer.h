@@ -24,11 +24,12 @@ struct qnt_quantizer {
     qnt_spec spec; /* defaults filled in; axis as the caller gave it */
     struct qnt__options options;
     bool ready;    /* the parameters below are set */
+    bool fitted;   /* and error, bound and visited belong to them */
     size_t groups; /* 0: not known yet */
     float *scale;  /* [groups] */
     float *offset; /* [groups]; all 0 without QNT_REAL_OFFSET */
     int32_t *zero; /* [groups]; all 0 with QNT_REAL_OFFSET */
-    double *error, *bound, *visited;    /* [groups] each, after fit */
+    double *error, *bound, *visited;    /* [groups] each; error is the start of the one block */
     struct qnt__statistics *statistics; /* NULL until the first observe */
 };
 
@@ -46,11 +47,26 @@ struct qnt__grouping {
     size_t outer, length, inner; /* extents before, along and after the axis */
     size_t block, blocks;        /* block length and blocks along the axis */
     size_t groups;
+    int32_t grain;
     int axis; /* counted from the front; 0 per tensor */
 };
 
 /* Finds the grouping of a shape; tells the reason if the axis does not exist. */
 qnt_status qnt__grouping_of(const qnt_context *context, const char *name, const qnt_spec *spec,
                             int ndim, const int64_t *shape, struct qnt__grouping *out);
+
+/* The code that stands for 0 unless a method or the caller chooses another: 0, or the middle of unsigned
+ * symmetric codes. */
+int32_t qnt__zero_default(const qnt_spec *spec);
+
+/* Gives the quantizer parameters for `groups` groups at their defaults: scales 1, errors 0. Former
+ * parameters are forgotten, not freed, so that a copy of the handle can be filled and then kept or not;
+ * on failure nothing changes. */
+qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *quantizer,
+                                    size_t groups);
+void qnt__parameters_free(qnt_quantizer *quantizer);
+
+/* QNT_E_STATE, with advice, if there are no parameters to encode and decode with. */
+qnt_status qnt__quantizer_ready(const qnt_context *context, const qnt_quantizer *quantizer);
 
 #endif

@@ -1,0 +1,211 @@
+/* Encoding, decoding and both at once. The contract is in qnt/quantizer.h. */
+#include "base/try.h"
+#include "chunk.h"
+#include "dynamic.h"
+#include "grouping.h"
+#include "quantizer.h"
+#include "tensor/range.h"
+
+/* One call: x becomes codes, codes become y, or x becomes y. */
+struct job {
+    const qnt_context *context;
+    const qnt_quantizer *quantizer;
+    struct qnt__grouping grouping;
+    struct qnt__view x, codes, y; /* flattened; count 0 if unused */
+    size_t pieces;
+};
+
+static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
+                         void *codes)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    bool wide = job->quantizer->spec.bits == 16;
+    size_t group, n;
+    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
+        struct qnt__affine q = qnt__affine_of(job->quantizer, group);
+        if (wide) simd->encode_16(&q, x + at, n, (uint16_t *)codes + at);
+        else simd->encode_8(&q, x + at, n, (uint8_t *)codes + at);
+    }
+}
+
+static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, const void *codes,
+                         float *y)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    bool wide = job->quantizer->spec.bits == 16, sign = job->quantizer->spec.flags & QNT_SIGNED;
+    size_t group, n;
+    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
+        struct qnt__affine q = qnt__affine_of(job->quantizer, group);
+        if (wide && sign) simd->decode_s16(&q, (const int16_t *)codes + at, n, y + at);
+        else if (wide) simd->decode_u16(&q, (const uint16_t *)codes + at, n, y + at);
+        else if (sign) simd->decode_s8(&q, (const int8_t *)codes + at, n, y + at);
+        else simd->decode_u8(&q, (const uint8_t *)codes + at, n, y + at);
+    }
+}
+
+/* The stages that a call needs, chunk by chunk. */
+static void run_piece(void *task, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct job *job = task;
+    const struct qnt__simd *simd = &job->context->simd;
+    struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
+    struct qnt__chunk chunk = {0};
+    float floats[QNT__CHUNK];
+    uint16_t narrow[QNT__CHUNK];
+
+    while (qnt__piece_next(&job->grouping, &piece, &chunk)) {
+        const void *codes = narrow;
+        if (job->x.count) {
+            const float *x = qnt__chunk_f32(simd, &job->x, &chunk, floats);
+            void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, &chunk, narrow) : narrow;
+            encode_chunk(job, &chunk, x, to);
+            if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, &chunk, to);
+        } else {
+            codes = qnt__chunk_codes(simd, &job->codes, &chunk, narrow);
+        }
+        if (job->y.count) {
+            float *y = qnt__chunk_f32_place(&job->y, &chunk, floats);
+            decode_chunk(job, &chunk, codes, y);
+            qnt__chunk_write_f32(simd, &job->y, &chunk, y);
+        }
+    }
+}
+
+static void run_serially(void *task, size_t index, size_t worker)
+{
+    struct job *job = task;
+    (void)index;
+    for (size_t i = 0; i < job->pieces; i++) run_piece(task, i, worker);
+}
+
+/* Packed codes that are not compact may share a byte between any two elements: one worker only. */
+static qnt_status run(struct job *job)
+{
+    const struct qnt__view *codes = &job->codes;
+    bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
+    qnt__view_flatten(&job->x);
+    qnt__view_flatten(&job->codes);
+    qnt__view_flatten(&job->y);
+    job->pieces = qnt__element_pieces(&job->grouping);
+    return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
+                        : qnt__parallel(job->context, run_piece, job, job->pieces);
+}
+
+static qnt_status check_codes(const qnt_context *context, const qnt_quantizer *quantizer,
+                              const struct qnt__view *codes)
+{
+    const qnt_spec *spec = &quantizer->spec;
+    bool sign = spec->flags & QNT_SIGNED;
+    if (codes->code == (sign ? QNT_INT : QNT_UINT) &&
+        (codes->bits == spec->bits || (codes->bits == 8 && spec->bits < 8))) {
+        return QNT_OK;
+    }
+    return qnt__fail(context, QNT_E_DTYPE,
+                     "codes: type code %d with %d bits; expected type code %d with %d bits%s",
+                     codes->code, codes->bits, sign ? QNT_INT : QNT_UINT, (int)spec->bits,
+                     spec->bits < 8 ? " or 8" : "");
+}
+
+static qnt_status check_pair(const qnt_context *context, const char *a_name,
+                             const struct qnt__view *a, const char *b_name,
+                             const struct qnt__view *b)
+{
+    if (!qnt__view_same_shape(a, b)) {
+        return qnt__fail(context, QNT_E_SHAPE, "%s: shape differs from that of %s", b_name, a_name);
+    }
+    return QNT_OK;
+}
+
+static qnt_status check_disjoint(const qnt_context *context, const char *a_name,
+                                 const struct qnt__view *a, const char *b_name,
+                                 const struct qnt__view *b)
+{
+    if (!qnt__view_overlaps(a, b)) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
+                     b_name, a_name);
+}
+
+/* Finds the groups of a shape and compares their number with the parameters'. */
+static qnt_status check_groups(const char *name, const struct qnt__view *view, struct job *job)
+{
+    const qnt_quantizer *q = job->quantizer;
+    QNT__TRY(qnt__grouping_of(job->context, name, &q->spec, view->ndim, view->shape, &job->grouping));
+    if ((q->spec.flags & QNT_DYNAMIC) || job->grouping.groups == q->groups) return QNT_OK;
+    return qnt__fail(job->context, QNT_E_SHAPE, "%s has %zu groups, but the quantizer has %zu", name,
+                     job->grouping.groups, q->groups);
+}
+
+qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,
+                              const qnt_tensor *x, qnt_tensor *codes)
+{
+    struct qnt__view view;
+    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
+    QNT__TRY(qnt__view_open_shape(context, "x", x, QNT__ANY, &view));
+    uint8_t type = quantizer->spec.flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
+    return qnt__view_describe(context, "codes", view.ndim, view.shape, type,
+                              (uint8_t)quantizer->spec.bits, codes);
+}
+
+qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                const qnt_tensor *x, qnt_tensor *codes)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
+    QNT__TRY(qnt__view_open_output(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
+    QNT__TRY(check_codes(context, quantizer, &job.codes));
+    QNT__TRY(check_pair(context, "x", &job.x, "codes", &job.codes));
+    QNT__TRY(check_groups("x", &job.x, &job));
+    QNT__TRY(check_disjoint(context, "x", &job.x, "codes", &job.codes));
+    return run(&job);
+}
+
+qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                const qnt_tensor *codes, qnt_tensor *y)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
+    QNT__TRY(check_codes(context, quantizer, &job.codes));
+    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
+    QNT__TRY(check_pair(context, "codes", &job.codes, "y", &job.y));
+    QNT__TRY(check_groups("codes", &job.codes, &job));
+    QNT__TRY(check_disjoint(context, "codes", &job.codes, "y", &job.y));
+    return run(&job);
+}
+
+static bool same_place(const struct qnt__view *x, const struct qnt__view *y)
+{
+    if (x->data != y->data || x->code != y->code || x->bits != y->bits) return false;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->strides[d] != y->strides[d] && x->shape[d] > 1) return false;
+    }
+    return true;
+}
+
+qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
+                               const qnt_tensor *x, qnt_tensor *y)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    bool dynamic = quantizer && (quantizer->spec.flags & QNT_DYNAMIC);
+    if (!dynamic) QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
+    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
+    QNT__TRY(check_pair(context, "x", &job.x, "y", &job.y));
+    QNT__TRY(check_groups("x", &job.x, &job));
+    if (!same_place(&job.x, &job.y)) {
+        QNT__TRY(check_disjoint(context, "x", &job.x, "y", &job.y));
+    }
+    if (!dynamic) return run(&job);
+
+    qnt_quantizer found;
+    QNT__TRY(qnt__dynamic_open(context, quantizer, &job.grouping, &job.x, &found));
+    job.quantizer = &found;
+    qnt_status status = run(&job);
+    qnt__parameters_free(&found);
+    return status;
+}

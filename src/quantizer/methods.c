@@ -1,0 +1,16 @@
+/* The table of methods. */
+#include "methods.h"
+
+static const struct qnt__method methods[] = {
+    [QNT_FIXED] = {.name = "QNT_FIXED", .flags = QNT_REAL_OFFSET},
+    [QNT_MINMAX] = {.name = "QNT_MINMAX", .fit = qnt__fit_minmax,
+                    .flags = QNT_DYNAMIC | QNT_REAL_OFFSET},
+    [QNT_PERCENTILE] = {.name = "QNT_PERCENTILE", .flags = QNT_REAL_OFFSET},
+    [QNT_ENTROPY] = {.name = "QNT_ENTROPY", .flags = QNT_REAL_OFFSET},
+    [QNT_ANALYTIC] = {.name = "QNT_ANALYTIC", .flags = QNT_REAL_OFFSET},
+    [QNT_MSE] = {.name = "QNT_MSE", .sorted = true, .flags = QNT_REAL_OFFSET}};
+
+const struct qnt__method *qnt__method_of(int32_t method)
+{
+    return method >= QNT_FIXED && method <= QNT_MSE ? &methods[method] : NULL;
+}
