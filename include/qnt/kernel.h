@@ -75,11 +75,13 @@ QNT_API qnt_status qnt_shuffle_cyclic(const qnt_context *context, const qnt_tens
 
 /**
  * @brief y = clamp(round_half_even(float(acc + bias[n]) * scale[n]) + zero, low, high).
+ *
+ * A product that is NaN counts as 0.
  * @param context hooks.
  * @param acc   [...,N] int32.
  * @param bias  NULL or int32 view [N]; the sum wraps modulo 2^32.
  * @param scale float32 view [N] or [1].
- * @param zero  zero point of y.
+ * @param zero  zero point of y, in the range of y's type.
  * @param low   smallest code, in the range of y's type.
  * @param high  largest code, at least low.
  * @param[out] y same shape, integers of 1 to 8 or 16 bits, disjoint from acc.

@@ -1,0 +1,262 @@
+/* From int32 sums to codes. The contract is in qnt/kernel.h. */
+#include <string.h>
+
+#include "base/arith.h"
+#include "base/try.h"
+#include "context/context.h"
+#include "qnt/kernel.h"
+#include "tensor/view.h"
+
+/* Work goes tile by tile through small buffers on the stack. */
+enum { TILE = 2048, TILE_COLUMNS = 512, TILE_ROWS = 64, PIECE = 1 << 16 };
+
+struct task {
+    const struct qnt__simd *simd;
+    struct qnt__view acc, bias, scale, y;
+    bool has_bias, compact; /* compact: acc and y both, so that rows need no search */
+    int32_t zero;
+    float low, high; /* of codes minus zero */
+    size_t rows, columns, piece_rows;
+};
+
+/* What belongs to a stretch of columns. The kernels subtract a_zero w_sum, so a bias enters as
+ * -1 times itself. */
+struct columns {
+    size_t first, count;
+    int32_t bias[TILE_COLUMNS];
+    float scale[TILE_COLUMNS];
+};
+
+static const int32_t minus_one[TILE_ROWS] = {
+#define EIGHT -1, -1, -1, -1, -1, -1, -1, -1
+    EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT
+#undef EIGHT
+};
+
+/* Elements of four bytes, any stride and alignment. */
+static void read_words(const struct qnt__view *view, int64_t at, int64_t step, size_t n, void *out)
+{
+    const uint8_t *p = view->data + at * 4;
+    uint8_t *to = out;
+    if (step == 1) {
+        memcpy(to, p, n * 4);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, p += step * 4, to += 4) memcpy(to, p, 4);
+}
+
+static void load_columns(const struct task *t, size_t first, struct columns *c)
+{
+    int64_t at = (int64_t)first;
+    c->first = first;
+    c->count = qnt__min(t->columns - first, TILE_COLUMNS);
+    int64_t step = t->scale.shape[0] == 1 ? 0 : t->scale.strides[0];
+    read_words(&t->scale, at * step, step, c->count, c->scale);
+    if (t->has_bias) {
+        read_words(&t->bias, at * t->bias.strides[0], t->bias.strides[0], c->count, c->bias);
+    }
+}
+
+static int64_t last_stride(const struct qnt__view *view)
+{
+    return view->strides[view->ndim - 1];
+}
+
+/* Offset of a row's element in the first of the columns. */
+static int64_t position(const struct task *t, const struct qnt__view *view, size_t row,
+                        const struct columns *c)
+{
+    if (t->compact) return (int64_t)(row * t->columns + c->first);
+    return qnt__view_row(view, row) + (int64_t)c->first * last_stride(view);
+}
+
+/* Can the kernel run on these rows where they are? Then *ld is the distance between rows. */
+static bool in_place(const struct task *t, const struct qnt__view *view, size_t row, size_t rows,
+                     const struct columns *c, size_t *ld)
+{
+    if ((uintptr_t)view->data % (view->bits / 8u) != 0) return false;
+    *ld = t->columns;
+    if (t->compact) return true;
+    if (last_stride(view) != 1 && c->count > 1) return false;
+    int64_t first = qnt__view_row(view, row), step = (int64_t)c->count;
+    if (rows > 1) step = qnt__view_row(view, row + 1) - first;
+    if (step < 0) return false;
+    for (size_t r = 2; r < rows; r++) {
+        if (qnt__view_row(view, row + r) - first != (int64_t)r * step) return false;
+    }
+    *ld = (size_t)step;
+    return true;
+}
+
+/* Points f to the sums of the rows, copied to `buffer` unless they can stay. */
+static void locate_sums(const struct task *t, size_t row, const struct columns *c, int32_t *buffer,
+                        struct qnt__finish *f)
+{
+    if (in_place(t, &t->acc, row, f->m, c, &f->ld)) {
+        f->acc = (const void *)(t->acc.data + position(t, &t->acc, row, c) * 4);
+        return;
+    }
+    for (size_t r = 0; r < f->m; r++) {
+        read_words(&t->acc, position(t, &t->acc, row + r, c), last_stride(&t->acc), c->count,
+                   buffer + r * c->count);
+    }
+    f->acc = buffer;
+    f->ld = c->count;
+}
+
+static void finish_8(const struct task *t, size_t row, const struct columns *c,
+                     struct qnt__finish *f)
+{
+    uint8_t codes[TILE];
+    if (t->y.bits == 8 && in_place(t, &t->y, row, f->m, c, &f->y_ld)) {
+        f->y = t->y.data + position(t, &t->y, row, c);
+        t->simd->finish_codes(f);
+        return;
+    }
+    f->y = codes;
+    f->y_ld = c->count;
+    t->simd->finish_codes(f);
+    for (size_t r = 0; r < f->m; r++) {
+        qnt__write_codes(t->simd, &t->y, position(t, &t->y, row + r, c), last_stride(&t->y), c->count,
+                         codes + r * c->count);
+    }
+}
+
+/* In two steps, floats and then codes; clamping twice changes nothing. */
+static void finish_16(const struct task *t, size_t row, const struct columns *c,
+                      struct qnt__finish *f)
+{
+    const struct qnt__affine round = {
+        .scale = 1, .low = t->low, .high = t->high, .zero = t->zero};
+    float values[TILE];
+    uint16_t codes[TILE];
+    f->y = values;
+    f->y_ld = c->count;
+    t->simd->finish_s32(f);
+    t->simd->encode_16(&round, values, f->m * c->count, codes);
+
+    int64_t step = last_stride(&t->y) * 2;
+    for (size_t r = 0; r < f->m; r++) {
+        uint8_t *to = t->y.data + position(t, &t->y, row + r, c) * 2;
+        const uint16_t *from = codes + r * c->count;
+        if (step == 2) memcpy(to, from, c->count * 2);
+        else for (size_t i = 0; i < c->count; i++, to += step) memcpy(to, from + i, 2);
+    }
+}
+
+static void run_tile(const struct task *t, size_t row, size_t rows, const struct columns *c)
+{
+    int32_t sums[TILE];
+    struct qnt__finish f = {
+        .a_zero = t->has_bias ? minus_one : NULL,
+        .w_sum = t->has_bias ? c->bias : NULL,
+        .multiplier = c->scale,
+        .m = rows,
+        .n = c->count,
+        .low = t->low,
+        .high = t->high,
+        .zero = t->zero,
+    };
+    locate_sums(t, row, c, sums, &f);
+    if (t->y.bits == 16) finish_16(t, row, c, &f);
+    else finish_8(t, row, c, &f);
+}
+
+static void run_piece(void *task, size_t index, size_t worker)
+{
+    const struct task *t = task;
+    size_t begin = index * t->piece_rows, end = qnt__min(begin + t->piece_rows, t->rows);
+    struct columns c;
+    (void)worker;
+    for (size_t first = 0; first < t->columns; first += TILE_COLUMNS) {
+        load_columns(t, first, &c);
+        size_t most = qnt__min(TILE / c.count, TILE_ROWS);
+        for (size_t row = begin; row < end; row += most) {
+            run_tile(t, row, qnt__min(end - row, most), &c);
+        }
+    }
+}
+
+/* Pieces must not share a byte of y: eight rows are whole bytes if y is compact. */
+static size_t choose_piece_rows(const struct task *t)
+{
+    if (t->y.bits < 8 && !qnt__view_is_compact(&t->y)) return t->rows;
+    return qnt__round_up(qnt__ceil_div(PIECE, t->columns), 8);
+}
+
+/* The view of a value per column: [N], or [1] if `one` allows it. */
+static qnt_status check_columns(const qnt_context *context, const char *name,
+                                const struct qnt__view *view, int64_t columns, bool one)
+{
+    if (view->ndim == 1 && (view->shape[0] == columns || (one && view->shape[0] == 1))) return QNT_OK;
+    return qnt__fail(context, QNT_E_SHAPE, "%s: %d dimensions, extent %lld; expected [%lld]%s", name,
+                     view->ndim, view->ndim ? (long long)view->shape[0] : 0, (long long)columns,
+                     one ? " or [1]" : "");
+}
+
+static qnt_status check_code(const qnt_context *context, const char *name, int32_t code,
+                             int32_t low, int32_t high)
+{
+    if (code >= low && code <= high) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "%s is %d, expected %d to %d", name, (int)code,
+                     (int)low, (int)high);
+}
+
+static qnt_status check_codes(const qnt_context *context, const struct qnt__view *y, int32_t zero,
+                              int32_t low, int32_t high)
+{
+    int32_t least = y->code == QNT_INT ? -(1 << (y->bits - 1)) : 0;
+    int32_t most = least + (1 << y->bits) - 1;
+    QNT__TRY(check_code(context, "zero", zero, least, most));
+    QNT__TRY(check_code(context, "low", low, least, most));
+    return check_code(context, "high", high, low, most);
+}
+
+static qnt_status check_disjoint(const qnt_context *context, const struct qnt__view *y,
+                                 const char *name, const struct qnt__view *input)
+{
+    if (!qnt__view_overlaps(y, input)) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "y: overlaps %s, expected disjoint memory", name);
+}
+
+static qnt_status check(const qnt_context *context, const qnt_tensor *acc, const qnt_tensor *bias,
+                        const qnt_tensor *scale, qnt_tensor *y, struct task *t)
+{
+    QNT__TRY(qnt__view_open(context, "acc", acc, QNT__INT32, &t->acc));
+    if (t->acc.ndim == 0) {
+        return qnt__fail(context, QNT_E_SHAPE, "acc: ndim is 0, expected 1 to %d", QNT_MAX_NDIM);
+    }
+    int64_t columns = t->acc.shape[t->acc.ndim - 1];
+    if (bias) {
+        QNT__TRY(qnt__view_open(context, "bias", bias, QNT__INT32, &t->bias));
+        QNT__TRY(check_columns(context, "bias", &t->bias, columns, false));
+    }
+    QNT__TRY(qnt__view_open(context, "scale", scale, QNT__FLOAT32, &t->scale));
+    QNT__TRY(check_columns(context, "scale", &t->scale, columns, true));
+    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__CODES | QNT__CODES16, &t->y));
+    if (!qnt__view_same_shape(&t->acc, &t->y)) {
+        return qnt__fail(context, QNT_E_SHAPE, "y: shape differs from acc's");
+    }
+    QNT__TRY(check_disjoint(context, &t->y, "acc", &t->acc));
+    QNT__TRY(check_disjoint(context, &t->y, "scale", &t->scale));
+    return bias ? check_disjoint(context, &t->y, "bias", &t->bias) : QNT_OK;
+}
+
+qnt_status qnt_requantize(const qnt_context *context, const qnt_tensor *acc, const qnt_tensor *bias,
+                          const qnt_tensor *scale, int32_t zero, int32_t low, int32_t high,
+                          qnt_tensor *y)
+{
+    if (!context) return QNT_E_INVALID;
+    struct task t = {.simd = &context->simd, .has_bias = bias != NULL, .zero = zero};
+    QNT__TRY(check(context, acc, bias, scale, y, &t));
+    QNT__TRY(check_codes(context, &t.y, zero, low, high));
+    if (t.acc.count == 0) return QNT_OK;
+
+    t.low = (float)(low - zero);
+    t.high = (float)(high - zero);
+    t.rows = qnt__view_rows(&t.acc);
+    t.columns = qnt__view_row_length(&t.acc);
+    t.compact = qnt__view_is_compact(&t.acc) && qnt__view_is_compact(&t.y);
+    t.piece_rows = choose_piece_rows(&t);
+    return qnt__parallel(context, run_piece, &t, qnt__ceil_div(t.rows, t.piece_rows));
+}
