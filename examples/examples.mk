@@ -1,0 +1,48 @@
+# Builds and runs the examples; included by the Makefile. They see include/ and the static library only.
+
+EXAMPLE_CFLAGS = $(filter-out -Isrc,$(ALL_CFLAGS)) -Iexamples/networks
+EXAMPLE_BUILD := $(BUILD)/examples
+DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
+
+NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c)))
+NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
+DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c \
+           examples/networks.c examples/stories.c))
+READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
+
+# The float reference is what the time of quantized networks is compared with: give it the best the
+# compiler can do on this machine.
+REFERENCE_CFLAGS := -O3 $(shell $(CC) -march=native -E -x c /dev/null >/dev/null 2>&1 && echo -march=native)
+$(BUILD)/examples/networks/reference.o: EXAMPLE_CFLAGS += $(if $(SAN)$(COV)$(DEBUG),,$(REFERENCE_CFLAGS))
+
+$(BUILD)/examples/%.o: examples/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC  $<)
+	$(Q)$(CC) $(EXAMPLE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(NUMBERED): $(BUILD)/%: $(BUILD)/%.o $(STATIC)
+	$(call say,LD  $@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(STATIC) $(ALL_LDFLAGS) -lm -pthread
+
+$(DEMOS): $(BUILD)/%: $(BUILD)/%.o $(NETWORK_OBJECTS) $(STATIC)
+	$(call say,LD  $@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(NETWORK_OBJECTS) $(STATIC) $(ALL_LDFLAGS) -lm -pthread
+
+$(READER_TESTS): $(BUILD)/%: %.c $(NETWORK_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD  $@)
+	$(Q)$(CC) $(EXAMPLE_CFLAGS) -D_GNU_SOURCE -Itest -MMD -MP -MF $@.d -o $@ $< $(NETWORK_OBJECTS) \
+	    $(STATIC) $(ALL_LDFLAGS) -lm -pthread
+
+-include $(NETWORK_OBJECTS:.o=.d) $(NUMBERED:%=%.d) $(DEMOS:%=%.d) $(READER_TESTS:%=%.d)
+
+# Every numbered example checks itself.
+TESTS += $(READER_TESTS)
+SCRIPTS += $(if $(NUMBERED),examples/check.sh)
+check: $(READER_TESTS) $(NUMBERED)
+
+.PHONY: examples
+examples: $(NUMBERED) $(DEMOS) ## build the examples
+
+$(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data/digits.bin
+	$(Q)$(EXAMPLE_BUILD)/train_digits examples/data/digits.bin $@
