@@ -2,9 +2,10 @@
  * Test harness in one header: checks, random numbers, guarded buffers, a captured log.
  *
  * A test program is one C file:  static void shapes(void) { CHECK(...); }
- *                                int main(int argc, char **argv) { CHECK_INIT; RUN(shapes); return DONE; }
- * It prints one line for each test that fails or is skipped and, last, `N passed, N failed, N skipped`.
- * --seed N repeats a run.
+ *                                int main(int argc, char **argv) { CHECK_INIT; RUN(shapes); return
+ *                                DONE; }
+ * It prints one line for each test that fails or is skipped and, last, `N passed, N failed, N
+ * skipped`. --seed N repeats a run.
  */
 #ifndef CHECK_H
 #define CHECK_H

@@ -36,6 +36,16 @@ skip() {
     echo "  skipped: $*"
 }
 
+# A tool that is not installed: skipped, but a failure where QNT_TEST_ALL asks for everything.
+missing() {
+    if [ -n "${QNT_TEST_ALL-}" ]; then
+        failed=$((failed + 1))
+        echo "  FAILED $* not installed"
+    else
+        skip "$* not installed"
+    fi
+}
+
 have() {
     command -v "$1" >/dev/null 2>&1
 }

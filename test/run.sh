@@ -12,11 +12,10 @@ log=$(mktemp) || exit 2
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
     name=${program##*/test/}
-    case $program in
-    *.sh) "$program" >"$log" 2>&1 ;;
+    with=$runner
+    case $program in *.sh) with= ;; esac
     # shellcheck disable=SC2086  # a runner may have arguments
-    *) $runner "$program" >"$log" 2>&1 ;;
-    esac
+    $with "$program" >"$log" 2>&1
     status=$?
     line=$(tail -n 1 "$log")
     case $line in

@@ -1,12 +1,12 @@
 # Builds and runs the tests; included by the Makefile.
-# Every C file in unit, simd, contract and abi is a program; all link the library's objects, so they can
-# reach internal functions too.
+# Every C file in these folders is a program; all link the library's objects, so they can reach internal
+# functions too. Scripts look at the built libraries from outside.
 
-TEST_SOURCES := $(sort $(wildcard test/unit/*.c test/simd/*.c test/contract/*.c test/vectors/*.c test/abi/*.c))
+TEST_SOURCES := $(sort $(foreach folder,unit simd contract vectors abi,$(wildcard test/$(folder)/*.c)))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 RUNNER ?=
 
-# Scripts look at the built libraries. The variants for finding bugs are not what is installed.
+# The variants for finding bugs are not what is installed.
 SCRIPTS := $(if $(SAN)$(COV)$(DEBUG),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
 
 $(BUILD)/test/%: test/%.c $(OBJECTS)
@@ -27,3 +27,9 @@ check: lib $(TESTS) ## run all tests; the last line sums up
 .PHONY: check-aarch64
 check-aarch64: ## cross-compile, and run the test programs under qemu with and without dot product
 	@MAKE='$(MAKE)' test/aarch64.sh
+
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+
+.PHONY: check-valgrind
+check-valgrind: $(TESTS) ## run the unit tests under valgrind
+	@test/run.sh --with "$(VALGRIND)" $(filter $(BUILD)/test/unit/%,$(TESTS))

@@ -7,8 +7,8 @@
  *
  * A context is what the library knows about its host. Create one, set the hooks that the host wants
  * to provide, then share it as `const` among as many threads as needed. It owns nothing but itself:
- * quantizers and layers made with it stay valid after it is destroyed. There is no global state; two
- * libraries in one process can each have their own context.
+ * quantizers and layers made with it stay valid after it is destroyed. There is no global state;
+ * two libraries in one process can each have their own context.
  */
 #ifndef QNT_CONTEXT_H
 #define QNT_CONTEXT_H
@@ -95,7 +95,8 @@ QNT_API qnt_status qnt_context_set_parallel(qnt_context *context, qnt_parallel_f
                                             void *user, size_t workers);
 
 /**
- * @brief Sets who hears reasons and notes. The hook may be called by any thread that uses the context.
+ * @brief Sets who hears reasons and notes. The hook may be called by any thread that uses the
+ * context.
  * @param context the context, not in use meanwhile.
  * @param log     the hook, or NULL for silence.
  * @param user    passed to the hook.

@@ -6,8 +6,8 @@
  * @{
  *
  * A blob is one self-contained, position-independent, little-endian range of bytes with a checksum;
- * the same bytes on every CPU. The library reads and writes memory, never files. Every blob of every
- * release loads for ever and gives the same results (doc/blobs.md).
+ * the same bytes on every CPU. The library reads and writes memory, never files. Every blob of
+ * every release loads for ever and gives the same results (doc/blobs.md).
  */
 #ifndef QNT_IO_H
 #define QNT_IO_H
@@ -75,8 +75,8 @@ QNT_API qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *l
 /**
  * @brief Reads a layer; data may be hostile.
  * @param context  memory and reasons; not kept.
- * @param data     the blob. With #QNT_BORROW it must be 64-byte aligned and must stay unchanged until
- *                 the layer is destroyed.
+ * @param data     the blob. With #QNT_BORROW it must be 64-byte aligned and must stay unchanged
+ *                 until the layer is destroyed.
  * @param size     bytes at data.
  * @param flags    0 (copy) or #QNT_BORROW (allocate only the handle).
  * @param[out] out the layer; NULL on failure.

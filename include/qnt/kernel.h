@@ -5,11 +5,11 @@
  * @defgroup kernel Kernels
  * @{
  *
- * No preparation, no workspace, no allocation: every call does all of its work. Layers (layer.h) are
- * faster for weights that are used again, because they are packed once.
+ * No preparation, no workspace, no allocation: every call does all of its work. Layers (layer.h)
+ * are faster for weights that are used again, because they are packed once.
  *
- * Integer results are exact. An accumulator whose true value leaves int32 wraps modulo 2^32 on every
- * CPU alike; |sum| < 2^31 holds up to K = 65,536 for any 8-bit operands with zero points.
+ * Integer results are exact. An accumulator whose true value leaves int32 wraps modulo 2^32 on
+ * every CPU alike; |sum| < 2^31 holds up to K = 65,536 for any 8-bit operands with zero points.
  */
 #ifndef QNT_KERNEL_H
 #define QNT_KERNEL_H
@@ -61,7 +61,8 @@ QNT_API qnt_status qnt_conv_s8(const qnt_context *context, const qnt_conv *conv,
 /**
  * @brief Rotates groups of channels: group g of y is group (g + shift) mod groups of x.
  *
- * Inside a convolution the same is free: see qnt_conv::group_shift. (PalQuant, ECCV 2022, section 3.3.)
+ * Inside a convolution the same is free: see qnt_conv::group_shift. (PalQuant, ECCV 2022, section
+ * 3.3.)
  * @param context hooks.
  * @param x      any element type.
  * @param axis   the channel axis; negative counts from the end.

@@ -5,9 +5,9 @@
  * @defgroup layer Layer
  * @{
  *
- * A layer holds weights packed for the kernels (the same layout on every CPU), the folded scales and
- * bias, and what to do with the result. It is immutable: any number of threads may run it at once,
- * each with its own workspace. Running allocates nothing.
+ * A layer holds weights packed for the kernels (the same layout on every CPU), the folded scales
+ * and bias, and what to do with the result. It is immutable: any number of threads may run it at
+ * once, each with its own workspace. Running allocates nothing.
  *
  * What runs follows from the quantizers alone, never from the CPU:
  *
@@ -82,7 +82,8 @@ typedef struct qnt_layer_spec {
  * @param weight   float view, encoded here; or integer view that holds codes of weight_q.
  * @param weight_q fitted or set; per tensor, per axis 0, or for #QNT_DENSE blocks along axis 1.
  * @param bias     float view [N], or NULL.
- * @param input_q  format of the input, per tensor, at most 8 bits; NULL: float input, weights decoded.
+ * @param input_q  format of the input, per tensor, at most 8 bits; NULL: float input, weights
+ *                 decoded.
  * @param output_q format of the output, per tensor, at most 8 bits; NULL: float output.
  * @param[out] out the layer; NULL on failure. It keeps nothing of the arguments.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED,

@@ -5,8 +5,8 @@
  * @defgroup pool Pool
  * @{
  *
- * Hosts with threads of their own lend them through qnt_context_set_parallel(). This pool is for those
- * that have none, and for bindings that cannot write a C callback worth calling:
+ * Hosts with threads of their own lend them through qnt_context_set_parallel(). This pool is for
+ * those that have none, and for bindings that cannot write a C callback worth calling:
  *
  *     qnt_pool_create(context, 4, &pool);
  *     qnt_context_set_parallel(context, qnt_pool_run, pool, 4);
@@ -26,7 +26,8 @@ extern "C" {
 typedef struct qnt_pool qnt_pool;
 
 /**
- * @brief Starts threads; the thread that calls qnt_pool_run() works too, so `threads` - 1 are started.
+ * @brief Starts threads; the thread that calls qnt_pool_run() works too, so `threads` - 1 are
+ * started.
  * @param context  for memory and the reason; not kept.
  * @param threads  workers in all, 1 to 1024.
  * @param[out] out the pool; NULL on failure.

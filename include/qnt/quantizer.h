@@ -13,14 +13,14 @@
  * in bounded memory. A #QNT_FIXED quantizer needs no data: set() its scale and zero point instead.
  *
  * **#QNT_AFFINE**: value = (code - zero) * scale, or value = offset + code * scale with
- * #QNT_REAL_OFFSET. Encoding divides by the scale in float32, rounds half to even, adds the zero point
- * and saturates: ONNX QuantizeLinear bit for bit. NaN becomes the code nearest to the value 0;
- * infinities saturate.
+ * #QNT_REAL_OFFSET. Encoding divides by the scale in float32, rounds half to even, adds the zero
+ * point and saturates: ONNX QuantizeLinear bit for bit. NaN becomes the code nearest to the value
+ * 0; infinities saturate.
  *
  * A *group* is what shares one set of parameters: the tensor, a slice along `axis`, or a block of
  * `block` consecutive elements along `axis`. Groups are numbered in row-major order of the tensor
- * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as in
- * ONNX.
+ * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as
+ * in ONNX.
  */
 #ifndef QNT_QUANTIZER_H
 #define QNT_QUANTIZER_H
@@ -44,9 +44,9 @@ enum {
     QNT_FIXED = 0,      /**< Set by the caller (ONNX QuantizeLinear). */
     QNT_MINMAX = 1,     /**< From the smallest and largest value (ONNX DynamicQuantizeLinear). */
     QNT_PERCENTILE = 2, /**< From the quantiles that leave #QNT_P_PERCENTILE percent inside. */
-    QNT_ENTROPY = 3,    /**< Clipping that minimises the Kullback-Leibler divergence of histograms. */
+    QNT_ENTROPY = 3,    /**< Least Kullback-Leibler divergence of clipped histograms. */
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
-    QNT_MSE = 5         /**< The provable minimum of the weighted squared error, with certificate. */
+    QNT_MSE = 5         /**< Provably least weighted squared error, with certificate. */
 };
 
 /** Flags of qnt_spec. */
@@ -113,7 +113,7 @@ typedef struct qnt_error {
     double cosine;     /**< Cosine of the angle between x and y. */
     double largest;    /**< Largest |x - y|. */
     double bits;       /**< Mean stored bits per element, parameters included. */
-    double clipped;    /**< Share of elements beyond the lowest or highest level by over half a step. */
+    double clipped;    /**< Share of elements over half a step beyond the levels. */
 } qnt_error;
 
 /**
@@ -143,8 +143,8 @@ QNT_API qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quan
  * @brief Gathers statistics of one tensor; call it as often as there are batches.
  *
  * Up to #QNT_P_SAMPLES values are kept exactly; beyond, each group keeps a histogram whose width
- * doubles as the range grows, with exact counts and means per bin. NaN and infinite values are skipped
- * with a warning. The result does not depend on the number of workers.
+ * doubles as the range grows, with exact counts and means per bin. NaN and infinite values are
+ * skipped with a warning. The result does not depend on the number of workers.
  * @param context    hooks; reports progress.
  * @param quantizer  the quantizer; unchanged on failure.
  * @param x          float view; all calls must agree in the number of groups.
@@ -179,8 +179,8 @@ QNT_API qnt_status qnt_quantizer_get(const qnt_context *context, const qnt_quant
 /**
  * @brief Writes a parameter; #QNT_P_SCALE decides the number of groups of a #QNT_FIXED quantizer.
  *
- * #QNT_P_ZERO and #QNT_P_OFFSET start at the default (0, or the middle with #QNT_SYMMETRIC). One value
- * sets all groups alike.
+ * #QNT_P_ZERO and #QNT_P_OFFSET start at the default (0, or the middle with #QNT_SYMMETRIC). One
+ * value sets all groups alike.
  * @param context   for the reason.
  * @param quantizer the quantizer; unchanged on failure.
  * @param param     a QNT_P_ number marked "set".
@@ -196,8 +196,8 @@ QNT_API qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *
  * @param context   for the reason.
  * @param quantizer the quantizer.
  * @param x         any legal view.
- * @param[in,out] codes `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything but
- *                  `data` is filled in.
+ * @param[in,out] codes `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything
+ *                  but `data` is filled in.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE.
  */
 QNT_API qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,

@@ -6,13 +6,13 @@
  * @{
  *
  * Element types: float32, float16 and bfloat16 wherever a float view is legal; 1- to 8-bit and
- * 16-bit integers for codes; int32 for accumulators. Any alignment is accepted, strides are honoured,
- * and no byte outside the described elements is ever read or written.
+ * 16-bit integers for codes; int32 for accumulators. Any alignment is accepted, strides are
+ * honoured, and no byte outside the described elements is ever read or written.
  *
- * **Codes below 8 bits** are packed without gaps: element e of the view, counted in strides, occupies
- * bits e*b to e*b+b-1 of the byte string, least significant bit first. For 1, 2 and 4 bits this is
- * the layout of ONNX and DLPack. An element of 3, 5, 6 or 7 bits may straddle two bytes. Codes of any
- * width may also be held one per byte, as int8 or uint8.
+ * **Codes below 8 bits** are packed without gaps: element e of the view, counted in strides,
+ * occupies bits e*b to e*b+b-1 of the byte string, least significant bit first. For 1, 2 and 4 bits
+ * this is the layout of ONNX and DLPack. An element of 3, 5, 6 or 7 bits may straddle two bytes.
+ * Codes of any width may also be held one per byte, as int8 or uint8.
  */
 #ifndef QNT_TENSOR_H
 #define QNT_TENSOR_H
@@ -50,7 +50,8 @@ typedef struct qnt_tensor {
 } qnt_tensor;
 
 /**
- * @brief Checks that a view is legal: device, type, rank, extents, and that its reach fits in memory.
+ * @brief Checks that a view is legal: device, type, rank, extents, and that its reach fits in
+ * memory.
  * @param context for the reason.
  * @param tensor  the view; its elements are not touched.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_DEVICE.
@@ -60,8 +61,8 @@ QNT_API qnt_status qnt_tensor_check(const qnt_context *context, const qnt_tensor
 /**
  * @brief Size in bytes from the first to the last element that the view can touch.
  *
- * For a compact view this is the size of the buffer it needs. With negative strides the range begins
- * before `data`.
+ * For a compact view this is the size of the buffer it needs. With negative strides the range
+ * begins before `data`.
  * @param context    for the reason.
  * @param tensor     the view.
  * @param[out] bytes the size; 0 for a view without elements.

@@ -43,7 +43,7 @@ static inline float qnt__f32_of_f16(uint16_t h)
         return qnt__f32_of_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13 | quiet);
     }
     if (rest >= 0x400u) return qnt__f32_of_bits(sign | ((rest << 13) + 0x38000000u));
-    float magnitude = (float)rest * 5.9604644775390625e-8f; /* subnormal: rest * 2^-24, exact */
+    float magnitude = (float)rest * 0x1p-24f; /* subnormal, exact */
     return qnt__f32_of_bits(sign | qnt__bits_of_f32(magnitude));
 }
 
@@ -56,7 +56,7 @@ static inline uint16_t qnt__f16_of_f32(float x)
         float aligned = qnt__f32_of_bits(rest) + 0.5f;
         return (uint16_t)(sign | (qnt__bits_of_f32(aligned) - 0x3f000000u));
     }
-    uint32_t rounded = rest + 0xfffu + (rest >> 13 & 1u); /* half to even; may carry into infinity */
+    uint32_t rounded = rest + 0xfffu + (rest >> 13 & 1u); /* half to even; may reach infinity */
     return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
 }
 

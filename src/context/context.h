@@ -44,20 +44,21 @@ qnt_status qnt__fail(const qnt_context *context, qnt_status status, const char *
 qnt_status qnt__allocate(const qnt_context *context, const struct qnt__memory *memory, size_t size,
                          void **out);
 
-/* Runs task 0..count-1 on the host's threads, or here. The caller chooses pieces that do not depend on
- * the number of workers wherever the result could. */
+/* Runs task 0..count-1 on the host's threads, or here. The caller chooses pieces that do not depend
+ * on the number of workers wherever the result could. */
 qnt_status qnt__parallel(const qnt_context *context, qnt_task_fn run, void *task, size_t count);
 
 /* Reports progress; QNT_E_CANCELLED if the host wants to stop. */
 qnt_status qnt__progress(const qnt_context *context, uint64_t done, uint64_t total);
 
-/* Reads a struct that begins with its uint32_t size: what the caller does not know is 0 in *out. Fails if
- * the size is below that of the first release, or if surplus bytes of a newer caller are not 0. */
+/* Reads a struct that begins with its uint32_t size: what the caller does not know is 0 in *out.
+ * Fails if the size is below that of the first release, or if surplus bytes of a newer caller are
+ * not 0. */
 qnt_status qnt__sized_read(const qnt_context *context, const char *name, const void *from,
                            size_t first, size_t own, void *out);
 
-/* Writes all but `size` of the result into the caller's struct, as far as the caller knows it; the size
- * has been checked with qnt__sized_read. */
+/* Writes all but `size` of the result into the caller's struct, as far as the caller knows it; the
+ * size has been checked with qnt__sized_read. */
 void qnt__sized_write(void *to, const void *from, size_t own);
 
 #endif

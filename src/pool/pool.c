@@ -1,10 +1,10 @@
 /*
  * A thread pool: sleeping threads that help whoever calls qnt_pool_run().
  *
- * A caller posts a job and works on it itself. Threads that wake up in time join it and take indices
- * from the same counter; when the indices are used up the caller closes the job and waits only for those
- * that joined. A thread that never woke up costs nothing, and a forked child, which has no threads, still
- * gets its work done.
+ * A caller posts a job and works on it itself. Threads that wake up in time join it and take
+ * indices from the same counter; when the indices are used up the caller closes the job and waits
+ * only for those that joined. A thread that never woke up costs nothing, and a forked child, which
+ * has no threads, still gets its work done.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "qnt/pool.h"
@@ -116,8 +116,8 @@ qnt_status qnt_pool_create(const qnt_context *context, size_t threads, qnt_pool 
         int error = start(thread);
         if (error) {
             qnt_pool_destroy(pool);
-            return qnt__fail(context, QNT_E_PARALLEL, "thread %zu of %zu: error %d", worker, threads,
-                             error);
+            return qnt__fail(context, QNT_E_PARALLEL, "thread %zu of %zu: error %d", worker,
+                             threads, error);
         }
         pool->started++;
     }
@@ -143,7 +143,8 @@ void qnt_pool_destroy(qnt_pool *pool)
     qnt__free(&memory, pool, pool->bytes);
 }
 
-/* True if this thread is at work on the pool's present job: its call must not wait for its own end. */
+/* True if this thread is at work on the pool's present job: its call must not wait for its own end.
+ * */
 static bool is_nested(qnt_pool *pool, size_t *worker)
 {
     pthread_t self = pthread_self();

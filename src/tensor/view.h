@@ -57,8 +57,8 @@ bool qnt__view_same_shape(const struct qnt__view *a, const struct qnt__view *b);
 /* True if strides are those of a compact row-major array. */
 bool qnt__view_is_compact(const struct qnt__view *view);
 
-/* Element offset of the row with the given number; rows are the runs along the last axis, counted in
- * row-major order. A scalar is one row of one element. */
+/* Element offset of the row with the given number; rows are the runs along the last axis, counted
+ * in row-major order. A scalar is one row of one element. */
 int64_t qnt__view_row(const struct qnt__view *view, size_t row);
 size_t qnt__view_rows(const struct qnt__view *view);
 size_t qnt__view_row_length(const struct qnt__view *view);
@@ -75,8 +75,8 @@ void qnt__write_f32(const struct qnt__simd *simd, const struct qnt__view *view, 
 void qnt__read_codes(const struct qnt__simd *simd, const struct qnt__view *view, int64_t at,
                      int64_t step, size_t n, uint8_t *out);
 
-/* Writes the low bits of n bytes. Neighbouring elements that share a byte are preserved, so two threads
- * must not write into the same byte. */
+/* Writes the low bits of n bytes. Neighbouring elements that share a byte are preserved, so two
+ * threads must not write into the same byte. */
 void qnt__write_codes(const struct qnt__simd *simd, const struct qnt__view *view, int64_t at,
                       int64_t step, size_t n, const uint8_t *in);
 

@@ -13,7 +13,7 @@ describe() {
 }
 
 if ! have abidw || ! have abidiff; then
-    skip 'abidw and abidiff (libabigail) are not installed'
+    missing 'abidw and abidiff (libabigail) are'
 elif [ ! -f "$baseline" ]; then
     skip "$baseline is not there"
 elif [ "${CFLAGS#*-g}" = "$CFLAGS" ]; then

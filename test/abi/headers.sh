@@ -15,7 +15,7 @@ compiles() {
 
 for compiler in gcc clang; do
     if ! have $compiler; then
-        skip "$compiler is not installed"
+        missing "$compiler is"
         continue
     fi
     for header in qnt.h include/qnt/*.h; do
@@ -25,7 +25,7 @@ for compiler in gcc clang; do
         check "$header as C++11 with $compiler" compiles $compiler c++ c++11 "$header"
     done
 done
-have g++ || skip 'g++ is not installed'
+have g++ || missing 'g++ is'
 
 missing_constants() {
     cat include/qnt/*.h | sed -n 's/^ *\(QNT_[A-Z0-9_]*\) *= .*/\1/p' | while read -r name; do

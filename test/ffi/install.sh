@@ -50,10 +50,10 @@ if have pkg-config; then
         check 'a C++11 program, static' build_and_run "$cxx" test/ffi/cxx.cpp --static -std=c++11 \
             -static
     else
-        skip "$cxx is not installed"
+        missing "$cxx is"
     fi
 else
-    skip 'pkg-config is not installed'
+    missing 'pkg-config is'
 fi
 check 'make install with DESTDIR and LIBDIR' staged
 check 'make uninstall' quietly_make uninstall
