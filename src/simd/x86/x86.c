@@ -25,6 +25,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(minmax, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
+        TAKE(gemm_s8, avx512vnni);
         TAKE(finish_s32, avx512vnni);
         TAKE(finish_codes, avx512vnni);
         TAKE(finish_f32, avx512vnni);

@@ -1,0 +1,343 @@
+/*
+ * Matrix kernels of every level against the portable definition, byte for byte: random shapes with all
+ * tails, extremes, wrapping sums, any alignment, guard pages around all inputs, outputs compared with all
+ * that lies between and around their rows.
+ *
+ * A level's table holds the best version up to that level, so a slot without a version of its own is
+ * tested once more through a lower one.
+ */
+#include "base/arith.h"
+#include "check.h"
+#include "simd/layout.h"
+#include "simd/slots.h"
+
+enum { ROUNDS = 400, MAX_LEVELS = 8, MAX_TAPS = 9 };
+
+static struct qnt__simd tables[MAX_LEVELS];
+static const char *names[MAX_LEVELS];
+static int levels;
+
+static void choose_levels(void)
+{
+    uint64_t cpu = qnt_cpu_detect(), mask = 0;
+    for (uint64_t bit = 1; bit; bit <<= 1) {
+        if (!(cpu & bit)) continue;
+        mask |= bit;
+        qnt__simd_choose(&tables[levels], mask);
+        names[levels++] = qnt_cpu_name(bit);
+    }
+}
+
+static const int widths[] = {8, 4, 3, 2};
+
+/* Random bytes, or one of the extremes everywhere. */
+static void fill(uint8_t *bytes, size_t size, int kind)
+{
+    static const uint8_t extremes[] = {0x00, 0xff, 0x80, 0x7f};
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = kind < 4 ? extremes[kind] : (uint8_t)(random_u64() >> 40);
+    }
+}
+
+static int random_kind(void)
+{
+    return random_in(0, 2) ? 4 : (int)random_in(0, 3);
+}
+
+/* A guarded block of random bytes that ends, or begins, at a page nobody may touch. */
+static guarded input(size_t size, int kind)
+{
+    guarded g = guard(size, random_in(0, 1));
+    fill(g.data, size, kind);
+    return g;
+}
+
+/* Rows at a common distance in one block, each `reach` elements long. */
+static size_t place_rows(size_t m, size_t reach, size_t *stride)
+{
+    *stride = reach + (size_t)random_in(0, 9);
+    return (m - 1) * *stride + reach;
+}
+
+/* Taps at random places, overlapping or not, the first at 0; returns how far they reach. */
+static size_t place_taps(size_t tap_count, size_t depth, ptrdiff_t *taps)
+{
+    size_t reach = depth * tap_count + (tap_count > 1 ? (size_t)random_in(0, 20) : 0);
+    for (size_t t = 0; t < tap_count; t++) taps[t] = random_in(0, (int64_t)(reach - depth));
+    taps[tap_count - 1] = (ptrdiff_t)(reach - depth);
+    taps[0] = 0;
+    return reach;
+}
+
+/* Two copies of an output with the same random content: one for C, one for the version under test. */
+struct output {
+    guarded block;
+    uint8_t *expected, *before;
+    size_t size;
+};
+
+static struct output output(size_t size)
+{
+    struct output o = {.block = guard(size, random_in(0, 1)), .expected = malloc(size),
+                       .before = malloc(size), .size = size};
+    fill(o.before, size, 4);
+    memcpy(o.expected, o.before, size);
+    return o;
+}
+
+static bool output_matches(const struct output *o)
+{
+    return memcmp(o->block.data, o->expected, o->size) == 0;
+}
+
+static void output_free(struct output *o)
+{
+    unguard(&o->block);
+    free(o->expected);
+    free(o->before);
+}
+
+/* ---- gemm_s8 ---- */
+
+static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth, int bits)
+{
+    ptrdiff_t taps[MAX_TAPS];
+    size_t stride, reach = place_taps(tap_count, depth, taps);
+    size_t row_bytes = place_rows(m, reach, &stride);
+    size_t cells = depth / qnt__cell_depth(bits) * tap_count;
+    size_t panel_bytes = cells * qnt__cell_bytes(bits) + 32 * (size_t)random_in(0, 1);
+    size_t weight_bytes = (panels - 1) * panel_bytes + cells * qnt__cell_bytes(bits);
+    guarded x = input(row_bytes, random_kind()), w = input(weight_bytes, random_kind());
+    size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+    struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(int32_t));
+    const uint8_t *rows[QNT__BLOCK_ROWS];
+    for (size_t i = 0; i < m; i++) rows[i] = x.data + i * stride;
+
+    struct qnt__gemm g = {.rows = rows, .taps = taps, .weight = w.data, .m = m, .panels = panels,
+                          .tap_count = tap_count, .depth = depth, .panel_bytes = panel_bytes,
+                          .ld = ld, .bits = bits};
+    g.acc = (void *)y.expected;
+    qnt__gemm_s8_c(&g);
+    for (int l = 0; l < levels; l++) {
+        memcpy(y.block.data, y.before, y.size);
+        g.acc = (void *)y.block.data;
+        tables[l].gemm_s8(&g);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu taps %zu depth %zu bits %d", names[l], m,
+                  panels, tap_count, depth, bits);
+    }
+    output_free(&y);
+    unguard(&x);
+    unguard(&w);
+}
+
+static void gemm_s8(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        int bits = widths[i % 4];
+        size_t cells = (size_t)(random_in(0, 3) ? random_in(1, 9) : random_in(10, 70));
+        gemm_s8_once((size_t)random_in(1, QNT__BLOCK_ROWS), (size_t)random_in(1, QNT__BLOCK_PANELS),
+                     (size_t)(random_in(0, 1) ? 1 : random_in(1, MAX_TAPS)),
+                     cells * qnt__cell_depth(bits), bits);
+    }
+}
+
+/* Every number of rows and panels at least once. */
+static void gemm_s8_shapes(void)
+{
+    for (size_t m = 1; m <= QNT__BLOCK_ROWS; m++) {
+        for (size_t panels = 1; panels <= QNT__BLOCK_PANELS; panels++) {
+            for (int b = 0; b < 4; b++) gemm_s8_once(m, panels, 1 + m % 3, 48, widths[b]);
+        }
+    }
+}
+
+/* Sums beyond int32 wrap alike. */
+static void gemm_s8_wraps(void)
+{
+    for (int i = 0; i < 12; i++) {
+        size_t m = i < 8 ? 1 : (size_t)random_in(2, 6);
+        gemm_s8_once(m, 1, i % 2 ? 1 : 3, 16 * (size_t)random_in(4200, i % 2 ? 20000 : 7000),
+                     widths[i % 4]);
+    }
+}
+
+/* ---- gemm_blocks ---- */
+
+static void gemm_blocks_once(size_t m, size_t panels, size_t blocks, size_t block, int bits)
+{
+    size_t depth = blocks * block, stride, cells = depth / qnt__cell_depth(bits);
+    size_t row_bytes = place_rows(m, depth, &stride);
+    size_t panel_bytes = cells * qnt__cell_bytes(bits) + 32 * (size_t)random_in(0, 1);
+    size_t weight_bytes = (panels - 1) * panel_bytes + cells * qnt__cell_bytes(bits);
+    guarded x = input(row_bytes, random_kind()), w = input(weight_bytes, random_kind());
+    size_t scales = panels * blocks * QNT__PANEL;
+    guarded scale = guard(scales * sizeof(float), random_in(0, 1));
+    guarded zero = input(scales, random_kind());
+    for (size_t i = 0; i < scales; i++) {
+        ((float *)(void *)scale.data)[i] =
+            (float)ldexp(random_gauss(), (int)random_in(0, 20) ? -6 : (int)random_in(-140, 100));
+    }
+    size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+    struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(float));
+    const int8_t *rows[QNT__BLOCK_ROWS];
+    for (size_t i = 0; i < m; i++) rows[i] = (const int8_t *)x.data + i * stride;
+
+    struct qnt__gemm_blocks g = {.rows = rows, .weight = w.data, .scale = (void *)scale.data,
+                                 .zero = random_in(0, 1) ? (const int8_t *)zero.data : NULL, .m = m,
+                                 .panels = panels, .depth = depth, .block = block,
+                                 .panel_bytes = panel_bytes, .ld = ld, .bits = bits};
+    g.y = (void *)y.expected;
+    qnt__gemm_blocks_c(&g);
+    for (int l = 0; l < levels; l++) {
+        memcpy(y.block.data, y.before, y.size);
+        g.y = (void *)y.block.data;
+        tables[l].gemm_blocks(&g);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu blocks %zu of %zu bits %d zero %d",
+                  names[l], m, panels, blocks, block, bits, g.zero != NULL);
+    }
+    output_free(&y);
+    unguard(&x);
+    unguard(&w);
+    unguard(&scale);
+    unguard(&zero);
+}
+
+static void gemm_blocks(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t block = random_in(0, 2) ? 32u << random_in(0, 3) : 16 * (size_t)random_in(1, 20);
+        gemm_blocks_once((size_t)random_in(1, QNT__BLOCK_ROWS),
+                         (size_t)random_in(1, QNT__BLOCK_PANELS), (size_t)random_in(1, 8), block,
+                         widths[i % 4]);
+    }
+    for (int b = 0; b < 4; b++) {
+        gemm_blocks_once(1, 1, 2, 65536, widths[b]);
+        gemm_blocks_once(2, 1, 600, 16, widths[b]);
+    }
+}
+
+/* ---- gemm_f32 ---- */
+
+static void fill_f32(guarded *g, size_t n)
+{
+    float *x = (void *)g->data;
+    int wide = random_in(0, 7) == 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)ldexp(random_gauss(), wide ? (int)random_in(-140, 100) : 0);
+    }
+}
+
+static void gemm_f32_once(size_t m, size_t panels, size_t tap_count, size_t depth)
+{
+    ptrdiff_t taps[MAX_TAPS];
+    size_t stride, reach = place_taps(tap_count, depth, taps);
+    size_t row_count = place_rows(m, reach, &stride);
+    size_t weights = panels * tap_count * depth * QNT__PANEL;
+    guarded x = guard(row_count * sizeof(float), random_in(0, 1));
+    guarded w = guard(weights * sizeof(float), random_in(0, 1));
+    fill_f32(&x, row_count);
+    fill_f32(&w, weights);
+    size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+    struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(float));
+    const float *rows[QNT__BLOCK_ROWS];
+    for (size_t i = 0; i < m; i++) rows[i] = (const float *)(void *)x.data + i * stride;
+
+    struct qnt__gemm_f32 g = {.rows = rows, .taps = taps, .weight = (void *)w.data, .m = m,
+                              .panels = panels, .tap_count = tap_count, .depth = depth, .ld = ld};
+    g.y = (void *)y.expected;
+    qnt__gemm_f32_c(&g);
+    for (int l = 0; l < levels; l++) {
+        memcpy(y.block.data, y.before, y.size);
+        g.y = (void *)y.block.data;
+        tables[l].gemm_f32(&g);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu taps %zu depth %zu", names[l], m, panels,
+                  tap_count, depth);
+    }
+    output_free(&y);
+    unguard(&x);
+    unguard(&w);
+}
+
+static void gemm_f32(void)
+{
+    for (size_t m = 1; m <= QNT__BLOCK_ROWS; m++) {
+        for (size_t panels = 1; panels <= QNT__BLOCK_PANELS; panels++) {
+            gemm_f32_once(m, panels, 1 + m % 3, (size_t)random_in(1, 40));
+            gemm_f32_once(m, panels, (size_t)random_in(1, MAX_TAPS), (size_t)random_in(1, 12));
+        }
+    }
+}
+
+/* ---- sum_rows ---- */
+
+static void sum_rows(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        ptrdiff_t taps[MAX_TAPS];
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), tap_count = (size_t)random_in(1, MAX_TAPS);
+        size_t depth = (size_t)(random_in(0, 9) ? random_in(1, 200) : random_in(1000, 9000)), stride;
+        size_t reach = place_taps(tap_count, depth, taps);
+        guarded x = input(place_rows(m, reach, &stride), random_kind());
+        struct output y = output(m * sizeof(int32_t));
+        const uint8_t *rows[QNT__BLOCK_ROWS];
+        for (size_t r = 0; r < m; r++) rows[r] = x.data + r * stride;
+
+        qnt__sum_rows_c(rows, m, taps, tap_count, depth, (void *)y.expected);
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.block.data, y.before, y.size);
+            tables[l].sum_rows(rows, m, taps, tap_count, depth, (void *)y.block.data);
+            CHECK_MSG(output_matches(&y), "%s m %zu taps %zu depth %zu", names[l], m, tap_count, depth);
+        }
+        output_free(&y);
+        unguard(&x);
+    }
+}
+
+/* ---- depthwise_s8 ---- */
+
+static void depthwise_s8(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        ptrdiff_t taps[25];
+        size_t m = (size_t)random_in(1, 20), channels = (size_t)random_in(1, i % 4 ? 40 : 150);
+        size_t tap_count = (size_t)(random_in(0, 1) ? 9 : random_in(1, 25));
+        size_t step = channels * (size_t)random_in(1, 2) + (size_t)random_in(0, 3), furthest = 0;
+        for (size_t t = 0; t < tap_count; t++) {
+            taps[t] = random_in(0, 300);
+            furthest = qnt__max(furthest, (size_t)taps[t]);
+        }
+        guarded x = input(furthest + (m - 1) * step + channels, random_kind());
+        guarded w = input(tap_count * channels, random_kind());
+        struct output y = output(m * channels * sizeof(int32_t));
+
+        struct qnt__depthwise d = {.x = x.data, .taps = taps, .weight = (const int8_t *)w.data,
+                                   .m = m, .step = step, .channels = channels,
+                                   .tap_count = tap_count};
+        d.acc = (void *)y.expected;
+        qnt__depthwise_s8_c(&d);
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.block.data, y.before, y.size);
+            d.acc = (void *)y.block.data;
+            tables[l].depthwise_s8(&d);
+            CHECK_MSG(output_matches(&y), "%s m %zu channels %zu taps %zu step %zu", names[l], m,
+                      channels, tap_count, step);
+        }
+        output_free(&y);
+        unguard(&x);
+        unguard(&w);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    choose_levels();
+    RUN(gemm_s8);
+    RUN(gemm_s8_shapes);
+    RUN(gemm_s8_wraps);
+    RUN(gemm_blocks);
+    RUN(gemm_f32);
+    RUN(sum_rows);
+    RUN(depthwise_s8);
+    return DONE;
+}
