@@ -1,0 +1,147 @@
+/*
+ * Every public function that takes tensors, on guarded memory: not a byte beyond the described
+ * elements is read or written, whatever the strides and the alignment, and results do not change.
+ */
+#include "views.h"
+
+static qnt_context *context;
+
+enum { ROWS = 5, COLUMNS = 29, COUNT = ROWS * COLUMNS };
+
+static float values[COUNT];
+
+/* ---- quantizers ---- */
+
+static qnt_status run_encode(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_encode(context, self, in[0], out);
+}
+
+static qnt_status run_decode(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_decode(context, self, in[0], out);
+}
+
+static qnt_status run_apply(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_apply(context, self, in[0], out);
+}
+
+/* Floats of a type as raw bytes; any 16-bit pattern with a small exponent is a value. */
+static void fill_half(uint16_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = (uint16_t)(random_u64() & 0xbfff);
+}
+
+/* Encode, decode and apply with one quantizer, for one type of float. */
+static void exercise_quantizer(qnt_quantizer *q, int bits, bool is_signed, int code, int width)
+{
+    uint16_t halves[COUNT];
+    uint32_t floats[COUNT];
+    uint8_t codes[2 * COUNT + 1];
+    fill_half(halves, COUNT);
+    void *data = width == 32 ? (void *)values : (void *)halves;
+    qnt_tensor *x = TENSOR(data, code, width, ROWS, COLUMNS);
+    qnt_tensor *y = TENSOR(floats, code, width, ROWS, COLUMNS);
+    int type = is_signed ? QNT_INT : QNT_UINT;
+    qnt_tensor *packed = TENSOR(codes, type, bits, ROWS, COLUMNS);
+    qnt_tensor *bytes = TENSOR(codes, type, 8, ROWS, COLUMNS);
+
+    exercise(&(struct operation){"encode", run_encode, q, {x}, packed});
+    exercise(&(struct operation){"decode", run_decode, q, {packed}, y});
+    if (bits < 8) {
+        exercise(&(struct operation){"encode to bytes", run_encode, q, {x}, bytes});
+        exercise(&(struct operation){"decode bytes", run_decode, q, {bytes}, y});
+    }
+    exercise(&(struct operation){"apply", run_apply, q, {x}, y});
+}
+
+static qnt_quantizer *grained_quantizer(int bits, int flags, int grain, int axis, int64_t block)
+{
+    qnt_quantizer *q = new_quantizer(context, grained(QNT_FIXED, bits, flags, grain, axis, block));
+    double scales[COUNT];
+    size_t extents[2] = {ROWS, COLUMNS}, groups = 1;
+    if (grain == QNT_PER_AXIS) groups = extents[axis];
+    if (grain == QNT_PER_BLOCK) {
+        groups = extents[1 - axis] * ((extents[axis] + (size_t)block - 1) / (size_t)block);
+    }
+    for (size_t i = 0; i < groups; i++) scales[i] = 0.05 + random_unit();
+    MUST(qnt_quantizer_set(context, q, QNT_P_SCALE, scales, groups));
+    return q;
+}
+
+static void quantizers(void)
+{
+    static const struct { int grain, axis, block; } grains[] = {
+        {QNT_PER_TENSOR, 0, 0}, {QNT_PER_AXIS, 0, 0}, {QNT_PER_AXIS, 1, 0},
+        {QNT_PER_BLOCK, 1, 8},  {QNT_PER_BLOCK, 0, 2}};
+    static const struct { int code, width; } floats[] = {
+        {QNT_FLOAT, 32}, {QNT_FLOAT, 16}, {QNT_BFLOAT, 16}};
+    static const int widths[] = {1, 2, 3, 4, 5, 6, 7, 8, 16};
+    fill_floats(values, COUNT);
+    size_t turn = 0;
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+        for (size_t g = 0; g < sizeof grains / sizeof *grains; g++, turn++) {
+            int flags = turn % 2 ? QNT_SIGNED : 0;
+            qnt_quantizer *q = grained_quantizer(widths[w], flags, grains[g].grain, grains[g].axis,
+                                                 grains[g].block);
+            exercise_quantizer(q, widths[w], flags, floats[turn % 3].code, floats[turn % 3].width);
+            qnt_quantizer_destroy(q);
+        }
+    }
+}
+
+/* ---- kernels ---- */
+
+static qnt_status run_requantize(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_requantize(context, in[0], in[1], in[2], 3, -7, 7, out);
+}
+
+static void requantize(void)
+{
+    int32_t acc[COUNT], bias[COLUMNS];
+    float scale[COLUMNS];
+    uint8_t codes[2 * COUNT];
+    for (int i = 0; i < COUNT; i++) acc[i] = (int32_t)random_in(-4000, 4000);
+    for (int i = 0; i < COLUMNS; i++) bias[i] = (int32_t)random_in(-1000, 1000);
+    for (int i = 0; i < COLUMNS; i++) scale[i] = (float)random_unit() * 0.01f;
+    for (int bits = 4; bits <= 16; bits += bits < 8 ? 1 : 8) {
+        exercise(&(struct operation){"requantize", run_requantize, NULL,
+                                     {TENSOR(acc, QNT_INT, 32, ROWS, COLUMNS),
+                                      TENSOR(bias, QNT_INT, 32, COLUMNS),
+                                      TENSOR(scale, QNT_FLOAT, 32, COLUMNS)},
+                                     TENSOR(codes, QNT_INT, bits, ROWS, COLUMNS)});
+    }
+}
+
+static qnt_status run_shuffle(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_shuffle_cyclic(context, in[0], *(int *)self, 2, 1, out);
+}
+
+static void shuffle(void)
+{
+    static const int widths[] = {1, 3, 4, 7, 8, 16, 32};
+    uint32_t x[60], y[60];
+    fill_bytes(x, sizeof x);
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+        for (int axis = 0; axis < 3; axis += 2) {
+            exercise(&(struct operation){"shuffle", run_shuffle, &axis,
+                                         {TENSOR(x, QNT_INT, widths[w], 2, 5, 6)},
+                                         TENSOR(y, QNT_INT, widths[w], 2, 5, 6)});
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    context = check_context();
+    RUN(quantizers);
+    RUN(requantize);
+    RUN(shuffle);
+    qnt_context_destroy(context);
+    return DONE;
+}
