@@ -31,6 +31,18 @@ void qnt__exact_grid(const struct qnt__sorted *data, int32_t steps, int32_t firs
 /* Bytes of space for it, 64-byte aligned. */
 size_t qnt__exact_grid_bytes(int32_t steps, int32_t first, int32_t last);
 
+/*
+ * Levels offset + s * k, low <= k <= high, s > 0 and the offset real; data are QNT__SIGNED. `start`, if
+ * not NULL, is a good answer that is improved on. Exact unless `nodes` stops it; up to 32 levels that is
+ * a matter of milliseconds, beyond it the bound is of little use for a long time.
+ */
+void qnt__exact_affine(const struct qnt__sorted *data, int32_t low, int32_t high,
+                       const struct qnt__affine *start, double nodes, void *space,
+                       struct qnt__exact *out);
+
+/* Bytes of space for it, 64-byte aligned. */
+size_t qnt__exact_affine_bytes(int32_t low, int32_t high);
+
 /* Weighted squared error of the data with given parameters, as encoding rounds. */
 double qnt__exact_measure(const struct qnt__sorted *data, const struct qnt__affine *affine);
 
