@@ -36,7 +36,8 @@ static UNUSED double energy(const float *x, const double *h, size_t n)
 
 /* ---- the solvers ---- */
 
-/* One scale for codes low..high if first = last = -low; all zero points if first = 0, last = high - low. */
+/* One scale for codes low..high if first = last = -low; all zero points if first = 0, last =
+ * high - low. */
 static UNUSED struct qnt__exact solve_grid(const float *x, const double *h, size_t n, int32_t steps,
                                            int32_t first, int32_t last, double nodes)
 {
@@ -63,9 +64,24 @@ static UNUSED struct qnt__exact solve_zero(const float *x, const double *h, size
     return solve_grid(x, h, n, steps, 0, steps, 0.0);
 }
 
+static UNUSED struct qnt__exact solve_affine(const float *x, const double *h, size_t n, int low,
+                                             int high, double nodes)
+{
+    void *space = aligned_alloc(64, (qnt__sort_bytes(n) + 63) / 64 * 64);
+    void *more = aligned_alloc(64, (qnt__exact_affine_bytes(low, high) + 63) / 64 * 64);
+    struct qnt__sorted sorted;
+    struct qnt__exact out;
+    qnt__sort(x, h, n, QNT__SIGNED, space, &sorted);
+    qnt__exact_affine(&sorted, low, high, NULL, nodes, more, &out);
+    free(more);
+    free(space);
+    return out;
+}
+
 /* ---- the error of parameters, from first principles ---- */
 
-static UNUSED double error_of(const float *x, const double *h, size_t n, const struct qnt__affine *q)
+static UNUSED double error_of(const float *x, const double *h, size_t n,
+                              const struct qnt__affine *q)
 {
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
@@ -77,7 +93,8 @@ static UNUSED double error_of(const float *x, const double *h, size_t n, const s
     return sum;
 }
 
-/* ---- the full sweep over all breakpoints of any sorted code book (section "sweep" of doc/methods.md) */
+/* ---- the full sweep over all breakpoints of any sorted code book (section "sweep" of
+ * doc/methods.md) */
 
 typedef struct sweep_event {
     double s, a, b;
@@ -90,8 +107,8 @@ static UNUSED int sweep_order(const void *p, const void *q)
 }
 
 /* Least error over s > 0 and all codes; *scale receives its scale. levels ascend. */
-static UNUSED double sweep(const float *x, const double *h, size_t n, const double *levels, int count,
-                           double *scale)
+static UNUSED double sweep(const float *x, const double *h, size_t n, const double *levels,
+                           int count, double *scale)
 {
     sweep_event *events = malloc((n * (size_t)count + 1) * sizeof *events);
     size_t m = 0;
@@ -103,8 +120,10 @@ static UNUSED double sweep(const float *x, const double *h, size_t n, const doub
                                  (levels[k] + levels[k + 1] == 0.0 && w > 0.0))) k++;
         a += v * w * levels[k];
         b += v * levels[k] * levels[k];
-        for (int step = w > 0.0 ? 1 : -1; w != 0.0 && k + step >= 0 && k + step < count; k += step) {
-            double middle = 0.5 * (levels[k] + levels[k + step]), c = levels[k], d = levels[k + step];
+        for (int step = w > 0.0 ? 1 : -1; w != 0.0 && k + step >= 0 && k + step < count;
+             k += step) {
+            double middle = 0.5 * (levels[k] + levels[k + step]), c = levels[k],
+                   d = levels[k + step];
             events[m++] = (sweep_event){w / middle, v * w * (d - c), v * (d * d - c * c)};
         }
     }

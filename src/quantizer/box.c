@@ -3,57 +3,43 @@
 
 #include <math.h>
 
-/* sum h (x - c - s q)^2 over some values with their codes q, as a quadratic in the distance (dc, ds) from
- * a given (c, s): e - 2 dc x - 2 ds xq + dc^2 h + 2 dc ds q + ds^2 qq. Expanding about a near point keeps
- * the terms as small as the error. */
+/* sum h (x - c - s q)^2 over some values with their codes q, as a quadratic in the distance (dc,
+ * ds) from a given (c, s): e - 2 dc x - 2 ds xq + dc^2 h + 2 dc ds q + ds^2 qq. Expanding about
+ * a near point keeps the terms as small as the error. */
 struct quadratic {
     double e, x, xq, h, q, qq;
 };
-
-static size_t search(const float *x, size_t low, size_t high, double threshold)
-{
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = (double)x[middle] <= threshold;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
-}
 
 static double code_of(const struct qnt__line *line, int32_t k)
 {
     return (double)k - 0.5 * (double)line->steps;
 }
 
-/* Threshold between the codes k and k + 1. */
+/* Threshold between the codes k and k + 1, not centred. */
 static double threshold_of(const struct qnt__line *line, int32_t k, double s, double c)
 {
-    return c + (code_of(line, k) + 0.5) * s;
+    return line->data->origin + (c + (code_of(line, k) + 0.5) * s);
 }
 
-static struct qnt__place place(const struct qnt__line *line, double threshold, size_t low, size_t high)
+void qnt__box_place(const struct qnt__line *line, struct qnt__box *box,
+                    const struct qnt__box *outer)
 {
     const struct qnt__side *side = &line->data->side[0];
-    size_t index = search(side->x, low, high, threshold + line->data->origin);
-    return (struct qnt__place){side->sums[index], index};
-}
-
-void qnt__box_place(const struct qnt__line *line, struct qnt__box *box, const struct qnt__box *outer)
-{
-    size_t low = 0, high = line->data->side[0].n;
+    size_t low = 0, high = side->n;
     for (int32_t k = 0; k < line->steps; k++) {
         int falls = code_of(line, k) + 0.5 < 0.0; /* the threshold falls as s grows */
         if (outer) low = outer->low[k].index;
         if (outer) high = outer->high[k].index;
-        box->low[k] = place(line, threshold_of(line, k, box->s[falls], box->c[0]), low, high);
-        box->high[k] = place(line, threshold_of(line, k, box->s[!falls], box->c[1]), low, high);
+        double least = threshold_of(line, k, box->s[falls], box->c[0]);
+        double greatest = threshold_of(line, k, box->s[!falls], box->c[1]);
+        box->low[k] = qnt__mark_at(side, least, low, high);
+        box->high[k] = qnt__mark_at(side, greatest, box->low[k].index, high);
     }
 }
 
 /* Adds the values between two places, all with code q, level v = c + s q. */
-static void add(struct quadratic *f, const struct qnt__sums *from, const struct qnt__sums *to, double q,
-                double v)
+static void add(struct quadratic *f, const struct qnt__sums *from, const struct qnt__sums *to,
+                double q, double v)
 {
     double h = to->h - from->h, x = to->hx - from->hx, away = x - v * h;
     f->e += (to->hxx - from->hxx) - v * (2.0 * x - v * h);
@@ -119,12 +105,12 @@ double qnt__box_bound(const struct qnt__line *line, const struct qnt__box *box, 
 {
     const struct qnt__side *side = &line->data->side[0];
     double s = 0.5 * (box->s[0] + box->s[1]), c = 0.5 * (box->c[0] + box->c[1]), between = 0.0;
-    struct qnt__place begin = {side->sums[0], 0}, end = {side->sums[side->n], side->n};
+    struct qnt__mark begin = {{0}, 0}, end = qnt__mark_end(side);
     struct quadratic f = {0};
     *settled = true;
     for (int32_t k = 0; k <= line->steps; k++) {
-        const struct qnt__place *from = k > 0 ? &box->high[k - 1] : &begin;
-        const struct qnt__place *to = k < line->steps ? &box->low[k] : &end;
+        const struct qnt__mark *from = k > 0 ? &box->high[k - 1] : &begin;
+        const struct qnt__mark *to = k < line->steps ? &box->low[k] : &end;
         double q = code_of(line, k);
         if (from->index < to->index) add(&f, &from->sum, &to->sum, q, c + s * q);
         if (k == line->steps || box->low[k].index == box->high[k].index) continue;
@@ -147,7 +133,7 @@ struct qnt__point qnt__box_regress(const struct qnt__line *line, double s, doubl
         if (k < line->steps) {
             if (box && box->low[k].index > low) low = box->low[k].index;
             if (box) high = box->high[k].index;
-            line->at[k] = place(line, threshold_of(line, k, s, c), low, high);
+            line->at[k] = qnt__mark_at(side, threshold_of(line, k, s, c), low, high);
             low = line->at[k].index;
             to = &line->at[k].sum;
         }

@@ -1,26 +1,19 @@
 /*
- * Scales and centres seen from signed data: levels c + s (k - steps / 2), thresholds half way between.
+ * Scales and centres seen from signed data: levels c + s (k - steps / 2), thresholds half way
+ * between.
  *
- * At one point (s, c) the thresholds give the error and, by linear regression on the codes, a better
- * point; a box of points gives a bound for all of them.
+ * At one point (s, c) the thresholds give the error and, by linear regression on the codes, a
+ * better point; a box of points gives a bound for all of them.
  */
 #ifndef QNT__QUANTIZER_BOX_H
 #define QNT__QUANTIZER_BOX_H
 
-#include <stdbool.h>
-
 #include "sorted.h"
-
-/* Where a threshold falls. */
-struct qnt__place {
-    struct qnt__sums sum; /* of the values up to it */
-    size_t index;         /* how many */
-};
 
 /* s[0]..s[1] times c[0]..c[1], and the least and the greatest of every threshold in it. */
 struct qnt__box {
     double s[2], c[2];
-    struct qnt__place *low, *high; /* [steps] */
+    struct qnt__mark *low, *high; /* [steps] */
 };
 
 struct qnt__point {
@@ -31,11 +24,12 @@ struct qnt__point {
 struct qnt__line {
     const struct qnt__sorted *data;
     int32_t steps;
-    struct qnt__place *at; /* [steps], scratch */
+    struct qnt__mark *at; /* [steps], scratch */
 };
 
 /* Places the thresholds of a box, which lie between those of `outer`; NULL: anywhere. */
-void qnt__box_place(const struct qnt__line *line, struct qnt__box *box, const struct qnt__box *outer);
+void qnt__box_place(const struct qnt__line *line, struct qnt__box *box,
+                    const struct qnt__box *outer);
 
 /* Lower bound of the error in the box; *settled tells that no code changes in it. */
 double qnt__box_bound(const struct qnt__line *line, const struct qnt__box *box, bool *settled);

@@ -1,18 +1,6 @@
 /* Errors and bounds from thresholds among sorted magnitudes. See cut.h and doc/methods.md. */
 #include "cut.h"
 
-/* How many values in [low, high) precede the first one above the threshold. */
-static size_t search(const float *x, size_t low, size_t high, double threshold)
-{
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = (double)x[middle] <= threshold;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
-}
-
 void qnt__cut_place(const struct qnt__grid *grid, struct qnt__cut *cut,
                     const struct qnt__cut *smaller, const struct qnt__cut *larger)
 {
@@ -24,8 +12,7 @@ void qnt__cut_place(const struct qnt__grid *grid, struct qnt__cut *cut,
             size_t low = mark[k - 1].index, high = side->n;
             if (smaller && smaller->mark[t][k].index > low) low = smaller->mark[t][k].index;
             if (larger) high = larger->mark[t][k].index;
-            size_t index = search(side->x, low, high, ((double)k - 0.5) * cut->s);
-            mark[k] = (struct qnt__mark){side->sums[index], index};
+            mark[k] = qnt__mark_at(side, ((double)k - 0.5) * cut->s, low, high);
         }
     }
 }
@@ -61,7 +48,8 @@ void qnt__cut_improve(struct qnt__grid *grid, const struct qnt__cut *cut,
 }
 
 /* Error of the values beyond the last level by half a step and more. It falls as s grows. */
-static double clipped(const struct qnt__side *side, const struct qnt__cut *cut, int t, int32_t levels)
+static double clipped(const struct qnt__side *side, const struct qnt__cut *cut, int t,
+                      int32_t levels)
 {
     const struct qnt__sums *all = &side->sums[side->n], *in = &cut->mark[t][levels + 1].sum;
     if (levels == 0) return all->hxx;
@@ -86,9 +74,9 @@ double qnt__cut_clipping(const struct qnt__grid *grid, const struct qnt__cut *cu
     return least;
 }
 
-/* Sums of the values whose code is certain, and the least error of those between codes k - 1 and k: they
- * are at least k s1 - (k - 1/2) s2 away from either level. Overlapping zones, which need wide intervals,
- * give 0 of both. */
+/* Sums of the values whose code is certain, and the least error of those between codes k - 1 and
+ * k: they are at least k s1 - (k - 1/2) s2 away from either level. Overlapping zones, which need
+ * wide intervals, give 0 of both. */
 static bool sum_certain(const struct qnt__side *side, const struct qnt__mark *left, double s1,
                         const struct qnt__mark *right, double s2, size_t levels,
                         struct qnt__part *part)

@@ -1,9 +1,11 @@
 /*
- * Exact solvers: the global minimum of sum h (x - level)^2 over the parameters and all codes, by branch
- * and bound on sorted values. doc/methods.md derives the bounds. Nothing here allocates or fails.
+ * Exact solvers: the global minimum of sum h (x - level)^2 over the parameters and all codes, by
+ * branch and bound on sorted values. doc/methods.md derives the bounds. Nothing here allocates or
+ * fails.
  *
- * The minimum is over real parameters and exact up to QNT__SLACK of the energy sum h x^2; the answer is
- * then the best float32 beside it, and its error is measured with the arithmetic of encoding.
+ * The minimum is over real parameters and exact up to QNT__SLACK of the energy sum h x^2; the
+ * answer is then the best float32 beside it, and its error is measured with the arithmetic of
+ * encoding.
  */
 #ifndef QNT__QUANTIZER_EXACT_H
 #define QNT__QUANTIZER_EXACT_H
@@ -21,9 +23,10 @@ struct qnt__exact {
 };
 
 /*
- * Levels s * k, low <= k <= high, low + high = steps, low = -below, first <= below <= last; finds s > 0
- * and `below`. One `below` with steps = 2 below takes QNT__FOLDED data, everything else QNT__SIDES.
- * Stops splitting after `nodes` nodes unless that is 0. Data without energy give the scale 1.
+ * Levels s * k, low <= k <= high, low + high = steps, low = -below, first <= below <= last; finds s
+ * > 0 and `below`. One `below` with steps = 2 below takes QNT__FOLDED data, everything else
+ * QNT__SIDES. Stops splitting after `nodes` nodes unless that is 0. Data without energy give the
+ * scale 1.
  */
 void qnt__exact_grid(const struct qnt__sorted *data, int32_t steps, int32_t first, int32_t last,
                      double nodes, void *space, struct qnt__exact *out);
@@ -32,9 +35,9 @@ void qnt__exact_grid(const struct qnt__sorted *data, int32_t steps, int32_t firs
 size_t qnt__exact_grid_bytes(int32_t steps, int32_t first, int32_t last);
 
 /*
- * Levels offset + s * k, low <= k <= high, s > 0 and the offset real; data are QNT__SIGNED. `start`, if
- * not NULL, is a good answer that is improved on. Exact unless `nodes` stops it; up to 32 levels that is
- * a matter of milliseconds, beyond it the bound is of little use for a long time.
+ * Levels offset + s * k, low <= k <= high, s > 0 and the offset real; data are QNT__SIGNED.
+ * `start`, if not NULL, is a good answer that is improved on. Exact unless `nodes` stops it; up to
+ * 32 levels that is a matter of milliseconds, beyond it the bound is of little use for a long time.
  */
 void qnt__exact_affine(const struct qnt__sorted *data, int32_t low, int32_t high,
                        const struct qnt__affine *start, double nodes, void *space,

@@ -1,7 +1,8 @@
-/* The best scale and real offset of a uniform grid: branch and bound on boxes of scale and centre. */
+/* The best scale and real offset of a uniform grid: branch and bound on boxes of scale and
+ * centre. */
 #include <math.h>
 
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/numeric.h"
 #include "box.h"
 #include "exact.h"
@@ -18,23 +19,16 @@ struct branching {
     struct qnt__box box[DEPTH + 1];
 };
 
-static void *carve(char **space, size_t count, size_t size)
-{
-    void *block = *space;
-    *space += qnt__round_up(count * size, 64);
-    return block;
-}
-
 size_t qnt__exact_affine_bytes(int32_t low, int32_t high)
 {
-    size_t row = qnt__round_up((size_t)(high - low) * sizeof(struct qnt__place), 64);
-    return qnt__round_up(sizeof(struct branching), 64) + (2 * (DEPTH + 1) + 1) * row;
+    size_t row = qnt__carve_bytes((size_t)(high - low), sizeof(struct qnt__mark));
+    return qnt__carve_bytes(1, sizeof(struct branching)) + (2 * (DEPTH + 1) + 1) * row;
 }
 
 static struct branching *prepare(const struct qnt__sorted *data, int32_t steps, double nodes,
-                                 char *space)
+                                 void *space)
 {
-    struct branching *b = carve(&space, 1, sizeof *b);
+    struct branching *b = qnt__carve(&space, 1, sizeof *b);
     *b = (struct branching){
         .line = {.data = data, .steps = steps},
         .best = {.error = data->energy, .s = 1.0},
@@ -42,10 +36,10 @@ static struct branching *prepare(const struct qnt__sorted *data, int32_t steps, 
         .floor = data->energy,
         .nodes = nodes > 0.0 ? nodes : 1e300,
     };
-    b->line.at = carve(&space, (size_t)steps, sizeof(struct qnt__place));
+    b->line.at = qnt__carve(&space, (size_t)steps, sizeof(struct qnt__mark));
     for (int d = 0; d <= DEPTH; d++) {
-        b->box[d].low = carve(&space, (size_t)steps, sizeof(struct qnt__place));
-        b->box[d].high = carve(&space, (size_t)steps, sizeof(struct qnt__place));
+        b->box[d].low = qnt__carve(&space, (size_t)steps, sizeof(struct qnt__mark));
+        b->box[d].high = qnt__carve(&space, (size_t)steps, sizeof(struct qnt__mark));
     }
     return b;
 }
@@ -99,8 +93,9 @@ static void split(struct branching *b, const struct qnt__box *outer, int depth)
 }
 
 /*
- * Some optimum has s <= range / floor(steps / 2), else its codes can be doubled and s halved; and a centre
- * inside the data, else all codes can be shifted. Branching starts from good answers of alternation.
+ * Some optimum has s <= range / floor(steps / 2), else its codes can be doubled and s halved; and a
+ * centre inside the data, else all codes can be shifted. Branching starts from good answers of
+ * alternation.
  */
 static void branch(struct branching *b, double start_s, double start_c)
 {
@@ -123,14 +118,16 @@ static void branch(struct branching *b, double start_s, double start_c)
     else b->floor = 0.0;
 }
 
-/* The best of the float32 scales and offsets around the real ones. For another scale the line turns about
- * the mean of the data. */
+/* The best of the float32 scales and offsets around the real ones. For another scale the line
+ * turns about the mean of the data. */
 static void store(const struct branching *b, int32_t low, int32_t high, struct qnt__exact *out)
 {
     double middle = 0.5 * ((double)low + (double)high);
     float nearest = (float)b->best.s;
     for (int i = -1; i <= 1; i++) {
-        float s = i < 0 ? nextafterf(nearest, 0.0f) : i > 0 ? nextafterf(nearest, INFINITY) : nearest;
+        float s = i < 0   ? nextafterf(nearest, 0.0f)
+                  : i > 0 ? nextafterf(nearest, INFINITY)
+                          : nearest;
         if (!(s > 0.0f) || !isfinite(s)) continue;
         double c = b->best.c + (b->best.s - (double)s) * b->best.code + b->line.data->origin;
         float offset = (float)(c - middle * (double)s);

@@ -1,10 +1,10 @@
 /*
  * The best scale, or scale and zero point, of a uniform grid: branch and bound over the scale.
  *
- * One pass serves all zero points: at a given scale, codes depend on the zero point only by clipping, so
- * sums over the first k levels of either side give the error and the bound for each.
+ * One pass serves all zero points: at a given scale, codes depend on the zero point only by
+ * clipping, so sums over the first k levels of either side give the error and the bound for each.
  */
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/numeric.h"
 #include "cut.h"
 #include "exact.h"
@@ -23,29 +23,21 @@ struct branching {
     struct qnt__cut cut[DEPTH + 2];
 };
 
-/* Carves `count` objects of `size` bytes out of the space. */
-static void *carve(char **space, size_t count, size_t size)
-{
-    void *block = *space;
-    *space += qnt__round_up(count * size, 64);
-    return block;
-}
-
 size_t qnt__exact_grid_bytes(int32_t steps, int32_t first, int32_t last)
 {
-    size_t bytes = qnt__round_up(sizeof(struct branching), 64);
+    size_t bytes = qnt__carve_bytes(1, sizeof(struct branching));
     size_t levels[2] = {(size_t)(steps - first), (size_t)last};
     for (int t = 0; t < 2; t++) {
-        bytes += qnt__round_up((levels[t] + 1) * sizeof(struct qnt__part), 64);
-        bytes += (DEPTH + 2) * qnt__round_up((levels[t] + 2) * sizeof(struct qnt__mark), 64);
+        bytes += qnt__carve_bytes(levels[t] + 1, sizeof(struct qnt__part));
+        bytes += (DEPTH + 2) * qnt__carve_bytes(levels[t] + 2, sizeof(struct qnt__mark));
     }
     return bytes;
 }
 
 static struct branching *prepare(const struct qnt__sorted *data, int32_t steps, int32_t first,
-                                 int32_t last, double nodes, char *space)
+                                 int32_t last, double nodes, void *space)
 {
-    struct branching *b = carve(&space, 1, sizeof *b);
+    struct branching *b = qnt__carve(&space, 1, sizeof *b);
     *b = (struct branching){
         .grid = {.data = data, .steps = steps, .first = first, .last = last,
                  .levels = {(size_t)(steps - first), (size_t)last}},
@@ -55,9 +47,9 @@ static struct branching *prepare(const struct qnt__sorted *data, int32_t steps, 
         .nodes = nodes > 0.0 ? nodes : 1e300,
     };
     for (int t = 0; t < 2; t++) {
-        b->grid.part[t] = carve(&space, b->grid.levels[t] + 1, sizeof(struct qnt__part));
+        b->grid.part[t] = qnt__carve(&space, b->grid.levels[t] + 1, sizeof(struct qnt__part));
         for (int d = 0; d < DEPTH + 2; d++) {
-            b->cut[d].mark[t] = carve(&space, b->grid.levels[t] + 2, sizeof(struct qnt__mark));
+            b->cut[d].mark[t] = qnt__carve(&space, b->grid.levels[t] + 2, sizeof(struct qnt__mark));
         }
     }
     return b;
@@ -69,9 +61,9 @@ static double largest(const struct qnt__side *side)
 }
 
 /*
- * Some optimum has a scale of at most this. Codes that fill no more than half of the grid can be doubled
- * and the scale halved: so some code k exceeds half of its side, k <= max / s + 1/2; and if the zero point
- * is free, codes from -i to k with i + k > steps / 2. Above 2 max all codes are 0.
+ * Some optimum has a scale of at most this. Codes that fill no more than half of the grid can be
+ * doubled and the scale halved: so some code k exceeds half of its side, k <= max / s + 1/2; and if
+ * the zero point is free, codes from -i to k with i + k > steps / 2. Above 2 max all codes are 0.
  */
 static double largest_scale(const struct qnt__grid *grid)
 {
@@ -105,7 +97,8 @@ static double scan(struct branching *b, double s)
         qnt__cut_place(&b->grid, now, NULL, before);
         qnt__cut_improve(&b->grid, now, &b->best);
         if (b->best.error <= b->slack) return s;
-        if (qnt__cut_clipping(&b->grid, now, b->best.error, &first, &last) >= b->best.error) return s;
+        if (qnt__cut_clipping(&b->grid, now, b->best.error, &first, &last) >= b->best.error)
+            return s;
         before = &b->cut[1];
         swap_cuts(now, &b->cut[1]);
     }
@@ -148,7 +141,8 @@ static void drop_zero_points(struct branching *b, double s)
     b->grid.levels[1] = (size_t)last;
 }
 
-/* Branch and bound over s_min..s_max, cut geometrically into intervals on which the bound has a grip. */
+/* Branch and bound over s_min..s_max, cut geometrically into intervals on which the bound has a
+ * grip. */
 static void branch(struct branching *b)
 {
     double s_max = largest_scale(&b->grid);

@@ -5,8 +5,8 @@
 
 enum { LANES = 4 };
 
-/* The steps of the encode slots; level - offset is exact in double precision. Several sums, in a fixed
- * order, because one would wait for each addition. */
+/* The steps of the encode slots; level - offset is exact in double precision. Several sums, in a
+ * fixed order, because one would wait for each addition. */
 static double measure_side(const struct qnt__side *side, const struct qnt__affine *q)
 {
     double sum[LANES] = {0};

@@ -8,7 +8,8 @@ static const struct qnt__method methods[] = {
     [QNT_PERCENTILE] = {.name = "QNT_PERCENTILE", .flags = QNT_REAL_OFFSET},
     [QNT_ENTROPY] = {.name = "QNT_ENTROPY", .flags = QNT_REAL_OFFSET},
     [QNT_ANALYTIC] = {.name = "QNT_ANALYTIC", .flags = QNT_REAL_OFFSET},
-    [QNT_MSE] = {.name = "QNT_MSE", .sorted = true, .flags = QNT_REAL_OFFSET}};
+    [QNT_MSE] = {.name = "QNT_MSE", .scratch = qnt__fit_mse_scratch, .fit = qnt__fit_mse,
+                 .flags = QNT_REAL_OFFSET}};
 
 const struct qnt__method *qnt__method_of(int32_t method)
 {

@@ -12,7 +12,8 @@ static uint64_t pair_of(uint32_t key, size_t place)
     return (uint64_t)key << 32 | (uint32_t)place;
 }
 
-/* Stable radix sort of a by the upper 32 bits, one byte at a time; the result is in a, b is scratch. */
+/* Stable radix sort of a by the upper 32 bits, one byte at a time; the result is in a, b is
+ * scratch. */
 static void sort_pairs(uint64_t *a, uint64_t *b, size_t n)
 {
     size_t count[4][256] = {{0}};
@@ -57,9 +58,10 @@ static uint32_t unordered(uint32_t key)
     return key & 0x80000000u ? key & 0x7fffffffu : ~key;
 }
 
-/* Writes the pairs that count, side 0 from the front and side 1 from the end; returns their numbers. */
-static void collect(const float *x, const double *h, size_t n, enum qnt__order order, uint64_t *pairs,
-                    size_t sizes[2])
+/* Writes the pairs that count, side 0 from the front and side 1 from the end; returns their
+ * numbers. */
+static void collect(const float *x, const double *h, size_t n, enum qnt__order order,
+                    uint64_t *pairs, size_t sizes[2])
 {
     size_t front = 0, back = n;
     for (size_t i = 0; i < n; i++) {
@@ -86,9 +88,9 @@ static void add_exactly(double *sum, double *error, double x)
 }
 
 /*
- * Running sums, each off by little more than its own rounding: blocks of values are added plainly, their
- * totals with the lost digits kept. Plain addition throughout would be off by n roundings, and the
- * solvers subtract neighbouring sums.
+ * Running sums, each off by little more than its own rounding: blocks of values are added plainly,
+ * their totals with the lost digits kept. Plain addition throughout would be off by n roundings,
+ * and the solvers subtract neighbouring sums.
  */
 static void sum_up(const float *x, const double *h, size_t n, double origin, struct qnt__sums *sums)
 {
@@ -146,8 +148,8 @@ size_t qnt__sort_bytes(size_t n)
     return sums;
 }
 
-/* In this order: sums of both sides, weights, values. The pairs and their scratch lie where the sums
- * come later. */
+/* In this order: sums of both sides, weights, values. The pairs and their scratch lie where the
+ * sums come later. */
 void qnt__sort(const float *x, const double *h, size_t n, enum qnt__order order, void *space,
                struct qnt__sorted *out)
 {

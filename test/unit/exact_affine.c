@@ -1,20 +1,6 @@
 /* The exact scale with real offset: against all monotone code sequences, and the chain of grids. */
 #include "solve.h"
 
-static struct qnt__exact solve_affine(const float *x, const double *h, size_t n, int low, int high,
-                                      double nodes)
-{
-    void *space = aligned_alloc(64, (qnt__sort_bytes(n) + 63) / 64 * 64);
-    void *more = aligned_alloc(64, (qnt__exact_affine_bytes(low, high) + 63) / 64 * 64);
-    struct qnt__sorted sorted;
-    struct qnt__exact out;
-    qnt__sort(x, h, n, QNT__SIGNED, space, &sorted);
-    qnt__exact_affine(&sorted, low, high, NULL, nodes, more, &out);
-    free(more);
-    free(space);
-    return out;
-}
-
 static int by_value(const void *p, const void *q)
 {
     double a = *(const double *)p, b = *(const double *)q;
@@ -85,9 +71,10 @@ static void exhaustive(void)
         struct qnt__exact fit = solve_affine(x, h, n, low, low + steps, 0.0);
         double least = exhaust(x, h, n, steps), all = variance(x, h, n), moment = energy(x, h, n);
         /* float32 scale and offset cost up to u^2 of the second moment each */
-        CHECK_MSG(fabs(fit.error - least) <= 1e-12 * all + 4e-14 * moment, "L=%d n=%zu: %.17g, least %.17g",
-                  steps, n, fit.error, least);
-        CHECK_MSG(fit.bound <= fit.error && fit.bound >= least - 1e-12 * all && fit.bound <= least + 1e-14 * all,
+        CHECK_MSG(fabs(fit.error - least) <= 1e-12 * all + 4e-14 * moment,
+                  "L=%d n=%zu: %.17g, least %.17g", steps, n, fit.error, least);
+        CHECK_MSG(fit.bound <= fit.error && fit.bound >= least - 1e-12 * all &&
+                      fit.bound <= least + 1e-14 * all,
                   "L=%d: bound %.17g, least %.17g", steps, fit.bound, least);
         CHECK(fabs(error_of(x, h, n, &fit.affine) - fit.error) <= 1e-10 * fit.error + 1e-300);
         CHECK(fit.affine.scale > 0.0f && fit.affine.low == (float)low && fit.affine.zero == 0);
@@ -105,9 +92,11 @@ static void chain(void)
         for (int steps = 1; steps <= 31; steps = 2 * steps + 1) {
             struct qnt__exact fit = solve_affine(x, NULL, n, 0, steps, 0.0);
             struct qnt__exact integer = solve_zero(x, NULL, n, steps);
-            CHECK_MSG(fit.error <= integer.error + tiny, "L=%d: %.17g, integer %.17g", steps, fit.error,
-                      integer.error);
-            CHECK_MSG(fit.error <= last + 10.0 * tiny && fit.bound <= fit.error, "L=%d n=%zu: %.17g after %.17g, bound %.17g", steps, n, fit.error, last, fit.bound);
+            CHECK_MSG(fit.error <= integer.error + tiny, "L=%d: %.17g, integer %.17g", steps,
+                      fit.error, integer.error);
+            CHECK_MSG(fit.error <= last + 10.0 * tiny && fit.bound <= fit.error,
+                      "L=%d n=%zu: %.17g after %.17g, bound %.17g", steps, n, fit.error, last,
+                      fit.bound);
             CHECK(fit.bound >= fit.error * (1.0 - 1e-6) - tiny);
             last = fit.error;
         }
@@ -122,7 +111,8 @@ static void equivariance(void)
         fill(x, NULL, 40, round % 5);
         for (int i = 0; i < 40; i++) x[i] = (float)nearbyint(x[i] * 4096.0f) / 4096.0f;
         for (int i = 0; i < 40; i++) y[i] = 3.0f - 2.0f * x[i];
-        double a = solve_affine(x, NULL, 40, 0, 7, 0.0).error, b = solve_affine(y, NULL, 40, -4, 3, 0.0).error;
+        double a = solve_affine(x, NULL, 40, 0, 7, 0.0).error,
+               b = solve_affine(y, NULL, 40, -4, 3, 0.0).error;
         CHECK_MSG(fabs(4.0 * a - b) <= 1e-12 * energy(y, NULL, 40), "%.17g %.17g", 4.0 * a, b);
     }
 }
@@ -138,8 +128,8 @@ static void extremes(void)
         for (int i = 0; i < 32; i++) x[i] = size[k] * (float)random_unit();
         fit = solve_affine(x, NULL, 32, 0, 15, 0.0);
         CHECK(fit.affine.scale > 0.0f && isfinite(fit.affine.scale) && isfinite(fit.affine.offset));
-        CHECK_MSG(fit.bound <= fit.error && fit.error < 0.02 * variance(x, NULL, 32), "%g: %g of %g",
-                  (double)size[k], fit.error, variance(x, NULL, 32));
+        CHECK_MSG(fit.bound <= fit.error && fit.error < 0.02 * variance(x, NULL, 32),
+                  "%g: %g of %g", (double)size[k], fit.error, variance(x, NULL, 32));
     }
     float far[64]; /* a mean far outside the range */
     for (int i = 0; i < 64; i++) far[i] = 1000.0f + (float)random_unit();

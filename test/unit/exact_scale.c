@@ -1,21 +1,24 @@
-/* The exact scale: against exhaustive search, against the sweep, against every rival; its symmetries. */
+/* The exact scale: against exhaustive search, against the sweep, against every rival; its
+ * symmetries. */
 #include "solve.h"
 
 enum { MANY = 600 };
 
-/* The float32 scale may cost u^2 of the energy; the rest is rounding noise, of the reference too. */
+/* The float32 scale may cost u^2 of the energy; the rest is rounding noise, of the reference
+ * too. */
 static double tolerance(double all)
 {
     return 4e-14 * all;
 }
 
-static void check_fit(const struct qnt__exact *fit, double reference, const float *x, const double *h,
-                      size_t n, const char *what)
+static void check_fit(const struct qnt__exact *fit, double reference, const float *x,
+                      const double *h, size_t n, const char *what)
 {
     double all = energy(x, h, n);
-    CHECK_MSG(fabs(fit->error - reference) <= tolerance(all), "%s: %.17g, expected %.17g of %g", what,
-              fit->error, reference, all);
-    CHECK_MSG(fit->bound <= fit->error, "%s: bound %.17g above %.17g", what, fit->bound, fit->error);
+    CHECK_MSG(fabs(fit->error - reference) <= tolerance(all), "%s: %.17g, expected %.17g of %g",
+              what, fit->error, reference, all);
+    CHECK_MSG(fit->bound <= fit->error, "%s: bound %.17g above %.17g", what, fit->bound,
+              fit->error);
     CHECK_MSG(fit->bound >= reference - 3.0 * tolerance(all), "%s: bound %.17g, least %.17g", what,
               fit->bound, reference);
     double measured = error_of(x, h, n, &fit->affine);
@@ -68,8 +71,8 @@ static void stationary(void)
             a += (double)x[i] * c;
             b += c * c;
         }
-        CHECK_MSG(fabs((double)fit.affine.scale - a / b) <= 0x1p-23 * a / b, "%.9g, stationary %.17g",
-                  (double)fit.affine.scale, a / b);
+        CHECK_MSG(fabs((double)fit.affine.scale - a / b) <= 0x1p-23 * a / b,
+                  "%.9g, stationary %.17g", (double)fit.affine.scale, a / b);
     }
 }
 
@@ -140,7 +143,8 @@ static void symmetries(void)
         CHECK(fabs(other.error - fit.error) <= tiny);
         for (int i = 0; i < N; i++) g[i] = h[i] * 8.0;
         other = solve_scale(x, g, N, -7, 7);
-        CHECK(other.affine.scale == fit.affine.scale && fabs(other.error / 8.0 - fit.error) <= tiny);
+        CHECK(other.affine.scale == fit.affine.scale &&
+              fabs(other.error / 8.0 - fit.error) <= tiny);
         for (int i = 0; i < N; i++) y[i] = -x[i];
         fit = solve_scale(x, h, N, -8, 7);
         other = solve_scale(y, h, N, -7, 8);
@@ -180,8 +184,8 @@ static void extremes(void)
             CHECK(fit.affine.scale > 0.0f && isfinite(fit.affine.scale));
             CHECK(fit.bound <= fit.error && fit.bound <= least + 1e-14 * all);
             double slack = k >= 3 && k <= 4 ? 1e-3 * all : tolerance(all); /* coarse scales */
-            CHECK_MSG(fit.error <= least + slack, "size %g, Q=%d: %g %g", (double)sizes[k], q, fit.error,
-                      least);
+            CHECK_MSG(fit.error <= least + slack, "size %g, Q=%d: %g %g", (double)sizes[k], q,
+                      fit.error, least);
         }
     }
     static const float zeros[5] = {0};
@@ -234,7 +238,8 @@ static void node_limit(void)
             struct qnt__exact fit = solve_grid(x, NULL, 500, 2 * q, q, q, nodes);
             CHECK(fit.visited <= nodes);
             CHECK(fit.bound <= least && fit.error >= least - 1e-14 * energy(x, NULL, 500));
-            CHECK_MSG(fit.error <= least * 1.05, "%g nodes: %.17g, least %.17g", nodes, fit.error, least);
+            CHECK_MSG(fit.error <= least * 1.05, "%g nodes: %.17g, least %.17g", nodes, fit.error,
+                      least);
         }
     }
 }
@@ -250,7 +255,8 @@ static void population(void)
         int q = (1 << (b - 1)) - 1;
         struct qnt__exact fit = solve_scale(x, NULL, N, -q, q);
         double got = fit.error / energy(x, NULL, N);
-        CHECK_MSG(fabs(got / nmse[b - 2] - 1.0) < 0.01, "%d bits: %g, expected %g", b, got, nmse[b - 2]);
+        CHECK_MSG(fabs(got / nmse[b - 2] - 1.0) < 0.01, "%d bits: %g, expected %g", b, got,
+                  nmse[b - 2]);
         CHECK(fit.bound > fit.error * (1.0 - 1e-9));
     }
 }

@@ -1,4 +1,5 @@
-/* The exact scale with integer zero point: against all zero points one by one, exhaustive search, rivals. */
+/* The exact scale with integer zero point: against all zero points one by one, exhaustive
+ * search, rivals. */
 #include "solve.h"
 
 /* All zero points separately, each by its own branch and bound, or by the sweep. */
@@ -13,14 +14,14 @@ static double one_by_one(const float *x, const double *h, size_t n, int steps, b
     return least;
 }
 
-static void check_fit(const struct qnt__exact *fit, double reference, const float *x, const double *h,
-                      size_t n, int steps)
+static void check_fit(const struct qnt__exact *fit, double reference, const float *x,
+                      const double *h, size_t n, int steps)
 {
     double all = energy(x, h, n), slack = 4e-14 * all;
-    CHECK_MSG(fabs(fit->error - reference) <= slack, "L=%d: %.17g, expected %.17g", steps, fit->error,
-              reference);
-    CHECK_MSG(fit->bound <= fit->error && fit->bound >= reference - 2.0 * slack, "L=%d: %.17g %.17g",
-              steps, fit->bound, reference);
+    CHECK_MSG(fabs(fit->error - reference) <= slack, "L=%d: %.17g, expected %.17g", steps,
+              fit->error, reference);
+    CHECK_MSG(fit->bound <= fit->error && fit->bound >= reference - 2.0 * slack,
+              "L=%d: %.17g %.17g", steps, fit->bound, reference);
     CHECK(fit->affine.high - fit->affine.low == (float)steps);
     CHECK(fit->affine.low <= 0.0f && fit->affine.high >= 0.0f);
     CHECK(fabs(error_of(x, h, n, &fit->affine) - fit->error) <= 1e-12 * fit->error + 1e-300);
