@@ -1,5 +1,5 @@
 /*
- * Methods: how the parameters of one group are found. One row of the table in fit.c for each.
+ * Methods: how the parameters of one group are found. One row of the table in methods.c for each.
  *
  * fit.c calls a method once for each group, for several groups at once on different workers. A method
  * reads its arguments, writes *fit, and nothing else. It allocates nothing: it says in advance how much
@@ -63,5 +63,9 @@ void qnt__fit_minmax(const qnt_quantizer *quantizer, const struct qnt__group_dat
 /* The arithmetic of QNT_MINMAX for a range low <= high of finite values: ONNX DynamicQuantizeLinear. With
  * QNT_SYMMETRIC the range is [-m, m], m the larger magnitude. */
 void qnt__fit_range(const qnt_spec *spec, float low, float high, struct qnt__group_fit *fit);
+
+/* fit_percentile.c */
+void qnt__fit_percentile(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                         struct qnt__group_fit *fit);
 
 #endif
