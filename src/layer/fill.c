@@ -1,0 +1,158 @@
+/* Fills a layer's arrays: panels, multipliers, zero points, sums, bias. doc/numerics.md has the
+ * formulas; everything is folded in double and rounded once. */
+#include <string.h>
+
+#include "base/arith.h"
+#include "base/try.h"
+#include "kernel/panels.h"
+#include "prepare.h"
+
+/* The sections of data, writable. */
+struct arrays {
+    uint8_t *weight;
+    float *scale;
+    int32_t *zero;
+    int8_t *zero8;
+    float *offset;
+    int32_t *sum;
+    float *fsum;
+    float *bias;
+};
+
+/* The same section as `at` of the layer, in the buffer that is being filled. */
+static void *section(const qnt_layer *layer, uint8_t *data, const void *at)
+{
+    return at ? data + ((const uint8_t *)at - layer->data) : NULL;
+}
+
+static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
+{
+    return (struct arrays){
+        section(l, data, l->weight), section(l, data, l->scale), section(l, data, l->zero),
+        section(l, data, l->zero8), section(l, data, l->offset), section(l, data, l->sum),
+        section(l, data, l->fsum), section(l, data, l->bias)};
+}
+
+/* Column of an output in all arrays. */
+static size_t column_of(const qnt_layer *layer, size_t n)
+{
+    size_t outputs = layer->shape.group_outputs;
+    return n / outputs * layer->shape.group_columns + n % outputs;
+}
+
+static double scale_of(const struct qnt__recipe *r, size_t group)
+{
+    const struct qnt__layer_head *h = &r->head;
+    double scale = r->weight_q->scale[group];
+    if (h->input.kind == QNT__IN_STATIC) scale *= h->input.scale;
+    bool folds = h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__DEPTHWISE;
+    if (folds && h->output.kind != QNT__IN_FLOAT) scale /= h->output.scale;
+    return scale;
+}
+
+/* The zero point of static input codes as the kernel sees them. */
+static int32_t input_zero(const struct qnt__layer_head *h)
+{
+    bool is_signed = h->input.flags & QNT_SIGNED;
+    if (h->input.kind != QNT__IN_STATIC) return 0;
+    if (h->arithmetic == QNT__BLOCKS) return h->input.zero - (is_signed ? 0 : 128);
+    return h->input.zero + (is_signed ? 128 : 0);
+}
+
+static float bias_of(const struct qnt__recipe *r, size_t n, double block_sum)
+{
+    const struct qnt__layer_head *h = &r->head;
+    float given = 0.0f;
+    if (r->has_bias) {
+        qnt__read_f32(&r->context->simd, &r->bias, (int64_t)n * r->bias.strides[0], 1, 1, &given);
+    }
+    if (h->arithmetic == QNT__DECODE) return given;
+    if (h->arithmetic == QNT__BLOCKS) return (float)((double)given - input_zero(h) * block_sum);
+    if (h->output.kind == QNT__IN_FLOAT) return given;
+    return (float)(((double)given - (double)h->output.offset) / (double)h->output.scale);
+}
+
+/* Sum over one block of code - zero. */
+static int64_t sum_block(const struct qnt__recipe *r, size_t n, size_t first, size_t end,
+                         int32_t zero)
+{
+    int64_t sum = 0;
+    for (size_t k = first; k < end; k++) sum += r->codes[n * r->inputs + k] - zero;
+    return sum;
+}
+
+static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer,
+                        const struct arrays *a, size_t n)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    size_t column = column_of(layer, n), length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);
+    if (layer->head.block) length = (size_t)layer->head.block;
+    double block_sum = 0.0;
+    int64_t sum = 0;
+
+    for (size_t b = 0; b < s->blocks; b++) {
+        size_t first = b * length, group = qnt__recipe_group(r, n, first);
+        size_t at = (column / QNT__PANEL * s->blocks + b) * QNT__PANEL + column % QNT__PANEL;
+        int32_t zero = qnt__recipe_zero(r, group);
+        int64_t here = sum_block(r, n, first, qnt__min(first + length, r->inputs), zero);
+        a->scale[at] = (float)scale_of(r, group);
+        if (a->zero) a->zero[at] = zero;
+        if (a->zero8) a->zero8[at] = (int8_t)zero;
+        if (a->offset) a->offset[at] = r->weight_q->offset[group];
+        sum += here;
+        block_sum += (double)a->scale[at] * (double)here;
+    }
+    if (a->sum) a->sum[column] = (int32_t)sum;
+    if (a->fsum) a->fsum[column] = (float)block_sum;
+    if (a->bias) a->bias[column] = bias_of(r, n, block_sum);
+}
+
+/* Depthwise weights: [taps][columns], zero points subtracted. */
+static void fill_depthwise(const struct qnt__recipe *r, const qnt_layer *layer, uint8_t *weight)
+{
+    for (size_t n = 0; n < (size_t)r->head.outputs; n++) {
+        int32_t zero = qnt__recipe_zero(r, qnt__recipe_group(r, n, 0));
+        for (size_t t = 0; t < r->inputs; t++) {
+            weight[t * layer->shape.columns + n] = (uint8_t)(r->codes[n * r->inputs + t] - zero);
+        }
+    }
+}
+
+/* Packs all panels; `padded` holds 16 columns of whole taps. */
+static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int8_t *padded,
+                        uint8_t *weight)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    bool blocks = layer->head.arithmetic == QNT__BLOCKS;
+    size_t depth = blocks ? s->panel_depth : s->depth, ld = s->tap_count * depth;
+
+    for (size_t p = 0; p < s->columns / QNT__PANEL; p++, weight += s->panel_bytes) {
+        size_t group = p / s->group_panels, first = p % s->group_panels * QNT__PANEL;
+        size_t columns = qnt__min(s->group_outputs - first, QNT__PANEL);
+        memset(padded, 0, QNT__PANEL * ld);
+        for (size_t c = 0; c < columns && r->inputs > 0; c++) {
+            size_t n = group * s->group_outputs + first + c;
+            memcpy(padded + c * ld, r->codes + n * r->inputs, r->inputs);
+        }
+        qnt__pack_panel(padded, columns, ld, s->tap_count, depth, layer->head.cell_bits, weight);
+    }
+}
+
+qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8_t *data)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    struct arrays a = open_arrays(layer, data);
+    memset(data, 0, layer->bytes);
+    if (layer->head.arithmetic == QNT__DEPTHWISE) {
+        fill_depthwise(r, layer, a.weight);
+    } else {
+        size_t bytes;
+        void *padded;
+        if (!qnt__mul(QNT__PANEL * s->tap_count, s->panel_depth, &bytes)) bytes = SIZE_MAX;
+        QNT__TRY(qnt__allocate(r->context, &r->context->memory, bytes, &padded));
+        fill_panels(r, layer, padded, a.weight);
+        qnt__free(&r->context->memory, padded, bytes);
+    }
+    for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
+    return QNT_OK;
+}

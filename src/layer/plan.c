@@ -1,0 +1,153 @@
+/* Extents of a run and the layout of its workspace, from the shape and type of the input alone. */
+#include "base/arith.h"
+#include "base/try.h"
+#include "run.h"
+
+enum { ALIGN = 64, SLACK = 64, DECODE_BYTES = 256 * 1024 };
+
+/* Appends a section of n elements; *at becomes its offset. */
+static bool append(size_t *end, size_t n, size_t size, size_t *at)
+{
+    size_t bytes;
+    *at = *end;
+    return qnt__mul(n, size, &bytes) && qnt__add(bytes, ALIGN - 1, &bytes) &&
+           qnt__add(*end, bytes / ALIGN * ALIGN, end);
+}
+
+static bool plan_scratch(struct qnt__run *run)
+{
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    bool depthwise = run->layer->head.arithmetic == QNT__DEPTHWISE;
+    size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE;
+    size_t weights = 0;
+    struct qnt__scratch *c = &run->scratch;
+    if (run->layer->head.arithmetic == QNT__DECODE) {
+        size_t panel;
+        if (!qnt__mul(s->tap_count * QNT__PANEL, s->depth, &panel)) return false;
+        size_t fit = DECODE_BYTES / sizeof(float) / panel;
+        run->decode_panels = qnt__min(qnt__max(fit, 1), QNT__BLOCK_PANELS);
+        if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
+    }
+    c->end = 0;
+    return append(&c->end, tile, 4, &c->acc) && append(&c->end, tile, 4, &c->tile) &&
+           append(&c->end, tile, 1, &c->codes) && append(&c->end, QNT__CHUNK, 4, &c->floats) &&
+           append(&c->end, QNT__CHUNK, 1, &c->bytes) && append(&c->end, weights, 4, &c->weights);
+}
+
+/* Elements of the staged input. */
+static bool image_elements(const struct qnt__run *run, size_t *n)
+{
+    const struct qnt__geometry *g = &run->g;
+    size_t depth = run->layer->head.kind == QNT_DENSE ? run->layer->shape.panel_depth : g->channels;
+    return qnt__mul(g->batch, g->padded_height, n) && qnt__mul(*n, g->padded_width, n) &&
+           qnt__mul(*n, depth, n) && qnt__add(*n, SLACK, n);
+}
+
+static qnt_status plan_places(struct qnt__run *run)
+{
+    const struct qnt__layer_head *h = &run->layer->head;
+    struct qnt__places *p = &run->places;
+    size_t image, dynamic = 0, end = 0, scratch;
+    if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
+    bool fits = image_elements(run, &image) && append(&end, image, run->element, &p->image) &&
+                append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
+                append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
+                plan_scratch(run) && qnt__mul(run->scratch.end, run->context->workers, &scratch) &&
+                append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
+                p->bytes <= PTRDIFF_MAX;
+    p->each = run->scratch.end;
+    if (fits) return QNT_OK;
+    return qnt__fail(run->context, QNT_E_SHAPE, "x: the workspace of this shape overflows");
+}
+
+/* Axes become [B,H,W,C]. */
+static qnt_status open_conv(struct qnt__run *run)
+{
+    const struct qnt__layer_head *h = &run->layer->head;
+    struct qnt__view *x = &run->x;
+    size_t channels;
+    if (x->ndim != 4) {
+        return qnt__fail(run->context, QNT_E_SHAPE, "x: ndim is %d, expected 4", x->ndim);
+    }
+    if (h->layout == QNT_NCHW) {
+        struct qnt__view v = *x;
+        for (int d = 1; d < 4; d++) {
+            x->shape[d] = v.shape[d % 3 + 1];
+            x->strides[d] = v.strides[d % 3 + 1];
+        }
+    }
+    if (!qnt__mul((size_t)h->channels, (size_t)h->groups, &channels) ||
+        channels != (size_t)x->shape[3]) {
+        return qnt__fail(run->context, QNT_E_SHAPE,
+                         "x: %lld channels, expected %lld in each of %d groups",
+                         (long long)x->shape[3], (long long)h->channels, (int)h->groups);
+    }
+    struct qnt__geometry *g = &run->g;
+    g->batch = (size_t)x->shape[0];
+    g->height = (size_t)x->shape[1];
+    g->width = (size_t)x->shape[2];
+    g->channels = channels;
+    return QNT_OK;
+}
+
+static qnt_status open_dense(struct qnt__run *run)
+{
+    const struct qnt__view *x = &run->x;
+    if (x->ndim < 1 || x->shape[x->ndim - 1] != run->layer->head.channels) {
+        return qnt__fail(run->context, QNT_E_SHAPE, "x: %lld elements along the last of %d axes, expected %lld",
+                         x->ndim < 1 ? 1LL : (long long)x->shape[x->ndim - 1], x->ndim,
+                         (long long)run->layer->head.channels);
+    }
+    struct qnt__geometry *g = &run->g;
+    g->batch = g->height = g->width = 1;
+    g->channels = (size_t)run->layer->head.channels;
+    for (int d = 0; d < x->ndim - 1; d++) { /* K may be 0: count tells nothing */
+        if (!qnt__mul(g->width, (size_t)x->shape[d], &g->width)) {
+            return qnt__fail(run->context, QNT_E_SHAPE, "x: extents overflow at axis %d", d);
+        }
+    }
+    return QNT_OK;
+}
+
+static qnt_status check_type(const struct qnt__run *run)
+{
+    const struct qnt__layer_codes *c = &run->layer->head.input;
+    const struct qnt__view *x = &run->x;
+    if (x->code == QNT_FLOAT || x->code == QNT_BFLOAT) return QNT_OK;
+    if (c->kind != QNT__IN_STATIC) {
+        return qnt__fail(run->context, QNT_E_DTYPE, "x: integer codes, expected floats, since %s",
+                         c->kind == QNT__IN_FLOAT ? "input_q was NULL" : "input_q is dynamic");
+    }
+    uint8_t code = c->flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
+    if (x->code == code && (x->bits == 8 || x->bits == c->bits)) return QNT_OK;
+    return qnt__fail(run->context, QNT_E_DTYPE, "x: %s codes of %d bits, expected %s of %d or 8",
+                     x->code == QNT_INT ? "signed" : "unsigned", x->bits,
+                     code == QNT_INT ? "signed" : "unsigned", (int)c->bits);
+}
+
+qnt_status qnt__run_plan(struct qnt__run *run, const qnt_context *context, const qnt_layer *layer,
+                         const struct qnt__view *x)
+{
+    const struct qnt__layer_head *h = &layer->head;
+    *run = (struct qnt__run){.context = context, .layer = layer, .x = *x};
+    struct qnt__geometry *g = &run->g;
+    g->outputs = (size_t)h->outputs;
+    g->groups = (size_t)h->groups;
+    g->group_shift = (size_t)h->group_shift;
+    for (int i = 0; i < 2; i++) {
+        g->kernel[i] = (size_t)h->kernel[i];
+        g->stride[i] = (size_t)h->stride[i];
+        g->dilation[i] = (size_t)h->dilation[i];
+    }
+    for (int i = 0; i < 4; i++) g->pad[i] = (size_t)h->pad[i];
+    run->element = h->arithmetic == QNT__DECODE ? sizeof(float) : 1;
+
+    QNT__TRY(check_type(run));
+    QNT__TRY(h->kind == QNT_DENSE ? open_dense(run) : open_conv(run));
+    QNT__TRY(qnt__geometry_close(context, g));
+    if (!qnt__mul(g->batch, g->out_height, &run->rows) ||
+        !qnt__mul(run->rows, g->out_width, &run->rows)) {
+        return qnt__fail(context, QNT_E_SHAPE, "x: the result's extents overflow");
+    }
+    return plan_places(run);
+}

@@ -1,0 +1,41 @@
+/* Steps of making a layer, in the order in which qnt_layer_create() takes them. */
+#ifndef QNT__LAYER_PREPARE_H
+#define QNT__LAYER_PREPARE_H
+
+#include "layer.h"
+#include "quantizer/quantizer.h"
+
+/* What a layer is made from; views are open, the head is filled in as far as the spec says. */
+struct qnt__recipe {
+    const qnt_context *context;
+    const qnt_quantizer *weight_q;
+    struct qnt__view weight; /* strides reordered: [outputs][kh][kw][channels] */
+    struct qnt__view bias;
+    bool has_bias;
+    struct qnt__layer_head head;
+    size_t inputs; /* k of one output */
+    size_t blocks; /* groups of weight_q along one output */
+    size_t block;  /* k of one of them */
+    int8_t *codes; /* [outputs][inputs], shifted to two's complement */
+};
+
+/* Takes the spec apart, checks the arguments and fills in the head. */
+qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *spec,
+                            const qnt_tensor *weight, const qnt_quantizer *weight_q,
+                            const qnt_tensor *bias, const qnt_quantizer *input_q,
+                            const qnt_quantizer *output_q);
+
+/* Encodes the weights, or takes their codes. */
+qnt_status qnt__recipe_encode(struct qnt__recipe *recipe);
+
+/* Scale group of output n and input k, and its zero point after the shift. */
+size_t qnt__recipe_group(const struct qnt__recipe *recipe, size_t n, size_t k);
+int32_t qnt__recipe_zero(const struct qnt__recipe *recipe, size_t group);
+
+/* Chooses the arithmetic and the arrays; completes the head. */
+qnt_status qnt__recipe_choose(struct qnt__recipe *recipe);
+
+/* Fills data of the layer, whose head and shape are set. */
+qnt_status qnt__recipe_fill(const struct qnt__recipe *recipe, qnt_layer *layer, uint8_t *data);
+
+#endif

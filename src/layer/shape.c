@@ -1,0 +1,209 @@
+/* Checks a layer's numbers, and derives the shape of its weights and the sections of its data. */
+#include "base/arith.h"
+#include "base/try.h"
+#include "kernel/panels.h"
+#include "layer.h"
+#include "quantizer/quantizer.h"
+
+/* Far beyond any memory, and far from overflow of the sums formed here. */
+#define LARGEST ((int64_t)1 << 40)
+
+/* A number of the head and the range that it must be in. */
+struct rule {
+    const char *name;
+    int64_t value, low, high;
+};
+
+static qnt_status check_rules(const qnt_context *context, qnt_status status,
+                              const struct rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *r = &rules[i];
+        if (r->value >= r->low && r->value <= r->high) continue;
+        return qnt__fail(context, status, "%s is %lld, expected %lld to %lld", r->name,
+                         (long long)r->value, (long long)r->low, (long long)r->high);
+    }
+    return QNT_OK;
+}
+
+/* Extents are a matter of shape if they are the caller's. */
+static qnt_status shape_status(qnt_status status)
+{
+    return status == QNT_E_INVALID ? QNT_E_SHAPE : status;
+}
+
+static qnt_status check_geometry(const qnt_context *context, qnt_status status,
+                                 const struct qnt__layer_head *h)
+{
+    const struct rule rules[] = {
+        {"kind", h->kind, QNT_DENSE, QNT_CONV},
+        {"layout", h->layout, QNT_NHWC, QNT_NCHW},
+        {"activation", h->activation, QNT_LINEAR, QNT_CLAMP},
+        {"flags", h->flags, 0, QNT_ACCUMULATE},
+        {"groups", h->groups, 1, INT32_MAX},
+        {"group_shift", h->group_shift, 0, h->groups - 1},
+        {"stride[0]", h->stride[0], 1, INT32_MAX},
+        {"stride[1]", h->stride[1], 1, INT32_MAX},
+        {"dilation[0]", h->dilation[0], 1, INT32_MAX},
+        {"dilation[1]", h->dilation[1], 1, INT32_MAX},
+        {"pad[0]", h->pad[0], 0, INT32_MAX},
+        {"pad[1]", h->pad[1], 0, INT32_MAX},
+        {"pad[2]", h->pad[2], 0, INT32_MAX},
+        {"pad[3]", h->pad[3], 0, INT32_MAX},
+        {"outputs", h->outputs, 0, LARGEST},
+        {"input channels", h->channels, 0, LARGEST},
+        {"kernel height", h->kernel[0], 1, LARGEST},
+        {"kernel width", h->kernel[1], 1, LARGEST},
+    };
+    QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
+    if (h->outputs % h->groups != 0) {
+        return qnt__fail(context, shape_status(status), "%lld outputs do not divide into %d groups",
+                         (long long)h->outputs, (int)h->groups);
+    }
+    bool plain = h->groups == 1 && h->kernel[0] == 1 && h->kernel[1] == 1 && h->stride[0] == 1 &&
+                 h->stride[1] == 1 && !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);
+    if (h->kind == QNT_DENSE && !(plain && h->layout == QNT_NHWC)) {
+        return qnt__fail(context, status, "a dense layer has no convolution geometry");
+    }
+    return QNT_OK;
+}
+
+static qnt_status check_codes(const qnt_context *context, qnt_status status, const char *name,
+                              const struct qnt__layer_codes *c, int32_t last_kind)
+{
+    const struct rule kind = {name, c->kind, QNT__IN_FLOAT, last_kind};
+    QNT__TRY(check_rules(context, status, &kind, 1));
+    if (c->kind == QNT__IN_FLOAT) return QNT_OK;
+    const struct rule bits = {name, c->bits, 1, 8};
+    QNT__TRY(check_rules(context, status, &bits, 1));
+    qnt_spec spec = {.bits = c->bits, .flags = c->flags};
+    const struct rule zero = {name, c->zero, qnt__code_low(&spec), qnt__code_high(&spec)};
+    if (c->kind == QNT__IN_STATIC && !(c->flags & QNT_REAL_OFFSET)) {
+        QNT__TRY(check_rules(context, status, &zero, 1));
+    }
+    if (c->kind == QNT__IN_STATIC && !(c->scale > 0.0f && c->scale <= 3.402823466e38f)) {
+        return qnt__fail(context, status, "%s: scale is %g, expected a finite number above 0", name,
+                         (double)c->scale);
+    }
+    return QNT_OK;
+}
+
+static qnt_status check_arithmetic(const qnt_context *context, qnt_status status,
+                                   const struct qnt__layer_head *h)
+{
+    bool blocks = h->arithmetic == QNT__BLOCKS, dense = h->kind == QNT_DENSE;
+    bool decode = h->arithmetic == QNT__DECODE;
+    const struct rule rules[] = {
+        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
+        {"weight bits", h->weight_bits, 1, 8},
+        {"arrays", h->arrays, 0, QNT__HAS_ZERO | QNT__HAS_OFFSET | QNT__HAS_BIAS | QNT__HAS_SUM},
+        {"block", h->block, blocks ? 16 : 0, blocks ? 65536 : dense && decode ? LARGEST : 0},
+    };
+    QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
+    int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8 : qnt__panel_bits(h->weight_bits);
+    bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 0;
+    if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
+        (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
+        (decode != (h->input.kind == QNT__IN_FLOAT)) ||
+        (decode && (h->arrays & QNT__HAS_SUM)) || (!decode && (h->arrays & QNT__HAS_OFFSET))) {
+        return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
+                         (int)h->arithmetic);
+    }
+    return QNT_OK;
+}
+
+/* Derives the shape; all extents are known to be in range. */
+static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
+{
+    size_t height = (size_t)h->kernel[0], width = (size_t)h->kernel[1], area;
+    if (!qnt__mul(height, width, &area) || !qnt__mul(area, (size_t)h->channels, &s->inputs) ||
+        area > LARGEST || s->inputs > LARGEST) {
+        return false;
+    }
+    bool rows = h->groups == 1 && h->dilation[1] == 1;
+    s->tap_count = rows ? height : area;
+    s->depth = qnt__max((size_t)h->channels * (rows ? width : 1), 1);
+    bool blocks = h->arithmetic == QNT__BLOCKS;
+    s->panel_depth = blocks ? qnt__round_up(s->depth, (size_t)h->block)
+                            : qnt__panel_depth(s->depth, h->cell_bits);
+    s->group_outputs = (size_t)(h->outputs / h->groups);
+    s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
+    s->group_columns = s->group_panels * QNT__PANEL;
+    s->columns = s->group_columns * (size_t)h->groups;
+    if (h->arithmetic == QNT__DEPTHWISE) { /* one row of columns instead of one panel each */
+        s->group_outputs = (size_t)h->outputs;
+        s->group_panels = 0;
+        s->columns = s->group_columns = s->group_outputs;
+    }
+    s->blocks = h->block ? qnt__max(qnt__ceil_div(s->depth, (size_t)h->block), 1) : 1;
+    return qnt__mul(s->tap_count, s->panel_depth / qnt__cell_depth(h->cell_bits), &s->panel_bytes) &&
+           qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
+}
+
+enum { SECTIONS = 7 };
+
+/* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
+static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
+                          size_t bytes[SECTIONS])
+{
+    bool depthwise = h->arithmetic == QNT__DEPTHWISE, blocks = h->arithmetic == QNT__BLOCKS;
+    size_t scales, weight;
+    if (!qnt__mul(s->columns, s->blocks, &scales) || scales > SIZE_MAX / 64) return false;
+    if (!(depthwise ? qnt__mul(s->tap_count, s->columns, &weight)
+                    : qnt__mul(s->columns / QNT__PANEL, s->panel_bytes, &weight))) {
+        return false;
+    }
+    size_t zero = h->arrays & QNT__HAS_ZERO ? scales : 0;
+    bytes[0] = weight;
+    bytes[1] = 4 * scales;
+    bytes[2] = blocks ? 0 : 4 * zero;
+    bytes[3] = blocks ? zero : 0;
+    bytes[4] = h->arrays & QNT__HAS_OFFSET ? 4 * scales : 0;
+    bytes[5] = h->arrays & QNT__HAS_SUM ? 4 * s->columns : 0;
+    bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
+    return true;
+}
+
+qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
+                              const struct qnt__layer_head *head, struct qnt__layer_shape *shape,
+                              size_t *bytes)
+{
+    QNT__TRY(check_geometry(context, status, head));
+    QNT__TRY(check_codes(context, status, "input_q", &head->input, QNT__IN_DYNAMIC));
+    QNT__TRY(check_codes(context, status, "output_q", &head->output, QNT__IN_STATIC));
+    QNT__TRY(check_arithmetic(context, status, head));
+
+    size_t sections[SECTIONS];
+    bool fits = derive(head, shape) && section_bytes(head, shape, sections);
+    *bytes = 0;
+    for (int i = 0; fits && i < SECTIONS; i++) {
+        fits = sections[i] <= SIZE_MAX / 2 &&
+               qnt__add(*bytes, qnt__round_up(sections[i], 64), bytes);
+    }
+    if (fits) return QNT_OK;
+    return qnt__fail(context, shape_status(status), "%lld outputs of %lld x %lld x %lld inputs overflow",
+                     (long long)head->outputs, (long long)head->kernel[0],
+                     (long long)head->kernel[1], (long long)head->channels);
+}
+
+void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
+{
+    size_t sections[SECTIONS];
+    const void *at[SECTIONS];
+    section_bytes(&layer->head, &layer->shape, sections); /* has succeeded in measure */
+    layer->data = data;
+    layer->bytes = bytes;
+    for (int i = 0; i < SECTIONS; i++) {
+        at[i] = sections[i] ? data : NULL;
+        data += qnt__round_up(sections[i], 64);
+    }
+    bool blocks = layer->head.arithmetic == QNT__BLOCKS;
+    layer->weight = at[0];
+    layer->scale = at[1];
+    layer->zero = at[2];
+    layer->zero8 = at[3];
+    layer->offset = at[4];
+    layer->sum = blocks ? NULL : at[5];
+    layer->fsum = blocks ? at[5] : NULL;
+    layer->bias = at[6];
+}
