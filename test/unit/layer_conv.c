@@ -1,0 +1,42 @@
+/* Convolutions against the naive reference: layouts, groups, shifts, strides, dilations, padding. */
+#include "layer_case.h"
+
+static void random_layers(int input, int count)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < count; i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv(input);
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
+static void integer_input(void) { random_layers(STATIC, 500); }
+static void float_input(void) { random_layers(ABSENT, 200); }
+static void dynamic_input(void) { random_layers(DYNAMIC, 200); }
+
+/* As many groups as channels. */
+static void depthwise(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < 200; i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv((int)random_in(STATIC, DYNAMIC));
+        c.channels = c.outputs = 1;
+        c.spec.groups = (int32_t)random_in(2, 90);
+        c.spec.group_shift = random_in(0, 2) ? 0 : (int32_t)random_in(0, c.spec.groups - 1);
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    RUN(integer_input);
+    RUN(float_input);
+    RUN(dynamic_input);
+    RUN(depthwise);
+    return DONE;
+}

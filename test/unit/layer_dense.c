@@ -1,0 +1,26 @@
+/* Dense layers against the naive reference: every type of input, output and weight. */
+#include "layer_case.h"
+
+static void random_layers(int input, int count)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < count; i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_dense(input);
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
+static void integer_input(void) { random_layers(STATIC, 600); }
+static void float_input(void) { random_layers(ABSENT, 300); }
+static void dynamic_input(void) { random_layers(DYNAMIC, 300); }
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    RUN(integer_input);
+    RUN(float_input);
+    RUN(dynamic_input);
+    return DONE;
+}
