@@ -94,7 +94,7 @@ static qnt_status choose_split(struct qnt__recipe *r, const struct extremes *e)
 
 static bool is_depthwise(const struct qnt__layer_head *h)
 {
-    return h->kind == QNT_CONV && h->channels == 1 && h->outputs == h->groups;
+    return h->groups > 1 && h->channels == 1 && h->outputs == h->groups;
 }
 
 static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e)

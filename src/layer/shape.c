@@ -101,7 +101,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8 : qnt__panel_bits(h->weight_bits);
-    bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 0;
+    bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) ||
