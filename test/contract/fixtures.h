@@ -114,6 +114,35 @@ static UNUSED qnt_quantizer *dynamic_quantizer(const qnt_context *context)
                          format(QNT_MINMAX, 8, QNT_SIGNED | QNT_SYMMETRIC | QNT_DYNAMIC));
 }
 
+/* Everything that get() tells, to see whether a quantizer changed. */
+struct snapshot {
+    qnt_status status[40];
+    size_t count[40];
+    double values[40][64];
+};
+
+static UNUSED struct snapshot *take_snapshot(const qnt_context *context, const qnt_quantizer *q)
+{
+    struct snapshot *s = calloc(1, sizeof *s);
+    if (!s) exit(2);
+    for (int32_t param = 0; param < 40; param++) {
+        s->status[param] = qnt_quantizer_get(context, q, param, s->values[param], 64,
+                                             &s->count[param]);
+    }
+    return s;
+}
+
+/* Compares with the present and frees. */
+static UNUSED bool is_unchanged(const qnt_context *context, const qnt_quantizer *q,
+                                struct snapshot *before)
+{
+    struct snapshot *now = take_snapshot(context, q);
+    bool same = !memcmp(now, before, sizeof *now);
+    free(now);
+    free(before);
+    return same;
+}
+
 static UNUSED size_t product(const int64_t *shape, int ndim)
 {
     size_t count = 1;
