@@ -46,8 +46,39 @@ missing() {
     fi
 }
 
+# Installs the built library below a prefix of the script's own.
+prefix=$scratch/prefix
+install_here() {
+    quietly_make install
+}
+
+quietly_make() {
+    "$MAKE" -j1 CC="$CC" CFLAGS="$CFLAGS" BUILD="$BUILD" PREFIX="$prefix" "$@"
+}
+
 have() {
     command -v "$1" >/dev/null 2>&1
+}
+
+# Takes over the counts of a program whose last line is like that of the scripts.
+adopt() {
+    "$@" >"$scratch/adopted" 2>&1
+    status=$?
+    line=$(tail -n 1 "$scratch/adopted")
+    case $line in
+    *' passed, '*' failed, '*' skipped')
+        # shellcheck disable=SC2086  # the words of the line
+        set -- $line
+        passed=$((passed + $1)) failed=$((failed + $3)) skipped=$((skipped + $5))
+        [ "$3" -eq 0 ] || cat "$scratch/adopted"
+        [ "$5" -eq 0 ] || echo "  skipped: $5 inside"
+        ;;
+    *)
+        failed=$((failed + 1))
+        cat "$scratch/adopted"
+        echo "  FAILED: exit status $status"
+        ;;
+    esac
 }
 
 finish() {

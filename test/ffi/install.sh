@@ -8,12 +8,7 @@ if [ -z "${NATIVE-yes}" ]; then
     skip 'programs of another architecture'
     finish
 fi
-prefix=$scratch/prefix
 cxx=${CXX:-g++}
-
-quietly_make() {
-    "$MAKE" -j1 CC="$CC" CFLAGS="$CFLAGS" BUILD="$BUILD" PREFIX="$prefix" "$@"
-}
 
 # build_and_run COMPILER SOURCE LIBRARY-FLAGS COMPILER-FLAGS...
 build_and_run() {
@@ -41,7 +36,7 @@ staged() {
         ! grep -r "$scratch" "$scratch/stage" --include='*.pc'
 }
 
-check 'make install' quietly_make install
+check 'make install' install_here
 if have pkg-config; then
     check 'a C99 program, shared' build_and_run "$CC" test/ffi/program.c '' -std=c99
     check 'a C99 program, static' build_and_run "$CC" test/ffi/program.c --static -std=c99 -static

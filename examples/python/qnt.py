@@ -1,0 +1,852 @@
+"""libqnt for Python: low-bit quantization on your own arrays, through ctypes, without copies.
+
+    import numpy as np, qnt
+
+    context = qnt.Context(threads=2)
+    q = qnt.Quantizer(context, method="mse", bits=4, signed=True, axis=0)
+    q.observe(weight)
+    q.fit()
+    codes = q.encode(weight)          # packed, 4 bits each
+    print(q.scale, q.measure(weight).sqnr_db)
+
+    layer = qnt.Layer(context, weight, q, bias=bias, input_q=activations)
+    y = layer(x)                      # float32
+
+Wherever an array is expected, anything with the buffer protocol will do (numpy arrays, array.array,
+memoryview, bytes), anything with __dlpack__ (torch, jax), or a Tensor that describes memory of other
+types: packed codes, bfloat16. Strides are honoured and nothing is copied. numpy is optional: with it
+results are numpy arrays wherever numpy has the type; without it, and for packed codes, they are Tensors.
+
+Every failure raises Error with the status and the library's own sentence about what was wrong.
+Objects may be shared between threads as far as the C API allows: fitted quantizers and layers freely.
+
+The library is found through $QNT_LIBRARY, the system's search path, or lib/ of the source tree.
+"""
+import collections
+import ctypes
+import ctypes.util
+import os
+import threading
+from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t
+from ctypes import c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+
+try:
+    import numpy
+except ImportError:  # results are Tensors then
+    numpy = None
+
+# ---- constants: names as in the headers, without QNT_ ----
+
+OK = 0
+STATUSES = {
+    -1: "E_INVALID", -2: "E_SHAPE", -3: "E_DTYPE", -4: "E_UNSUPPORTED", -5: "E_STATE",
+    -6: "E_NOMEM", -7: "E_SPACE", -8: "E_FORMAT", -9: "E_VERSION", -10: "E_CANCELLED",
+    -11: "E_DEVICE", -12: "E_PARALLEL",
+}
+globals().update({name: status for status, name in STATUSES.items()})
+
+LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG = range(5)
+CPU_AVX2, CPU_AVX512VNNI, CPU_NEON, CPU_NEONDOT = 0x1, 0x2, 0x10000, 0x20000
+MAX_NDIM = 8
+INT, UINT, FLOAT, BFLOAT = 0, 1, 2, 4
+
+SCHEMES = {"affine": 0}
+METHODS = {"fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5}
+SIGNED, SYMMETRIC, NARROW, DYNAMIC, LITERAL, REAL_OFFSET = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
+PER_TENSOR, PER_AXIS, PER_BLOCK = range(3)
+
+PARAMETERS = {
+    "scale": 1, "zero": 2, "offset": 3, "low": 4, "high": 5,
+    "percentile": 16, "distribution": 17, "samples": 18, "bins": 19, "nodes": 20,
+    "error": 32, "bound": 33, "visited": 34, "observed": 35, "min": 36, "max": 37,
+}
+
+KINDS = {"dense": 0, "conv": 1}
+LAYOUTS = {"nhwc": 0, "nchw": 1}
+ACTIVATIONS = {"linear": 0, "relu": 1, "clamp": 2}
+ACCUMULATE, BORROW = 0x1, 0x2
+BLOBS = {1: "quantizer", 2: "layer"}
+
+
+# ---- the C side ----
+
+class _Tensor(ctypes.Structure):  # layout of DLTensor
+    _fields_ = [
+        ("data", c_void_p), ("device_type", c_int32), ("device_id", c_int32), ("ndim", c_int32),
+        ("dtype_code", c_uint8), ("dtype_bits", c_uint8), ("dtype_lanes", c_uint16),
+        ("shape", POINTER(c_int64)), ("strides", POINTER(c_int64)), ("byte_offset", c_uint64),
+    ]
+
+
+class _Spec(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("scheme", c_int32), ("method", c_int32), ("bits", c_int32),
+        ("flags", c_int32), ("grain", c_int32), ("axis", c_int32), ("points", c_int32),
+        ("block", c_int64), ("seed", c_uint64),
+    ]
+
+
+class _ErrorStruct(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32), ("count", c_uint64)] + [
+        (name, c_double)
+        for name in ("mse", "sqnr_db", "rmae", "cosine", "largest", "bits", "clipped")
+    ]
+
+
+class _Conv(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("groups", c_int32), ("group_shift", c_int32), ("stride", c_int32 * 2),
+        ("dilation", c_int32 * 2), ("pad", c_int32 * 4), ("reserved", c_int32),
+    ]
+
+
+class _LayerSpec(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("kind", c_int32), ("layout", c_int32), ("activation", c_int32),
+        ("flags", c_int32), ("low", c_float), ("high", c_float), ("groups", c_int32),
+        ("group_shift", c_int32), ("stride", c_int32 * 2), ("dilation", c_int32 * 2),
+        ("pad", c_int32 * 4), ("reserved", c_int32),
+    ]
+
+
+_LOG_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+_PROGRESS_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
+
+_H, _T, _S = c_void_p, POINTER(_Tensor), POINTER(c_size_t)  # handle, tensor, size
+
+# Functions that return a status; all but the first of context.h take the context first.
+_STATUS_FUNCTIONS = {
+    "context_create": [c_void_p, c_void_p, c_void_p, POINTER(_H)],
+    "context_set_parallel": [_H, c_void_p, c_void_p, c_size_t],
+    "context_set_log": [_H, _LOG_FN, c_void_p, c_int32],
+    "context_set_progress": [_H, _PROGRESS_FN, c_void_p],
+    "context_set_cpu": [_H, c_uint64],
+    "tensor_check": [_H, _T],
+    "tensor_bytes": [_H, _T, POINTER(c_uint64)],
+    "quantizer_create": [_H, POINTER(_Spec), POINTER(_H)],
+    "quantizer_spec": [_H, _H, POINTER(_Spec)],
+    "quantizer_observe": [_H, _H, _T, _T],
+    "quantizer_fit": [_H, _H],
+    "quantizer_get": [_H, _H, c_int32, POINTER(c_double), c_size_t, _S],
+    "quantizer_set": [_H, _H, c_int32, POINTER(c_double), c_size_t],
+    "quantizer_view": [_H, _H, _T, _T],
+    "quantizer_encode": [_H, _H, _T, _T],
+    "quantizer_decode": [_H, _H, _T, _T],
+    "quantizer_apply": [_H, _H, _T, _T],
+    "quantizer_error": [_H, _H, _T, _T, POINTER(_ErrorStruct)],
+    "quantizer_save": [_H, _H, c_void_p, c_size_t, _S],
+    "quantizer_load": [_H, c_void_p, c_size_t, POINTER(_H)],
+    "layer_create": [_H, POINTER(_LayerSpec), _T, _H, _T, _H, _H, POINTER(_H)],
+    "layer_view": [_H, _H, _T, _T],
+    "layer_workspace": [_H, _H, _T, _S],
+    "layer_run": [_H, _H, _T, _T, c_void_p, c_size_t],
+    "layer_save": [_H, _H, c_void_p, c_size_t, _S],
+    "layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
+    "gemm_s8": [_H, _T, c_int32, _T, _T, _T],
+    "conv_s8": [_H, POINTER(_Conv), _T, c_int32, _T, _T],
+    "shuffle_cyclic": [_H, _T, c_int32, c_int32, c_int32, _T],
+    "requantize": [_H, _T, _T, _T, c_int32, c_int32, c_int32, _T],
+    "blob_probe": [_H, c_void_p, c_size_t, POINTER(c_int32), POINTER(c_uint32), _S],
+    "pool_create": [_H, c_size_t, POINTER(_H)],
+}
+_OTHER_FUNCTIONS = {
+    "version": (c_uint32, []),
+    "version_string": (c_char_p, []),
+    "status_name": (c_char_p, [c_int32]),
+    "status_text": (c_char_p, [c_int32]),
+    "cpu_detect": (c_uint64, []),
+    "cpu_name": (c_char_p, [c_uint64]),
+    "context_cpu": (c_uint64, [_H]),
+    "context_destroy": (None, [_H]),
+    "quantizer_destroy": (None, [_H]),
+    "layer_destroy": (None, [_H]),
+    "pool_destroy": (None, [_H]),
+    "pool_run": (c_int32, [_H, c_void_p, c_void_p, c_size_t]),
+}
+
+
+def _load():
+    tree = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib")
+    names = [os.environ.get("QNT_LIBRARY"), ctypes.util.find_library("qnt"), "libqnt.so.1",
+             os.path.join(tree, "libqnt.so.1")]
+    for name in filter(None, names):
+        try:
+            library = ctypes.CDLL(name)
+            break
+        except OSError:
+            continue
+    else:
+        raise ImportError("libqnt.so.1 not found; set QNT_LIBRARY to its path")
+    for name, arguments in _STATUS_FUNCTIONS.items():
+        function = getattr(library, "qnt_" + name)
+        function.restype, function.argtypes = c_int32, arguments
+    for name, (result, arguments) in _OTHER_FUNCTIONS.items():
+        function = getattr(library, "qnt_" + name)
+        function.restype, function.argtypes = result, arguments
+    if library.qnt_version() >> 16 != 1:
+        raise ImportError("libqnt 1 is needed, found " + library.qnt_version_string().decode())
+    return library
+
+
+_lib = _load()
+
+
+def version():
+    """Version of the library, e.g. "1.0.0"."""
+    return _lib.qnt_version_string().decode()
+
+
+def cpu_detect():
+    """CPU features of this machine, an OR of CPU_ bits."""
+    return _lib.qnt_cpu_detect()
+
+
+def cpu_names(features):
+    """Names of CPU features, e.g. ["avx2", "avx512vnni"]; ["c"] for none."""
+    bits = [1 << i for i in range(64) if features >> i & 1] or [0]
+    return [_lib.qnt_cpu_name(bit).decode() for bit in bits]
+
+
+class Error(Exception):
+    """A call failed. `status` is a negative E_ number, `name` its name, `reason` the library's words."""
+
+    def __init__(self, status, reason):
+        self.status = status
+        self.name = _lib.qnt_status_name(status).decode()
+        self.reason = reason or _lib.qnt_status_text(status).decode()
+        super().__init__("%s: %s" % (self.name, self.reason))
+
+
+class Cancelled(Error):
+    """The progress callback returned a true value."""
+
+
+class OutOfMemory(Error, MemoryError):
+    """The library's allocator gave no memory."""
+
+
+_ERRORS = {-10: Cancelled, -6: OutOfMemory}
+
+
+# ---- contexts ----
+
+class _Hooks:
+    """What the C callbacks reach. Apart from Context, so that no cycle keeps a context alive."""
+
+    def __init__(self, log, log_level, progress):
+        self.said = threading.local()  # the last error's reason, and an exception of a callback
+        self.log, self.log_level, self.progress = log, log_level, progress
+        self.log_fn = _LOG_FN(self.hear)
+        self.progress_fn = _PROGRESS_FN(self.ask) if progress else _PROGRESS_FN()
+
+    def hear(self, _user, level, message):
+        try:
+            text = message.decode("utf-8", "replace")
+            if level == LOG_ERROR:
+                self.said.reason = text
+            if self.log and level <= self.log_level:
+                self.log(level, text)
+        except BaseException as problem:  # must not travel through C
+            self.said.problem = problem
+
+    def ask(self, _user, done, total):
+        try:
+            return 1 if self.progress(done, total) else 0
+        except BaseException as problem:
+            self.said.problem = problem
+            return 1
+
+
+class _Handle:
+    """Owns a C handle; close() or the end of a with block frees it early."""
+
+    _destroy = None
+
+    def __init__(self, handle):
+        self._handle = handle
+
+    @property
+    def handle(self):
+        if not self._handle:
+            raise ValueError("this %s is closed" % type(self).__name__)
+        return self._handle
+
+    def close(self):
+        """Frees the C object; using it afterwards raises ValueError."""
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            getattr(_lib, self._destroy)(handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if _lib is not None:
+            self.close()
+
+
+class Context(_Handle):
+    """What the library knows about its host: threads, log, progress, CPU level.
+
+    threads   size of a pool of its own, or a Pool to share; 1: serial. Results do not depend on it.
+    log       called as log(level, text) for messages up to log_level.
+    progress  called as progress(done, total) by observe and fit; a true result cancels them.
+    cpu       CPU_ bits to restrict kernels to; 0 is portable C. Results do not depend on it.
+    """
+
+    _destroy = "qnt_context_destroy"
+
+    def __init__(self, threads=1, log=None, log_level=LOG_WARN, progress=None, cpu=None):
+        handle = c_void_p()
+        status = _lib.qnt_context_create(None, None, None, byref(handle))
+        if status != OK:
+            raise _ERRORS.get(status, Error)(status, None)
+        super().__init__(handle)
+        self._hooks = _Hooks(log, log_level, progress)
+        self.call("context_set_log", self._hooks.log_fn, None, max(LOG_ERROR, log_level))
+        self.call("context_set_progress", self._hooks.progress_fn, None)
+        if cpu is not None:
+            self.cpu = cpu
+        self.pool = None
+        if isinstance(threads, Pool) or threads > 1:
+            self.use(threads if isinstance(threads, Pool) else Pool(self, threads))
+
+    def call(self, name, *arguments):
+        """Calls qnt_<name>(context, ...); raises Error with the reason. For the classes below."""
+        said = self._hooks.said
+        said.reason = said.problem = None
+        status = getattr(_lib, "qnt_" + name)(self.handle, *arguments)
+        if said.problem is not None:
+            raise said.problem
+        if status != OK:
+            raise _ERRORS.get(status, Error)(status, said.reason)
+
+    def use(self, pool):
+        """Runs on the threads of a Pool from now on, or serially with None."""
+        if pool is None:
+            self.call("context_set_parallel", None, None, 1)
+        else:
+            run = ctypes.cast(_lib.qnt_pool_run, c_void_p)
+            self.call("context_set_parallel", run, pool.handle, pool.threads)
+        self.pool = pool
+
+    @property
+    def cpu(self):
+        """CPU features in use; may be set to a subset."""
+        return _lib.qnt_context_cpu(self.handle)
+
+    @cpu.setter
+    def cpu(self, features):
+        self.call("context_set_cpu", features)
+
+
+class Pool(_Handle):
+    """Sleeping threads that several contexts may share. They run C only and never need the GIL."""
+
+    _destroy = "qnt_pool_destroy"
+
+    def __init__(self, context, threads):
+        handle = c_void_p()
+        context.call("pool_create", threads, byref(handle))
+        super().__init__(handle)
+        self.threads = threads
+
+
+# ---- tensors ----
+
+class _Buffer(ctypes.Structure):  # Py_buffer
+    _fields_ = [
+        ("buf", c_void_p), ("obj", c_void_p), ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
+        ("format", c_char_p), ("shape", POINTER(ctypes.c_ssize_t)),
+        ("strides", POINTER(ctypes.c_ssize_t)), ("suboffsets", POINTER(ctypes.c_ssize_t)),
+        ("internal", c_void_p),
+    ]
+
+
+_get_buffer = ctypes.pythonapi.PyObject_GetBuffer
+_get_buffer.restype, _get_buffer.argtypes = ctypes.c_int, [ctypes.py_object, c_void_p, ctypes.c_int]
+_release_buffer = ctypes.pythonapi.PyBuffer_Release
+_release_buffer.restype, _release_buffer.argtypes = None, [c_void_p]
+_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_capsule_pointer.restype = c_void_p
+_capsule_pointer.argtypes = [ctypes.py_object, c_char_p]
+_FULL_READ, _FULL = 0x11C, 0x11D  # PyBUF_FULL_RO, PyBUF_FULL
+
+_KINDS = {"f": FLOAT, "e": FLOAT, "b": INT, "h": INT, "i": INT, "l": INT, "q": INT,
+          "B": UINT, "H": UINT, "I": UINT, "L": UINT, "Q": UINT, "c": UINT}
+
+
+class _Held:
+    """A buffer of another object, held until this one goes."""
+
+    def __init__(self, source, writable):
+        self.view = _Buffer()
+        self.open = False
+        try:
+            _get_buffer(source, byref(self.view), _FULL if writable else _FULL_READ)
+        except (BufferError, ValueError) as problem:
+            raise TypeError("a writable array is needed: %s" % problem) from None
+        self.open = True
+
+    def __del__(self):
+        if self.open:
+            _release_buffer(byref(self.view))
+
+
+class Tensor:
+    """Describes memory to the library. Made from arrays on the fly; by hand for other types:
+
+        Tensor(buffer, (64, 128), "int4")            packed codes
+        Tensor(array_of_uint16, (64, 128), "bfloat16")
+
+    Types: float32, float16, bfloat16, int1 to int8, int16, int32, uint1 to uint8, uint16. `strides`
+    count elements; None is compact. The memory stays alive as long as the Tensor.
+    """
+
+    def __init__(self, memory, shape, dtype, strides=None, writable=False):
+        shape = tuple(int(n) for n in shape)
+        code, bits = _parse_type(dtype)
+        self._held = _Held(memory, writable)
+        self.memory = memory
+        view = self._held.view
+        self._describe(view.buf, code, bits, shape, strides)
+        last = 1
+        if all(shape):
+            steps = strides or _compact(shape)
+            if min(steps, default=0) < 0:
+                raise ValueError("negative strides: pass the array itself")
+            last = 1 + sum((n - 1) * s for n, s in zip(shape, steps))
+            if (last * bits + 7) // 8 > view.len:
+                raise ValueError("%d bytes cannot hold %s %s" % (view.len, dtype, shape))
+
+    @classmethod
+    def of(cls, source, writable=False):
+        """The Tensor of an array, or source itself if it is one."""
+        if isinstance(source, Tensor):
+            return source
+        self = cls.__new__(cls)
+        try:
+            held = _Held(source, writable)
+        except TypeError:
+            if not hasattr(source, "__dlpack__"):
+                raise
+            return self._from_dlpack(source)
+        view = held.view
+        self._held, self.memory = held, source
+        form = (view.format or b"B").decode().lstrip("@=<|")
+        if form not in _KINDS:
+            raise TypeError("elements of format %r cannot be described" % form)
+        shape = view.shape[:view.ndim]
+        steps = view.strides[:view.ndim] if view.strides else None
+        if steps is not None and any(s % view.itemsize for s in steps):
+            raise ValueError("strides are no multiples of the element size")
+        strides = steps and [s // view.itemsize for s in steps]
+        self._describe(view.buf, _KINDS[form], 8 * view.itemsize, shape, strides)
+        return self
+
+    def _from_dlpack(self, source):
+        capsule = source.__dlpack__()
+        self._held = self.memory = capsule  # its destructor frees the export
+        managed = _capsule_pointer(capsule, b"dltensor")
+        self.struct = _Tensor.from_buffer_copy(_Tensor.from_address(managed))
+        return self
+
+    def _describe(self, address, code, bits, shape, strides):
+        n = len(shape)
+        self._shape = (c_int64 * MAX_NDIM)(*shape) if n <= MAX_NDIM else (c_int64 * n)(*shape)
+        self._strides = (c_int64 * len(self._shape))(*(_compact(shape) if strides is None
+                                                       else strides))
+        self.struct = _Tensor(address, 1, 0, n, code, bits, 1, self._shape, self._strides, 0)
+
+    @property
+    def shape(self):
+        return tuple(self.struct.shape[:self.struct.ndim])
+
+    @property
+    def dtype(self):
+        """Name of the element type, e.g. "uint4"."""
+        return _type_name(self.struct.dtype_code, self.struct.dtype_bits)
+
+    def check(self, context):
+        """Raises Error if the library would not accept this as a tensor."""
+        context.call("tensor_check", byref(self.struct))
+
+    def bytes(self, context):
+        """Bytes from the first to the last element that the view can touch."""
+        size = c_uint64()
+        context.call("tensor_bytes", byref(self.struct), byref(size))
+        return size.value
+
+    def tolist(self):
+        """Nested lists of numbers; for compact tensors that the library returned."""
+        code, bits = self.struct.dtype_code, self.struct.dtype_bits
+        flat = _unpack(bytes(memoryview(self.memory).cast("B")), code, bits, self.shape)
+        for n in reversed(self.shape[1:]):
+            flat = [flat[i:i + n] for i in range(0, len(flat), n)] if n else []
+        return flat if self.shape else flat[0]
+
+    def __repr__(self):
+        return "Tensor(%s, %s)" % (self.dtype, self.shape)
+
+
+def _compact(shape):
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.insert(0, step)
+        step *= max(n, 1)
+    return strides
+
+
+def _count(shape):
+    count = 1
+    for n in shape:
+        count *= n
+    return count
+
+
+def _parse_type(name):
+    kind = name.rstrip("0123456789")
+    bits = int(name[len(kind):] or 0)
+    if kind not in _TYPE_CODES or not 1 <= bits <= 32:
+        raise ValueError("unknown element type %r" % name)
+    return _TYPE_CODES[kind], bits
+
+
+_TYPE_CODES = {"int": INT, "uint": UINT, "float": FLOAT, "bfloat": BFLOAT}
+
+
+def _type_name(code, bits):
+    names = {value: key for key, value in _TYPE_CODES.items()}
+    return "%s%d" % (names.get(code, "type%d_" % code), bits)
+
+
+def _unpack(raw, code, bits, shape):
+    count = _count(shape)
+    if (code, bits) in ((FLOAT, 32), (FLOAT, 16)):
+        return memoryview(raw).cast("f" if bits == 32 else "e").tolist()[:count]
+    number = int.from_bytes(raw, "little")
+    values = [number >> i * bits & (1 << bits) - 1 for i in range(count)]
+    if code == INT:
+        values = [v - (v >> bits - 1 << bits) for v in values]
+    return values
+
+
+def _pointer(tensor):
+    return None if tensor is None else byref(tensor.struct)
+
+
+def _optional(source):
+    return None if source is None else Tensor.of(source)
+
+
+def _empty(shape, code, bits):
+    """New memory for a result: (what the caller gets, its Tensor)."""
+    name = _type_name(code, bits)
+    if numpy is not None and name in ("float32", "float16", "int8", "uint8", "int16", "uint16",
+                                      "int32"):
+        array = numpy.empty(shape, name)
+        return array, Tensor.of(array, writable=True)
+    memory = bytearray((_count(shape) * bits + 7) // 8)
+    tensor = Tensor(memory, shape, name, writable=True)
+    return tensor, tensor
+
+
+def _result(out, shape, code, bits):
+    if out is None:
+        return _empty(shape, code, bits)
+    return out, Tensor.of(out, writable=True)
+
+
+def _described(context, name, handle, x):
+    """Calls a view function: (shape, code, bits) of the result for x."""
+    shape, strides = (c_int64 * MAX_NDIM)(), (c_int64 * MAX_NDIM)()
+    view = _Tensor(shape=shape, strides=strides)
+    context.call(name, handle, byref(x.struct), byref(view))
+    return tuple(shape[:view.ndim]), view.dtype_code, view.dtype_bits
+
+
+# ---- quantizers ----
+
+ErrorMeasures = collections.namedtuple(
+    "ErrorMeasures", "count mse sqnr_db rmae cosine largest bits clipped")
+
+
+class Quantizer(_Handle):
+    """What codes mean (scheme) and how their parameters are found (method).
+
+    method  fixed, minmax, percentile, entropy, analytic, mse
+    bits    1 to 8, or 16
+    axis    one group per index along this axis; with block=n, one per n elements along it
+    signed, symmetric, narrow, dynamic, literal, real_offset: the flags of qnt_spec
+
+    Parameters are attributes: q.scale, q.zero, q.offset, q.low, q.high, q.percentile, q.bins, ...;
+    those that the header marks "set" can be assigned a number or a sequence:
+
+        q = Quantizer(context, method="fixed")
+        q.scale, q.zero = 0.1, 128
+    """
+
+    _destroy = "qnt_quantizer_destroy"
+
+    def __init__(self, context, method="minmax", bits=8, scheme="affine", signed=False,
+                 symmetric=False, narrow=False, dynamic=False, literal=False, real_offset=False,
+                 axis=None, block=0, seed=0):
+        flags = (signed * SIGNED | symmetric * SYMMETRIC | narrow * NARROW | dynamic * DYNAMIC |
+                 literal * LITERAL | real_offset * REAL_OFFSET)
+        grain = PER_TENSOR if axis is None else PER_BLOCK if block else PER_AXIS
+        spec = _Spec(ctypes.sizeof(_Spec), SCHEMES[scheme], METHODS[method], bits, flags, grain,
+                     axis or 0, 0, block, seed)
+        handle = c_void_p()
+        context.call("quantizer_create", byref(spec), byref(handle))
+        super().__init__(handle)
+        self.context = context
+
+    def _call(self, name, *arguments):
+        self.context.call(name, self.handle, *arguments)
+
+    @property
+    def spec(self):
+        """What this was made of, as a dict, defaults filled in."""
+        spec = _Spec(size=ctypes.sizeof(_Spec))
+        self._call("quantizer_spec", byref(spec))
+        return {name: getattr(spec, name) for name, _ in _Spec._fields_ if name != "size"}
+
+    def observe(self, x, importance=None):
+        """Gathers statistics of one batch; `importance` weighs its elements."""
+        x, importance = Tensor.of(x), _optional(importance)
+        self._call("quantizer_observe", _pointer(x), _pointer(importance))
+        return self
+
+    def fit(self):
+        """Chooses the parameters from what was observed."""
+        self._call("quantizer_fit")
+        return self
+
+    def get(self, parameter):
+        """All values of a parameter: a list, or a float64 array with numpy."""
+        number, count = PARAMETERS.get(parameter, parameter), c_size_t()
+        self._call("quantizer_get", number, None, 0, byref(count))
+        values = (c_double * count.value)()
+        self._call("quantizer_get", number, values, count.value, byref(count))
+        return numpy.array(values) if numpy is not None else list(values)
+
+    def set(self, parameter, values):
+        """Sets a parameter: one value for all groups, or one for each."""
+        values = [values] if isinstance(values, (int, float)) else list(values)
+        array = (c_double * len(values))(*values)
+        self._call("quantizer_set", PARAMETERS.get(parameter, parameter), array, len(values))
+
+    def __getattr__(self, name):
+        if name not in PARAMETERS:
+            raise AttributeError(name)
+        return self.get(name)
+
+    def __setattr__(self, name, value):
+        if name in PARAMETERS:
+            self.set(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def encode(self, x, out=None, packed=True):
+        """Codes of x: packed below 8 bits, or one per byte with packed=False."""
+        x = Tensor.of(x)
+        shape, code, bits = _described(self.context, "quantizer_view", self.handle, x)
+        result, codes = _result(out, shape, code, bits if packed else max(bits, 8))
+        self._call("quantizer_encode", _pointer(x), _pointer(codes))
+        return result
+
+    def decode(self, codes, out=None):
+        """Floats of codes."""
+        codes = Tensor.of(codes)
+        result, y = _result(out, codes.shape, FLOAT, 32)
+        self._call("quantizer_decode", _pointer(codes), _pointer(y))
+        return result
+
+    def apply(self, x, out=None):
+        """decode(encode(x)); out may be x."""
+        x = Tensor.of(x)
+        result, y = _result(out, x.shape, FLOAT, 32)
+        self._call("quantizer_apply", _pointer(x), _pointer(y))
+        return result
+
+    def measure(self, x, importance=None):
+        """What quantizing x costs, as ErrorMeasures."""
+        x, importance = Tensor.of(x), _optional(importance)
+        found = _ErrorStruct(size=ctypes.sizeof(_ErrorStruct))
+        self._call("quantizer_error", _pointer(x), _pointer(importance), byref(found))
+        return ErrorMeasures(*(getattr(found, name) for name in ErrorMeasures._fields))
+
+    def save(self):
+        """The blob: bytes."""
+        return _save(self, "quantizer_save")
+
+    @classmethod
+    def load(cls, context, data):
+        """A quantizer from a blob."""
+        source, handle = Tensor.of(data), c_void_p()
+        size = source._held.view.len
+        context.call("quantizer_load", source.struct.data, size, byref(handle))
+        self = cls.__new__(cls)
+        _Handle.__init__(self, handle)
+        self.context = context
+        return self
+
+
+def _save(thing, name):
+    length = c_size_t()
+    thing._call(name, None, 0, byref(length))
+    data = bytearray(length.value)
+    address = (ctypes.c_char * len(data)).from_buffer(data)
+    thing._call(name, ctypes.addressof(address), len(data), byref(length))
+    return bytes(data)
+
+
+# ---- layers ----
+
+class Layer(_Handle):
+    """Prepared weights: made once, run often, by any number of threads at once.
+
+    weight      floats [N,K] or [O,kh,kw,C/groups] (nchw: [O,C/groups,kh,kw]), or codes of weight_q
+    weight_q    a fitted Quantizer
+    input_q     format of the input; None: float input and decoded weights
+    output_q    format of the output; None: float32
+    kind        dense or conv, with layout, groups, group_shift, stride, dilation, pad
+    activation  linear, relu, or clamp between low and high
+    accumulate  run(x, out=y) adds to y
+    """
+
+    _destroy = "qnt_layer_destroy"
+
+    def __init__(self, context, weight, weight_q, bias=None, input_q=None, output_q=None,
+                 kind="dense", layout="nhwc", activation="linear", low=0.0, high=0.0, groups=1,
+                 group_shift=0, stride=1, dilation=1, pad=0, accumulate=False):
+        spec = _LayerSpec(ctypes.sizeof(_LayerSpec), KINDS[kind], LAYOUTS[layout],
+                          ACTIVATIONS[activation], ACCUMULATE if accumulate else 0, low, high)
+        if kind == "conv":
+            _geometry(spec, groups, group_shift, stride, dilation, pad)
+        weight, bias, handle = Tensor.of(weight), _optional(bias), c_void_p()
+        context.call("layer_create", byref(spec), _pointer(weight), weight_q.handle, _pointer(bias),
+                     input_q and input_q.handle, output_q and output_q.handle, byref(handle))
+        super().__init__(handle)
+        self.context, self._borrowed = context, None
+
+    _call = Quantizer._call
+
+    def view(self, x):
+        """Shape and type of the result for x, e.g. ((8, 10), "float32")."""
+        shape, code, bits = _described(self.context, "layer_view", self.handle, Tensor.of(x))
+        return shape, _type_name(code, bits)
+
+    def workspace(self, x):
+        """Bytes of workspace for x."""
+        x, size = Tensor.of(x), c_size_t()
+        self._call("layer_workspace", _pointer(x), byref(size))
+        return size.value
+
+    def run(self, x, out=None, workspace=None):
+        """The result for x. Pass out and a bytearray as workspace to run without new memory."""
+        x = Tensor.of(x)
+        if out is None:
+            out, y = _empty(*_described(self.context, "layer_view", self.handle, x))
+        else:
+            y = Tensor.of(out, writable=True)
+        if workspace is None:
+            workspace = bytearray(self.workspace(x))
+        held = _Held(workspace, True)
+        self._call("layer_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
+        return out
+
+    __call__ = run
+
+    def save(self):
+        """The blob: bytes."""
+        return _save(self, "layer_save")
+
+    @classmethod
+    def load(cls, context, data, borrow=False):
+        """A layer from a blob. With borrow it keeps pointing into data, which must be aligned to 64
+        bytes (a memory-mapped file is, and aligned() makes such memory) and must not change."""
+        source, handle = Tensor.of(data), c_void_p()
+        size = source._held.view.len
+        context.call("layer_load", source.struct.data, size, BORROW if borrow else 0, byref(handle))
+        self = cls.__new__(cls)
+        _Handle.__init__(self, handle)
+        self.context, self._borrowed = context, source if borrow else None
+        return self
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _geometry(spec, groups, group_shift, stride, dilation, pad):
+    pad = _pair(pad)
+    spec.groups, spec.group_shift = groups, group_shift
+    spec.stride, spec.dilation = _pair(stride), _pair(dilation)
+    spec.pad = pad + pad if len(pad) == 2 else pad
+
+
+def aligned(data):
+    """A copy of bytes in memory aligned to 64 bytes, for Layer.load(borrow=True)."""
+    memory = bytearray(len(data) + 64)
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % 64
+    view = memoryview(memory)[start:start + len(data)]
+    view[:] = data
+    return view
+
+
+# ---- kernels ----
+
+def gemm_s8(context, a, b, a_zero=0, b_zero=None, out=None):
+    """int32 [M,N]: sum over k of (a[m,k] - a_zero) (b[n,k] - b_zero[n])."""
+    a, b, b_zero = Tensor.of(a), Tensor.of(b), _optional(b_zero)
+    shape = (a.shape[0] if a.shape else 0, b.shape[0] if b.shape else 0)
+    result, c = _result(out, shape, INT, 32)
+    context.call("gemm_s8", _pointer(a), a_zero, _pointer(b), _pointer(b_zero), _pointer(c))
+    return result
+
+
+def conv_s8(context, x, w, x_zero=0, groups=1, group_shift=0, stride=1, dilation=1, pad=0, out=None):
+    """int32 [B,OH,OW,O] of x [B,H,W,C] and w [O,kh,kw,C/groups]."""
+    x, w = Tensor.of(x), Tensor.of(w)
+    conv = _Conv(ctypes.sizeof(_Conv))
+    _geometry(conv, groups, group_shift, stride, dilation, pad)
+    shape = ()
+    if len(x.shape) == 4 and len(w.shape) == 4:
+        span = [(w.shape[1 + i] - 1) * conv.dilation[i] + 1 for i in (0, 1)]
+        high = [x.shape[1 + i] + conv.pad[i] + conv.pad[i + 2] for i in (0, 1)]
+        size = [max(0, (high[i] - span[i]) // max(1, conv.stride[i]) + 1) for i in (0, 1)]
+        shape = (x.shape[0], size[0], size[1], w.shape[0])
+    result, y = _result(out, shape, INT, 32)
+    context.call("conv_s8", byref(conv), _pointer(x), x_zero, _pointer(w), _pointer(y))
+    return result
+
+
+def shuffle_cyclic(context, x, axis, groups, shift, out=None):
+    """Rotates groups of channels along axis."""
+    x = Tensor.of(x)
+    result, y = _result(out, x.shape, x.struct.dtype_code, x.struct.dtype_bits)
+    context.call("shuffle_cyclic", _pointer(x), axis, groups, shift, _pointer(y))
+    return result
+
+
+def requantize(context, acc, scale, bias=None, zero=0, low=-128, high=127, dtype="int8", out=None):
+    """Codes: clamp(round(float(acc + bias) * scale) + zero, low, high)."""
+    acc, scale, bias = Tensor.of(acc), Tensor.of(scale), _optional(bias)
+    result, y = _result(out, acc.shape, *_parse_type(dtype))
+    context.call("requantize", _pointer(acc), _pointer(bias), _pointer(scale), zero, low, high,
+                 _pointer(y))
+    return result
+
+
+def blob_probe(context, data):
+    """(kind, version, length) of the blob at the beginning of data; kind is quantizer or layer."""
+    source = Tensor.of(data)
+    kind, number, length = c_int32(), c_uint32(), c_size_t()
+    context.call("blob_probe", source.struct.data, source._held.view.len, byref(kind), byref(number),
+                 byref(length))
+    return BLOBS.get(kind.value, kind.value), number.value, length.value

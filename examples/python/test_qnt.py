@@ -1,0 +1,519 @@
+"""Tests of the Python binding, and of the library against numpy and ONNX Runtime.
+
+    python3 -m unittest -v test_qnt        (or: QNT_LIBRARY=/path/libqnt.so.1 python3 test_qnt.py)
+
+Without numpy only the tests that need none run; the summary counts the others as skipped.
+"""
+import array
+import gc
+import os
+import struct
+import sys
+import threading
+import unittest
+import weakref
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import qnt  # noqa: E402
+
+try:
+    import numpy as np
+except ImportError:
+    np = None
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+
+needs_numpy = unittest.skipUnless(np, "numpy is not installed")
+needs_onnxruntime = unittest.skipUnless(np and onnxruntime, "onnxruntime is not installed")
+
+
+def fixed(context, scale, zero=0, **keys):
+    q = qnt.Quantizer(context, "fixed", **keys)
+    q.scale = scale
+    if np is not None and np.any(zero) or zero:
+        q.zero = zero
+    return q
+
+
+class Plain(unittest.TestCase):
+    """What must work without numpy."""
+
+    def setUp(self):
+        self.context = qnt.Context()
+        self.numpy, qnt.numpy = qnt.numpy, None
+        self.addCleanup(lambda: setattr(qnt, "numpy", self.numpy))
+
+    def test_version_and_cpu(self):
+        self.assertRegex(qnt.version(), r"^1\.\d+\.\d+$")
+        self.assertEqual(self.context.cpu, qnt.cpu_detect())
+        self.assertEqual(qnt.cpu_names(0), ["c"])
+        self.context.cpu = 0
+        self.assertEqual(self.context.cpu, 0)
+        self.assertEqual(qnt.Context(cpu=0).cpu, 0)
+
+    def test_encode_array(self):
+        x = array.array("f", [-1.0, 0.0, 0.24, 0.26, 5.0])
+        q = fixed(self.context, 0.5, signed=True, bits=3)
+        self.assertEqual(q.encode(x).tolist(), [-2, 0, 0, 1, 3])
+        codes = q.encode(x)
+        self.assertEqual(codes.dtype, "int3")
+        self.assertEqual(len(bytes(codes.memory)), 2)
+        self.assertEqual(q.decode(codes).tolist(), [-1.0, 0.0, 0.0, 0.5, 1.5])
+        self.assertEqual(q.encode(x, packed=False).dtype, "int8")
+        q.apply(x, out=x)
+        self.assertEqual(x.tolist(), [-1.0, 0.0, 0.0, 0.5, 1.5])
+
+    def test_any_buffer(self):
+        raw = struct.pack("<6f", 0, 1, 2, 3, 4, 5)
+        grid = memoryview(raw).cast("f", (2, 3))
+        q = fixed(self.context, 1.0)
+        self.assertEqual(q.encode(grid).tolist(), [[0, 1, 2], [3, 4, 5]])
+        self.assertEqual(q.encode(memoryview(array.array("f", range(6)))[::2]).tolist(), [0, 2, 4])
+
+    def test_bfloat16(self):
+        words = array.array("H", [0x3F80, 0xC000])  # 1, -2
+        x = qnt.Tensor(words, (2,), "bfloat16")
+        self.assertEqual(fixed(self.context, 1.0, signed=True).encode(x).tolist(), [1, -2])
+
+    def test_errors_carry_the_reason(self):
+        with self.assertRaises(qnt.Error) as caught:
+            qnt.Quantizer(self.context, bits=9)
+        self.assertEqual(caught.exception.name, "QNT_E_INVALID")
+        self.assertEqual(caught.exception.status, qnt.E_INVALID)
+        self.assertIn("9", caught.exception.reason)
+        with self.assertRaises(qnt.Error) as caught:
+            qnt.Quantizer(self.context).encode(array.array("f", [1]))
+        self.assertEqual(caught.exception.status, qnt.E_STATE)
+        with self.assertRaises(qnt.Error) as caught:
+            fixed(self.context, 1.0).apply(b"bytes")
+        self.assertEqual(caught.exception.status, qnt.E_DTYPE)
+        with self.assertRaises(TypeError):
+            fixed(self.context, 1.0).apply("text")
+        with self.assertRaises(TypeError):
+            fixed(self.context, 1.0).apply(array.array("f", [1]), out=b"\0\0\0\0")
+        with self.assertRaises(ValueError):
+            qnt.Tensor(bytearray(2), (5,), "int4")
+
+    def test_log_belongs_to_its_context(self):
+        heard = []
+        one = qnt.Context(log=lambda level, text: heard.append((level, text)))
+        with self.assertRaises(qnt.Error):
+            qnt.Quantizer(one, bits=99)
+        with self.assertRaises(qnt.Error):
+            qnt.Quantizer(self.context, bits=99)
+        self.assertEqual(len(heard), 1)
+        self.assertEqual(heard[0][0], qnt.LOG_ERROR)
+
+    def test_log_that_raises(self):
+        def log(level, text):
+            raise KeyError(text)
+        with self.assertRaises(KeyError):
+            qnt.Quantizer(qnt.Context(log=log), bits=99)
+
+    def test_nothing_lives_too_long(self):
+        gc.disable()
+        try:
+            context = qnt.Context(log=print)
+            gone = weakref.ref(context)
+            del context
+            self.assertIsNone(gone())
+            x = array.array("f", [1])
+            fixed(self.context, 1.0).encode(x)
+            x.append(2)  # BufferError if an export is still held
+        finally:
+            gc.enable()
+
+    def test_close(self):
+        with qnt.Quantizer(self.context) as q:
+            pass
+        with self.assertRaises(ValueError):
+            q.spec
+        q.close()
+
+    def test_outlives_its_context(self):
+        q = fixed(self.context, 0.25)
+        self.context.close()
+        q.close()
+
+    def test_spec(self):
+        spec = qnt.Quantizer(self.context, "percentile", 4, axis=1, block=32, seed=7).spec
+        self.assertEqual((spec["bits"], spec["grain"], spec["block"], spec["seed"]), (4, 2, 32, 7))
+
+    def test_tensor_size(self):
+        self.assertEqual(qnt.Tensor(bytearray(7), (2, 7), "uint4").bytes(self.context), 7)
+        qnt.Tensor(bytearray(7), (2, 7), "uint4").check(self.context)
+
+    def test_pool(self):
+        pool = qnt.Pool(self.context, 2)
+        a, b = qnt.Context(threads=pool), qnt.Context(threads=3)
+        x = array.array("f", range(1000))
+        want = fixed(self.context, 4.0).encode(x).tolist()
+        self.assertEqual(fixed(a, 4.0).encode(x).tolist(), want)
+        self.assertEqual(fixed(b, 4.0).encode(x).tolist(), want)
+        a.use(None)
+        self.assertEqual(fixed(a, 4.0).encode(x).tolist(), want)
+
+    def test_threads_have_their_own_reason(self):
+        seen = {}
+
+        def fail(bits):
+            for _ in range(50):
+                try:
+                    qnt.Quantizer(self.context, bits=bits)
+                except qnt.Error as error:
+                    seen.setdefault(bits, set()).add(str(bits) in error.reason)
+        threads = [threading.Thread(target=fail, args=(bits,)) for bits in (77, 88, 99)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(seen, {77: {True}, 88: {True}, 99: {True}})
+
+
+@needs_numpy
+class Quantizers(unittest.TestCase):
+    def setUp(self):
+        self.context = qnt.Context()
+        self.random = np.random.default_rng(1)
+
+    def test_no_copies(self):
+        x = self.random.normal(size=(3, 4)).astype("f4")
+        tensor = qnt.Tensor.of(x.T)
+        self.assertEqual(tensor.struct.data, x.ctypes.data)
+        self.assertEqual(tensor.struct.strides[:2], [1, 4])
+        self.assertEqual(qnt.Tensor.of(x[:, ::-1]).struct.strides[:2], [4, -1])
+
+    def test_dlpack(self):
+        class Exporter:  # what torch looks like from here: no buffer, only __dlpack__
+            def __init__(self, array):
+                self.array = array
+
+            def __dlpack__(self):
+                return self.array.__dlpack__()
+
+        x = self.random.normal(size=(3, 4)).astype("f4")
+        q = fixed(self.context, 0.1, signed=True)
+        np.testing.assert_array_equal(q.encode(Exporter(x)), q.encode(x))
+
+    def test_formula(self):
+        x = (self.random.normal(size=(5, 7)) * 30).astype("f4")
+        q = fixed(self.context, 0.37, 3, signed=True)
+        scale = np.float32(0.37)
+        want = np.clip(np.rint(x / scale) + 3, -128, 127).astype("i1")
+        np.testing.assert_array_equal(q.encode(x), want)
+        np.testing.assert_array_equal(q.encode(x.T), want.T)
+        np.testing.assert_array_equal(q.decode(want), (want.astype("f4") - 3) * scale)
+
+    def test_float16(self):
+        x = self.random.normal(size=100).astype("f2")
+        q = fixed(self.context, 0.03, signed=True)
+        np.testing.assert_array_equal(q.encode(x), q.encode(x.astype("f4")))
+
+    def test_per_axis_and_block(self):
+        x = self.random.normal(size=(4, 64)).astype("f4")
+        q = fixed(self.context, [0.1, 0.2, 0.3, 0.4], axis=0, signed=True)
+        want = np.rint(x / np.array([0.1, 0.2, 0.3, 0.4], "f4")[:, None])
+        np.testing.assert_array_equal(q.encode(x), want)
+        q = fixed(self.context, np.arange(1, 9) / 8, axis=1, block=32, signed=True)
+        want = np.rint(x.reshape(4, 2, 32) / (np.arange(1, 9, dtype="f4") / 8).reshape(4, 2, 1))
+        np.testing.assert_array_equal(q.encode(x), want.reshape(4, 64))
+
+    def test_fits(self):
+        x = self.random.normal(size=(8, 300)).astype("f4")
+        worst = {}
+        for method in ("minmax", "percentile", "entropy", "analytic", "mse"):
+            q = qnt.Quantizer(self.context, method, 4, signed=True, symmetric=True)
+            q.observe(x).fit()
+            found = q.measure(x)
+            self.assertAlmostEqual(found.mse, float(np.mean((x - q.apply(x)).astype("f8") ** 2)), 9)
+            worst[method] = found.mse
+        self.assertEqual(min(worst, key=worst.get), "mse")
+
+    def test_certificate(self):
+        x = self.random.normal(size=500).astype("f4")
+        q = qnt.Quantizer(self.context, "mse", 3, signed=True, symmetric=True).observe(x).fit()
+        self.assertLessEqual(q.bound[0], q.error[0])
+        self.assertGreaterEqual(q.bound[0], q.error[0] * (1 - 1e-6))
+        self.assertAlmostEqual(q.error[0] / x.size, q.measure(x).mse, 9)
+
+    def test_importance(self):
+        x = self.random.normal(size=(2, 200)).astype("f4")
+        h = np.zeros((2, 200), "f4")
+        h[:, :3] = 1
+        q = qnt.Quantizer(self.context, "mse", 4, signed=True, symmetric=True).observe(x, h).fit()
+        p = qnt.Quantizer(self.context, "mse", 4, signed=True, symmetric=True).observe(x).fit()
+        self.assertLessEqual(q.measure(x, h).mse, p.measure(x, h).mse)
+
+    def test_progress_cancels(self):
+        calls = []
+        context = qnt.Context(progress=lambda done, total: calls.append((done, total)) or True)
+        q = qnt.Quantizer(context, "mse", 4)
+        with self.assertRaises(qnt.Cancelled):
+            q.observe(np.ones(10000, "f4"))
+            q.fit()
+        self.assertTrue(calls)
+
+    def test_progress_that_raises(self):
+        def progress(done, total):
+            raise KeyError("mine")
+        q = qnt.Quantizer(qnt.Context(progress=progress), "mse", 4)
+        with self.assertRaises(KeyError):
+            q.observe(np.ones(10000, "f4"))
+            q.fit()
+
+    def test_blob(self):
+        x = self.random.normal(size=(6, 50)).astype("f4")
+        q = qnt.Quantizer(self.context, "minmax", 5, axis=0).observe(x).fit()
+        blob = q.save()
+        self.assertEqual(qnt.blob_probe(self.context, blob), ("quantizer", 1, len(blob)))
+        again = qnt.Quantizer.load(self.context, blob)
+        np.testing.assert_array_equal(again.encode(x, packed=False), q.encode(x, packed=False))
+        with self.assertRaises(qnt.Error) as caught:
+            qnt.Quantizer.load(self.context, blob[:-1])
+        self.assertEqual(caught.exception.status, qnt.E_FORMAT)
+
+
+@needs_numpy
+class Kernels(unittest.TestCase):
+    def setUp(self):
+        self.context = qnt.Context(threads=2)
+        self.random = np.random.default_rng(2)
+
+    def codes(self, *shape, low=-128, high=127, dtype="i1"):
+        return self.random.integers(low, high, shape, dtype, True)
+
+    def test_gemm(self):
+        a, b = self.codes(5, 67), self.codes(9, 67)
+        zero = self.codes(9).astype("i4")
+        got = qnt.gemm_s8(self.context, a, b, a_zero=3, b_zero=zero)
+        want = (a.astype("i8") - 3) @ (b.astype("i8") - zero[:, None]).T
+        np.testing.assert_array_equal(got, want)
+
+    def test_gemm_of_packed_codes(self):
+        a, x = self.codes(3, 40), self.codes(6, 40, low=-8, high=7)
+        q = fixed(self.context, 1.0, bits=4, signed=True)
+        packed = q.encode(x.astype("f4"))
+        got = qnt.gemm_s8(self.context, a, packed)
+        np.testing.assert_array_equal(got, a.astype("i8") @ x.astype("i8").T)
+
+    def test_conv(self):
+        x, w = self.codes(2, 6, 5, 4), self.codes(6, 3, 3, 2)
+        got = qnt.conv_s8(self.context, x, w, x_zero=-5, groups=2, stride=(2, 1), pad=1)
+        padded = np.zeros((2, 8, 7, 4), "i8")
+        padded[:, 1:-1, 1:-1] = x.astype("i8") + 5
+        want = np.zeros((2, 3, 5, 6), "i8")
+        for i in range(3):
+            for j in range(5):
+                patch = padded[:, 2 * i:2 * i + 3, j:j + 3]
+                for o in range(6):
+                    g = o // 3
+                    want[:, i, j, o] = (patch[..., 2 * g:2 * g + 2] * w[o]).sum((1, 2, 3))
+        np.testing.assert_array_equal(got, want)
+
+    def test_shuffle(self):
+        x = self.codes(3, 8)
+        got = qnt.shuffle_cyclic(self.context, x, 1, 4, 1)
+        np.testing.assert_array_equal(got, np.roll(x.reshape(3, 4, 2), -1, 1).reshape(3, 8))
+
+    def test_requantize(self):
+        acc = self.random.integers(-10000, 10000, (4, 6), "i4")
+        scale, bias = np.array([0.01], "f4"), np.arange(6, dtype="i4")
+        got = qnt.requantize(self.context, acc, scale, bias, zero=3)
+        want = np.clip(np.rint((acc + bias).astype("f4") * scale) + 3, -128, 127)
+        np.testing.assert_array_equal(got, want)
+
+
+@needs_numpy
+class Layers(unittest.TestCase):
+    def setUp(self):
+        self.context = qnt.Context(threads=2)
+        self.random = np.random.default_rng(3)
+        self.weight = self.random.normal(size=(10, 32)).astype("f4")
+        self.bias = self.random.normal(size=10).astype("f4")
+        self.x = self.random.normal(size=(6, 32)).astype("f4")
+        self.weight_q = qnt.Quantizer(self.context, "minmax", 8, signed=True, symmetric=True, axis=0)
+        self.weight_q.observe(self.weight).fit()
+        self.input_q = qnt.Quantizer(self.context, "minmax").observe(self.x).fit()
+
+    def layer(self, **keys):
+        keys.setdefault("input_q", self.input_q)
+        return qnt.Layer(self.context, self.weight, self.weight_q, bias=self.bias, **keys)
+
+    def test_static(self):
+        want = self.input_q.apply(self.x) @ self.weight_q.apply(self.weight).T + self.bias
+        np.testing.assert_allclose(self.layer()(self.x), want, atol=1e-4)
+        got = self.layer(activation="relu")(self.x)
+        np.testing.assert_allclose(got, np.maximum(want, 0), atol=1e-4)
+
+    def test_codes_in_and_out(self):
+        layer = self.layer()
+        y = layer(self.x)
+        np.testing.assert_array_equal(layer(self.input_q.encode(self.x)), y)
+        output_q = qnt.Quantizer(self.context, "minmax").observe(y).fit()
+        codes = self.layer(output_q=output_q)(self.x)
+        self.assertEqual(codes.dtype, np.uint8)
+        np.testing.assert_array_equal(codes, output_q.encode(y))
+
+    def test_weight_only(self):
+        want = self.x @ self.weight_q.apply(self.weight).T + self.bias
+        np.testing.assert_allclose(self.layer(input_q=None)(self.x), want, atol=1e-4)
+
+    def test_dynamic(self):
+        dynamic = qnt.Quantizer(self.context, "minmax", signed=True, symmetric=True, dynamic=True)
+        want = self.x @ self.weight.T + self.bias
+        np.testing.assert_allclose(self.layer(input_q=dynamic)(self.x), want, atol=0.25)
+
+    def test_own_memory(self):
+        layer = self.layer()
+        y, workspace = np.empty((6, 10), "f4"), bytearray(layer.workspace(self.x))
+        self.assertIs(layer.run(self.x, y, workspace), y)
+        np.testing.assert_array_equal(y, layer(self.x))
+        self.assertEqual(layer.view(self.x), ((6, 10), "float32"))
+        if len(workspace):
+            with self.assertRaises(qnt.Error) as caught:
+                layer.run(self.x, y, bytearray(len(workspace) - 1))
+            self.assertEqual(caught.exception.status, qnt.E_SPACE)
+
+    def test_accumulate(self):
+        y = np.ones((6, 10), "f4")
+        self.layer(accumulate=True).run(self.x, y)
+        np.testing.assert_allclose(y, self.layer()(self.x) + 1, atol=1e-5)
+
+    def test_conv_layouts(self):
+        w = self.random.normal(size=(8, 3, 3, 4)).astype("f4")
+        x = self.random.normal(size=(2, 6, 6, 4)).astype("f4")
+        q = qnt.Quantizer(self.context, signed=True, symmetric=True, axis=0).observe(w).fit()
+        p = qnt.Quantizer(self.context).observe(x).fit()
+        nhwc = qnt.Layer(self.context, w, q, input_q=p, kind="conv", pad=1, stride=2)
+        nchw = qnt.Layer(self.context, np.moveaxis(w, 3, 1), q, input_q=p, kind="conv", pad=1,
+                         stride=2, layout="nchw")
+        y = nhwc(x)
+        self.assertEqual(y.shape, (2, 3, 3, 8))
+        np.testing.assert_array_equal(np.moveaxis(nchw(np.moveaxis(x, 3, 1)), 1, 3), y)
+
+    def test_blob(self):
+        layer = self.layer()
+        blob, y = layer.save(), layer(self.x)
+        self.assertEqual(qnt.blob_probe(self.context, blob), ("layer", 1, len(blob)))
+        np.testing.assert_array_equal(qnt.Layer.load(self.context, blob)(self.x), y)
+        borrowed = qnt.Layer.load(self.context, qnt.aligned(blob), borrow=True)
+        gc.collect()
+        np.testing.assert_array_equal(borrowed(self.x), y)
+        self.assertEqual(borrowed.save(), blob)
+
+    def test_many_threads(self):
+        layer = self.layer()
+        want, wrong = layer(self.x), []
+
+        def work():
+            for _ in range(50):
+                if not np.array_equal(layer(self.x), want):
+                    wrong.append(1)
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+
+@needs_onnxruntime
+class Onnx(unittest.TestCase):
+    """Bit for bit against ONNX Runtime. Its models are written by hand: a protobuf needs no package."""
+
+    def setUp(self):
+        self.context = qnt.Context()
+        self.random = np.random.default_rng(4)
+
+    @staticmethod
+    def model(op, inputs, outputs, opset=21, **attributes):
+        def varint(n):
+            n &= (1 << 64) - 1
+            out = b""
+            while n > 127:
+                out += bytes([n & 127 | 128])
+                n >>= 7
+            return out + bytes([n])
+
+        def field(number, value):
+            if isinstance(value, int):
+                return varint(number << 3) + varint(value)
+            data = value.encode() if isinstance(value, str) else value
+            return varint(number << 3 | 2) + varint(len(data)) + data
+
+        def value_info(name, kind, rank):
+            dims = b"".join(field(1, field(2, "d%s%d" % (name, i))) for i in range(rank))
+            return field(1, name) + field(2, field(1, field(1, kind) + field(2, dims)))
+
+        node = b"".join(field(1, name) for name, _, _ in inputs)
+        node += b"".join(field(2, name) for name, _, _ in outputs) + field(4, op)
+        for name, number in attributes.items():
+            node += field(5, field(1, name) + field(3, number) + field(20, 2))
+        graph = field(1, node) + field(2, "g")
+        graph += b"".join(field(11, value_info(*i)) for i in inputs)
+        graph += b"".join(field(12, value_info(*o)) for o in outputs)
+        return field(1, 10) + field(7, graph) + field(8, field(2, opset))
+
+    def run_onnx(self, op, arrays, kinds, outputs, **attributes):
+        inputs = [("i%d" % i, kind, a.ndim) for i, (a, kind) in enumerate(zip(arrays, kinds))]
+        session = onnxruntime.InferenceSession(self.model(op, inputs, outputs, **attributes),
+                                               providers=["CPUExecutionProvider"])
+        return session.run(None, {name: a for (name, _, _), a in zip(inputs, arrays)})
+
+    FLOAT, UINT8, INT8, UINT16, INT16 = 1, 2, 3, 4, 5
+
+    def test_quantize_linear(self):
+        x = (self.random.normal(size=(6, 70)) * 20).astype("f4")
+        x[0, :8] = [np.inf, -np.inf, 0.25, 0.75, -0.25, -0.75, 1e30, -1e30]
+        for name, kind in (("u1", self.UINT8), ("i1", self.INT8), ("u2", self.UINT16),
+                           ("i2", self.INT16)):
+            dtype = np.dtype(name)
+            keys = {"signed": dtype.kind == "i", "bits": 8 * dtype.itemsize}
+            zero = 7 if dtype.kind == "u" else -3
+            want, = self.run_onnx("QuantizeLinear",
+                                  [x, np.array(0.5, "f4"), np.array(zero, dtype)],
+                                  [self.FLOAT, self.FLOAT, kind], [("y", kind, 2)])
+            q = fixed(self.context, 0.5, zero, **keys)
+            np.testing.assert_array_equal(q.encode(x), want)
+            back, = self.run_onnx("DequantizeLinear",
+                                  [want, np.array(0.5, "f4"), np.array(zero, dtype)],
+                                  [kind, self.FLOAT, kind], [("y", self.FLOAT, 2)])
+            np.testing.assert_array_equal(q.decode(want), back)
+
+    def test_per_axis(self):
+        x = (self.random.normal(size=(5, 6, 7)) * 20).astype("f4")
+        scale = self.random.uniform(0.05, 2, 6).astype("f4")
+        zero = self.random.integers(0, 255, 6, "u1")
+        want, = self.run_onnx("QuantizeLinear", [x, scale, zero],
+                              [self.FLOAT, self.FLOAT, self.UINT8], [("y", self.UINT8, 3)], axis=1)
+        np.testing.assert_array_equal(fixed(self.context, scale, zero, axis=1).encode(x), want)
+
+    def test_per_block(self):
+        x = (self.random.normal(size=(4, 64)) * 20).astype("f4")
+        scale = self.random.uniform(0.05, 2, (4, 2)).astype("f4")
+        zero = self.random.integers(0, 255, (4, 2), "u1")
+        want, = self.run_onnx("QuantizeLinear", [x, scale, zero],
+                              [self.FLOAT, self.FLOAT, self.UINT8], [("y", self.UINT8, 2)], axis=1,
+                              block_size=32)
+        q = fixed(self.context, scale.ravel(), zero.ravel(), axis=1, block=32)
+        np.testing.assert_array_equal(q.encode(x), want)
+
+    def test_dynamic(self):
+        outputs = [("y", self.UINT8, 1), ("s", self.FLOAT, 0), ("z", self.UINT8, 0)]
+        for shift in (0.0, 3.0, -3.0):
+            x = (self.random.normal(size=200) + shift).astype("f4")
+            y, scale, zero = self.run_onnx("DynamicQuantizeLinear", [x], [self.FLOAT], outputs)
+            q = qnt.Quantizer(self.context, "minmax").observe(x).fit()
+            self.assertEqual(np.float32(q.scale[0]), scale)
+            self.assertEqual(int(q.zero[0]), int(zero))
+            np.testing.assert_array_equal(q.encode(x), y)
+
+
+if __name__ == "__main__":
+    result = unittest.main(exit=False, verbosity=1).result
+    bad = len(result.failures) + len(result.errors)
+    skipped = len(result.skipped)
+    print("%d passed, %d failed, %d skipped" % (result.testsRun - bad - skipped, bad, skipped))
+    sys.exit(bad != 0)
