@@ -94,7 +94,7 @@ static UNUSED double error_of(const float *x, const double *h, size_t n,
 }
 
 /* ---- the full sweep over all breakpoints of any sorted code book (section "sweep" of
- * doc/methods.md) */
+ * doc/exact.md) */
 
 typedef struct sweep_event {
     double s, a, b;

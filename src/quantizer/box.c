@@ -1,4 +1,4 @@
-/* Errors, regressions and bounds of the affine solver. See box.h and doc/methods.md. */
+/* Errors, regressions and bounds of the affine solver. See box.h and doc/exact.md. */
 #include "box.h"
 
 #include <math.h>

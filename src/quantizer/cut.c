@@ -1,4 +1,4 @@
-/* Errors and bounds from thresholds among sorted magnitudes. See cut.h and doc/methods.md. */
+/* Errors and bounds from thresholds among sorted magnitudes. See cut.h and doc/exact.md. */
 #include "cut.h"
 
 void qnt__cut_place(const struct qnt__grid *grid, struct qnt__cut *cut,

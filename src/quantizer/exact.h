@@ -1,6 +1,6 @@
 /*
  * Exact solvers: the global minimum of sum h (x - level)^2 over the parameters and all codes, by
- * branch and bound on sorted values. doc/methods.md derives the bounds. Nothing here allocates or
+ * branch and bound on sorted values. doc/exact.md derives the bounds. Nothing here allocates or
  * fails.
  *
  * The minimum is over real parameters and exact up to QNT__SLACK of the energy sum h x^2; the
@@ -45,8 +45,5 @@ void qnt__exact_affine(const struct qnt__sorted *data, int32_t low, int32_t high
 
 /* Bytes of space for it, 64-byte aligned. */
 size_t qnt__exact_affine_bytes(int32_t low, int32_t high);
-
-/* Weighted squared error of the data with given parameters, as encoding rounds. */
-double qnt__exact_measure(const struct qnt__sorted *data, const struct qnt__affine *affine);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/numeric.h"
 #include "box.h"
 #include "exact.h"
+#include "measure.h"
 
 enum { DEPTH = 112, STARTS = 16, ALTERNATIONS = 12 };
 
@@ -122,6 +123,7 @@ static void branch(struct branching *b, double start_s, double start_c)
  * turns about the mean of the data. */
 static void store(const struct branching *b, int32_t low, int32_t high, struct qnt__exact *out)
 {
+    const struct qnt__side *side = &b->line.data->side[0];
     double middle = 0.5 * ((double)low + (double)high);
     float nearest = (float)b->best.s;
     for (int i = -1; i <= 1; i++) {
@@ -136,7 +138,7 @@ static void store(const struct branching *b, int32_t low, int32_t high, struct q
             struct qnt__affine affine = {.scale = s, .offset = o, .low = (float)low,
                                          .high = (float)high};
             if (!isfinite(o)) continue;
-            double error = qnt__exact_measure(b->line.data, &affine);
+            double error = qnt__measure(&affine, side->x, side->h, side->n);
             if (out->affine.scale > 0.0f && error >= out->error) continue;
             out->affine = affine;
             out->error = error;

@@ -8,6 +8,7 @@
 #include "base/numeric.h"
 #include "cut.h"
 #include "exact.h"
+#include "measure.h"
 
 enum { DEPTH = 60 };
 
@@ -166,6 +167,16 @@ static void branch(struct branching *b)
     if (b->best.error <= b->slack) b->floor = 0.0;
 }
 
+/* Magnitudes of negative values meet the mirrored levels. */
+static double measure(const struct qnt__sorted *data, const struct qnt__affine *affine)
+{
+    const struct qnt__side *up = &data->side[0], *down = &data->side[1];
+    struct qnt__affine mirrored = {.scale = affine->scale, .low = -affine->high,
+                                   .high = -affine->low};
+    return qnt__measure(affine, up->x, up->h, up->n) +
+           qnt__measure(&mirrored, down->x, down->h, down->n);
+}
+
 /* The float32 scale with the smallest measured error among those next to the real one: its two
  * neighbours, and some more where floats are so small that they are far apart. */
 static void store(const struct branching *b, struct qnt__exact *out)
@@ -180,7 +191,7 @@ static void store(const struct branching *b, struct qnt__exact *out)
                                      .low = -(float)b->best.below,
                                      .high = (float)(b->grid.steps - b->best.below)};
         if (i <= 0 || i >= 0x7f800000) continue;
-        double error = qnt__exact_measure(b->grid.data, &affine);
+        double error = measure(b->grid.data, &affine);
         if (out->affine.scale > 0.0f && error >= out->error) continue;
         out->affine = affine;
         out->error = error;

@@ -7,8 +7,8 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "histogram.h"
+#include "measure.h"
 #include "methods.h"
-#include "roundtrip.h"
 #include "sort.h"
 
 enum {
@@ -76,23 +76,6 @@ static void load_bins(const struct job *job, size_t group, uint8_t *mine,
     data->within = within > 0 ? within : 0;
 }
 
-/* Weighted squared error of the data with the parameters as they are stored. */
-static double measure(const struct job *job, size_t group, const struct qnt__group_data *data)
-{
-    float y[QNT__CHUNK];
-    double sum = data->within;
-    struct qnt__affine q = qnt__affine_of(&job->next, group);
-    for (size_t at = 0; at < data->n; at += QNT__CHUNK) {
-        size_t n = qnt__min(QNT__CHUNK, data->n - at);
-        qnt__roundtrip(&job->context->simd, &job->next.spec, &q, data->values + at, n, y);
-        for (size_t i = 0; i < n; i++) {
-            double d = (double)data->values[at + i] - (double)y[i];
-            sum += data->weights ? data->weights[at + i] * d * d : d * d;
-        }
-    }
-    return sum;
-}
-
 static void fit_group(struct job *job, size_t group, uint8_t *mine)
 {
     const struct qnt__moments *moments = &job->seen->moments[group];
@@ -108,7 +91,8 @@ static void fit_group(struct job *job, size_t group, uint8_t *mine)
     job->next.zero[group] = fit.zero;
     job->next.bound[group] = fit.bound + data.within;
     job->next.visited[group] = fit.visited;
-    job->next.error[group] = measure(job, group, &data);
+    struct qnt__affine q = qnt__affine_of(&job->next, group);
+    job->next.error[group] = qnt__measure(&q, data.values, data.weights, data.n) + data.within;
 }
 
 static void fit_task(void *task, size_t index, size_t worker)

@@ -2,15 +2,15 @@
  * QNT_MSE: which exact solver serves which spec.
  *
  * Symmetric codes have one unknown, the scale; others the zero point as well. A real offset starts
- * from the answer with an integer zero point. Branch and bound over scale and offset is practical
- * to 5 bits; beyond, it runs only if QNT_P_NODES limits it, and otherwise nothing is proven.
+ * from the answer with an integer zero point; quantizer.c allows it where branch and bound over
+ * both is practical.
  */
 #include "base/arith.h"
 #include "exact.h"
 #include "fit_wide.h"
 #include "methods.h"
 
-enum { WIDE_BITS = 16, AFFINE_BITS = 5 };
+enum { WIDE_BITS = 16 };
 
 /* Levels below 0: of symmetric codes one number, else any. */
 static void range_of(const qnt_spec *spec, int32_t *first, int32_t *last)
@@ -64,13 +64,12 @@ static struct qnt__exact fit_affine(const qnt_quantizer *quantizer,
     const qnt_spec *spec = &quantizer->spec;
     int32_t low = qnt__code_low(spec), high = qnt__code_high(spec);
     struct qnt__affine start = grid->affine;
-    double nodes = quantizer->options.nodes;
     struct qnt__sorted sorted;
     struct qnt__exact out;
     start.offset = (grid->affine.low - (float)low) * start.scale;
-    if (spec->bits > AFFINE_BITS && !(nodes > 0.0)) nodes = 1.0;
     qnt__sort(data->values, data->weights, data->n, QNT__SIGNED, data->scratch, &sorted);
-    qnt__exact_affine(&sorted, low, high, &start, nodes, solver_space(data), &out);
+    qnt__exact_affine(&sorted, low, high, &start, quantizer->options.nodes,
+                      solver_space(data), &out);
     return out;
 }
 
