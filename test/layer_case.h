@@ -392,12 +392,8 @@ static UNUSED float block_result(const layer_case *c, const layer_data *d, int64
         bias = (float)((double)bias - zero * all);
         acc = acc + bias;
     } else {
-        if (!(c->in.flags & QNT_SYMMETRIC)) {
-            float share = (float)zero * (float)all;
-            acc = acc - share;
-        } else if (zero != 0) {
-            exit(3); /* unsigned symmetric: 128 - 128 */
-        }
+        float share = (float)zero * (float)all;
+        acc = acc - share;
         acc = acc * in.scale;
         if (c->has_bias) acc = acc + bias;
     }

@@ -61,6 +61,12 @@ static uint64_t input_reach(const struct qnt__layer_codes *c)
     return reach > 1 ? (uint64_t)reach : 1;
 }
 
+/* Is the zero point of every row 0 when its codes are seen as signed bytes? */
+static bool is_centred(const struct qnt__layer_codes *c)
+{
+    return (c->flags & QNT_SYMMETRIC) && ((c->flags & QNT_SIGNED) || c->bits == 8);
+}
+
 static qnt_status choose_blocks(struct qnt__recipe *r, const struct extremes *e, size_t block)
 {
     if (block % 16 != 0 || block > 65536) {
@@ -74,7 +80,7 @@ static qnt_status choose_blocks(struct qnt__recipe *r, const struct extremes *e,
     }
     r->head.arithmetic = QNT__BLOCKS;
     r->head.block = (int64_t)block;
-    if (r->head.input.kind == QNT__IN_DYNAMIC && !(r->head.input.flags & QNT_SYMMETRIC)) {
+    if (r->head.input.kind == QNT__IN_DYNAMIC && !is_centred(&r->head.input)) {
         r->head.arrays |= QNT__HAS_SUM;
     }
     return QNT_OK;
