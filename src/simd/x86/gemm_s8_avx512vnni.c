@@ -1,87 +1,45 @@
 /*
  * Integer matrix product with VPDPBUSD: activations unsigned, one broadcast for each row and four k;
  * a cell of weights is one register of 16 columns.
- *
- * Weights below 8 bits stay in their biased form u = code + 2^(bits - 1), which is also a positive signed
- * byte; what that adds is taken away once: sum x code = sum x u - 2^(bits - 1) sum x.
  */
-#include <immintrin.h>
-
-#include "../layout.h"
 #include "../slots.h"
+#include "cells_avx512vnni.h"
 
 enum {
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
-    MAX_PANELS = QNT__BLOCK_PANELS
+    MAX_PANELS = QNT__BLOCK_PANELS,
+    ONE_ROW_CELLS = 16384 /* 16384 cells * 4 * 255 * 128 < 2^31: see one_row */
 };
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
-
-/* The intrinsic makes gcc 12 copy accumulators around. u: 64 unsigned bytes, s: signed. */
-#define DPBUSD(acc, u, s) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(s))
-
-/* Keeps a cell from being held in a register over all of its fields: loading it again is cheaper. */
-#define FORGET(pointer) __asm__("" : "+r"(pointer))
-
-INLINE __m512i broadcast_quad(const uint8_t *x)
-{
-    int32_t quad;
-    __builtin_memcpy(&quad, x, sizeof quad);
-    return _mm512_set1_epi32(quad);
-}
-
-/* Sum of all bytes that the taps of a row cover. */
-static uint32_t sum_row(const struct qnt__gemm *g, const uint8_t *row)
+/* Sum of the bytes that the taps of a row cover, of those for which `keep` is 0xff. */
+static uint32_t sum_row(const struct qnt__gemm *g, const uint8_t *row, __m512i keep)
 {
     __m512i sum = _mm512_setzero_si512(), zero = sum;
     for (size_t t = 0; t < g->tap_count; t++) {
         const uint8_t *x = row + g->taps[t];
-        size_t k = 0;
-        for (; k + 64 <= g->depth; k += 64) {
-            sum = _mm512_add_epi64(sum, _mm512_sad_epu8(_mm512_loadu_si512(x + k), zero));
-        }
-        if (k < g->depth) {
-            __mmask64 rest = (1ull << (g->depth - k)) - 1;
-            sum = _mm512_add_epi64(sum, _mm512_sad_epu8(_mm512_maskz_loadu_epi8(rest, x + k), zero));
+        for (size_t k = 0; k < g->depth; k += 64) {
+            size_t left = g->depth - k;
+            __mmask64 inside = left >= 64 ? ~0ull : (1ull << left) - 1;
+            __m512i bytes = _mm512_and_si512(_mm512_maskz_loadu_epi8(inside, x + k), keep);
+            sum = _mm512_add_epi64(sum, _mm512_sad_epu8(bytes, zero));
         }
     }
     return (uint32_t)_mm512_reduce_add_epi64(sum);
-}
-
-/* Field f of a cell: biased bytes, or codes if bits is 8. */
-INLINE __m512i cell_field(const uint8_t *cell, int bits, int f)
-{
-    __m512i w = _mm512_loadu_si512(cell);
-    if (bits == 8) return w;
-    int width = bits == 4 ? 4 : 2;
-    switch (width * f) { /* the count must be a literal */
-    case 2: w = _mm512_srli_epi16(w, 2); break;
-    case 4: w = _mm512_srli_epi16(w, 4); break;
-    case 6: w = _mm512_srli_epi16(w, 6); break;
-    default: break;
-    }
-    w = _mm512_and_si512(w, _mm512_set1_epi8((char)((1 << width) - 1)));
-    if (bits == 3) {
-        uint64_t third;
-        __builtin_memcpy(&third, cell + 64 + 8 * f, sizeof third);
-        w = _mm512_mask_add_epi8(w, third, w, _mm512_set1_epi8(4));
-    }
-    return w;
 }
 
 /* rows x panels results; `used` <= rows of them are stored, the others repeat the last one. */
 INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t panel, int rows,
                  int panels, int bits)
 {
-    const int fields = bits == 8 ? 1 : bits == 4 ? 2 : 4;
+    const int fields = cell_fields(bits);
     const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
     const uint8_t *x[MAX_ROWS], *w = g->weight + panel * stride;
+    const __m512i all = _mm512_set1_epi8(-1);
     __m512i acc[MAX_ROWS][MAX_PANELS];
 
     UNROLL for (int i = 0; i < rows; i++) {
         x[i] = g->rows[row + ((size_t)i < used ? (size_t)i : used - 1)];
-        uint32_t bias = bits == 8 ? 0 : sum_row(g, x[i]) << (bits - 1);
+        uint32_t bias = bits == 8 ? 0 : sum_row(g, x[i], all) << (bits - 1);
         UNROLL for (int p = 0; p < panels; p++) acc[i][p] = _mm512_set1_epi32((int32_t)(0 - bias));
     }
     for (size_t t = 0; t < g->tap_count; t++) {
@@ -107,12 +65,55 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     }
 }
 
+/*
+ * One row: reading the weights is all that counts, so fields are not shifted into place. The high field of
+ * a 4-bit cell is 16 u, which as a signed byte is made 16 code by flipping the top bit; then only the low
+ * fields are biased. Sums in place stay below 2^31 up to ONE_ROW_CELLS.
+ */
+INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int panels, int bits)
+{
+    const int fields = cell_fields(bits), shift = in_place_shift(bits);
+    const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
+    const uint8_t *x = g->rows[row], *w = g->weight + panel * stride;
+    const __m512i keep = bits == 4 ? _mm512_set1_epi64(0xffffffff) : _mm512_set1_epi8(-1);
+    uint32_t bias = bits == 8 ? 0 : sum_row(g, x, keep) << (bits - 1);
+    __m512i acc[MAX_PANELS], high[MAX_PANELS];
+
+    UNROLL for (int p = 0; p < panels; p++) {
+        acc[p] = _mm512_set1_epi32((int32_t)(0 - bias));
+        high[p] = _mm512_setzero_si512();
+    }
+    for (size_t t = 0; t < g->tap_count; t++) {
+        ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
+        for (; at < end; at += 4 * fields, w += cell_bytes) {
+            UNROLL for (int f = 0; f < fields; f++) {
+                __m512i quad = broadcast_quad(x + at + 4 * f);
+                UNROLL for (int p = 0; p < panels; p++) {
+                    const uint8_t *cell = w + (size_t)p * stride;
+                    __m512i u = bits == 8 ? _mm512_loadu_si512(cell)
+                                          : cell_field_in_place(cell, bits, f);
+                    if (bits == 4 && f) u = _mm512_xor_si512(u, _mm512_set1_epi8((char)0x80));
+                    if (f % 2) DPBUSD(high[p], quad, u);
+                    else DPBUSD(acc[p], quad, u);
+                }
+            }
+        }
+    }
+    int32_t *to = g->acc + row * g->ld + panel * QNT__PANEL;
+    UNROLL for (int p = 0; p < panels; p++) {
+        __m512i more = _mm512_sra_epi32(high[p], _mm_cvtsi32_si128(shift));
+        _mm512_storeu_si512(to + p * QNT__PANEL, _mm512_add_epi32(acc[p], more));
+    }
+}
+
 /* All rows of one group of panels, in pieces of 6, 4 or 2. */
 INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits)
 {
     for (size_t row = 0; row < g->m;) {
         size_t left = g->m - row, used = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : 6;
-        if (used <= 2) tile(g, row, used, panel, 2, panels, bits);
+        if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
+            one_row(g, row, panel, panels, bits);
+        } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits);
         else if (used <= 4) tile(g, row, used, panel, 4, panels, bits);
         else tile(g, row, used, panel, 6, panels, bits);
         row += used;
