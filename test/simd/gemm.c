@@ -298,9 +298,9 @@ static void sum_rows(void)
 static void depthwise_s8(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
-        ptrdiff_t taps[25];
+        ptrdiff_t taps[150];
         size_t m = (size_t)random_in(1, 20), channels = (size_t)random_in(1, i % 4 ? 40 : 150);
-        size_t tap_count = (size_t)(random_in(0, 1) ? 9 : random_in(1, 25));
+        size_t tap_count = (size_t)(random_in(0, 1) ? 9 : random_in(1, i % 8 ? 25 : 150));
         size_t step = channels * (size_t)random_in(1, 2) + (size_t)random_in(0, 3), furthest = 0;
         for (size_t t = 0; t < tap_count; t++) {
             taps[t] = random_in(0, 300);

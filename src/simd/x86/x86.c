@@ -26,6 +26,10 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
+        TAKE(gemm_blocks, avx512vnni);
+        TAKE(gemm_f32, avx512vnni);
+        TAKE(sum_rows, avx512vnni);
+        TAKE(depthwise_s8, avx512vnni);
         TAKE(finish_s32, avx512vnni);
         TAKE(finish_codes, avx512vnni);
         TAKE(finish_f32, avx512vnni);
