@@ -103,7 +103,8 @@ static void calibration(void)
 {
     for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
         for (int grain = QNT_PER_TENSOR; grain <= QNT_PER_AXIS; grain++) {
-            qnt_spec spec = grained(methods[m], 4, grain ? QNT_SIGNED | QNT_SYMMETRIC : 0, grain, 0, 0);
+            int flags = grain ? QNT_SIGNED | QNT_SYMMETRIC : 0;
+            qnt_spec spec = grained(methods[m], 4, flags, grain, 0, 0);
             stop_calibration(&spec);
         }
     }

@@ -2,6 +2,7 @@
  * Every public function that takes tensors, on guarded memory: not a byte beyond the described
  * elements is read or written, whatever the strides and the alignment, and results do not change.
  */
+#include "recipes.h"
 #include "views.h"
 
 static qnt_context *context;
@@ -135,11 +136,117 @@ static void shuffle(void)
     }
 }
 
+/* ---- observing ---- */
+
+/* Any arrangement gives the same statistics. */
+static qnt_status run_observe(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    double *expected = self, scale[ROWS];
+    size_t count;
+    (void)out;
+    qnt_quantizer *q = new_quantizer(context, grained(QNT_MSE, 3, QNT_SIGNED, QNT_PER_AXIS, 0, 0));
+    qnt_status status = qnt_quantizer_observe(context, q, in[0], in[1]);
+    if (status == QNT_OK) status = qnt_quantizer_fit(context, q);
+    if (status == QNT_OK) {
+        status = qnt_quantizer_get(context, q, QNT_P_SCALE, scale, ROWS, &count);
+        if (expected[0] == 0) memcpy(expected, scale, sizeof scale);
+        CHECK(!memcmp(expected, scale, sizeof scale));
+    }
+    qnt_quantizer_destroy(q);
+    return status;
+}
+
+static void observing(void)
+{
+    float weights[COLUMNS];
+    double expected[ROWS] = {0};
+    fill_floats(values, COUNT);
+    for (int i = 0; i < COLUMNS; i++) weights[i] = (float)random_unit();
+    exercise(&(struct operation){"observe", run_observe, expected,
+                                 {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS),
+                                  TENSOR(weights, QNT_FLOAT, 32, COLUMNS)}, NULL});
+}
+
+/* ---- layers ---- */
+
+/* Its workspace ends at a page that cannot be touched, and begins there the next time. */
+static qnt_status run_layer(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    static bool at_end;
+    size_t bytes, count = product(out->shape, out->ndim);
+    at_end = !at_end;
+    MUST(qnt_layer_workspace(context, self, in[0], &bytes));
+    guarded workspace = guard(bytes, at_end);
+    fill_bytes(workspace.data, bytes);
+    for (size_t i = 0; i < count; i++) put_element(out, element_offset(out, i), 0); /* for sums */
+    qnt_status status = qnt_layer_run(context, self, in[0], out, workspace.data, bytes);
+    unguard(&workspace);
+    return status;
+}
+
+static void layers(void)
+{
+    static float x[4096], y[4096];
+    static uint8_t codes[4096];
+    fill_floats(x, 4096);
+    fill_bytes(codes, 4096);
+    for (const struct recipe *r = recipes; r < recipes + RECIPES; r++) {
+        qnt_layer *layer = new_layer(context, r);
+        check_tensor in, code_in, out = {0};
+        qnt_tensor *floats = check_view(&in, x, QNT_FLOAT, 32, r->ndim, r->x);
+        qnt_tensor *result = result_view(context, layer, floats, &out);
+        result->data = y;
+        exercise(&(struct operation){r->name, run_layer, layer, {floats}, result});
+        if (r->input == BYTES) {
+            qnt_tensor *bytes = check_view(&code_in, codes, QNT_UINT, 8, r->ndim, r->x);
+            exercise(&(struct operation){r->name, run_layer, layer, {bytes}, result});
+        }
+        qnt_layer_destroy(layer);
+    }
+}
+
+/* Weights, codes or floats, and the bias are read in any arrangement. */
+static qnt_status run_create(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    const struct parts *p = self;
+    qnt_layer_spec spec = {.size = sizeof spec};
+    static float x[64];
+    static uint8_t workspace[1 << 16];
+    qnt_layer *layer = NULL;
+    qnt_tensor *input = TENSOR(x, QNT_FLOAT, 32, 1, in[0]->shape[1]);
+    for (int i = 0; i < 64; i++) x[i] = (float)(i % 7);
+    qnt_status status = qnt_layer_create(context, &spec, in[0], p->weight_q, in[1], p->input_q,
+                                         p->output_q, &layer);
+    if (status != QNT_OK) return status;
+    status = qnt_layer_run(context, layer, input, out, workspace, sizeof workspace);
+    qnt_layer_destroy(layer);
+    return status;
+}
+
+static void creating(void)
+{
+    const struct recipe *r = &recipes[0];
+    struct parts *p = open_parts(context, r);
+    float y[64];
+    uint8_t codes[1024];
+    qnt_tensor *weight = check_view(&(check_tensor){0}, p->weights, QNT_FLOAT, 32, 2, r->weight);
+    qnt_tensor *bias = check_view(&(check_tensor){0}, p->biases, QNT_FLOAT, 32, 1, r->weight);
+    qnt_tensor *result = TENSOR(y, QNT_FLOAT, 32, 1, r->weight[0]);
+    exercise(&(struct operation){"create", run_create, p, {weight, bias}, result});
+    qnt_tensor *packed = check_view(&(check_tensor){0}, codes, QNT_INT, r->bits, 2, r->weight);
+    MUST(qnt_quantizer_encode(context, p->weight_q, weight, packed));
+    exercise(&(struct operation){"create", run_create, p, {packed, bias}, result});
+    close_parts(p);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = check_context();
     RUN(quantizers);
+    RUN(observing);
+    RUN(layers);
+    RUN(creating);
     RUN(requantize);
     RUN(shuffle);
     qnt_context_destroy(context);

@@ -49,7 +49,7 @@ static inline __m512 clamp(__m512 x, __m512 low, __m512 high)
 
 static inline __mmask16 columns_left(size_t left)
 {
-    return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+    return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u);
 }
 
 void qnt__finish_s32_avx512vnni(const struct qnt__finish *finish)
