@@ -1,0 +1,262 @@
+//! Quantizers.
+
+use crate::kernel::{save, Blob};
+use crate::tensor::{described, pointer};
+use crate::{sys, Context, Result, View, ViewMut};
+use std::mem::size_of;
+use std::os::raw::c_void;
+use std::ptr;
+
+/// How parameters are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Method {
+    /// Set by the caller.
+    #[default]
+    Fixed = 0,
+    /// From the smallest and largest value.
+    MinMax = 1,
+    /// From quantiles.
+    Percentile = 2,
+    /// Least Kullback-Leibler divergence of clipped histograms.
+    Entropy = 3,
+    /// Optimal clipping of a fitted density.
+    Analytic = 4,
+    /// Provably least weighted squared error.
+    Mse = 5,
+}
+
+/// What shares one set of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Grain {
+    /// Everything.
+    #[default]
+    Tensor,
+    /// Each index along an axis; negative counts from the end.
+    Axis(i32),
+    /// Each so many elements along an axis.
+    Block(i32, usize),
+}
+
+/// A request for a quantizer; the default is 8 bits, unsigned, per tensor, set by the caller.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)] // the flags of qnt_spec, by name
+pub struct Spec {
+    /// How parameters are found.
+    pub method: Method,
+    /// Bits of one code: 1 to 8, or 16; 0 is 8.
+    pub bits: i32,
+    /// Granularity.
+    pub grain: Grain,
+    pub signed: bool,
+    pub symmetric: bool,
+    pub narrow: bool,
+    pub dynamic: bool,
+    pub literal: bool,
+    pub real_offset: bool,
+    /// Of stochastic methods.
+    pub seed: u64,
+}
+
+impl Spec {
+    fn raw(&self) -> sys::qnt_spec {
+        let flags = [self.signed, self.symmetric, self.narrow, self.dynamic, self.literal,
+                     self.real_offset];
+        let (grain, axis, block) = match self.grain {
+            Grain::Tensor => (0, 0, 0),
+            Grain::Axis(axis) => (1, axis, 0),
+            Grain::Block(axis, block) => (2, axis, block as i64),
+        };
+        sys::qnt_spec {
+            size: size_of::<sys::qnt_spec>() as u32,
+            method: self.method as i32,
+            bits: self.bits,
+            flags: flags.iter().enumerate().map(|(i, &on)| (on as i32) << i).sum(),
+            grain,
+            axis,
+            block,
+            seed: self.seed,
+            ..Default::default()
+        }
+    }
+}
+
+/// Parameters for [`Quantizer::get`] and [`Quantizer::set`]; the header says what each means.
+#[allow(missing_docs)]
+pub mod param {
+    pub const SCALE: i32 = 1;
+    pub const ZERO: i32 = 2;
+    pub const OFFSET: i32 = 3;
+    pub const LOW: i32 = 4;
+    pub const HIGH: i32 = 5;
+    pub const PERCENTILE: i32 = 16;
+    pub const DISTRIBUTION: i32 = 17;
+    pub const SAMPLES: i32 = 18;
+    pub const BINS: i32 = 19;
+    pub const NODES: i32 = 20;
+    pub const ERROR: i32 = 32;
+    pub const BOUND: i32 = 33;
+    pub const VISITED: i32 = 34;
+    pub const OBSERVED: i32 = 35;
+    pub const MIN: i32 = 36;
+    pub const MAX: i32 = 37;
+}
+
+/// What quantizing a tensor costs.
+pub type Measures = sys::qnt_error;
+
+/// What codes mean and how their parameters are found.
+pub struct Quantizer {
+    handle: *mut sys::qnt_quantizer,
+}
+
+// Safety: const functions of one quantizer may run on any number of threads at once; the others take
+// &mut self.
+unsafe impl Send for Quantizer {}
+unsafe impl Sync for Quantizer {}
+
+impl Quantizer {
+    /// Creates a quantizer.
+    pub fn new(context: &Context, spec: &Spec) -> Result<Quantizer> {
+        let (mut handle, raw) = (ptr::null_mut(), spec.raw());
+        context.check(|| unsafe {
+            sys::qnt_quantizer_create(context.handle(), &raw, &mut handle)
+        })?;
+        Ok(Quantizer { handle })
+    }
+
+    /// A quantizer with the parameters given: one scale and zero point, or one for each group.
+    pub fn fixed(context: &Context, spec: &Spec, scale: &[f64], zero: &[f64]) -> Result<Quantizer> {
+        let mut q = Quantizer::new(context, &Spec { method: Method::Fixed, ..*spec })?;
+        q.set(context, param::SCALE, scale)?;
+        q.set(context, param::ZERO, zero)?;
+        Ok(q)
+    }
+
+    pub(crate) fn handle(&self) -> *const sys::qnt_quantizer {
+        self.handle
+    }
+
+    /// What this was made of, defaults filled in, as the C struct.
+    pub fn spec(&self, context: &Context) -> Result<sys::qnt_spec> {
+        let mut raw = sys::qnt_spec { size: size_of::<sys::qnt_spec>() as u32, ..Default::default() };
+        context.check(|| unsafe {
+            sys::qnt_quantizer_spec(context.handle(), self.handle, &mut raw)
+        })?;
+        Ok(raw)
+    }
+
+    /// Gathers statistics of one batch.
+    pub fn observe(&mut self, context: &Context, x: &View, importance: Option<&View>) -> Result<()> {
+        let (x, importance) = (x.0.raw(), importance.map(|view| view.0.raw()));
+        context.check(|| unsafe {
+            sys::qnt_quantizer_observe(context.handle(), self.handle, &x, pointer(&importance))
+        })
+    }
+
+    /// Chooses the parameters from what was observed.
+    pub fn fit(&mut self, context: &Context) -> Result<()> {
+        context.check(|| unsafe { sys::qnt_quantizer_fit(context.handle(), self.handle) })
+    }
+
+    /// All values of a parameter.
+    pub fn get(&self, context: &Context, param: i32) -> Result<Vec<f64>> {
+        let mut count = 0;
+        context.check(|| unsafe {
+            sys::qnt_quantizer_get(context.handle(), self.handle, param, ptr::null_mut(), 0,
+                                   &mut count)
+        })?;
+        let mut values = vec![0.0; count];
+        context.check(|| unsafe {
+            sys::qnt_quantizer_get(context.handle(), self.handle, param, values.as_mut_ptr(), count,
+                                   &mut count)
+        })?;
+        Ok(values)
+    }
+
+    /// Sets a parameter: one value for all groups, or one for each.
+    pub fn set(&mut self, context: &Context, param: i32, values: &[f64]) -> Result<()> {
+        context.check(|| unsafe {
+            sys::qnt_quantizer_set(context.handle(), self.handle, param, values.as_ptr(),
+                                   values.len())
+        })
+    }
+
+    /// Bytes of the packed codes of x.
+    pub fn code_bytes(&self, context: &Context, x: &View) -> Result<usize> {
+        let raw = x.0.raw();
+        let (shape, _, bits) = described(|codes| {
+            context.check(|| unsafe {
+                sys::qnt_quantizer_view(context.handle(), self.handle, &raw, codes)
+            })
+        })?;
+        Ok((shape.iter().product::<usize>() * bits as usize + 7) / 8)
+    }
+
+    /// Turns floats into codes, packed or one per byte.
+    pub fn encode(&self, context: &Context, x: &View, codes: &mut ViewMut) -> Result<()> {
+        let (x, mut codes) = (x.0.raw(), codes.0.raw());
+        context.check(|| unsafe {
+            sys::qnt_quantizer_encode(context.handle(), self.handle, &x, &mut codes)
+        })
+    }
+
+    /// Turns codes into floats.
+    pub fn decode(&self, context: &Context, codes: &View, y: &mut ViewMut) -> Result<()> {
+        let (codes, mut y) = (codes.0.raw(), y.0.raw());
+        context.check(|| unsafe {
+            sys::qnt_quantizer_decode(context.handle(), self.handle, &codes, &mut y)
+        })
+    }
+
+    /// decode(encode(x)) into y.
+    pub fn apply(&self, context: &Context, x: &View, y: &mut ViewMut) -> Result<()> {
+        let (x, mut y) = (x.0.raw(), y.0.raw());
+        context.check(|| unsafe {
+            sys::qnt_quantizer_apply(context.handle(), self.handle, &x, &mut y)
+        })
+    }
+
+    /// decode(encode(x)) in place.
+    pub fn apply_in_place(&self, context: &Context, x: &mut ViewMut) -> Result<()> {
+        let mut raw = x.0.raw();
+        let raw: *mut sys::qnt_tensor = &mut raw;
+        context.check(|| unsafe {
+            sys::qnt_quantizer_apply(context.handle(), self.handle, raw, raw)
+        })
+    }
+
+    /// What quantizing x costs.
+    pub fn measure(&self, context: &Context, x: &View, importance: Option<&View>)
+        -> Result<Measures> {
+        let (x, importance) = (x.0.raw(), importance.map(|view| view.0.raw()));
+        let mut out = Measures { size: size_of::<Measures>() as u32, ..Default::default() };
+        context.check(|| unsafe {
+            sys::qnt_quantizer_error(context.handle(), self.handle, &x, pointer(&importance),
+                                     &mut out)
+        })?;
+        Ok(out)
+    }
+
+    /// The blob.
+    pub fn save(&self, context: &Context) -> Result<Blob> {
+        save(context, |data, capacity, length| unsafe {
+            sys::qnt_quantizer_save(context.handle(), self.handle, data, capacity, length)
+        })
+    }
+
+    /// A quantizer from a blob, which may be hostile.
+    pub fn load(context: &Context, blob: &[u8]) -> Result<Quantizer> {
+        let mut handle = ptr::null_mut();
+        context.check(|| unsafe {
+            sys::qnt_quantizer_load(context.handle(), blob.as_ptr() as *const c_void, blob.len(),
+                                    &mut handle)
+        })?;
+        Ok(Quantizer { handle })
+    }
+}
+
+impl Drop for Quantizer {
+    fn drop(&mut self) {
+        unsafe { sys::qnt_quantizer_destroy(self.handle) }
+    }
+}

@@ -1,0 +1,253 @@
+//! The C API as it is. The safe layer above needs nothing else; use it for hooks it does not offer,
+//! e.g. an allocator or the host's own threads.
+
+#![allow(missing_docs)] // the headers document all of this
+
+use std::marker::{PhantomData, PhantomPinned};
+use std::os::raw::{c_char, c_void};
+
+macro_rules! opaque {
+    ($($name:ident)*) => {$(
+        #[repr(C)]
+        pub struct $name {
+            _data: [u8; 0],
+            _not_send: PhantomData<(*mut u8, PhantomPinned)>,
+        }
+    )*};
+}
+
+opaque!(qnt_context qnt_quantizer qnt_layer qnt_pool);
+
+pub type qnt_status = i32;
+pub type qnt_alloc_fn = extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
+pub type qnt_free_fn = extern "C" fn(*mut c_void, *mut c_void, usize);
+pub type qnt_task_fn = extern "C" fn(*mut c_void, usize, usize);
+pub type qnt_parallel_fn =
+    unsafe extern "C" fn(*mut c_void, Option<qnt_task_fn>, *mut c_void, usize) -> i32;
+pub type qnt_log_fn = extern "C" fn(*mut c_void, i32, *const c_char);
+pub type qnt_progress_fn = extern "C" fn(*mut c_void, u64, u64) -> i32;
+
+pub const QNT_OK: qnt_status = 0;
+pub const QNT_MAX_NDIM: usize = 8;
+pub const QNT_INT: u8 = 0;
+pub const QNT_UINT: u8 = 1;
+pub const QNT_FLOAT: u8 = 2;
+pub const QNT_BFLOAT: u8 = 4;
+pub const QNT_ACCUMULATE: i32 = 1;
+pub const QNT_BORROW: i32 = 2;
+
+/// Layout of DLTensor.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct qnt_tensor {
+    pub data: *mut c_void,
+    pub device_type: i32,
+    pub device_id: i32,
+    pub ndim: i32,
+    pub dtype_code: u8,
+    pub dtype_bits: u8,
+    pub dtype_lanes: u16,
+    pub shape: *mut i64,
+    pub strides: *mut i64,
+    pub byte_offset: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_spec {
+    pub size: u32,
+    pub scheme: i32,
+    pub method: i32,
+    pub bits: i32,
+    pub flags: i32,
+    pub grain: i32,
+    pub axis: i32,
+    pub points: i32,
+    pub block: i64,
+    pub seed: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_error {
+    pub size: u32,
+    pub reserved: u32,
+    pub count: u64,
+    pub mse: f64,
+    pub sqnr_db: f64,
+    pub rmae: f64,
+    pub cosine: f64,
+    pub largest: f64,
+    pub bits: f64,
+    pub clipped: f64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_conv {
+    pub size: u32,
+    pub groups: i32,
+    pub group_shift: i32,
+    pub stride: [i32; 2],
+    pub dilation: [i32; 2],
+    pub pad: [i32; 4],
+    pub reserved: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_layer_spec {
+    pub size: u32,
+    pub kind: i32,
+    pub layout: i32,
+    pub activation: i32,
+    pub flags: i32,
+    pub low: f32,
+    pub high: f32,
+    pub groups: i32,
+    pub group_shift: i32,
+    pub stride: [i32; 2],
+    pub dilation: [i32; 2],
+    pub pad: [i32; 4],
+    pub reserved: i32,
+}
+
+extern "C" {
+    pub fn qnt_version() -> u32;
+    pub fn qnt_version_string() -> *const c_char;
+    pub fn qnt_status_name(status: qnt_status) -> *const c_char;
+    pub fn qnt_status_text(status: qnt_status) -> *const c_char;
+
+    pub fn qnt_context_create(
+        alloc: Option<qnt_alloc_fn>, free: Option<qnt_free_fn>, user: *mut c_void,
+        out: *mut *mut qnt_context,
+    ) -> qnt_status;
+    pub fn qnt_context_destroy(context: *mut qnt_context);
+    pub fn qnt_context_set_parallel(
+        context: *mut qnt_context, parallel: Option<qnt_parallel_fn>, user: *mut c_void,
+        workers: usize,
+    ) -> qnt_status;
+    pub fn qnt_context_set_log(
+        context: *mut qnt_context, log: Option<qnt_log_fn>, user: *mut c_void, level: i32,
+    ) -> qnt_status;
+    pub fn qnt_context_set_progress(
+        context: *mut qnt_context, progress: Option<qnt_progress_fn>, user: *mut c_void,
+    ) -> qnt_status;
+    pub fn qnt_context_set_cpu(context: *mut qnt_context, features: u64) -> qnt_status;
+    pub fn qnt_context_cpu(context: *const qnt_context) -> u64;
+    pub fn qnt_cpu_detect() -> u64;
+    pub fn qnt_cpu_name(feature: u64) -> *const c_char;
+
+    pub fn qnt_tensor_check(context: *const qnt_context, tensor: *const qnt_tensor) -> qnt_status;
+    pub fn qnt_tensor_bytes(
+        context: *const qnt_context, tensor: *const qnt_tensor, bytes: *mut u64,
+    ) -> qnt_status;
+
+    pub fn qnt_quantizer_create(
+        context: *const qnt_context, spec: *const qnt_spec, out: *mut *mut qnt_quantizer,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_destroy(quantizer: *mut qnt_quantizer);
+    pub fn qnt_quantizer_spec(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, spec: *mut qnt_spec,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_observe(
+        context: *const qnt_context, quantizer: *mut qnt_quantizer, x: *const qnt_tensor,
+        importance: *const qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_fit(
+        context: *const qnt_context, quantizer: *mut qnt_quantizer,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_get(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, param: i32, values: *mut f64,
+        capacity: usize, count: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_set(
+        context: *const qnt_context, quantizer: *mut qnt_quantizer, param: i32, values: *const f64,
+        count: usize,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_view(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, x: *const qnt_tensor,
+        codes: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_encode(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, x: *const qnt_tensor,
+        codes: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_decode(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, codes: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_apply(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, x: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_error(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, x: *const qnt_tensor,
+        importance: *const qnt_tensor, out: *mut qnt_error,
+    ) -> qnt_status;
+
+    pub fn qnt_layer_create(
+        context: *const qnt_context, spec: *const qnt_layer_spec, weight: *const qnt_tensor,
+        weight_q: *const qnt_quantizer, bias: *const qnt_tensor, input_q: *const qnt_quantizer,
+        output_q: *const qnt_quantizer, out: *mut *mut qnt_layer,
+    ) -> qnt_status;
+    pub fn qnt_layer_destroy(layer: *mut qnt_layer);
+    pub fn qnt_layer_view(
+        context: *const qnt_context, layer: *const qnt_layer, x: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_layer_workspace(
+        context: *const qnt_context, layer: *const qnt_layer, x: *const qnt_tensor,
+        bytes: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_layer_run(
+        context: *const qnt_context, layer: *const qnt_layer, x: *const qnt_tensor,
+        y: *mut qnt_tensor, workspace: *mut c_void, bytes: usize,
+    ) -> qnt_status;
+
+    pub fn qnt_gemm_s8(
+        context: *const qnt_context, a: *const qnt_tensor, a_zero: i32, b: *const qnt_tensor,
+        b_zero: *const qnt_tensor, c: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_conv_s8(
+        context: *const qnt_context, conv: *const qnt_conv, x: *const qnt_tensor, x_zero: i32,
+        w: *const qnt_tensor, y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_shuffle_cyclic(
+        context: *const qnt_context, x: *const qnt_tensor, axis: i32, groups: i32, shift: i32,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_requantize(
+        context: *const qnt_context, acc: *const qnt_tensor, bias: *const qnt_tensor,
+        scale: *const qnt_tensor, zero: i32, low: i32, high: i32, y: *mut qnt_tensor,
+    ) -> qnt_status;
+
+    pub fn qnt_blob_probe(
+        context: *const qnt_context, data: *const c_void, size: usize, kind: *mut i32,
+        version: *mut u32, length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_save(
+        context: *const qnt_context, quantizer: *const qnt_quantizer, data: *mut c_void,
+        capacity: usize, length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_quantizer_load(
+        context: *const qnt_context, data: *const c_void, size: usize,
+        out: *mut *mut qnt_quantizer,
+    ) -> qnt_status;
+    pub fn qnt_layer_save(
+        context: *const qnt_context, layer: *const qnt_layer, data: *mut c_void, capacity: usize,
+        length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_layer_load(
+        context: *const qnt_context, data: *const c_void, size: usize, flags: i32,
+        out: *mut *mut qnt_layer,
+    ) -> qnt_status;
+
+    pub fn qnt_pool_create(
+        context: *const qnt_context, threads: usize, out: *mut *mut qnt_pool,
+    ) -> qnt_status;
+    pub fn qnt_pool_destroy(pool: *mut qnt_pool);
+    pub fn qnt_pool_run(
+        pool: *mut c_void, run: Option<qnt_task_fn>, task: *mut c_void, count: usize,
+    ) -> i32;
+}

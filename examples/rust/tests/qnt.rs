@@ -1,0 +1,243 @@
+//! The safe layer against plain arithmetic, and what it promises about threads and lifetimes.
+
+use qnt::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+fn numbers(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed;
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn signed() -> Spec {
+    Spec { method: Method::MinMax, signed: true, symmetric: true, ..Spec::default() }
+}
+
+fn fitted(context: &Context, spec: &Spec, x: &View) -> Quantizer {
+    let mut q = Quantizer::new(context, spec).unwrap();
+    q.observe(context, x, None).unwrap();
+    q.fit(context).unwrap();
+    q
+}
+
+#[test]
+fn versions_and_cpu() {
+    assert!(version().starts_with("1."));
+    let mut context = Context::new().unwrap();
+    assert_eq!(context.cpu(), cpu_detect());
+    context.set_cpu(0).unwrap();
+    assert_eq!(context.cpu(), 0);
+    assert_eq!((cpu_name(0), cpu_name(cpu::AVX2)), ("c", "avx2"));
+}
+
+#[test]
+fn errors_carry_the_reason() {
+    let context = Context::new().unwrap();
+    let error = Quantizer::new(&context, &Spec { bits: 99, ..Spec::default() }).err().unwrap();
+    assert_eq!(error.name(), "QNT_E_INVALID");
+    assert!(error.reason().contains("99"), "{}", error);
+    assert!(error.to_string().starts_with("QNT_E_INVALID: "));
+}
+
+#[test]
+fn views_stay_inside_their_slices() {
+    let x = [0f32; 12];
+    assert!(View::new(&x, &[3, 4]).is_ok());
+    assert!(View::new(&x, &[3, 5]).is_err());
+    assert!(View::new(&x, &[usize::MAX, usize::MAX]).is_err());
+    assert!(View::strided(&x, &[3, 2], &[4, 1]).is_ok());
+    assert!(View::strided(&x, &[3, 2], &[6, 1]).is_err());
+    assert!(View::new(&x, &[1 << 40, 0]).is_ok());
+    assert!(View::new(&x, &[1; 9]).is_err());
+    assert!(View::codes(&[0; 3], 3, true, &[8]).is_ok());
+    assert!(View::codes(&[0; 3], 3, true, &[9]).is_err());
+    let context = Context::new().unwrap();
+    assert_eq!(View::codes(&[0; 3], 3, true, &[8]).unwrap().bytes(&context).unwrap(), 3);
+}
+
+#[test]
+fn encode_and_decode() {
+    let context = Context::new().unwrap();
+    let spec = Spec { bits: 3, signed: true, ..Spec::default() };
+    let q = Quantizer::fixed(&context, &spec, &[0.5], &[0.0]).unwrap();
+    let x = [-1.0f32, 0.0, 0.24, 0.26, 5.0];
+    let view = View::new(&x, &[5]).unwrap();
+    assert_eq!(q.code_bytes(&context, &view).unwrap(), 2);
+
+    let mut codes = [0i8; 5];
+    q.encode(&context, &view, &mut ViewMut::new(&mut codes, &[5]).unwrap()).unwrap();
+    assert_eq!(codes, [-2, 0, 0, 1, 3]);
+
+    let mut packed = [0u8; 2];
+    q.encode(&context, &view, &mut ViewMut::codes(&mut packed, 3, true, &[5]).unwrap()).unwrap();
+    let mut y = [9f32; 5];
+    let packed = View::codes(&packed, 3, true, &[5]).unwrap();
+    q.decode(&context, &packed, &mut ViewMut::new(&mut y, &[5]).unwrap()).unwrap();
+    assert_eq!(y, [-1.0, 0.0, 0.0, 0.5, 1.5]);
+
+    let mut z = x;
+    q.apply_in_place(&context, &mut ViewMut::new(&mut z, &[5]).unwrap()).unwrap();
+    assert_eq!(z, y);
+    assert_eq!(q.get(&context, param::SCALE).unwrap(), [0.5]);
+    assert_eq!(q.spec(&context).unwrap().bits, 3);
+}
+
+#[test]
+fn half_precision() {
+    let context = Context::new().unwrap();
+    let q = Quantizer::fixed(&context, &Spec { signed: true, ..Spec::default() }, &[0.5], &[0.0]);
+    let q = q.unwrap();
+    let mut codes = [0i8; 2];
+    let x = [F16(0x3c00), F16(0xc000)]; // 1, -2
+    q.encode(&context, &View::new(&x, &[2]).unwrap(), &mut ViewMut::new(&mut codes, &[2]).unwrap())
+        .unwrap();
+    assert_eq!(codes, [2, -4]);
+    let x = [Bf16(0x3f80), Bf16(0xc000)];
+    q.encode(&context, &View::new(&x, &[2]).unwrap(), &mut ViewMut::new(&mut codes, &[2]).unwrap())
+        .unwrap();
+    assert_eq!(codes, [2, -4]);
+}
+
+#[test]
+fn fits_and_measures() {
+    let context = Context::with_threads(2).unwrap();
+    let x = numbers(1, 4 * 100);
+    let view = View::new(&x, &[4, 100]).unwrap();
+    let q = fitted(&context, &Spec { bits: 4, grain: Grain::Axis(0), ..signed() }, &view);
+    assert_eq!(q.get(&context, param::SCALE).unwrap().len(), 4);
+    let minmax = q.measure(&context, &view, None).unwrap();
+    let exact = Spec { bits: 4, grain: Grain::Axis(0), method: Method::Mse, ..signed() };
+    let q = fitted(&context, &exact, &view);
+    let mse = q.measure(&context, &view, None).unwrap();
+    assert!(mse.mse <= minmax.mse && mse.count == 400);
+    let (error, bound) = (q.get(&context, param::ERROR), q.get(&context, param::BOUND));
+    for (error, bound) in error.unwrap().iter().zip(bound.unwrap()) {
+        assert!(bound <= *error && bound >= error * (1.0 - 1e-6));
+    }
+}
+
+#[test]
+fn layers_run_on_many_threads() {
+    let context = Context::with_threads(2).unwrap();
+    let (w, b, x) = (numbers(2, 10 * 32), numbers(3, 10), numbers(4, 6 * 32));
+    let (weight, bias) = (View::new(&w, &[10, 32]).unwrap(), View::new(&b, &[10]).unwrap());
+    let input = View::new(&x, &[6, 32]).unwrap();
+    let weight_q = fitted(&context, &Spec { grain: Grain::Axis(0), ..signed() }, &weight);
+    let input_q = fitted(&context, &Spec { method: Method::MinMax, ..Spec::default() }, &input);
+    let spec = LayerSpec { bias: Some(&bias), input_q: Some(&input_q), ..LayerSpec::default() };
+    let layer = Layer::new(&context, &spec, &weight, &weight_q).unwrap();
+    drop((weight_q, input_q));
+    assert_eq!(layer.view(&context, &input).unwrap(), (vec![6, 10], 32));
+
+    let run = |layer: &Layer| {
+        let mut y = vec![0f32; 60];
+        let mut workspace = vec![0u8; layer.workspace(&context, &input).unwrap()];
+        let mut out = ViewMut::new(&mut y, &[6, 10]).unwrap();
+        layer.run(&context, &input, &mut out, &mut workspace).unwrap();
+        y
+    };
+    let y = run(&layer);
+    for m in 0..6 {
+        for n in 0..10 {
+            let sum: f32 = (0..32).map(|k| x[m * 32 + k] * w[n * 32 + k]).sum();
+            assert!((y[m * 10 + n] - sum - b[n]).abs() < 0.1);
+        }
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(run(&layer), y)));
+        }
+    });
+
+    let blob = layer.save(&context).unwrap();
+    assert_eq!(blob_probe(&context, &blob).unwrap(), (Kind::Layer, 1, blob.len()));
+    assert_eq!(run(&Layer::load(&context, &blob).unwrap()), y);
+    assert_eq!(run(&Layer::borrow(&context, &blob).unwrap()), y);
+    let error = Layer::load(&context, &blob[..blob.len() - 1]).err().unwrap();
+    assert_eq!(error.name(), "QNT_E_FORMAT");
+}
+
+#[test]
+fn kernels() {
+    let context = Context::new().unwrap();
+    let a: Vec<i8> = (0..3 * 20).map(|i| (i * 37 % 255 - 127) as i8).collect();
+    let b: Vec<i8> = (0..5 * 20).map(|i| (i * 91 % 255 - 127) as i8).collect();
+    let mut c = [0i32; 15];
+    gemm_s8(&context, &View::new(&a, &[3, 20]).unwrap(), 2, &View::new(&b, &[5, 20]).unwrap(), None,
+            &mut ViewMut::new(&mut c, &[3, 5]).unwrap()).unwrap();
+    let dot = |m: usize, n: usize| -> i32 {
+        (0..20).map(|k| (a[m * 20 + k] as i32 - 2) * b[n * 20 + k] as i32).sum()
+    };
+    for (i, &sum) in c.iter().enumerate() {
+        assert_eq!(sum, dot(i / 5, i % 5));
+    }
+
+    let mut conv = [0i32; 15]; // a 1x1 convolution is the same product
+    conv_s8(&context, &Geometry::default(), &View::new(&a, &[1, 3, 1, 20]).unwrap(), 2,
+            &View::new(&b, &[5, 1, 1, 20]).unwrap(),
+            &mut ViewMut::new(&mut conv, &[1, 3, 1, 5]).unwrap()).unwrap();
+    assert_eq!(conv, c);
+
+    let mut codes = [0i8; 15];
+    requantize(&context, &View::new(&c, &[3, 5]).unwrap(), None, &View::new(&[0.001f32], &[1]).unwrap(),
+               1, -100..=100, &mut ViewMut::new(&mut codes, &[3, 5]).unwrap()).unwrap();
+    assert_eq!(codes[0], ((c[0] as f32 * 0.001).round() as i32 + 1).clamp(-100, 100) as i8);
+
+    let mut y = [0u8; 6];
+    shuffle_cyclic(&context, &View::new(&[0u8, 1, 2, 3, 4, 5], &[6]).unwrap(), 0, 3, 1,
+                   &mut ViewMut::new(&mut y, &[6]).unwrap()).unwrap();
+    assert_eq!(y, [2, 3, 4, 5, 0, 1]);
+}
+
+#[test]
+fn hooks() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let listener = heard.clone();
+    let mut context = Context::new().unwrap();
+    context.set_log(Level::Warn, move |level, text| {
+        listener.lock().unwrap().push((level, text.to_string()));
+    }).unwrap();
+    assert!(Quantizer::new(&context, &Spec { bits: 99, ..Spec::default() }).is_err());
+    assert_eq!(heard.lock().unwrap()[0].0, Level::Error);
+
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    context.set_progress(move |_, _| counter.fetch_add(1, Ordering::Relaxed) + 1 > 0).unwrap();
+    let x = numbers(5, 10000);
+    let mut q = Quantizer::new(&context, &Spec { method: Method::Mse, bits: 4, ..signed() }).unwrap();
+    let result = q.observe(&context, &View::new(&x, &[10000]).unwrap(), None)
+        .and_then(|_| q.fit(&context));
+    assert_eq!(result.unwrap_err().name(), "QNT_E_CANCELLED");
+    assert!(asked.load(Ordering::Relaxed) > 0);
+
+    context.set_progress(|_, _| panic!("must not cross C")).unwrap();
+    let result = q.observe(&context, &View::new(&x, &[10000]).unwrap(), None)
+        .and_then(|_| q.fit(&context));
+    assert_eq!(result.unwrap_err().name(), "QNT_E_CANCELLED");
+}
+
+#[test]
+fn quantizer_blob() {
+    let context = Context::new().unwrap();
+    let q = Quantizer::fixed(&context, &Spec::default(), &[0.25], &[7.0]).unwrap();
+    let blob = q.save(&context).unwrap();
+    assert_eq!(blob_probe(&context, &blob).unwrap().0, Kind::Quantizer);
+    let again = Quantizer::load(&context, &blob).unwrap();
+    assert_eq!(again.get(&context, param::ZERO).unwrap(), [7.0]);
+    assert_eq!(&*Blob::from(&blob[..]), &*blob);
+}
+
+#[test]
+fn sent_and_shared() {
+    fn both<T: Send + Sync>() {}
+    both::<Context>();
+    both::<Pool>();
+    both::<Quantizer>();
+    both::<Layer>();
+    both::<Error>();
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs the tests of the Rust crate against the installed library, shared and static, offline.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. test/check.sh
+
+crate_tests() {
+    (cd examples/rust && PKG_CONFIG_PATH=$prefix/lib/pkgconfig CARGO_TARGET_DIR=$target \
+        cargo test --offline --quiet)
+}
+
+if [ -z "${NATIVE-yes}" ]; then
+    skip 'programs of another architecture'
+elif ! have cargo; then
+    missing 'cargo is'
+elif ! have pkg-config; then
+    missing 'pkg-config is'
+elif ! "$NM" -D "$BUILD/lib/libqnt.so" | grep -q qnt_layer_load; then # until 1.0 is whole
+    skip 'functions still missing'
+else
+    target=$PWD/$BUILD/rust
+    prefix=$PWD/$BUILD/rust/prefix # the same each time, so that cargo finds nothing to rebuild
+    check 'make install' install_here
+    check 'cargo test, shared' crate_tests
+    QNT_STATIC=1
+    export QNT_STATIC
+    target=$target-static
+    check 'cargo test, static' crate_tests
+fi
+finish
