@@ -7,6 +7,11 @@
 void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 {
     if (cpu & QNT_CPU_AVX2) {
+        TAKE(gemm_s8, avx2);
+        TAKE(gemm_blocks, avx2);
+        TAKE(gemm_f32, avx2);
+        TAKE(sum_rows, avx2);
+        TAKE(depthwise_s8, avx2);
         TAKE(finish_s32, avx2);
         TAKE(finish_codes, avx2);
         TAKE(finish_f32, avx2);

@@ -1,0 +1,153 @@
+/*
+ * Exact integer products with VPMADDWD: weights and activations are widened to 16 bits, a chunk of k at a
+ * time, into buffers in the first-level cache; then multiplying and adding is all that is left to do.
+ * (VPMADDUBSW needs no widening, but saturates.)
+ *
+ * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a column.
+ */
+#ifndef QNT__SIMD_X86_WIDE_AVX2_H
+#define QNT__SIMD_X86_WIDE_AVX2_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "../layout.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+enum { QUADS = 64 /* in a chunk */, MAX_ROWS = 6 /* 12 accumulators of 16 registers */ };
+
+struct wide {
+    __m256i w[QUADS][2][2];               /* [quad][even, odd][columns 0..7, 8..15] */
+    int32_t x[QNT__BLOCK_ROWS][QUADS][2]; /* [row][quad][even, odd] */
+};
+
+/* Widens `quads` quads of one row. */
+INLINE void widen_row(const uint8_t *x, size_t quads, int is_signed, int32_t (*to)[2])
+{
+    const __m128i even_mask = _mm_set1_epi32(0x00ff00ff);
+    size_t q = 0;
+    for (; q + 4 <= quads; q += 4) {
+        __m128i bytes = _mm_loadu_si128((const void *)(x + 4 * q)), even, odd;
+        if (is_signed) {
+            even = _mm_srai_epi16(_mm_slli_epi16(bytes, 8), 8);
+            odd = _mm_srai_epi16(bytes, 8);
+        } else {
+            even = _mm_and_si128(bytes, even_mask);
+            odd = _mm_srli_epi16(bytes, 8);
+        }
+        _mm_storeu_si128((void *)to[q], _mm_unpacklo_epi32(even, odd));
+        _mm_storeu_si128((void *)to[q + 2], _mm_unpackhi_epi32(even, odd));
+    }
+    for (; q < quads; q++) {
+        int32_t quad;
+        memcpy(&quad, x + 4 * q, sizeof quad);
+        __m128i bytes = _mm_cvtsi32_si128(quad);
+        __m128i words = is_signed ? _mm_cvtepi8_epi16(bytes) : _mm_cvtepu8_epi16(bytes);
+        _mm_storel_epi64((void *)to[q], _mm_shufflelo_epi16(words, _MM_SHUFFLE(3, 1, 2, 0)));
+    }
+}
+
+/* The third bits of 32 bytes, as 4 or 0 in every byte. */
+INLINE __m256i third_bits(const uint8_t *mask)
+{
+    const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
+                                            2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i select = _mm256_set1_epi64x((long long)0x8040201008040201u);
+    int32_t bits;
+    memcpy(&bits, mask, sizeof bits);
+    __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), spread);
+    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, select), select);
+    return _mm256_and_si256(set, _mm256_set1_epi8(4));
+}
+
+/* Field f of half a cell (8 columns) as unsigned bytes; bits below 8. */
+INLINE __m256i half_field(const uint8_t *cell, int bits, int f, int half)
+{
+    const int width = bits == 4 ? 4 : 2;
+    __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
+    switch (width * f) { /* the count must be a literal */
+    case 2: w = _mm256_srli_epi16(w, 2); break;
+    case 4: w = _mm256_srli_epi16(w, 4); break;
+    case 6: w = _mm256_srli_epi16(w, 6); break;
+    default: break;
+    }
+    w = _mm256_and_si256(w, _mm256_set1_epi8((char)((1 << width) - 1)));
+    if (bits == 3) w = _mm256_or_si256(w, third_bits(cell + 64 + 8 * f + 4 * half));
+    return w;
+}
+
+/* Widens cells to codes minus zero, which holds one 16-bit number twice for each column. */
+INLINE void widen_cells(const uint8_t *cell, size_t cells, int bits, const __m256i zero[2],
+                        __m256i (*to)[2][2])
+{
+    const int fields = bits == 8 ? 1 : bits == 4 ? 2 : 4;
+    const __m256i low_byte = _mm256_set1_epi16(0xff);
+    for (size_t e = 0; e < cells; e++, cell += qnt__cell_bytes(bits)) {
+        UNROLL for (int f = 0; f < fields; f++, to++) {
+            UNROLL for (int half = 0; half < 2; half++) {
+                __m256i even, odd;
+                if (bits == 8) {
+                    __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
+                    even = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
+                    odd = _mm256_srai_epi16(w, 8);
+                } else {
+                    __m256i u = half_field(cell, bits, f, half);
+                    even = _mm256_and_si256(u, low_byte);
+                    odd = _mm256_srli_epi16(u, 8);
+                }
+                (*to)[0][half] = _mm256_sub_epi16(even, zero[half]);
+                (*to)[1][half] = _mm256_sub_epi16(odd, zero[half]);
+            }
+        }
+    }
+}
+
+/* acc (=, or += if add) rows x 16 sums over a chunk. */
+INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, int add, int32_t *acc,
+                      size_t ld)
+{
+    __m256i sum[MAX_ROWS][2];
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int h = 0; h < 2; h++) {
+            const void *from = acc + (size_t)i * ld + 8 * h;
+            sum[i][h] = add ? _mm256_loadu_si256(from) : _mm256_setzero_si256();
+        }
+    }
+    for (size_t q = 0; q < quads; q++) {
+        UNROLL for (int odd = 0; odd < 2; odd++) {
+            __m256i w0 = c->w[q][odd][0], w1 = c->w[q][odd][1];
+            UNROLL for (int i = 0; i < rows; i++) {
+                __m256i x = _mm256_set1_epi32(c->x[row + (size_t)i][q][odd]);
+                sum[i][0] = _mm256_add_epi32(sum[i][0], _mm256_madd_epi16(x, w0));
+                sum[i][1] = _mm256_add_epi32(sum[i][1], _mm256_madd_epi16(x, w1));
+            }
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int h = 0; h < 2; h++) {
+            _mm256_storeu_si256((void *)(acc + (size_t)i * ld + 8 * h), sum[i][h]);
+        }
+    }
+}
+
+/* All rows of a chunk, in pieces as even as possible. */
+static void wide_rows(const struct wide *c, size_t m, size_t quads, int add, int32_t *acc, size_t ld)
+{
+    for (size_t row = 0; row < m;) {
+        size_t left = m - row, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
+        int32_t *to = acc + row * ld;
+        switch (rows) {
+        case 1: wide_tile(c, row, 1, quads, add, to, ld); break;
+        case 2: wide_tile(c, row, 2, quads, add, to, ld); break;
+        case 3: wide_tile(c, row, 3, quads, add, to, ld); break;
+        case 4: wide_tile(c, row, 4, quads, add, to, ld); break;
+        case 5: wide_tile(c, row, 5, quads, add, to, ld); break;
+        default: wide_tile(c, row, 6, quads, add, to, ld); break;
+        }
+        row += rows;
+    }
+}
+
+#endif
