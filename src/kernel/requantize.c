@@ -8,7 +8,7 @@
 #include "tensor/view.h"
 
 /* Work goes tile by tile through small buffers on the stack. */
-enum { TILE = 2048, TILE_COLUMNS = 512, TILE_ROWS = 64, PIECE = 1 << 16 };
+enum { TILE = 1024, TILE_COLUMNS = 1024, TILE_ROWS = 64, PIECE = 1 << 16 };
 
 struct task {
     const struct qnt__simd *simd;

@@ -140,7 +140,8 @@ static void plan_clamp(struct qnt__run *run)
     qnt_spec spec = {.bits = c->bits, .flags = c->flags};
     float low = (float)(qnt__code_low(&spec) - c->zero);
     float high = (float)(qnt__code_high(&spec) - c->zero);
-    run->output = (struct qnt__affine){c->scale, c->offset, low, high, c->zero};
+    run->output = (struct qnt__affine){
+        .scale = c->scale, .offset = c->offset, .low = low, .high = high, .zero = c->zero};
     if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__BLOCKS) return; /* clamped as floats */
     run->low = bound_in_codes(c, h->low, low, high);
     run->high = bound_in_codes(c, h->high, low, high);

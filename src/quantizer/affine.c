@@ -6,6 +6,9 @@
 #include "quantizer.h"
 #include "tensor/range.h"
 
+/* Streaming pays when what is moved exceeds the caches, and for runs that cover whole lines. */
+enum { STREAM_BYTES = 1 << 25, STREAM_RUN = 512 };
+
 /* One call: x becomes codes, codes become y, or x becomes y. */
 struct job {
     const qnt_context *context;
@@ -13,29 +16,32 @@ struct job {
     struct qnt__grouping grouping;
     struct qnt__view x, codes, y; /* flattened; count 0 if unused */
     size_t pieces;
+    bool stream; /* write past the caches */
 };
 
 static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
-                         void *codes)
+                         void *codes, bool stream)
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool wide = job->quantizer->spec.bits == 16;
     size_t group, n;
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
         struct qnt__affine q = qnt__affine_of(job->quantizer, group);
+        q.stream = stream && n >= STREAM_RUN;
         if (wide) simd->encode_16(&q, x + at, n, (uint16_t *)codes + at);
         else simd->encode_8(&q, x + at, n, (uint8_t *)codes + at);
     }
 }
 
 static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, const void *codes,
-                         float *y)
+                         float *y, bool stream)
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool wide = job->quantizer->spec.bits == 16, sign = job->quantizer->spec.flags & QNT_SIGNED;
     size_t group, n;
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
         struct qnt__affine q = qnt__affine_of(job->quantizer, group);
+        q.stream = stream && n >= STREAM_RUN;
         if (wide && sign) simd->decode_s16(&q, (const int16_t *)codes + at, n, y + at);
         else if (wide) simd->decode_u16(&q, (const uint16_t *)codes + at, n, y + at);
         else if (sign) simd->decode_s8(&q, (const int8_t *)codes + at, n, y + at);
@@ -59,14 +65,14 @@ static void run_piece(void *task, size_t index, size_t worker)
         if (job->x.count) {
             const float *x = qnt__chunk_f32(simd, &job->x, &chunk, floats);
             void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, &chunk, narrow) : narrow;
-            encode_chunk(job, &chunk, x, to);
+            encode_chunk(job, &chunk, x, to, job->stream && to != narrow);
             if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, &chunk, to);
         } else {
             codes = qnt__chunk_codes(simd, &job->codes, &chunk, narrow);
         }
         if (job->y.count) {
             float *y = qnt__chunk_f32_place(&job->y, &chunk, floats);
-            decode_chunk(job, &chunk, codes, y);
+            decode_chunk(job, &chunk, codes, y, job->stream && y != floats);
             qnt__chunk_write_f32(simd, &job->y, &chunk, y);
         }
     }
@@ -79,11 +85,18 @@ static void run_serially(void *task, size_t index, size_t worker)
     for (size_t i = 0; i < job->pieces; i++) run_piece(task, i, worker);
 }
 
+static size_t moved_bytes(const struct job *job)
+{
+    return job->x.count / 8 * job->x.bits + job->codes.count / 8 * job->codes.bits +
+           job->y.count / 8 * job->y.bits;
+}
+
 /* Packed codes that are not compact may share a byte between any two elements: one worker only. */
 static qnt_status run(struct job *job)
 {
     const struct qnt__view *codes = &job->codes;
     bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
+    job->stream = job->codes.count && moved_bytes(job) >= STREAM_BYTES;
     qnt__view_flatten(&job->x);
     qnt__view_flatten(&job->codes);
     qnt__view_flatten(&job->y);

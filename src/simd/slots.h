@@ -131,6 +131,7 @@ struct qnt__affine {
     float low;     /* lowest code - zero; |low|, |high| <= 2^17 */
     float high;    /* highest code - zero */
     int32_t zero;
+    int stream;    /* a hint: the result is larger than the caches, so it need not pass through them */
 };
 
 /* X(name, return type, arguments) */

@@ -143,6 +143,7 @@ static struct qnt__affine random_group(int32_t low, int32_t high)
         .low = (float)(low - zero),
         .high = (float)(high - zero),
         .zero = zero,
+        .stream = (int)random_in(0, 1),
     };
 }
 

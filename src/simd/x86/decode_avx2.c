@@ -20,12 +20,30 @@ static inline __m256 decode(const struct group *g, __m256i code)
     return _mm256_add_ps(_mm256_mul_ps(t, g->scale), g->offset);
 }
 
-/* One loop for each code type: how to load and widen eight codes. */
+/* Floats before the next 32 bytes, at most n. */
+static inline size_t before_vector(const float *y, size_t n)
+{
+    size_t floats = (0 - (uintptr_t)y / sizeof *y) % 8;
+    return floats < n ? floats : n;
+}
+
+/*
+ * One loop for each code type: how to load and widen eight codes. Streaming saves reading the lines
+ * that are about to be overwritten, a third of the traffic.
+ */
 #define DECODE(name, type, widen, load)                                                            \
     void qnt__##name##_avx2(const struct qnt__affine *q, const type *codes, size_t n, float *y)    \
     {                                                                                              \
         struct group g = load_group(q);                                                            \
         size_t i = 0;                                                                              \
+        if (q->stream) {                                                                           \
+            i = before_vector(y, n);                                                               \
+            qnt__##name##_c(q, codes, i, y);                                                       \
+            for (; i + 8 <= n; i += 8) {                                                           \
+                _mm256_stream_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));       \
+            }                                                                                      \
+            _mm_sfence();                                                                          \
+        }                                                                                          \
         for (; i + 8 <= n; i += 8) {                                                               \
             _mm256_storeu_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));           \
         }                                                                                          \

@@ -38,10 +38,24 @@ static inline __m128i bytes(const struct group *g, const float *x)
     return _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
+/* Codes before the next line of 16 bytes, at most n. */
+static inline size_t before_line(const void *codes, size_t size, size_t n)
+{
+    size_t count = (0 - (uintptr_t)codes) % 16 / size;
+    return count < n ? count : n;
+}
+
+/* Streaming saves reading the lines that are about to be overwritten. */
 void qnt__encode_8_avx2(const struct qnt__affine *q, const float *x, size_t n, uint8_t *codes)
 {
     struct group g = load_group(q);
     size_t i = 0;
+    if (q->stream) {
+        i = before_line(codes, 1, n);
+        qnt__encode_8_c(q, x, i, codes);
+        for (; i + 16 <= n; i += 16) _mm_stream_si128((__m128i *)(codes + i), bytes(&g, x + i));
+        _mm_sfence();
+    }
     for (; i + 16 <= n; i += 16) _mm_storeu_si128((__m128i *)(codes + i), bytes(&g, x + i));
     qnt__encode_8_c(q, x + i, n - i, codes + i);
 }
@@ -50,6 +64,16 @@ void qnt__encode_16_avx2(const struct qnt__affine *q, const float *x, size_t n, 
 {
     struct group g = load_group(q);
     size_t i = 0;
+    if (q->stream) {
+        i = before_line(codes, 2, n);
+        qnt__encode_16_c(q, x, i, codes);
+        for (; i + 16 <= n; i += 16) {
+            __m256i v = words(&g, x + i);
+            _mm_stream_si128((__m128i *)(codes + i), _mm256_castsi256_si128(v));
+            _mm_stream_si128((__m128i *)(codes + i + 8), _mm256_extracti128_si256(v, 1));
+        }
+        _mm_sfence();
+    }
     for (; i + 16 <= n; i += 16) _mm256_storeu_si256((__m256i *)(codes + i), words(&g, x + i));
     qnt__encode_16_c(q, x + i, n - i, codes + i);
 }

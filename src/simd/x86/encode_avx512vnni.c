@@ -23,31 +23,50 @@ static inline __m512i encode(const struct group *g, __m512 x)
     return _mm512_add_epi32(_mm512_cvtps_epi32(t), g->zero);
 }
 
-void qnt__encode_8_avx512vnni(const struct qnt__affine *q, const float *x, size_t n, uint8_t *codes)
+/* Codes before the next line of 16 bytes, at most n. */
+static inline size_t before_line(const void *codes, size_t size, size_t n)
 {
-    struct group g = load_group(q);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m512i code = encode(&g, _mm512_loadu_ps(x + i));
-        _mm_storeu_si128((__m128i *)(codes + i), _mm512_cvtepi32_epi8(code));
-    }
-    if (i == n) return;
-    __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-    __m512i code = encode(&g, _mm512_maskz_loadu_ps(rest, x + i));
-    _mm512_mask_cvtepi32_storeu_epi8(codes + i, rest, code);
+    size_t count = (0 - (uintptr_t)codes) % 16 / size;
+    return count < n ? count : n;
 }
 
-void qnt__encode_16_avx512vnni(const struct qnt__affine *q, const float *x, size_t n,
-                               uint16_t *codes)
-{
-    struct group g = load_group(q);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m512i code = encode(&g, _mm512_loadu_ps(x + i));
-        _mm256_storeu_si256((__m256i *)(codes + i), _mm512_cvtepi32_epi16(code));
+/*
+ * One loop for each code width: how to narrow and store sixteen codes, and those of a mask. Streaming
+ * saves reading the lines that are about to be overwritten.
+ */
+#define ENCODE(name, type, narrow, vector, store, store_past, store_some)                           \
+    static inline void name##_some(const struct group *g, const float *x, size_t n, type *codes)   \
+    {                                                                                              \
+        __mmask16 some = (__mmask16)((1u << n) - 1);                                               \
+        store_some(codes, some, encode(g, _mm512_maskz_loadu_ps(some, x)));                        \
+    }                                                                                              \
+                                                                                                   \
+    void qnt__##name##_avx512vnni(const struct qnt__affine *q, const float *x, size_t n,           \
+                                  type *codes)                                                     \
+    {                                                                                              \
+        struct group g = load_group(q);                                                            \
+        size_t i = 0;                                                                              \
+        if (q->stream) {                                                                           \
+            i = before_line(codes, sizeof *codes, n);                                              \
+            name##_some(&g, x, i, codes);                                                          \
+            for (; i + 16 <= n; i += 16) {                                                         \
+                store_past((vector *)(codes + i), narrow(encode(&g, _mm512_loadu_ps(x + i))));     \
+            }                                                                                      \
+            _mm_sfence();                                                                          \
+        }                                                                                          \
+        for (; i + 16 <= n; i += 16) {                                                             \
+            store((vector *)(codes + i), narrow(encode(&g, _mm512_loadu_ps(x + i))));              \
+        }                                                                                          \
+        name##_some(&g, x + i, n - i, codes + i);                                                  \
     }
-    if (i == n) return;
-    __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-    __m512i code = encode(&g, _mm512_maskz_loadu_ps(rest, x + i));
-    _mm512_mask_cvtepi32_storeu_epi16(codes + i, rest, code);
+
+static inline void stream_256(__m256i *to, __m256i v)
+{
+    _mm_stream_si128((__m128i *)to, _mm256_castsi256_si128(v));
+    _mm_stream_si128((__m128i *)to + 1, _mm256_extracti128_si256(v, 1));
 }
+
+ENCODE(encode_8, uint8_t, _mm512_cvtepi32_epi8, __m128i, _mm_storeu_si128, _mm_stream_si128,
+       _mm512_mask_cvtepi32_storeu_epi8)
+ENCODE(encode_16, uint16_t, _mm512_cvtepi32_epi16, __m256i, _mm256_storeu_si256, stream_256,
+       _mm512_mask_cvtepi32_storeu_epi16)

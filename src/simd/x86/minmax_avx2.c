@@ -1,4 +1,4 @@
-/* Range of the finite values, 32 floats at a time. */
+/* Range of the finite values, 16 floats at a time. */
 #include <immintrin.h>
 
 #include "../slots.h"
@@ -24,19 +24,15 @@ static inline void include(struct range *r, const float *p)
 void qnt__minmax_avx2(const float *x, size_t n, float range[2])
 {
     struct range start = {infinities(), _mm256_sub_ps(_mm256_setzero_ps(), infinities())};
-    struct range r[4] = {start, start, start, start};
+    struct range a = start, b = start;
     float low[8], high[8];
     size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        for (size_t k = 0; k < 4; k++) include(&r[k], x + i + 8 * k);
+    for (; i + 16 <= n; i += 16) {
+        include(&a, x + i);
+        include(&b, x + i + 8);
     }
-    for (; i + 8 <= n; i += 8) include(&r[0], x + i);
-    for (size_t k = 1; k < 4; k++) {
-        r[0].low = _mm256_min_ps(r[0].low, r[k].low);
-        r[0].high = _mm256_max_ps(r[0].high, r[k].high);
-    }
-    _mm256_storeu_ps(low, r[0].low);
-    _mm256_storeu_ps(high, r[0].high);
+    _mm256_storeu_ps(low, _mm256_min_ps(a.low, b.low));
+    _mm256_storeu_ps(high, _mm256_max_ps(a.high, b.high));
     qnt__minmax_c(x + i, n - i, range);
     for (size_t k = 0; k < 8; k++) {
         range[0] = low[k] < range[0] ? low[k] : range[0];

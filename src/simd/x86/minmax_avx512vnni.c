@@ -1,4 +1,4 @@
-/* Range of the finite values, 64 floats at a time. */
+/* Range of the finite values, 32 floats at a time. */
 #include <immintrin.h>
 
 #include "../slots.h"
@@ -19,20 +19,18 @@ void qnt__minmax_avx512vnni(const float *x, size_t n, float range[2])
 {
     const __m512 infinity = _mm512_castsi512_ps(_mm512_set1_epi32(0x7f800000));
     struct range start = {infinity, _mm512_sub_ps(_mm512_setzero_ps(), infinity)};
-    struct range r[4] = {start, start, start, start};
+    struct range a = start, b = start;
     size_t i = 0;
-    for (; i + 64 <= n; i += 64) {
-        for (size_t k = 0; k < 4; k++) include(&r[k], _mm512_loadu_ps(x + i + 16 * k));
+    for (; i + 32 <= n; i += 32) {
+        include(&a, _mm512_loadu_ps(x + i));
+        include(&b, _mm512_loadu_ps(x + i + 16));
     }
-    for (; i + 16 <= n; i += 16) include(&r[0], _mm512_loadu_ps(x + i));
-    if (i < n) {
-        __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-        include(&r[1], _mm512_mask_loadu_ps(infinity, rest, x + i));
+    if (i + 16 <= n) {
+        include(&a, _mm512_loadu_ps(x + i));
+        i += 16;
     }
-    for (size_t k = 1; k < 4; k++) {
-        r[0].low = _mm512_min_ps(r[0].low, r[k].low);
-        r[0].high = _mm512_max_ps(r[0].high, r[k].high);
-    }
-    range[0] = _mm512_reduce_min_ps(r[0].low) + 0.0f;
-    range[1] = _mm512_reduce_max_ps(r[0].high) + 0.0f;
+    __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+    include(&b, _mm512_mask_loadu_ps(infinity, rest, x + i));
+    range[0] = _mm512_reduce_min_ps(_mm512_min_ps(a.low, b.low)) + 0.0f;
+    range[1] = _mm512_reduce_max_ps(_mm512_max_ps(a.high, b.high)) + 0.0f;
 }
