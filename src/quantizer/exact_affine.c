@@ -106,8 +106,8 @@ static void branch(struct branching *b, double start_s, double start_c)
     int32_t steps = b->line.steps;
 
     if (start_s > 0.0) alternate(b, start_s, start_c);
-    for (int i = 0; i < STARTS; i++) {
-        double s = range * pow(0.8, i) / steps;
+    double s = range / steps; /* no pow(): its last bit depends on the C library */
+    for (int i = 0; i < STARTS; i++, s *= 0.8) {
         alternate(b, s, 0.5 * (low + high));
         alternate(b, s, 0.0);
     }

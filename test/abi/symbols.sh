@@ -56,16 +56,12 @@ wide_registers() {
         done
 }
 
-# Objects that call more than each other, memcpy and its kin, and what the compiler needs.
+# Outside names that a folder's objects call beyond memcpy and its kin and those allowed.
 foreign_calls() {
-    allowed=$1
-    shift
-    for object in "$@"; do
-        [ -f "$object" ] || continue
-        "$NM" -u "$object" | sed 's/^ *[Uw] //' |
-            grep -v -x -E "qnt_.*|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__stack_chk.*$allowed" |
-            sed "s|^|$object calls |"
-    done
+    # shellcheck disable=SC2046  # several files
+    "$NM" -u $(find "$objects/$2" -name '*.o' 2>/dev/null) 2>/dev/null | sed -n 's/^ *[Uw] //p' |
+        LC_ALL=C sort -u | sed "s/@.*//" |
+        grep -v -x -E "qnt_.*|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__stack_chk.*|${1:-qnt_}"
 }
 
 declared >"$scratch/declared"
@@ -87,9 +83,11 @@ case " $CFLAGS " in
 *' -m'*) skip 'CFLAGS choose a CPU, so wide registers are expected everywhere' ;;
 *) check_none 'no wide registers outside SIMD objects' wide_registers ;;
 esac
-check_none 'kernels call no libm and no allocator' foreign_calls '' \
-    "$objects"/simd/*.o "$objects"/simd/*/*.o "$objects"/kernel/*.o
-check_none 'running and encoding call no libm and no allocator' foreign_calls '|llabs' \
-    "$objects"/tensor/*.o "$objects"/layer/run*.o "$objects"/layer/dense*.o \
-    "$objects"/layer/conv*.o "$objects"/quantizer/encode*.o "$objects"/quantizer/decode*.o
+for folder in simd kernel tensor layer io; do
+    check_none "$folder calls no libm, no allocator, no system" foreign_calls '' "$folder"
+done
+check_none 'context calls the allocator and snprintf' foreign_calls \
+    'aligned_alloc|free|vsnprintf|getauxval' context
+check_none 'quantizer calls exact libm functions, and log, only' foreign_calls \
+    'floor|ceil|fmin|fmax|ilogbf|ldexp|frexp|nextafterf|sqrt|fabs|rint|log|log10|exp|erfc?' quantizer
 finish
