@@ -1,11 +1,14 @@
 # Benchmarks; included by the Makefile. Every C file here that has a main is one program. Peers are used
-# when their headers are installed, found by compiling against them.
+# when they are installed, found by linking against them. One subject: make bench BENCH=gemm.
 
-BENCHES := $(patsubst test/%.c,$(BUILD)/%,$(shell grep -l '^int main' test/bench/*.c))
+BENCH ?= $(notdir $(basename $(shell grep -l '^int main' test/bench/*.c)))
+BENCHES := $(BENCH:%=$(BUILD)/bench/%)
 BENCH_PARTS := $(patsubst test/%.c,$(BUILD)/%.o,$(shell grep -L '^int main' test/bench/*.c))
-HAVE_DNNL = $(shell echo 'int main(void) { return !dnnl_version(); }' | \
-              $(CC) -include dnnl.h -x c - -ldnnl -o /dev/null 2>/dev/null && echo 1)
-BENCH_CFLAGS = -D_GNU_SOURCE -Itest/bench $(if $(BENCH_DNNL),-DHAVE_DNNL)
+
+# Looked for once, when the first recipe asks.
+HAVE_DNNL = $(eval HAVE_DNNL := $$(shell echo 'int main(void) { return !dnnl_version(); }' | \
+              $(CC) -include dnnl.h -x c - -ldnnl -o /dev/null 2>/dev/null && echo 1))$(HAVE_DNNL)
+BENCH_CFLAGS = -D_GNU_SOURCE -Itest -Itest/bench $(if $(HAVE_DNNL),-DHAVE_DNNL)
 
 $(BUILD)/bench/%.o: test/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -14,11 +17,11 @@ $(BUILD)/bench/%.o: test/bench/%.c $(BUILD)/flags
 $(BUILD)/bench/%: test/bench/%.c $(BENCH_PARTS) $(OBJECTS)
 	$(call say,LD  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(BENCH_CFLAGS) -MMD -MP -o $@ $< $(BENCH_PARTS) $(OBJECTS) \
-	    $(ALL_LDFLAGS) $(if $(BENCH_DNNL),-ldnnl) -lm -pthread
+	    $(ALL_LDFLAGS) $(if $(HAVE_DNNL),-ldnnl) -lm -pthread
 
 -include $(BENCHES:%=%.d) $(BENCH_PARTS:.o=.d)
+.SECONDARY: $(BENCH_PARTS)
 
 .PHONY: bench
-bench: BENCH_DNNL := $(HAVE_DNNL)
-bench: $(BENCHES) ## measure against the peers that are installed
+bench: $(BENCHES) ## measure against the peers that are installed; BENCH=gemm for one subject
 	@for program in $(BENCHES); do $$program $(BENCH_ARGS) || exit 1; done

@@ -16,6 +16,17 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
+/* sum0 += x * w0, sum1 += x * w1 for a broadcast pair x. Two registers beside the twelve sums and two weights
+ * are all there is; the compilers rather spill sums. */
+#define MULTIPLY_ADD(sum0, sum1, x, w0, w1)                                                        \
+    do {                                                                                           \
+        __m256i pair_, product_;                                                                   \
+        __asm__("vpbroadcastd %4, %2\n\tvpmaddwd %5, %2, %3\n\tvpaddd %3, %0, %0\n\t"            \
+                "vpmaddwd %6, %2, %2\n\tvpaddd %2, %1, %1"                                         \
+                : "+&x"(sum0), "+&x"(sum1), "=&x"(pair_), "=&x"(product_)                          \
+                : "m"(x), "x"(w0), "x"(w1));                                                       \
+    } while (0)
+
 enum { QUADS = 64 /* in a chunk */, MAX_ROWS = 6 /* 12 accumulators of 16 registers */ };
 
 struct wide {
@@ -119,9 +130,7 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, 
         UNROLL for (int odd = 0; odd < 2; odd++) {
             __m256i w0 = c->w[q][odd][0], w1 = c->w[q][odd][1];
             UNROLL for (int i = 0; i < rows; i++) {
-                __m256i x = _mm256_set1_epi32(c->x[row + (size_t)i][q][odd]);
-                sum[i][0] = _mm256_add_epi32(sum[i][0], _mm256_madd_epi16(x, w0));
-                sum[i][1] = _mm256_add_epi32(sum[i][1], _mm256_madd_epi16(x, w1));
+                MULTIPLY_ADD(sum[i][0], sum[i][1], c->x[row + (size_t)i][q][odd], w0, w1);
             }
         }
     }
