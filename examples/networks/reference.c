@@ -146,8 +146,8 @@ static void run_dense(const struct graph *graph, int index, const float *x, floa
     reference_multiply(x, scratch, y, batch, depth, node->channels);
 }
 
-static void max_pool(const struct node *from, const struct node *to, const float *x, float *y,
-                     int batch)
+void reference_max_pool(const struct node *from, const struct node *to, const float *x, float *y,
+                        int batch)
 {
     int c = to->channels, line = from->width * c;
     for (int b = 0; b < batch; b++, x += node_elements(from))
@@ -204,7 +204,7 @@ static void run_node(const struct graph *graph, int index, const float *x, const
 {
     const struct node *node = &graph->node[index], *in = &graph->node[node->input];
     switch (node->kind) {
-    case NODE_MAX_POOL: max_pool(in, node, x, y, batch); return;
+    case NODE_MAX_POOL: reference_max_pool(in, node, x, y, batch); return;
     case NODE_MEAN: reference_mean(x, y, batch, in->height * in->width, in->channels); return;
     case NODE_SHORTCUT: reference_shortcut(in, node, x, y, batch); return;
     default: break;

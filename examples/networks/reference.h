@@ -22,6 +22,8 @@ const float *reference_run(const struct graph *graph, const struct plan *plan, i
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n);
 
 /* Nodes without weights, also used between quantized layers. */
+void reference_max_pool(const struct node *from, const struct node *to, const float *x, float *y,
+                        int batch);
 void reference_mean(const float *x, float *y, int batch, int area, int channels);
 void reference_shortcut(const struct node *from, const struct node *to, const float *x, float *y,
                         int batch);

@@ -28,6 +28,9 @@ static const char *parse(const char *header, size_t data)
 
 #define ENTRY(shape, offsets) "{\"a\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
+#define TWICE "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," \
+              "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}"
+
 static const char good[] = "{\"__metadata__\":{\"k\":[1,{\"x\":null}]}, \"a\" : {\"dtype\":\"F32\",\"shape\":[2,3],"
                            "\"data_offsets\":[4,28]},\"b\":{\"shape\":[],\"dtype\":\"F32\",\"data_offsets\":[0,4]}}  ";
 
@@ -62,8 +65,7 @@ static void refuses(void)
         ENTRY("[18446744073709551615]", "[0,4]"), ENTRY("[1,1,1,1,1,1,1,1,1]", "[0,4]"),
         "{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-        "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+        TWICE,
         "{\"__metadata__\":", "{\"__metadata__\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1",
         "{\"\\u0041\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
     };

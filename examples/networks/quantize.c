@@ -1,0 +1,189 @@
+/* From a float graph and its calibration to prepared layers. */
+#include <stdlib.h>
+
+#include "quantized.h"
+
+/* ---- which values travel as codes ---- */
+
+/* Every reader takes codes: layers, or one max pool whose own value travels as codes. */
+static bool can_be_codes(const struct graph *graph, int value)
+{
+    int layers = 0, others = 0, pool = 0;
+    for (int i = value + 1; i < graph->count; i++) {
+        const struct node *node = &graph->node[i];
+        if (node->input == value && node_has_weights(node)) layers++;
+        else if (node->input == value) others++;
+        if (node->input == value && node->kind == NODE_MAX_POOL) pool = i;
+        if (node->add == value) return false;
+    }
+    if (others == 0) return layers > 0;
+    return layers == 0 && others == 1 && pool && can_be_codes(graph, pool);
+}
+
+/* The value whose format the codes of this one have: that of the pool behind it. */
+static int format_of(const struct graph *graph, int value)
+{
+    for (int i = value + 1; i < graph->count; i++)
+        if (graph->node[i].input == value && graph->node[i].kind == NODE_MAX_POOL)
+            return format_of(graph, i);
+    return value;
+}
+
+static void choose_codes(const struct graph *graph, const struct recipe *recipe, bool *codes)
+{
+    for (int i = 1; i < graph->count; i++) {
+        const struct node *node = &graph->node[i];
+        if (node->kind == NODE_MAX_POOL) codes[i] = codes[node->input];
+        else codes[i] = recipe->value_bits && node_has_weights(node) && node->add < 0 &&
+                        can_be_codes(graph, i);
+    }
+}
+
+/* ---- one layer ---- */
+
+struct weights {
+    const struct graph *graph;
+    const struct calibration *calibration;
+    int index;
+    struct view view;
+    float *bias; /* corrected */
+    qnt_quantizer *format;
+};
+
+static int view_weights(struct weights *w)
+{
+    const struct node *node = &w->graph->node[w->index];
+    int64_t n = node->channels, depth = graph_depth(w->graph, w->index);
+    int64_t conv[] = {n, node->kernel[0], node->kernel[1], 0}, dense[] = {n, depth};
+    if (node->kind == NODE_CONV) conv[3] = depth / (conv[1] * conv[2]);
+    view_floats(&w->view, node->weight, node->kind == NODE_CONV ? 4 : 2,
+                node->kind == NODE_CONV ? conv : dense);
+    return (int)w->view.shape[w->view.tensor.ndim - 1];
+}
+
+/* Statistics of the input for each element along the last axis of the weights: for a convolution the mean over
+ * all places, for a dense layer as they are. NULL for depthwise weights, which meet one channel each. */
+static float *along_last_axis(const struct weights *w, double *const *statistic, int length)
+{
+    const struct node *node = &w->graph->node[w->index], *in = &w->graph->node[node->input];
+    const double *from = statistic[node->input];
+    float *to = node->groups > 1 ? NULL : malloc((size_t)length * sizeof *to);
+    for (int c = 0; to && c < length; c++) {
+        double sum = 0;
+        int places = (int)node_elements(in) / length;
+        for (int p = 0; p < places; p++) sum += from[p * length + c];
+        to[c] = (float)(sum / places);
+    }
+    return to;
+}
+
+/* E[(w - w') x] = (w - w') E[x] for every output (Nagel et al. 2019, section 4.2). */
+static bool correct_bias(const qnt_context *context, struct weights *w, int length)
+{
+    const struct node *node = &w->graph->node[w->index];
+    size_t depth = (size_t)graph_depth(w->graph, w->index), n = (size_t)node->channels;
+    float *decoded = malloc(n * depth * sizeof *decoded);
+    struct view view = w->view;
+    qnt_tensor *y = view_floats(&view, decoded, w->view.tensor.ndim, w->view.shape);
+    bool good = decoded && !qnt_quantizer_apply(context, w->format, &w->view.tensor, y);
+    float *mean = along_last_axis(w, w->calibration->mean, length);
+    const double *channel = w->calibration->mean[node->input];
+    const struct node *in = &w->graph->node[node->input];
+    for (size_t o = 0; good && o < n; o++) {
+        double error = 0, own = 0;
+        for (size_t k = 0; k < depth; k++) {
+            double difference = (double)node->weight[o * depth + k] - decoded[o * depth + k];
+            error += difference * (mean ? mean[k % (size_t)length] : 1);
+        }
+        for (int p = 0; !mean && p < in->height * in->width; p++)
+            own += channel[p * in->channels + (int)o] / (in->height * in->width);
+        w->bias[o] += (float)(mean ? error : error * own);
+    }
+    free(mean);
+    free(decoded);
+    return good;
+}
+
+static bool fit_weights(const qnt_context *context, struct weights *w, const struct recipe *recipe)
+{
+    const struct graph *graph = w->graph;
+    int length = view_weights(w);
+    bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
+    qnt_spec spec = {.size = sizeof spec, .method = recipe->method, .grain = recipe->grain,
+                     .bits = recipe->ends8 && end ? 8 : recipe->weight_bits,
+                     .flags = recipe->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC};
+    float *square = recipe->importance ? along_last_axis(w, w->calibration->square, length) : NULL;
+    struct view view;
+    int64_t shape[] = {length};
+    qnt_tensor *importance = square ? view_floats(&view, square, 1, shape) : NULL;
+    bool good = !qnt_quantizer_create(context, &spec, &w->format) &&
+                !qnt_quantizer_observe(context, w->format, &w->view.tensor, importance) &&
+                !qnt_quantizer_fit(context, w->format);
+    free(square);
+    return good && (!recipe->correct || correct_bias(context, w, length));
+}
+
+/* Codes without gaps, float32 scales, zero points as bytes where there are any, float32 biases. */
+static size_t stored_bytes(const qnt_context *context, const struct weights *w)
+{
+    size_t groups = 0, n = graph_weight_count(w->graph, w->index);
+    qnt_spec spec = {.size = sizeof spec};
+    qnt_quantizer_spec(context, w->format, &spec);
+    qnt_quantizer_get(context, w->format, QNT_P_SCALE, NULL, 0, &groups);
+    return (n * (size_t)spec.bits + 7) / 8 + groups * (spec.flags & QNT_SYMMETRIC ? 4 : 5) +
+           4 * (size_t)w->graph->node[w->index].channels;
+}
+
+static bool create_layer(const qnt_context *context, const struct weights *w, bool codes,
+                         qnt_layer **layer)
+{
+    const struct node *node = &w->graph->node[w->index];
+    qnt_quantizer *const *format = w->calibration->format;
+    struct view bias;
+    int64_t n = node->channels;
+    qnt_layer_spec spec = {.size = sizeof spec, .kind = node->kind == NODE_CONV ? QNT_CONV : QNT_DENSE,
+                           .activation = node->relu ? QNT_RELU : QNT_LINEAR,
+                           .flags = node->add < 0 ? 0 : QNT_ACCUMULATE};
+    if (node->kind == NODE_CONV) {
+        spec.groups = node->groups;
+        for (int i = 0; i < 2; i++) spec.stride[i] = node->stride;
+        for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
+    }
+    return !qnt_layer_create(context, &spec, &w->view.tensor, w->format,
+                             view_floats(&bias, w->bias, 1, &n), format[node->input],
+                             codes ? format[format_of(w->graph, w->index)] : NULL, layer);
+}
+
+static bool quantize_node(const qnt_context *context, const struct calibration *calibration,
+                          const struct recipe *recipe, int index, struct quantized *out)
+{
+    const struct node *node = &calibration->graph->node[index];
+    struct weights w = {.graph = calibration->graph, .calibration = calibration, .index = index};
+    w.bias = malloc((size_t)node->channels * sizeof *w.bias);
+    for (int i = 0; w.bias && i < node->channels; i++) w.bias[i] = node->bias[i];
+    bool good = w.bias && fit_weights(context, &w, recipe) &&
+                create_layer(context, &w, out->codes[index], &out->layer[index]);
+    if (good) out->weight_bytes += stored_bytes(context, &w);
+    qnt_quantizer_destroy(w.format);
+    free(w.bias);
+    return good;
+}
+
+bool quantize(const qnt_context *context, const struct calibration *calibration,
+              const struct recipe *recipe, struct quantized *out)
+{
+    const struct graph *graph = calibration->graph;
+    bool good = true;
+    *out = (struct quantized){.context = context};
+    choose_codes(graph, recipe, out->codes);
+    for (int i = 1; good && i < graph->count; i++)
+        if (node_has_weights(&graph->node[i])) good = quantize_node(context, calibration, recipe, i, out);
+    if (!good) quantized_free(out);
+    return good;
+}
+
+void quantized_free(struct quantized *quantized)
+{
+    for (int i = 0; i < GRAPH_NODES; i++) qnt_layer_destroy(quantized->layer[i]);
+    *quantized = (struct quantized){.context = NULL};
+}

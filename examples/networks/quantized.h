@@ -1,0 +1,61 @@
+/*
+ * A graph quantized with libqnt: calibration on real inputs, one prepared layer for each node with weights.
+ *
+ * Values that only layers read travel between them as codes; where a value is added to another one or
+ * averaged it stays float. Weights are int, activations unsigned codes with an integer zero point.
+ */
+#ifndef QUANTIZED_H
+#define QUANTIZED_H
+
+#include "evaluate.h"
+#include "progress.h"
+#include "qnt.h"
+
+struct recipe {
+    int method;           /* QNT_MINMAX ... QNT_MSE, of weights and activations */
+    int weight_bits;
+    int value_bits;       /* of activations; 0: they stay float (weight-only) */
+    int grain;            /* of weights: QNT_PER_TENSOR or QNT_PER_AXIS */
+    bool ends8;           /* first and last layer: 8-bit weights and inputs */
+    bool importance;      /* weights count by the mean square of the inputs they meet */
+    bool correct;         /* bias correction: takes away the mean error of the outputs */
+    bool offset;          /* weights with a zero point of their own */
+};
+
+/* What is known of the values of a graph. */
+struct calibration {
+    struct recipe recipe;
+    const struct graph *graph;
+    qnt_quantizer *format[GRAPH_NODES]; /* of a value that layers read; else NULL */
+    double *mean[GRAPH_NODES], *square[GRAPH_NODES]; /* per element, over the samples */
+};
+
+/* Both return false after the context's log was told why. */
+bool calibrate(const qnt_context *context, const struct graph *graph, const struct samples *samples,
+               const struct recipe *recipe, struct progress *progress, struct calibration *out);
+void calibration_free(struct calibration *calibration);
+bool calibration_serves(const struct calibration *calibration, const struct graph *graph,
+                        const struct recipe *recipe);
+
+struct quantized {
+    const qnt_context *context; /* serial: the threads run batches of their own */
+    qnt_layer *layer[GRAPH_NODES];
+    bool codes[GRAPH_NODES]; /* the value is held as uint8 codes */
+    size_t weight_bytes;     /* codes, scales, zero points and biases */
+    size_t workspace;
+};
+
+bool quantize(const qnt_context *context, const struct calibration *calibration,
+              const struct recipe *recipe, struct quantized *out);
+void quantized_free(struct quantized *quantized);
+bool quantized_runner(const struct graph *graph, struct quantized *quantized, struct runner *out);
+
+/* A compact view of CPU memory; the arrays live in the caller. */
+struct view {
+    qnt_tensor tensor;
+    int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM];
+};
+qnt_tensor *view_floats(struct view *view, const float *data, int ndim, const int64_t *shape);
+qnt_tensor *view_bytes(struct view *view, const uint8_t *data, int ndim, const int64_t *shape);
+
+#endif

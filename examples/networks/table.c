@@ -1,0 +1,71 @@
+/* The table that the demonstrations print. */
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *method_name(int method)
+{
+    static const char *const names[] = {"FIXED", "MINMAX", "PERCENTILE", "ENTROPY", "ANALYTIC", "MSE"};
+    return method >= 0 && method < (int)(sizeof names / sizeof *names) ? names[method] : "?";
+}
+
+/* 1234567 as 1,234,567 */
+static const char *grouped(size_t number, char text[32])
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%zu", number), at = 0;
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = 0;
+    return text;
+}
+
+static double percent(const struct outcome *outcome)
+{
+    return 100.0 * outcome->right / outcome->count;
+}
+
+static double milliseconds(const struct outcome *outcome)
+{
+    return 1e3 * outcome->seconds / outcome->count;
+}
+
+void table_begin(const char *title, size_t bytes, const struct outcome *reference)
+{
+    char text[32];
+    printf("\n%s, %d held-out samples\n\n", title, reference->count);
+    printf("  %-22s %5s %5s  %-8s %10s %9s %7s %8s %9s %7s\n", "method", "W", "A", "weights", "bytes",
+           "right %", "change", "SQNR dB", "ms each", "speed");
+    printf("  %-22s %5s %5s  %-8s %10s %9.2f %7s %8s %9.4f %7s\n", "float reference", "32", "32", "",
+           grouped(bytes, text), percent(reference), "", "", milliseconds(reference), "1.00 x");
+    fflush(stdout);
+}
+
+static void describe(const struct recipe *recipe, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s%s%s", method_name(recipe->method), recipe->offset ? " +zero" : "",
+             recipe->importance ? " +imp" : "", recipe->correct ? " +bias" : "",
+             recipe->ends8 ? " e8" : "");
+}
+
+void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *outcome,
+               const struct outcome *reference, double decibel)
+{
+    char name[64], text[32], width[2][8];
+    describe(recipe, name, sizeof name);
+    snprintf(width[0], sizeof width[0], "%d", recipe->weight_bits);
+    snprintf(width[1], sizeof width[1], "%d", recipe->value_bits ? recipe->value_bits : 32);
+    printf("  %-22s %5s %5s  %-8s %10s %9.2f %+7.2f %8.2f %9.4f %5.2f x\n", name, width[0], width[1],
+           recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
+           percent(outcome), percent(outcome) - percent(reference), decibel, milliseconds(outcome),
+           reference->seconds / outcome->seconds);
+    fflush(stdout);
+}
+
+void table_gap(void)
+{
+    printf("\n");
+}

@@ -1,0 +1,16 @@
+/* The table that the demonstrations print. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "evaluate.h"
+#include "quantized.h"
+
+/* Title, and the float reference as the first row. */
+void table_begin(const char *title, size_t bytes, const struct outcome *reference);
+void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *outcome,
+               const struct outcome *reference, double decibel);
+void table_gap(void);
+
+const char *method_name(int method);
+
+#endif
