@@ -1,0 +1,237 @@
+/*
+ * Quantizes a small language model and measures how well it still predicts stories.
+ *
+ *     stories [--quick] [--data FOLDER]
+ *
+ * Weight-only (float activations) and with int8 activations whose scales are found for every row as it comes, so
+ * nothing needs calibration. The embedding is stored once, as the codes of the output matrix.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiment.h"
+#include "language.h"
+#include "reference.h"
+#include "table.h"
+
+struct form {
+    int method, bits;
+    int block;    /* 0: a scale for each output */
+    bool dynamic; /* int8 activations */
+    bool offset;  /* weights with a zero point */
+};
+
+static const struct form forms[] = {
+    {QNT_MSE, 8, 0, false, false}, {QNT_MSE, 8, 0, true, false}, {QNT_MSE, 8, 32, true, false},
+    {QNT_MSE, 6, 0, true, false},
+    {QNT_MINMAX, 4, 0, false, false}, {QNT_MSE, 4, 0, false, false}, {QNT_MSE, 4, 0, true, false},
+    {QNT_MINMAX, 4, 32, false, false}, {QNT_MSE, 4, 32, false, false}, {QNT_MSE, 4, 32, true, false},
+    {QNT_MSE, 4, 32, true, true},
+    {QNT_MSE, 3, 0, true, false}, {QNT_MSE, 3, 32, true, false}, {QNT_MSE, 3, 32, true, true},
+    {QNT_MSE, 2, 32, true, true},
+};
+
+/* ---- the float reference ---- */
+
+struct reference {
+    const struct transformer *transformer;
+    float *turned[MATRICES]; /* [in][out] */
+};
+
+static bool multiply_reference(const void *self, int index, const float *x, int rows, float *y,
+                               void *workspace)
+{
+    const struct reference *reference = self;
+    const struct matrix *matrix = &reference->transformer->matrix[index];
+    (void)workspace;
+    memset(y, 0, (size_t)(rows * matrix->out) * sizeof *y);
+    reference_multiply(x, reference->turned[index], y, rows, matrix->in, matrix->out);
+    return true;
+}
+
+static bool reference_prepare(const struct transformer *t, struct reference *out)
+{
+    bool good = true;
+    *out = (struct reference){.transformer = t};
+    for (int m = 0; m < MATRICES; m++) {
+        const struct matrix *from = &t->matrix[m];
+        float *to = out->turned[m] = malloc((size_t)(from->out * from->in) * sizeof *to);
+        good &= to != NULL;
+        for (int i = 0; to && i < from->out * from->in; i++)
+            to[i % from->in * from->out + i / from->in] = from->weight[i];
+    }
+    return good;
+}
+
+/* ---- quantized ---- */
+
+struct quantized_matrices {
+    const qnt_context *context;
+    const struct transformer *transformer;
+    qnt_quantizer *input; /* NULL: float */
+    qnt_layer *layer[MATRICES];
+    float *embedding;     /* decoded */
+    size_t bytes, workspace;
+};
+
+static bool multiply_quantized(const void *self, int index, const float *x, int rows, float *y,
+                               void *workspace)
+{
+    const struct quantized_matrices *q = self;
+    const struct matrix *matrix = &q->transformer->matrix[index];
+    struct view in, out;
+    int64_t from[] = {rows, matrix->in}, to[] = {rows, matrix->out};
+    return !qnt_layer_run(q->context, q->layer[index], view_floats(&in, x, 2, from),
+                          view_floats(&out, y, 2, to), workspace, q->workspace);
+}
+
+static size_t stored_bytes(const qnt_context *context, const qnt_quantizer *format, size_t count)
+{
+    size_t groups = 0;
+    qnt_spec spec = {.size = sizeof spec};
+    qnt_quantizer_spec(context, format, &spec);
+    qnt_quantizer_get(context, format, QNT_P_SCALE, NULL, 0, &groups);
+    return (count * (size_t)spec.bits + 7) / 8 + groups * (spec.flags & QNT_SYMMETRIC ? 4 : 5);
+}
+
+static bool quantize_matrix(const struct form *form, int index, struct quantized_matrices *q)
+{
+    const struct matrix *matrix = &q->transformer->matrix[index];
+    const qnt_layer_spec layer = {.size = sizeof layer, .kind = QNT_DENSE};
+    const qnt_spec spec = {.size = sizeof spec, .method = form->method, .bits = form->bits,
+                           .flags = form->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC,
+                           .grain = form->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
+                           .axis = form->block ? 1 : 0, .block = form->block};
+    int64_t shape[] = {matrix->out, matrix->in}, rows[] = {POSITIONS, matrix->in};
+    struct view view, input;
+    qnt_tensor *weight = view_floats(&view, matrix->weight, 2, shape);
+    qnt_quantizer *format = NULL;
+    size_t workspace = 0;
+    bool good = !qnt_quantizer_create(q->context, &spec, &format) &&
+                !qnt_quantizer_observe(q->context, format, weight, NULL) &&
+                !qnt_quantizer_fit(q->context, format) &&
+                !qnt_layer_create(q->context, &layer, weight, format, NULL, q->input, NULL,
+                                  &q->layer[index]) &&
+                !qnt_layer_workspace(q->context, q->layer[index],
+                                     view_floats(&input, matrix->weight, 2, rows), &workspace);
+    if (good && index == MATRIX_EMBEDDING)
+        good = !qnt_quantizer_apply(q->context, format, weight, view_floats(&input, q->embedding, 2, shape));
+    if (good) q->bytes += stored_bytes(q->context, format, (size_t)(matrix->out * matrix->in));
+    if (workspace > q->workspace) q->workspace = workspace;
+    qnt_quantizer_destroy(format);
+    return good;
+}
+
+static bool quantize_all(const struct form *form, struct quantized_matrices *q)
+{
+    const qnt_spec dynamic = {.size = sizeof dynamic, .method = QNT_MINMAX, .bits = 8,
+                              .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_DYNAMIC};
+    q->embedding = malloc(sizeof(float) * VOCABULARY * DIM);
+    bool good = q->embedding && (!form->dynamic || !qnt_quantizer_create(q->context, &dynamic, &q->input));
+    for (int i = 0; good && i < MATRICES; i++) good = quantize_matrix(form, i, q);
+    q->bytes += sizeof(float) * DIM * (2 * LAYERS + 1); /* the norms */
+    return good;
+}
+
+static void quantized_end(struct quantized_matrices *q)
+{
+    for (int i = 0; i < MATRICES; i++) qnt_layer_destroy(q->layer[i]);
+    qnt_quantizer_destroy(q->input);
+    free(q->embedding);
+}
+
+/* ---- the table ---- */
+
+static void print_row(const struct form *form, size_t bytes, const struct prediction *p,
+                      const struct prediction *reference)
+{
+    char grain[16], bits[8];
+    snprintf(grain, sizeof grain, "%s", form ? "channel" : "");
+    if (form && form->block) snprintf(grain, sizeof grain, "block %d", form->block);
+    snprintf(bits, sizeof bits, "%d", form ? form->bits : 32);
+    printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n",
+           !form ? "float reference" : form->method == QNT_MSE ? form->offset ? "MSE +zero" : "MSE" : "MINMAX",
+           bits, form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
+           100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
+    fflush(stdout);
+}
+
+static void print_head(int sequences, size_t tokens)
+{
+    printf("\nstories260k, a language model: %d stories, %zu predicted tokens\n\n", sequences, tokens);
+    printf("  %-16s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights", "bytes",
+           "nats", "change", "right %", "ms each", "speed");
+}
+
+static bool run_form(const struct laboratory *lab, const struct transformer *t, const struct tokens *text,
+                     int sequences, const struct form *form, const struct prediction *reference)
+{
+    struct quantized_matrices q = {.context = lab->serial, .transformer = t};
+    struct prediction prediction;
+    bool good = quantize_all(form, &q);
+    struct language_model model = {t, q.embedding, q.workspace, multiply_quantized, &q};
+    good = good && language_measure(&lab->crew, &model, text, sequences, &prediction);
+    if (good) print_row(form, q.bytes, &prediction, reference);
+    quantized_end(&q);
+    return good;
+}
+
+static bool run(const struct laboratory *lab, const struct transformer *t, const struct tokens *text,
+                bool quick)
+{
+    struct reference reference;
+    struct prediction expected;
+    int sequences = quick && text->count > 24 ? 24 : text->count;
+    bool good = reference_prepare(t, &reference);
+    struct language_model model = {t, t->matrix[MATRIX_EMBEDDING].weight, 0, multiply_reference, &reference};
+    good = good && language_measure(&lab->crew, &model, text, sequences, &expected);
+    size_t bytes = sizeof(float) * DIM * (2 * LAYERS + 1);
+    for (int m = 0; m < MATRICES; m++) {
+        bytes += sizeof(float) * (size_t)(t->matrix[m].out * t->matrix[m].in);
+        free(reference.turned[m]);
+    }
+    if (!good) return false;
+    print_head(sequences, expected.tokens);
+    print_row(NULL, bytes, &expected, &expected);
+    for (size_t i = 0; good && i < sizeof forms / sizeof *forms; i++)
+        good = run_form(lab, t, text, sequences, &forms[i], &expected);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = getenv("QNT_DATA");
+    bool quick = false;
+    char path[2][1024];
+    if (!folder || !*folder) folder = "../shared/data";
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--quick")) quick = true;
+        else if (!strcmp(argv[i], "--data") && i + 1 < argc) folder = argv[++i];
+        else return fprintf(stderr, "usage: %s [--quick] [--data FOLDER]\n", argv[0]), 2;
+    }
+    snprintf(path[0], sizeof path[0], "%s/stories260k.safetensors", folder);
+    snprintf(path[1], sizeof path[1], "%s/tinystories_eval.tok", folder);
+    struct safetensors file;
+    struct tokens text = {.count = 0};
+    const char *reason = safetensors_read(path[0], &file);
+    if (!reason) reason = tokens_read(path[1], VOCABULARY, POSITIONS, &text);
+    if (reason) {
+        printf("  skipped: stories260k in %s: %s\n", folder, reason);
+        safetensors_free(&file);
+        return 0;
+    }
+    struct transformer *transformer = transformer_create(&file);
+    struct laboratory laboratory;
+    bool good = transformer && !transformer->problem[0] && laboratory_open(&laboratory);
+    if (transformer && transformer->problem[0]) fprintf(stderr, "stories: %s\n", transformer->problem);
+    if (good) {
+        good = run(&laboratory, transformer, &text, quick);
+        laboratory_close(&laboratory);
+    }
+    transformer_free(transformer);
+    tokens_free(&text);
+    safetensors_free(&file);
+    return !good;
+}
