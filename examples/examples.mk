@@ -7,7 +7,7 @@ DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
 NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c)))
 NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c \
-           examples/networks.c examples/stories.c))
+           examples/real_networks.c examples/stories.c))
 READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 
 # The float reference is what the time of quantized networks is compared with: give it the best the
@@ -46,3 +46,14 @@ examples: $(NUMBERED) $(DEMOS) ## build the examples
 
 $(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data/digits.bin
 	$(Q)$(EXAMPLE_BUILD)/train_digits examples/data/digits.bin $@
+
+.PHONY: demo
+demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and measure them, in under a minute
+	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
+	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
+	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
+
+.PHONY: networks
+networks: $(DEMOS) ## measure the real networks of DATA=../shared/data in full; takes minutes
+	@$(EXAMPLE_BUILD)/real_networks --data '$(DATA)'
+	@$(EXAMPLE_BUILD)/stories --data '$(DATA)'

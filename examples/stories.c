@@ -216,7 +216,7 @@ int main(int argc, char **argv)
     struct safetensors file;
     struct tokens text = {.count = 0};
     const char *reason = safetensors_read(path[0], &file);
-    if (!reason) reason = tokens_read(path[1], VOCABULARY, POSITIONS, &text);
+    if (!reason) reason = tokens_read(path[1], VOCABULARY, POSITIONS + 1, &text);
     if (reason) {
         printf("  skipped: stories260k in %s: %s\n", folder, reason);
         safetensors_free(&file);
