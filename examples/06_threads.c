@@ -85,7 +85,7 @@ int main(void)
     TRY(qnt_context_set_parallel(context, qnt_pool_run, pool, 4));
     if (work(context, y[1])) return 1;
 
-    TRY(qnt_context_set_parallel(context, backwards, &calls, 1)); /* our own, in portable C */
+    TRY(qnt_context_set_parallel(context, backwards, &calls, 2)); /* our own, in portable C */
     TRY(qnt_context_set_cpu(context, 0));
     if (work(context, y[2])) return 1;
 

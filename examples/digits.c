@@ -10,21 +10,23 @@
 
 #include "experiment.h"
 #include "models.h"
+#include "table.h"
 
 enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 64 };
 
 static int list_recipes(struct recipe *out)
 {
     static const struct { int weight, value; } bits[] = {{8, 8}, {6, 6}, {4, 4}, {3, 4}, {2, 4}};
-    static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_ENTROPY, QNT_ANALYTIC, QNT_MSE};
+    static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_MSE};
     int n = 0;
+    out[n++] = (struct recipe){.method = QNT_MSE, .weight_bits = 8, .grain = QNT_PER_AXIS};
     for (size_t b = 0; b < sizeof bits / sizeof *bits; b++) {
         for (int channel = 0; channel < 2; channel++)
             for (size_t m = 0; m < sizeof methods / sizeof *methods; m++)
                 out[n++] = (struct recipe){.method = methods[m], .weight_bits = bits[b].weight,
                                            .value_bits = bits[b].value,
                                            .grain = channel ? QNT_PER_AXIS : QNT_PER_TENSOR};
-        out[n++] = (struct recipe){.weight_bits = 0};
+        if (b + 1 < sizeof bits / sizeof *bits) out[n++] = (struct recipe){.weight_bits = 0};
     }
     return n;
 }
@@ -51,6 +53,7 @@ int main(int argc, char **argv)
         .calibration = {&set, &digits_input, 0, CALIBRATION},
         .recipe = recipes, .recipes = list_recipes(recipes)};
     int failed = experiment_run(&laboratory, &experiment);
+    table_legend();
     laboratory_close(&laboratory);
     dataset_free(&set);
     return failed;

@@ -13,6 +13,7 @@
 
 #include "experiment.h"
 #include "models.h"
+#include "table.h"
 
 /* Where samples come from: records in one file, or idx images with their labels. */
 struct source {
@@ -68,8 +69,9 @@ static const struct recipe full[] = {
 };
 
 static const struct recipe quick[] = {
-    ROW(QNT_MINMAX, 8, 8, CHANNEL), ROW(QNT_MSE, 8, 8, CHANNEL), GAP,
+    ROW(QNT_MSE, 8, 0, CHANNEL), ROW(QNT_MINMAX, 8, 8, CHANNEL), ROW(QNT_MSE, 8, 8, CHANNEL), GAP,
     ROW(QNT_MINMAX, 4, 8, CHANNEL), ROW(QNT_MSE, 4, 8, CHANNEL), ROW(QNT_MSE, 4, 8, BEST),
+    ROW(QNT_MSE, 4, 8, BEST, .offset = true),
 };
 
 struct options {
@@ -154,6 +156,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
         if (is_wanted(&options, &networks[i]))
             failed |= run_network(&laboratory, &options, &networks[i]);
+    table_legend();
     laboratory_close(&laboratory);
     return failed;
 }

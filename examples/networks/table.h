@@ -10,6 +10,7 @@ void table_begin(const char *title, size_t bytes, const struct outcome *referenc
 void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *outcome,
                const struct outcome *reference, double decibel);
 void table_gap(void);
+void table_legend(void); /* what the columns mean */
 
 const char *method_name(int method);
 

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "models.h"
 #include "safetensors.h"
+#include "tokens.h"
 
 /* A safetensors file of this header and `data` zero bytes, in a block of exactly its size. */
 static uint8_t *file_of(const char *header, size_t data, size_t *size)
@@ -172,6 +173,36 @@ static void reads_idx(void)
     CHECK(idx(2051, 0, 28, 16, 7));
 }
 
+static const char *tokens(const void *data, size_t size)
+{
+    struct tokens text;
+    uint8_t *bytes = block(size);
+    memcpy(bytes, data, size);
+    const char *reason = tokens_parse(bytes, size, 512, 8, &text);
+    if (!reason) CHECK(text.count > 0 && text.begin[text.count] <= size / 2);
+    tokens_free(&text);
+    return reason;
+}
+
+static void reads_tokens(void)
+{
+    uint8_t two[] = {2, 0, 0, 0, 2, 0, 1, 0, 255, 1, 3, 0, 1, 0, 2, 0, 3, 0};
+    CHECK(!tokens(two, sizeof two));
+    for (size_t cut = 0; cut < sizeof two; cut++) CHECK(tokens(two, cut));
+    for (size_t at = 0; at < sizeof two; at++) {
+        for (int value = 1; value < 256; value++) {
+            uint8_t other[sizeof two];
+            memcpy(other, two, sizeof two);
+            other[at] = (uint8_t)(other[at] ^ value);
+            tokens(other, sizeof other);
+        }
+    }
+    CHECK(tokens((uint8_t[]){255, 255, 255, 255, 2, 0, 1, 0, 1, 0}, 10));
+    CHECK(tokens((uint8_t[]){1, 0, 0, 0, 1, 0, 1, 0, 0, 0}, 8));
+    CHECK(tokens((uint8_t[]){1, 0, 0, 0, 2, 0, 1, 0, 0, 2}, 10));
+    CHECK(!tokens((uint8_t[]){1, 0, 0, 0, 2, 0, 1, 0, 255, 1}, 10));
+}
+
 /* A file without the tensors a model wants is a problem that is told, not a fault. */
 static void models_miss_weights(void)
 {
@@ -195,6 +226,7 @@ int main(int argc, char **argv)
     RUN(writes);
     RUN(reads_records);
     RUN(reads_idx);
+    RUN(reads_tokens);
     RUN(models_miss_weights);
     return DONE;
 }
