@@ -91,6 +91,10 @@ qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
                               const struct qnt__layer_head *head, struct qnt__layer_shape *shape,
                               size_t *bytes);
 
+/* Checks what a hostile blob could have besides wrong numbers: combinations and array contents that
+ * running does not expect. QNT_E_FORMAT if so. */
+qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer);
+
 /* Points the sections into data; head and shape are set. */
 void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes);
 

@@ -193,9 +193,8 @@ static qnt_status set_option(const qnt_context *context, qnt_quantizer *quantize
     return QNT_OK;
 }
 
-/* Is the value legal for a group's parameter? */
-static qnt_status check_value(const qnt_context *context, const qnt_spec *spec, int32_t param,
-                              size_t g, double value)
+qnt_status qnt__parameter_check(const qnt_context *context, const qnt_spec *spec, int32_t param,
+                                size_t g, double value)
 {
     if (param == QNT_P_SCALE) {
         float scale = (float)value;
@@ -263,7 +262,7 @@ qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *quantize
     QNT__TRY(check_offset_or_zero(context, quantizer, param));
     QNT__TRY(groups_for(context, quantizer, param, count, &groups));
     for (size_t g = 0; g < count; g++) {
-        QNT__TRY(check_value(context, &quantizer->spec, param, g, values[g]));
+        QNT__TRY(qnt__parameter_check(context, &quantizer->spec, param, g, values[g]));
     }
     if (groups != quantizer->groups) {
         qnt_quantizer next = *quantizer;

@@ -66,6 +66,10 @@ qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *q
                                     size_t groups);
 void qnt__parameters_free(qnt_quantizer *quantizer);
 
+/* Is the value legal for QNT_P_SCALE, QNT_P_ZERO or QNT_P_OFFSET of group g? */
+qnt_status qnt__parameter_check(const qnt_context *context, const qnt_spec *spec, int32_t param,
+                                size_t g, double value);
+
 /* QNT_E_STATE, with advice, if there are no parameters to encode and decode with. */
 qnt_status qnt__quantizer_ready(const qnt_context *context, const qnt_quantizer *quantizer);
 

@@ -1,0 +1,43 @@
+/*
+ * The envelope of every blob; doc/blobs.md is its description.
+ *
+ *    0  8  89 'Q' 'N' 'T' 0D 0A 1A 0A
+ *    8  4  version of the format
+ *   12  4  kind, a QNT_BLOB_ value
+ *   16  8  length of the whole blob, a multiple of 64
+ *   24  8  checksum: XXH64 with seed 0 of the whole blob, these 8 bytes taken as 0
+ *   32  4  bytes of numbers
+ *   36 28  0
+ *   64     numbers, then 0 to the next multiple of 64
+ *          data to the end: arrays, each begins at a multiple of 64 and is padded with 0
+ */
+#ifndef QNT__IO_FORMAT_H
+#define QNT__IO_FORMAT_H
+
+#include "context/context.h"
+#include "qnt/io.h"
+
+enum { QNT__BLOB_ALIGN = 64, QNT__BLOB_VERSION = 1 };
+
+/* A blob taken apart. */
+struct qnt__blob {
+    const uint8_t *numbers;
+    size_t numbers_bytes;
+    const uint8_t *data;
+    size_t data_bytes; /* a multiple of 64 */
+};
+
+/* Checks envelope, checksum and kind. Nothing that the blob says is trusted before. */
+qnt_status qnt__blob_open(const qnt_context *context, const void *bytes, size_t size, int32_t kind,
+                          struct qnt__blob *out);
+
+/* Finds the length of a blob and, unless `bytes` is NULL, checks the capacity, writes the header
+ * and zeros, and tells where numbers and data go. */
+qnt_status qnt__blob_begin(const qnt_context *context, int32_t kind, size_t numbers_bytes,
+                           size_t data_bytes, void *bytes, size_t capacity, size_t *length,
+                           uint8_t **numbers, uint8_t **data);
+
+/* Writes the checksum of a blob whose header and content are complete. */
+void qnt__blob_seal(uint8_t *bytes, size_t length);
+
+#endif

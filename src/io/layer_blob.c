@@ -1,0 +1,132 @@
+/* Layers as blobs: the head as numbers, then the layer's own data. The contract is in qnt/io.h,
+ * the layout in doc/blobs.md. */
+#include "base/arith.h"
+#include "base/try.h"
+#include "format.h"
+#include "layer/layer.h"
+#include "stream.h"
+
+/* The data go out as they lie in memory. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "layer blobs need a little-endian CPU"
+#endif
+
+static void exchange_codes(struct qnt__stream *s, struct qnt__layer_codes *c)
+{
+    qnt__stream_i32(s, &c->kind);
+    qnt__stream_i32(s, &c->bits);
+    qnt__stream_i32(s, &c->flags);
+    qnt__stream_i32(s, &c->zero);
+    qnt__stream_f32(s, &c->scale);
+    qnt__stream_f32(s, &c->offset);
+}
+
+/* The numbers, in the order of version 1. */
+static void exchange_head(struct qnt__stream *s, struct qnt__layer_head *h)
+{
+    int32_t *const geometry[] = {&h->groups,      &h->group_shift, &h->stride[0], &h->stride[1],
+                                 &h->dilation[0], &h->dilation[1], &h->pad[0],    &h->pad[1],
+                                 &h->pad[2],      &h->pad[3]};
+    qnt__stream_i32(s, &h->kind);
+    qnt__stream_i32(s, &h->layout);
+    qnt__stream_i32(s, &h->activation);
+    qnt__stream_i32(s, &h->flags);
+    qnt__stream_f32(s, &h->low);
+    qnt__stream_f32(s, &h->high);
+    for (size_t i = 0; i < sizeof geometry / sizeof *geometry; i++) qnt__stream_i32(s, geometry[i]);
+    exchange_codes(s, &h->input);
+    exchange_codes(s, &h->output);
+    qnt__stream_i32(s, &h->arithmetic);
+    qnt__stream_i32(s, &h->weight_bits);
+    qnt__stream_i32(s, &h->cell_bits);
+    qnt__stream_i32(s, &h->arrays);
+    qnt__stream_i64(s, &h->outputs);
+    qnt__stream_i64(s, &h->channels);
+    qnt__stream_i64(s, &h->kernel[0]);
+    qnt__stream_i64(s, &h->kernel[1]);
+    qnt__stream_i64(s, &h->block);
+}
+
+qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *layer, void *data,
+                          size_t capacity, size_t *length)
+{
+    if (!layer) return qnt__fail(context, QNT_E_INVALID, "layer is NULL");
+    struct qnt__layer_head head = layer->head;
+    struct qnt__stream count = {0};
+    uint8_t *numbers, *arrays;
+    exchange_head(&count, &head);
+    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_LAYER, count.at, layer->bytes, data, capacity,
+                             length, &numbers, &arrays));
+    if (!data) return QNT_OK;
+    exchange_head(&(struct qnt__stream){.out = numbers}, &head);
+    memcpy(arrays, layer->data, layer->bytes);
+    qnt__blob_seal(data, *length);
+    return QNT_OK;
+}
+
+static qnt_status read_head(const qnt_context *context, const struct qnt__blob *blob,
+                            qnt_layer *layer)
+{
+    struct qnt__stream count = {0};
+    exchange_head(&count, &layer->head);
+    if (blob->numbers_bytes != count.at) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
+                         blob->numbers_bytes, count.at);
+    }
+    exchange_head(&(struct qnt__stream){.in = blob->numbers}, &layer->head);
+    size_t bytes;
+    QNT__TRY(qnt__layer_measure(context, QNT_E_FORMAT, &layer->head, &layer->shape, &bytes));
+    if (bytes == blob->data_bytes) return QNT_OK;
+    return qnt__fail(context, QNT_E_FORMAT,
+                     "data: %zu bytes of arrays, expected %zu for this layer", blob->data_bytes,
+                     bytes);
+}
+
+static qnt_status check_flags(const qnt_context *context, const void *data, int32_t flags)
+{
+    if (flags & ~QNT_BORROW) {
+        return qnt__fail(context, QNT_E_INVALID, "flags is 0x%x, expected 0 or QNT_BORROW",
+                         (unsigned)flags);
+    }
+    if (!(flags & QNT_BORROW) || (uintptr_t)data % QNT__BLOB_ALIGN == 0) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "data is not %d-byte aligned, as QNT_BORROW needs it",
+                     QNT__BLOB_ALIGN);
+}
+
+/* A handle with its own copy of the data, or with the blob's. */
+static qnt_status build(const qnt_context *context, const qnt_layer *draft,
+                        const struct qnt__blob *blob, qnt_layer **out)
+{
+    void *handle, *copy;
+    QNT__TRY(qnt__allocate(context, &draft->memory, sizeof *draft, &handle));
+    if (!draft->borrowed) {
+        qnt_status status = qnt__allocate(context, &draft->memory, blob->data_bytes, &copy);
+        if (status != QNT_OK) {
+            qnt__free(&draft->memory, handle, sizeof *draft);
+            return status;
+        }
+        memcpy(copy, blob->data, blob->data_bytes);
+    }
+    *out = handle;
+    **out = *draft;
+    qnt__layer_attach(*out, draft->borrowed ? blob->data : copy, blob->data_bytes);
+    return QNT_OK;
+}
+
+qnt_status qnt_layer_load(const qnt_context *context, const void *data, size_t size, int32_t flags,
+                          qnt_layer **out)
+{
+    if (!out) return qnt__fail(context, QNT_E_INVALID, "out is NULL");
+    *out = NULL;
+    if (!context) return QNT_E_INVALID;
+    struct qnt__blob blob;
+    qnt_layer draft = {.memory = context->memory, .borrowed = flags & QNT_BORROW}, *layer;
+    QNT__TRY(check_flags(context, data, flags));
+    QNT__TRY(qnt__blob_open(context, data, size, QNT_BLOB_LAYER, &blob));
+    QNT__TRY(read_head(context, &blob, &draft));
+    QNT__TRY(build(context, &draft, &blob, &layer));
+    qnt_status status = qnt__layer_verify(context, layer);
+    if (status == QNT_OK) *out = layer;
+    else qnt_layer_destroy(layer);
+    return status;
+}

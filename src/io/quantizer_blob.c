@@ -1,0 +1,163 @@
+/* Quantizers as blobs. The contract is in qnt/io.h, the layout in doc/blobs.md. */
+#include <math.h>
+
+#include "base/arith.h"
+#include "base/try.h"
+#include "format.h"
+#include "quantizer/quantizer.h"
+#include "stream.h"
+
+/* The numbers, in the order of version 1. */
+struct numbers {
+    qnt_spec spec;
+    struct qnt__options options;
+    int32_t ready, fitted;
+    uint64_t groups;
+};
+
+static void exchange_numbers(struct qnt__stream *s, struct numbers *n)
+{
+    int32_t *const first[] = {&n->spec.scheme, &n->spec.method, &n->spec.bits, &n->spec.flags,
+                              &n->spec.grain,  &n->spec.axis,   &n->spec.points, &n->ready,
+                              &n->fitted};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) qnt__stream_i32(s, first[i]);
+    qnt__stream_i64(s, &n->spec.block);
+    qnt__stream_u64(s, &n->spec.seed);
+    qnt__stream_u64(s, &n->groups);
+    qnt__stream_f64(s, &n->options.percentile);
+    qnt__stream_f64(s, &n->options.distribution);
+    qnt__stream_f64(s, &n->options.samples);
+    qnt__stream_f64(s, &n->options.bins);
+    qnt__stream_f64(s, &n->options.nodes);
+}
+
+/* The data: scale; zero or offset; after a fit error, bound, visited. Each array is padded. */
+static void exchange_data(struct qnt__stream *s, qnt_quantizer *q)
+{
+    double *const certificate[] = {q->error, q->bound, q->visited};
+    for (size_t g = 0; g < q->groups; g++) qnt__stream_f32(s, &q->scale[g]);
+    s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+    for (size_t g = 0; g < q->groups; g++) {
+        if (q->spec.flags & QNT_REAL_OFFSET) qnt__stream_f32(s, &q->offset[g]);
+        else qnt__stream_i32(s, &q->zero[g]);
+    }
+    s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+    for (int i = 0; q->fitted && i < 3; i++) {
+        for (size_t g = 0; g < q->groups; g++) qnt__stream_f64(s, &certificate[i][g]);
+        s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+    }
+}
+
+/* Bytes of the data; false if they overflow. */
+static bool data_bytes(uint64_t groups, bool fitted, size_t *bytes)
+{
+    if (groups > SIZE_MAX / 64) return false;
+    size_t singles = qnt__round_up((size_t)groups * 4, QNT__BLOB_ALIGN);
+    size_t doubles = qnt__round_up((size_t)groups * 8, QNT__BLOB_ALIGN);
+    *bytes = 2 * singles + (fitted ? 3 * doubles : 0);
+    return true;
+}
+
+qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *quantizer,
+                              void *data, size_t capacity, size_t *length)
+{
+    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
+    qnt_quantizer q = *quantizer; /* writing changes nothing, but is the same code as reading */
+    if (!(q.spec.flags & QNT_DYNAMIC)) QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    struct numbers n = {.spec = q.spec, .options = q.options, .ready = q.ready, .fitted = q.fitted,
+                        .groups = q.groups};
+    struct qnt__stream count = {0};
+    uint8_t *numbers, *arrays;
+    size_t bytes;
+    exchange_numbers(&count, &n);
+    if (!data_bytes(n.groups, q.fitted, &bytes)) bytes = SIZE_MAX;
+    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_QUANTIZER, count.at, bytes, data, capacity, length,
+                             &numbers, &arrays));
+    if (!data) return QNT_OK;
+    exchange_numbers(&(struct qnt__stream){.out = numbers}, &n);
+    exchange_data(&(struct qnt__stream){.out = arrays}, &q);
+    qnt__blob_seal(data, *length);
+    return QNT_OK;
+}
+
+static qnt_status read_numbers(const qnt_context *context, const struct qnt__blob *blob,
+                               struct numbers *n)
+{
+    struct qnt__stream count = {0}, in = {.in = blob->numbers};
+    size_t bytes;
+    *n = (struct numbers){.spec = {.size = sizeof(qnt_spec)}};
+    exchange_numbers(&count, n);
+    if (blob->numbers_bytes != count.at) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
+                         blob->numbers_bytes, count.at);
+    }
+    exchange_numbers(&in, n);
+    bool dynamic = n->spec.flags & QNT_DYNAMIC, tensor = n->spec.grain == QNT_PER_TENSOR;
+    bool counts = dynamic ? n->groups == 0 : !tensor || n->groups == 1;
+    if (n->ready != !dynamic || n->fitted < 0 || n->fitted > n->ready || !counts) {
+        return qnt__fail(context, QNT_E_FORMAT,
+                         "data: state %d, %d with %llu groups does not occur", (int)n->ready,
+                         (int)n->fitted, (unsigned long long)n->groups);
+    }
+    if (data_bytes(n->groups, n->fitted, &bytes) && bytes == blob->data_bytes) return QNT_OK;
+    return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of arrays do not hold %llu groups",
+                     blob->data_bytes, (unsigned long long)n->groups);
+}
+
+/* What set would refuse makes a damaged blob. */
+static qnt_status as_damage(qnt_status status)
+{
+    return status == QNT_E_NOMEM || status == QNT_OK ? status : QNT_E_FORMAT;
+}
+
+static qnt_status set_options(const qnt_context *context, const struct qnt__options *o,
+                              qnt_quantizer *q)
+{
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_PERCENTILE, &o->percentile, 1));
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_DISTRIBUTION, &o->distribution, 1));
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_SAMPLES, &o->samples, 1));
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_BINS, &o->bins, 1));
+    return qnt_quantizer_set(context, q, QNT_P_NODES, &o->nodes, 1);
+}
+
+static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q, size_t g)
+{
+    bool real = q->spec.flags & QNT_REAL_OFFSET;
+    QNT__TRY(qnt__parameter_check(context, &q->spec, QNT_P_SCALE, g, (double)q->scale[g]));
+    QNT__TRY(qnt__parameter_check(context, &q->spec, real ? QNT_P_OFFSET : QNT_P_ZERO, g,
+                                  real ? (double)q->offset[g] : (double)q->zero[g]));
+    if (q->error[g] >= 0 && q->bound[g] >= 0 && q->visited[g] >= 0) return QNT_OK;
+    return qnt__fail(context, QNT_E_FORMAT, "data: the certificate of group %zu is negative or NaN",
+                     g);
+}
+
+static qnt_status fill(const qnt_context *context, const struct numbers *n,
+                       const struct qnt__blob *blob, qnt_quantizer *q)
+{
+    QNT__TRY(set_options(context, &n->options, q));
+    if (!n->ready) return QNT_OK;
+    QNT__TRY(qnt__parameters_allocate(context, q, (size_t)n->groups));
+    q->ready = true;
+    q->fitted = n->fitted;
+    exchange_data(&(struct qnt__stream){.in = blob->data}, q);
+    for (size_t g = 0; g < q->groups; g++) QNT__TRY(check_group(context, q, g));
+    return QNT_OK;
+}
+
+qnt_status qnt_quantizer_load(const qnt_context *context, const void *data, size_t size,
+                              qnt_quantizer **out)
+{
+    if (!out) return qnt__fail(context, QNT_E_INVALID, "out is NULL");
+    *out = NULL;
+    if (!context) return QNT_E_INVALID;
+    struct qnt__blob blob;
+    struct numbers n;
+    qnt_quantizer *q;
+    QNT__TRY(qnt__blob_open(context, data, size, QNT_BLOB_QUANTIZER, &blob));
+    QNT__TRY(read_numbers(context, &blob, &n));
+    QNT__TRY(as_damage(qnt_quantizer_create(context, &n.spec, &q)));
+    qnt_status status = as_damage(fill(context, &n, &blob, q));
+    if (status == QNT_OK) *out = q;
+    else qnt_quantizer_destroy(q);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* What running relies on and making a layer guarantees, checked for a layer that came from a
+ * blob. */
+#include "base/numeric.h"
+#include "layer.h"
+
+/* Weights and their zero points are bytes after the shift to two's complement. */
+enum { ZERO_LOW = -128, ZERO_HIGH = 127 };
+
+static bool is_finite(float x)
+{
+    return (qnt__bits_of_f32(x) & 0x7fffffffu) < 0x7f800000u;
+}
+
+static bool codes_hold(const struct qnt__layer_codes *c)
+{
+    const int32_t known = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL |
+                          QNT_REAL_OFFSET;
+    bool dynamic = c->flags & QNT_DYNAMIC, real = c->flags & QNT_REAL_OFFSET;
+    if (c->kind == QNT__IN_FLOAT) return c->flags == 0;
+    return !(c->flags & ~known) && dynamic == (c->kind == QNT__IN_DYNAMIC) &&
+           !((c->flags & QNT_NARROW) && c->bits == 1) && (!real || c->zero == 0) &&
+           (real ? is_finite(c->offset) : c->offset == 0.0f);
+}
+
+static bool activation_holds(const struct qnt__layer_head *h)
+{
+    float infinity = qnt__f32_of_bits(0x7f800000u);
+    float low = h->activation == QNT_RELU ? 0.0f : -infinity;
+    if (h->activation == QNT_CLAMP) return h->low <= h->high;
+    return h->low == low && h->high == infinity;
+}
+
+/* The arrays that the arithmetic reads without asking. */
+static bool arrays_hold(const struct qnt__layer_head *h)
+{
+    bool sum = h->arrays & QNT__HAS_SUM, asymmetric = !(h->input.flags & QNT_SYMMETRIC);
+    switch (h->arithmetic) {
+    case QNT__INTEGER: return sum;
+    case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);
+    case QNT__BLOCKS: return sum == (h->input.kind == QNT__IN_DYNAMIC && asymmetric);
+    default: return true;
+    }
+}
+
+static bool zeros_hold(const qnt_layer *layer)
+{
+    size_t n = layer->zero ? layer->shape.columns * layer->shape.blocks : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (layer->zero[i] < ZERO_LOW || layer->zero[i] > ZERO_HIGH) return false;
+    }
+    return true;
+}
+
+qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
+{
+    const struct qnt__layer_head *h = &layer->head;
+    const char *damage = NULL;
+    bool accumulates = h->flags & QNT_ACCUMULATE;
+    if (!codes_hold(&h->input) || (h->input.flags & QNT_REAL_OFFSET)) damage = "the input's format";
+    else if (!codes_hold(&h->output)) damage = "the output's format";
+    else if (accumulates && h->output.kind != QNT__IN_FLOAT) damage = "accumulation into codes";
+    else if (!activation_holds(h)) damage = "the activation's bounds";
+    else if (!arrays_hold(h)) damage = "the set of arrays";
+    else if (!zeros_hold(layer)) damage = "a zero point";
+    if (!damage) return QNT_OK;
+    return qnt__fail(context, QNT_E_FORMAT, "data: %s cannot come from a layer", damage);
+}

@@ -1,0 +1,388 @@
+/* Blobs: round trips, borrowing, and every way to damage one. */
+#include "blob_case.h"
+#include "io/checksum.h"
+#include "io/format.h"
+
+static bool same(const void *a, const void *b, size_t n)
+{
+    return n == 0 || !memcmp(a, b, n);
+}
+
+/* Against values of another implementation. */
+static void checksum(void)
+{
+    uint8_t bytes[256] = {0};
+    CHECK(qnt__checksum(bytes, NULL, 0) == 0x257b09a147b82a19u);
+    for (int i = 0; i < 256; i++) bytes[i] = (uint8_t)(i * 7);
+    CHECK(qnt__checksum(bytes, bytes + 64, 192) == 0x2104991804ccea01u);
+}
+
+/* A loaded layer saves the same bytes and computes the same results, copied or borrowed. */
+static void layers(void)
+{
+    qnt_context *context = check_context();
+    for (int turn = 0; turn < 240; turn++) {
+        layer_case c = random_layer_case(turn);
+        layer_data d = random_data(&c);
+        qnt_layer *layer = make_layer(context, &c, &d), *loaded = NULL;
+        size_t length, again, size, other;
+        uint8_t *blob = saved_layer(context, layer, &length);
+        uint8_t *expected = run_case(context, layer, &c, &d, &size);
+        qnt_layer_destroy(layer);
+        REQUIRE(expected);
+        for (int32_t flags = 0; flags <= QNT_BORROW; flags += QNT_BORROW) {
+            OK(qnt_layer_load(context, blob, length, flags, &loaded));
+            uint8_t *copy = saved_layer(context, loaded, &again);
+            CHECK(again == length && same(copy, blob, length));
+            uint8_t *result = run_case(context, loaded, &c, &d, &other);
+            CHECK(result && other == size && same(result, expected, size));
+            qnt_layer_destroy(loaded);
+            free(result);
+            free(copy);
+        }
+        free(expected);
+        free(blob);
+        free_data(&d);
+    }
+    qnt_context_destroy(context);
+}
+
+static void quantizers(void)
+{
+    static const int32_t params[] = {QNT_P_SCALE, QNT_P_ZERO, QNT_P_OFFSET, QNT_P_NODES, QNT_P_BINS,
+                                     QNT_P_ERROR, QNT_P_BOUND, QNT_P_VISITED, QNT_P_LOW};
+    qnt_context *context = check_context();
+    for (int turn = 0; turn < 300; turn++) {
+        qnt_quantizer *q = random_quantizer(context), *loaded = NULL;
+        size_t length, again;
+        uint8_t *blob = saved_quantizer(context, q, &length);
+        OK(qnt_quantizer_load(context, blob, length, &loaded));
+        uint8_t *copy = saved_quantizer(context, loaded, &again);
+        CHECK(again == length && same(copy, blob, length));
+        qnt_spec a = {.size = sizeof a}, b = a;
+        OK(qnt_quantizer_spec(context, q, &a));
+        OK(qnt_quantizer_spec(context, loaded, &b));
+        CHECK(same(&a, &b, sizeof a));
+        for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
+            double u[100], v[100];
+            size_t n = 0, m = 0;
+            qnt_status first = qnt_quantizer_get(context, q, params[i], u, 100, &n);
+            qnt_status second = qnt_quantizer_get(context, loaded, params[i], v, 100, &m);
+            CHECK(first == second && n == m && (first != QNT_OK || same(u, v, n * sizeof *u)));
+        }
+        qnt_quantizer_destroy(loaded);
+        qnt_quantizer_destroy(q);
+        free(copy);
+        free(blob);
+    }
+    qnt_spec spec = {.size = sizeof spec, .method = QNT_MINMAX, .flags = QNT_DYNAMIC};
+    qnt_quantizer *q, *loaded;
+    size_t length;
+    OK(qnt_quantizer_create(context, &spec, &q));
+    uint8_t *blob = saved_quantizer(context, q, &length);
+    OK(qnt_quantizer_load(context, blob, length, &loaded));
+    qnt_quantizer_destroy(loaded);
+    qnt_quantizer_destroy(q);
+    free(blob);
+    qnt_context_destroy(context);
+}
+
+/* A small blob of either kind. */
+static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *length)
+{
+    uint8_t *blob;
+    if (kind == QNT_BLOB_QUANTIZER) {
+        qnt_quantizer *q = random_quantizer(context);
+        blob = saved_quantizer(context, q, length);
+        qnt_quantizer_destroy(q);
+        return blob;
+    }
+    layer_case c = random_layer_case((int)random_in(0, 100));
+    c.outputs = 5;
+    c.channels = c.spec.groups > 1 ? 1 : 7;
+    layer_data d = random_data(&c);
+    qnt_layer *layer = make_layer(context, &c, &d);
+    blob = saved_layer(context, layer, length);
+    qnt_layer_destroy(layer);
+    free_data(&d);
+    return blob;
+}
+
+static qnt_status load(const qnt_context *context, int32_t kind, const void *data, size_t size,
+                       int32_t flags)
+{
+    if (kind == QNT_BLOB_QUANTIZER) {
+        qnt_quantizer *q = (void *)context;
+        qnt_status status = qnt_quantizer_load(context, data, size, &q);
+        CHECK((q != NULL) == (status == QNT_OK));
+        qnt_quantizer_destroy(q);
+        return status;
+    }
+    qnt_layer *layer = (void *)context;
+    qnt_status status = qnt_layer_load(context, data, size, flags, &layer);
+    CHECK((layer != NULL) == (status == QNT_OK));
+    qnt_layer_destroy(layer);
+    return status;
+}
+
+static void truncated(void)
+{
+    qnt_context *context = check_context();
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+        size_t length;
+        uint8_t *blob = small_blob(context, kind, &length);
+        for (size_t n = 0; n < length; n++) {
+            guarded g = guard(n, true);
+            memcpy(g.data, blob, n);
+            FAILS(load(context, kind, g.data, n, 0), QNT_E_FORMAT,
+                  n < 64 ? "size is" : "says it has");
+            unguard(&g);
+        }
+        guarded g = guard(length, true);
+        memcpy(g.data, blob, length);
+        CHECK(load(context, kind, g.data, length, 0) == QNT_OK);
+        CHECK(load(context, kind, g.data, length, QNT_BORROW) == QNT_OK);
+        unguard(&g);
+        free(blob);
+    }
+    qnt_context_destroy(context);
+}
+
+/* Every bit of the whole blob. */
+static void flipped(void)
+{
+    qnt_context *context = check_context();
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+        size_t length;
+        uint8_t *blob = small_blob(context, kind, &length);
+        for (size_t i = 0; i < 8 * length; i++) {
+            blob[i / 8] ^= (uint8_t)(1 << i % 8);
+            check_reason[0] = 0;
+            qnt_status status = load(context, kind, blob, length, 0);
+            bool version = i / 8 >= 8 && i / 8 < 12 && status == QNT_E_VERSION;
+            CHECK_MSG((status == QNT_E_FORMAT || version) && check_reason[0], "bit %zu: %s", i,
+                      qnt_status_name(status));
+            blob[i / 8] ^= (uint8_t)(1 << i % 8);
+        }
+        CHECK(load(context, kind, blob, length, 0) == QNT_OK);
+        free(blob);
+    }
+    qnt_context_destroy(context);
+}
+
+/* Damage under a right checksum: refused, or a layer that runs without harm. */
+static void forged(void)
+{
+    qnt_context *context = check_context();
+    float x[4 * 9 * 9 * 7];
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)random_gauss();
+    for (int turn = 0; turn < 3000; turn++) {
+        int32_t kind = (int32_t)random_in(QNT_BLOB_QUANTIZER, QNT_BLOB_LAYER);
+        size_t length;
+        uint8_t *blob = small_blob(context, kind, &length);
+        for (int64_t i = random_in(1, 3); i > 0; i--) {
+            size_t at = 32 + (size_t)random_in(0, (int64_t)(random_in(0, 3) ? 200 : length - 33));
+            static const uint8_t values[] = {0, 1, 2, 4, 8, 16, 0x7f, 0x80, 0xff};
+            if (at < length)
+                blob[at] = random_in(0, 1) ? values[random_in(0, 8)] : (uint8_t)random_u64();
+        }
+        qnt__blob_seal(blob, length);
+        qnt_layer *layer = NULL;
+        qnt_status status;
+        if (kind == QNT_BLOB_LAYER)
+            status = qnt_layer_load(context, blob, length, QNT_BORROW, &layer);
+        else
+            status = load(context, kind, blob, length, 0);
+        CHECK_MSG(status == QNT_OK || status == QNT_E_FORMAT, "%s: %s", qnt_status_name(status),
+                  check_reason);
+        size_t bytes;
+        if (layer) {
+            free(run_layer(context, layer, TENSOR(x, QNT_FLOAT, 32, 1, 9, 9, 7), &bytes));
+            free(run_layer(context, layer, TENSOR(x, QNT_FLOAT, 32, 2, 7), &bytes));
+        }
+        qnt_layer_destroy(layer);
+        free(blob);
+    }
+    qnt_context_destroy(context);
+}
+
+static void put(uint8_t *blob, size_t at, uint64_t value, size_t bytes, size_t length)
+{
+    for (size_t i = 0; i < bytes; i++) blob[at + i] = (uint8_t)(value >> 8 * i);
+    qnt__blob_seal(blob, length);
+}
+
+static void envelope(void)
+{
+    qnt_context *context = check_context();
+    size_t length, got;
+    int32_t kind;
+    uint32_t version;
+    uint8_t *blob = small_blob(context, QNT_BLOB_QUANTIZER, &length), *copy = malloc(length);
+    memcpy(copy, blob, length);
+    OK(qnt_blob_probe(context, blob, length, &kind, &version, &got));
+    CHECK(kind == QNT_BLOB_QUANTIZER && version == 1 && got == length);
+    OK(qnt_blob_probe(context, blob, length, NULL, NULL, NULL));
+    FAILS(qnt_blob_probe(context, NULL, 64, NULL, NULL, NULL), QNT_E_INVALID, "data is NULL");
+    FAILS(qnt_blob_probe(context, blob, 63, NULL, NULL, NULL), QNT_E_FORMAT, "size is 63");
+    FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, "kind is 1, expected 2");
+
+    put(blob, 8, 2, 4, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_VERSION, "version is 2");
+    put(blob, 8, 0, 4, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT, "version is 0");
+    memcpy(blob, copy, length);
+    blob[24] ^= 1;
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT, "checksum");
+    memcpy(blob, copy, length);
+    put(blob, 16, length + 64, 8, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT, "the blob says");
+    put(blob, 16, UINT64_MAX - 63, 8, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT, "the blob says");
+    memcpy(blob, copy, length);
+    put(blob, 32, 0xffffffff, 4, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT, "bytes of numbers");
+    memcpy(blob, copy, length);
+    put(blob, 64 + 9 * 4 + 16, UINT64_MAX, 8, length); /* groups */
+    CHECK(load(context, QNT_BLOB_QUANTIZER, blob, length, 0) == QNT_E_FORMAT);
+    free(copy);
+    free(blob);
+    qnt_context_destroy(context);
+}
+
+static void arguments(void)
+{
+    qnt_context *context = check_context();
+    size_t length, other, got = 7;
+    uint8_t *layer_blob = small_blob(context, QNT_BLOB_LAYER, &length);
+    uint8_t *blob = small_blob(context, QNT_BLOB_QUANTIZER, &other), space[64];
+    qnt_layer *layer, *none;
+    qnt_quantizer *q, *empty;
+    OK(qnt_layer_load(context, layer_blob, length, 0, &layer));
+    OK(qnt_quantizer_load(context, blob, other, &q));
+    FAILS(qnt_layer_load(context, layer_blob, length, 1, &none), QNT_E_INVALID, "flags is 0x1");
+    CHECK(!none);
+    FAILS(qnt_layer_load(context, layer_blob, length, 0, NULL), QNT_E_INVALID, "out is NULL");
+    FAILS(qnt_layer_save(context, NULL, NULL, 0, &got), QNT_E_INVALID, "layer is NULL");
+    FAILS(qnt_layer_save(context, layer, NULL, 0, NULL), QNT_E_INVALID, "length is NULL");
+    FAILS(qnt_quantizer_save(context, NULL, NULL, 0, &got), QNT_E_INVALID, "quantizer is NULL");
+    FAILS(qnt_quantizer_load(context, NULL, 0, &empty), QNT_E_INVALID, "data is NULL");
+    CHECK(qnt_layer_load(NULL, layer_blob, length, 0, &none) == QNT_E_INVALID);
+
+    memset(space, 0xab, sizeof space);
+    FAILS(qnt_layer_save(context, layer, space, length - 1, &got), QNT_E_SPACE, "capacity is");
+    FAILS(qnt_quantizer_save(context, q, space, other - 1, &got), QNT_E_SPACE, "capacity is");
+    for (size_t i = 0; i < sizeof space; i++) CHECK(space[i] == 0xab);
+    CHECK(got == 7);
+
+    qnt_spec spec = {.size = sizeof spec};
+    OK(qnt_quantizer_create(context, &spec, &empty));
+    FAILS(qnt_quantizer_save(context, empty, NULL, 0, &got), QNT_E_STATE, "no parameters");
+
+    uint8_t *shifted = aligned_alloc(64, length + 64);
+    for (size_t by = 1; by < 64; by++) {
+        memcpy(shifted + by, layer_blob, length);
+        FAILS(qnt_layer_load(context, shifted + by, length, QNT_BORROW, &none), QNT_E_INVALID,
+              "aligned");
+        CHECK(load(context, QNT_BLOB_LAYER, shifted + by, length, 0) == QNT_OK);
+    }
+    free(shifted);
+    free(blob);
+    qnt_quantizer_destroy(empty);
+    qnt_quantizer_destroy(q);
+    qnt_layer_destroy(layer);
+    free(layer_blob);
+    qnt_context_destroy(context);
+}
+
+/* ---- memory ---- */
+
+typedef struct budget {
+    int left, alive;
+} budget;
+
+static void *scarce(void *user, size_t size, size_t align)
+{
+    budget *b = user;
+    if (b->left-- <= 0) return NULL;
+    b->alive++;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void give_back(void *user, void *block, size_t size)
+{
+    (void)size;
+    ((budget *)user)->alive--;
+    free(block);
+}
+
+/* The n-th allocation fails, for every n until all succeed; borrowing needs only one. */
+static void allocation_failure(void)
+{
+    qnt_context *plenty = check_context(), *context;
+    budget b = {1, 0};
+    CHECK(qnt_context_create(scarce, give_back, &b, &context) == QNT_OK);
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+        size_t length;
+        uint8_t *blob = small_blob(plenty, kind, &length);
+        for (int32_t flags = 0; flags <= QNT_BORROW; flags += QNT_BORROW) {
+            int n = 0;
+            for (qnt_status status = QNT_E_NOMEM; status != QNT_OK; n++) {
+                b.left = n;
+                status = load(context, kind, blob, length, flags);
+                CHECK(status == QNT_OK || status == QNT_E_NOMEM);
+                CHECK(b.alive == 1);
+                if (n > 5) break;
+            }
+            CHECK(n == (kind == QNT_BLOB_LAYER && flags ? 2 : 3)); /* one more than allocations */
+        }
+        free(blob);
+    }
+    qnt_context_destroy(context);
+    CHECK(b.alive == 0);
+    qnt_context_destroy(plenty);
+}
+
+/* Blobs one after another, found by their lengths. */
+static void sequence(void)
+{
+    qnt_context *context = check_context();
+    enum { COUNT = 6 };
+    uint8_t *all = NULL;
+    size_t size = 0, at = 0;
+    for (int32_t i = 0; i < COUNT; i++) {
+        size_t length;
+        uint8_t *blob = small_blob(context, 1 + i % 2, &length);
+        all = realloc(all, size + length);
+        memcpy(all + size, blob, length);
+        size += length;
+        free(blob);
+    }
+    for (int32_t i = 0; i < COUNT; i++) {
+        int32_t kind;
+        size_t length;
+        OK(qnt_blob_probe(context, all + at, size - at, &kind, NULL, &length));
+        CHECK(kind == 1 + i % 2);
+        CHECK(load(context, kind, all + at, size - at, 0) == QNT_OK);
+        at += length;
+    }
+    CHECK(at == size);
+    free(all);
+    qnt_context_destroy(context);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    RUN(checksum);
+    RUN(layers);
+    RUN(quantizers);
+    RUN(truncated);
+    RUN(flipped);
+    RUN(forged);
+    RUN(envelope);
+    RUN(arguments);
+    RUN(allocation_failure);
+    RUN(sequence);
+    return DONE;
+}
