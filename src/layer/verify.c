@@ -33,11 +33,11 @@ static bool activation_holds(const struct qnt__layer_head *h)
 /* The arrays that the arithmetic reads without asking. */
 static bool arrays_hold(const struct qnt__layer_head *h)
 {
-    bool sum = h->arrays & QNT__HAS_SUM, asymmetric = !(h->input.flags & QNT_SYMMETRIC);
+    bool sum = h->arrays & QNT__HAS_SUM;
     switch (h->arithmetic) {
     case QNT__INTEGER: return sum;
     case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);
-    case QNT__BLOCKS: return sum == (h->input.kind == QNT__IN_DYNAMIC && asymmetric);
+    case QNT__BLOCKS: return !sum || h->input.kind == QNT__IN_DYNAMIC;
     default: return true;
     }
 }
