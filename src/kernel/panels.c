@@ -41,12 +41,31 @@ static void put(uint8_t *cell, int bits, size_t c, size_t k, int code)
     }
 }
 
+/* Whole bytes: a column's quads of k go where they are. */
+static void pack_bytes(const int8_t *codes, size_t columns, size_t ld, size_t tap_count, size_t depth,
+                       uint8_t *panel)
+{
+    size_t cells = qnt__ceil_div(depth, 4), whole = depth / 4;
+    for (size_t t = 0; t < tap_count; t++, codes += depth, panel += 64 * cells) {
+        for (size_t c = 0; c < columns; c++) {
+            const int8_t *from = codes + c * ld;
+            uint8_t *to = panel + 4 * c;
+            for (size_t e = 0; e < whole; e++) memcpy(to + 64 * e, from + 4 * e, 4);
+            if (whole < cells) memcpy(to + 64 * whole, from + 4 * whole, depth % 4);
+        }
+    }
+}
+
 void qnt__pack_panel(const int8_t *codes, size_t columns, size_t ld, size_t tap_count, size_t depth,
                      int panel_bits, uint8_t *panel)
 {
     size_t cell_depth = qnt__cell_depth(panel_bits), cell_bytes = qnt__cell_bytes(panel_bits);
 
     memset(panel, 0, qnt__panel_bytes(tap_count, depth, panel_bits));
+    if (panel_bits == 8) {
+        pack_bytes(codes, columns, ld, tap_count, depth, panel);
+        return;
+    }
     for (size_t t = 0; t < tap_count; t++) {
         for (size_t first = 0; first < depth; first += cell_depth, panel += cell_bytes) {
             for (size_t c = 0; c < QNT__PANEL; c++) {
