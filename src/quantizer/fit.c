@@ -73,6 +73,7 @@ static void load_bins(const struct job *job, size_t group, uint8_t *mine,
     data->weights = weights;
     data->n = n;
     data->binned = true;
+    data->bin_width = 1 / qnt__grid_of(&seen->moments[group], seen->bins).inverse;
     data->within = within > 0 ? within : 0;
 }
 

@@ -1,7 +1,9 @@
 /* QNT_MINMAX: the range of the values. */
 #include "methods.h"
 
-#include "base/numeric.h"
+#include <float.h>
+#include <math.h>
+
 #include "range.h"
 
 void qnt__fit_range(const qnt_spec *spec, float low, float high, struct qnt__group_fit *fit)
@@ -15,9 +17,10 @@ void qnt__fit_range(const qnt_spec *spec, float low, float high, struct qnt__gro
     }
     int32_t first = qnt__code_low(spec), last = qnt__code_high(spec);
     double step = ((double)high - low) / (last - first);
-    fit->scale = (float)step;
+    fit->scale = (float)fmin(step, FLT_MAX);
     if (fit->scale > 0) {
-        fit->offset = (float)(low - first * (double)fit->scale);
+        double offset = low - first * (double)fit->scale;
+        fit->offset = (float)fmin(fmax(offset, -FLT_MAX), FLT_MAX);
     } else { /* constant: a code near 0 stands for it */
         fit->scale = 1;
         fit->offset = low - (first > 0 ? (float)first : 0.0f);

@@ -7,8 +7,10 @@ static const struct qnt__method methods[] = {
                     .flags = QNT_DYNAMIC | QNT_REAL_OFFSET},
     [QNT_PERCENTILE] = {.name = "QNT_PERCENTILE", .sorted = true, .fit = qnt__fit_percentile,
                         .flags = QNT_REAL_OFFSET},
-    [QNT_ENTROPY] = {.name = "QNT_ENTROPY", .flags = QNT_REAL_OFFSET},
-    [QNT_ANALYTIC] = {.name = "QNT_ANALYTIC", .flags = QNT_REAL_OFFSET},
+    [QNT_ENTROPY] = {.name = "QNT_ENTROPY", .scratch = qnt__fit_entropy_scratch,
+                     .fit = qnt__fit_entropy, .flags = QNT_REAL_OFFSET},
+    [QNT_ANALYTIC] = {.name = "QNT_ANALYTIC", .prepare = qnt__prepare_analytic,
+                      .fit = qnt__fit_analytic, .flags = QNT_REAL_OFFSET},
     [QNT_MSE] = {.name = "QNT_MSE", .scratch = qnt__fit_mse_scratch, .fit = qnt__fit_mse,
                  .flags = QNT_REAL_OFFSET}};
 

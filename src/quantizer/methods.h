@@ -20,6 +20,7 @@ struct qnt__group_data {
     size_t n;               /* at least 1 */
     bool binned;            /* values are the exact centroids of histogram bins, ascending, rounded to
                                float32, and weights the bins' weights */
+    double bin_width;       /* binned: of the bins, which begin at its whole multiples */
     double within;          /* binned: weighted squared distance of the data to its centroids; else 0 */
     const struct qnt__moments *moments; /* of the data, exact also if binned */
     const double *shared;   /* [QNT__SHARED], what `prepare` computed once for all groups */
@@ -67,5 +68,15 @@ void qnt__fit_range(const qnt_spec *spec, float low, float high, struct qnt__gro
 /* fit_percentile.c */
 void qnt__fit_percentile(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                          struct qnt__group_fit *fit);
+
+/* fit_entropy.c */
+size_t qnt__fit_entropy_scratch(const qnt_quantizer *quantizer, size_t n);
+void qnt__fit_entropy(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                      struct qnt__group_fit *fit);
+
+/* fit_analytic.c */
+void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
+void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                       struct qnt__group_fit *fit);
 
 #endif

@@ -63,6 +63,7 @@ static void add_to_moments(struct qnt__moments *m, float x, double h)
     double weighted = h * (double)x;
     m->count++;
     m->weight += h;
+    if (x == 0) m->zero_weight += h;
     m->sum += weighted;
     m->abs_sum += fabs(weighted);
     m->square_sum += weighted * (double)x;

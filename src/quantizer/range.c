@@ -9,6 +9,7 @@ static float step_of(float low, float high, float steps)
 {
     float width = high - low, largest = 3.402823466e38f;
     float step = width <= largest ? width / steps : high / steps - low / steps;
+    if (!(step <= largest)) step = largest; /* one step only, from end to end of float32 */
     return step > 0.0f ? step : 1.0f;
 }
 

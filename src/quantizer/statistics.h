@@ -18,6 +18,7 @@
 struct qnt__moments {
     uint64_t count;    /* values */
     double weight;     /* sum h */
+    double zero_weight;/* sum h over x = 0 */
     double sum;        /* sum h x */
     double abs_sum;    /* sum h |x| */
     double square_sum; /* sum h x^2 */
