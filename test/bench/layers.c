@@ -1,0 +1,274 @@
+/*
+ * Whole layers, epilogue and staging included, against oneDNN with the same input and result types, and
+ * against the streaming bandwidth where the weights' bytes rule. --workers measures two workers.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "onednn.h"
+#include "qnt.h"
+
+enum { COPIES = 24 };
+
+struct view {
+    qnt_tensor t;
+    int64_t shape[4];
+};
+
+/* One layer with everything it needs; `copies` layers take turns, to leave the caches. */
+struct job {
+    qnt_context *context;
+    qnt_layer *layer[COPIES];
+    size_t copies, turn, bytes;
+    struct view x, y;
+    void *space;
+};
+
+static void must(qnt_status status, const char *what)
+{
+    if (status == QNT_OK) return;
+    fprintf(stderr, "%s: %s\n", what, qnt_status_name(status));
+    exit(1);
+}
+
+static void tell(void *user, int32_t level, const char *message)
+{
+    (void)user, (void)level;
+    fprintf(stderr, "%s\n", message);
+}
+
+static void set_view(struct view *v, void *data, int code, int bits, int ndim, const int64_t *shape)
+{
+    memcpy(v->shape, shape, (size_t)ndim * sizeof *shape);
+    v->t = (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
+                        .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = v->shape};
+}
+
+static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_t groups, double zero)
+{
+    qnt_quantizer *q;
+    spec.size = sizeof spec;
+    must(qnt_quantizer_create(context, &spec, &q), "quantizer");
+    if (spec.flags & QNT_DYNAMIC) return q;
+    double *scale = malloc(groups * sizeof *scale);
+    for (size_t i = 0; i < groups; i++) scale[i] = 0.01 + 0.001 * (double)(i % 7);
+    must(qnt_quantizer_set(context, q, QNT_P_SCALE, scale, groups), "scale");
+    if (!(spec.flags & QNT_SYMMETRIC)) must(qnt_quantizer_set(context, q, QNT_P_ZERO, &zero, 1), "zero");
+    free(scale);
+    return q;
+}
+
+struct request {
+    int64_t x[4], w[4];
+    int ndim, bits;
+    int64_t block;    /* of the weights' scales; 0: one for each output */
+    int dynamic;      /* input: float32 rows, or uint8 codes */
+    int zero;         /* of the input codes */
+    int result;       /* PEER_F32 or PEER_U8 */
+    size_t copies;
+};
+
+static void make_layers(struct job *job, const struct request *r)
+{
+    const qnt_context *c = job->context;
+    size_t inputs = (size_t)(r->w[1] * (r->ndim == 4 ? r->w[2] * r->w[3] : 1)), outputs = (size_t)r->w[0];
+    size_t groups = r->block ? outputs * (inputs / (size_t)r->block) : outputs;
+    qnt_spec weight = {.bits = r->bits, .flags = QNT_SIGNED | QNT_SYMMETRIC, .block = r->block,
+                       .grain = r->block ? QNT_PER_BLOCK : QNT_PER_AXIS, .axis = r->block ? 1 : 0};
+    qnt_spec input = {.bits = 8};
+    if (r->dynamic) input.method = QNT_MINMAX, input.flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC;
+    qnt_quantizer *wq = quantizer(c, weight, groups, 0), *in = quantizer(c, input, 1, r->zero);
+    qnt_quantizer *out = r->result == PEER_U8 ? quantizer(c, (qnt_spec){.bits = 8}, 1, 0) : NULL;
+    qnt_layer_spec spec = {.size = sizeof spec, .kind = r->ndim == 4 ? QNT_CONV : QNT_DENSE};
+    if (r->ndim == 4) {
+        for (int i = 0; i < 4; i++) spec.pad[i] = (int32_t)((r->w[1 + i % 2] - 1) / 2);
+    }
+    float *values = malloc(outputs * inputs * sizeof *values), *bias = malloc(outputs * sizeof *bias);
+    struct view w, b;
+    set_view(&w, values, QNT_FLOAT, 32, r->ndim, r->w);
+    set_view(&b, bias, QNT_FLOAT, 32, 1, r->w);
+    for (size_t i = 0; i < outputs; i++) bias[i] = 0.1f * (float)(i % 5);
+    for (job->copies = 0; job->copies < r->copies; job->copies++) {
+        for (size_t i = 0; i < outputs * inputs; i++) {
+            values[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+        }
+        must(qnt_layer_create(c, &spec, &w.t, wq, &b.t, in, out, &job->layer[job->copies]), "layer");
+    }
+    free(values);
+    free(bias);
+    qnt_quantizer_destroy(wq);
+    qnt_quantizer_destroy(in);
+    qnt_quantizer_destroy(out);
+}
+
+static struct job *job_create(const struct request *r, qnt_pool *pool)
+{
+    struct job *job = calloc(1, sizeof *job);
+    must(qnt_context_create(NULL, NULL, NULL, &job->context), "context");
+    must(qnt_context_set_log(job->context, tell, NULL, QNT_LOG_ERROR), "log");
+    must(qnt_context_set_cpu(job->context, bench_cpu()), "cpu");
+    if (pool) must(qnt_context_set_parallel(job->context, qnt_pool_run, pool, 2), "pool");
+    make_layers(job, r);
+
+    size_t count = 1;
+    for (int d = 0; d < r->ndim; d++) count *= (size_t)r->x[d];
+    void *x = bench_memory(count * (r->dynamic ? 4 : 1));
+    for (size_t i = 0; r->dynamic && i < count; i++) {
+        ((float *)x)[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+    }
+    if (r->dynamic) set_view(&job->x, x, QNT_FLOAT, 32, r->ndim, r->x);
+    else set_view(&job->x, x, QNT_UINT, 8, r->ndim, r->x);
+
+    int64_t strides[QNT_MAX_NDIM], shape[QNT_MAX_NDIM];
+    qnt_tensor y = {.shape = shape, .strides = strides};
+    must(qnt_layer_view(job->context, job->layer[0], &job->x.t, &y), "view");
+    set_view(&job->y, NULL, y.dtype_code, y.dtype_bits, y.ndim, shape);
+    uint64_t bytes;
+    must(qnt_tensor_bytes(job->context, &job->y.t, &bytes), "bytes");
+    job->y.t.data = bench_memory(bytes);
+    must(qnt_layer_workspace(job->context, job->layer[0], &job->x.t, &job->bytes), "workspace");
+    job->space = bench_memory(job->bytes);
+    return job;
+}
+
+static void job_destroy(struct job *job)
+{
+    for (size_t i = 0; i < job->copies; i++) qnt_layer_destroy(job->layer[i]);
+    qnt_context_destroy(job->context);
+    free(job->x.t.data);
+    free(job->y.t.data);
+    free(job->space);
+    free(job);
+}
+
+static void job_run(void *state)
+{
+    struct job *job = state;
+    const qnt_layer *layer = job->layer[job->turn];
+    job->turn = (job->turn + 1) % job->copies;
+    must(qnt_layer_run(job->context, layer, &job->x.t, &job->y.t, job->space, job->bytes), "run");
+}
+
+static void compare(const char *name, const struct request *r, struct peer *peer, double work, double peak)
+{
+    struct job *job = job_create(r, NULL);
+    struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job},
+                                  {.name = "peer", .run = peer_run, .state = peer}};
+    bench_compare(c, 2);
+    printf("%-26s %8.3f %8.3f %6.2f %6.0f%%\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+           c[1].seconds / c[0].seconds, 100 * work / c[0].seconds / peak);
+    job_destroy(job);
+    peer_destroy(peer);
+}
+
+static void products(double peak)
+{
+    static const int64_t shapes[][3] = {
+        {256, 4096, 4096}, {1024, 1024, 1024}, {3136, 64, 576}, {196, 256, 2304}};
+    printf("\n%-26s %8s %8s %6s %7s\n", "dense, uint8 in", "ms", "peer ms", "ratio", "peak");
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (int result = PEER_F32; result <= PEER_U8; result++) {
+            int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1};
+            char name[64];
+            snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n, (long long)k,
+                     result == PEER_U8 ? "u8" : "f32");
+            compare(name, &r, peer_gemm((size_t)m, (size_t)n, (size_t)k, 0, result),
+                    (double)(m * n * k), peak);
+        }
+    }
+}
+
+static void convolutions(double peak)
+{
+    static const int64_t shapes[][2] = {{56, 64}, {28, 128}, {14, 256}, {7, 512}};
+    printf("\n%-26s %8s %8s %6s %7s\n", "3x3 convolution, u8 to u8", "ms", "peer ms", "ratio", "peak");
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (int zero = 0; zero <= 128; zero += 128) {
+            int64_t size = shapes[s][0], n = shapes[s][1];
+            struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1};
+            char name[64];
+            snprintf(name, sizeof name, "%lldx%lldx%lld zero %d", (long long)size, (long long)size,
+                     (long long)n, zero);
+            compare(name, &r, peer_conv((size_t)size, (size_t)n, 3, 0, PEER_U8),
+                    (double)(size * size * n * n * 9), peak);
+        }
+    }
+}
+
+/* One token: float32 in and out, int8 with a scale found while running. */
+static void tokens(void)
+{
+    enum { N = 4096, K = 4096 };
+    static const struct { int bits, block; } kinds[] = {
+        {8, 0}, {4, 0}, {4, 128}, {4, 32}, {3, 0}, {3, 128}, {3, 32}, {2, 0}, {2, 128}, {2, 32}};
+    printf("\n%-26s %8s %8s %7s\n", "1x4096x4096, dynamic", "us", "GB/s", "of all");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        for (int cold = 0; cold < 2; cold++) {
+            struct request r = {{1, K}, {N, K}, 2, kinds[i].bits, kinds[i].block, 1, 0, PEER_F32,
+                                cold ? COPIES : 1};
+            struct job *job = job_create(&r, NULL);
+            struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job}};
+            size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
+            if (r.block) bytes += (size_t)(N * K / r.block) * 4;
+            double stream = bench_bandwidth(cold ? COPIES * bytes : bytes);
+            bench_compare(c, 1);
+            char name[64];
+            snprintf(name, sizeof name, "w%d %s%.0d %s", r.bits, r.block ? "blocks of " : "per output",
+                     (int)r.block, cold ? "memory" : "warm");
+            printf("%-26s %8.1f %8.1f %6.0f%%\n", name, 1e6 * c[0].seconds,
+                   1e-9 * (double)bytes / c[0].seconds, 100 * (double)bytes / c[0].seconds / stream);
+            job_destroy(job);
+        }
+    }
+}
+
+/* Wall time of many runs. */
+static double wall(struct job *job, int count)
+{
+    double start = bench_wall();
+    for (int i = 0; i < count; i++) job_run(job);
+    return bench_wall() - start;
+}
+
+static void workers(void)
+{
+    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1},
+                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1},
+                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1},
+                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1}};
+    printf("\n%-26s %8s %8s %6s\n", "two workers, wall time", "one ms", "two ms", "ratio");
+    for (size_t i = 0; i < sizeof r / sizeof *r; i++) {
+        qnt_pool *pool;
+        struct job *one = job_create(&r[i], NULL);
+        must(qnt_pool_create(one->context, 2, &pool), "pool");
+        struct job *two = job_create(&r[i], pool);
+        double best[2] = {1e9, 1e9};
+        for (int turn = 0; turn < 15; turn++) {
+            double a = wall(one, 5) / 5, b = wall(two, 5) / 5;
+            best[0] = a < best[0] ? a : best[0];
+            best[1] = b < best[1] ? b : best[1];
+        }
+        printf("%lldx%lld from %lldx%lld %8.3f %8.3f %6.2f\n", (long long)r[i].w[0], (long long)r[i].w[1],
+               (long long)r[i].x[0], (long long)r[i].x[1], 1e3 * best[0], 1e3 * best[1],
+               best[0] / best[1]);
+        job_destroy(one);
+        job_destroy(two);
+        qnt_pool_destroy(pool);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench_init(argc, argv);
+    double peak = bench_peak();
+    printf("# peer: %s; peak of this core %.0f GMAC/s\n", peer_version() ? peer_version() : "none",
+           peak * 1e-9);
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "products")) products(peak);
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "convolutions")) convolutions(peak);
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "tokens")) tokens();
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "workers")) workers();
+    return 0;
+}
