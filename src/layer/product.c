@@ -35,7 +35,50 @@ struct rows {
     int32_t zero[QNT__BLOCK_ROWS];
     float scale[QNT__BLOCK_ROWS];
     size_t m;
+    size_t first_tap, taps; /* the others meet padding only, in all of these rows */
 };
+
+/* Kernel rows that meet the image, in one line of the result. */
+struct lines {
+    size_t first, end;
+};
+
+static struct lines lines_of(const struct qnt__geometry *g, size_t y)
+{
+    size_t top = y * g->stride[0], bottom = g->pad[0] + g->height; /* in the padded image */
+    struct lines l = {0, g->kernel[0]};
+    while (l.first < l.end && top + l.first * g->dilation[0] < g->pad[0]) l.first++;
+    while (l.end > l.first && top + (l.end - 1) * g->dilation[0] >= bottom) l.end--;
+    return l.first < l.end ? l : (struct lines){0, 1};
+}
+
+/* Padding may be left out where it adds nothing: bytes of 0 times weights without zero points. */
+static bool may_skip(const struct qnt__run *run)
+{
+    return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && !run->dynamic &&
+           run->input_zero == 0 && (run->g.pad[0] | run->g.pad[2]) != 0;
+}
+
+/* How many of the next rows, at most `most`, meet the same kernel rows. */
+static size_t count_alike(const struct qnt__run *run, const struct qnt__cursor *c, size_t most,
+                          struct rows *rows)
+{
+    const struct qnt__geometry *g = &run->g;
+    size_t tap_count = run->layer->shape.tap_count, per_line = tap_count / g->kernel[0];
+    rows->first_tap = 0;
+    rows->taps = tap_count;
+    if (!may_skip(run)) return most;
+    struct lines lines = lines_of(g, c->y);
+    size_t count = g->out_width - c->x;
+    rows->first_tap = lines.first * per_line;
+    rows->taps = (lines.end - lines.first) * per_line;
+    for (size_t y = c->y + 1; count < most; y++, count += g->out_width) {
+        if (y == g->out_height) y = 0; /* the next image */
+        struct lines next = lines_of(g, y);
+        if (next.first != lines.first || next.end != lines.end) break;
+    }
+    return qnt__min(count, most);
+}
 
 static void find_rows(const struct piece *p, struct qnt__cursor *c, size_t m, struct rows *rows)
 {
@@ -81,10 +124,11 @@ static void multiply_integer(const struct piece *p, const struct rows *rows, siz
     size_t panel = p->group * s->group_panels + p->panel;
     int32_t sums[QNT__BLOCK_ROWS];
 
-    const struct qnt__gemm gemm = {.rows = rows->at, .taps = run->taps,
-                                   .weight = layer->weight + panel * s->panel_bytes,
+    const uint8_t *weight = layer->weight + panel * s->panel_bytes;
+    const struct qnt__gemm gemm = {.rows = rows->at, .taps = run->taps + rows->first_tap,
+                                   .weight = weight + rows->first_tap * (s->panel_bytes / s->tap_count),
                                    .acc = (void *)(p->scratch + run->scratch.acc), .m = rows->m,
-                                   .panels = p->panels, .tap_count = s->tap_count,
+                                   .panels = p->panels, .tap_count = rows->taps,
                                    .depth = s->panel_depth, .panel_bytes = s->panel_bytes,
                                    .ld = block.ld, .bits = layer->head.cell_bits};
     run->context->simd.gemm_s8(&gemm);
@@ -154,9 +198,10 @@ static void multiply_piece(struct piece *p)
 {
     const struct qnt__run *run = p->run;
     struct qnt__cursor cursor = qnt__cursor_at(&run->g, p->first_row);
-    for (size_t row = p->first_row; row < p->end_row; row += QNT__BLOCK_ROWS) {
-        struct rows rows;
-        find_rows(p, &cursor, qnt__min(p->end_row - row, QNT__BLOCK_ROWS), &rows);
+    struct rows rows;
+    for (size_t row = p->first_row; row < p->end_row; row += rows.m) {
+        size_t most = qnt__min(p->end_row - row, QNT__BLOCK_ROWS);
+        find_rows(p, &cursor, count_alike(run, &cursor, most, &rows), &rows);
         switch (run->layer->head.arithmetic) {
         case QNT__DECODE: multiply_floats(p, &rows, row); break;
         case QNT__BLOCKS: multiply_blocks(p, &rows, row); break;

@@ -31,6 +31,23 @@ static void depthwise(void)
     qnt_context_destroy(context);
 }
 
+/* Bytes of 0 times weights without zero points: kernel rows in the padding are left out. */
+static void zero_padding(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < 200; i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv(STATIC);
+        c.wflags |= QNT_SYMMETRIC;
+        c.in.flags = c.in.zero = 0;
+        c.in.bits = 8;
+        c.height = random_in(3, 6);
+        c.spec.pad[0] = (int32_t)random_in(1, 9); /* lines that see nothing at all */
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -38,5 +55,6 @@ int main(int argc, char **argv)
     RUN(float_input);
     RUN(dynamic_input);
     RUN(depthwise);
+    RUN(zero_padding);
     return DONE;
 }
