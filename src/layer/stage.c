@@ -59,8 +59,9 @@ static void widen_range(const struct qnt__run *run, uint8_t *scratch, int64_t at
 {
     const struct qnt__simd *simd = &run->context->simd;
     float *chunk = (void *)(scratch + run->scratch.floats), part[2];
+    if (n == 0) return;
     const float *all = floats_at(&run->x, at, step);
-    size_t most = all ? qnt__max(n, 1) : QNT__CHUNK;
+    size_t most = all ? n : QNT__CHUNK;
     for (size_t i = 0; i < n; i += most) {
         size_t length = qnt__min(n - i, most);
         if (!all) qnt__read_f32(simd, &run->x, at + (int64_t)i * step, step, length, chunk);
