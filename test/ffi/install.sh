@@ -14,7 +14,7 @@ cxx=${CXX:-g++}
 build_and_run() {
     compiler=$1 source=$2 kind=$3
     shift 3
-    [ "$source" -ef "$scratch/$(basename "$source")" ] || cp "$source" "$scratch"
+    case $source in "$scratch"/*) ;; *) cp "$source" "$scratch" ;; esac
     # shellcheck disable=SC2046  # pkg-config prints several flags
     (cd "$scratch" && "$compiler" -Wall -Wextra -Wpedantic -Werror "$@" "$(basename "$source")" \
         $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs $kind qnt) \
