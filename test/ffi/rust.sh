@@ -15,7 +15,7 @@ elif ! have cargo; then
     missing 'cargo is'
 elif ! have pkg-config; then
     missing 'pkg-config is'
-elif ! "$NM" -D "$BUILD/lib/libqnt.so" | grep -q qnt_layer_load; then # until 1.0 is whole
+elif ! "$NM" -D "$BUILD/lib/libqnt.so" | grep -q qnt_quantizer_error; then # until 1.0 is whole
     skip 'functions still missing'
 else
     target=$PWD/$BUILD/rust
