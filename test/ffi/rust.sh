@@ -5,7 +5,8 @@ cd "$(dirname "$0")/../.." || exit 2
 . test/check.sh
 
 crate_tests() {
-    (cd examples/rust && PKG_CONFIG_PATH=$prefix/lib/pkgconfig CARGO_TARGET_DIR=$target \
+    (cd examples/rust && PKG_CONFIG_PATH=$prefix/lib/pkgconfig \
+        CARGO_TARGET_DIR=$target LD_LIBRARY_PATH=$prefix/lib \
         cargo test --offline --quiet)
 }
 
