@@ -92,9 +92,13 @@ static void rivals(void)
         fill(x, NULL, N, round % 4);
         struct qnt__exact fit = solve_scale(x, NULL, N, -q, q);
         double max = 0.0, rival = INFINITY, s = 0.0, t;
-        for (int i = 0; i < N; i++) max = fmax(max, fabs((double)x[i]));
+        /* Comparisons instead of fmin and fmax: GCC 12 for AArch64 cannot compile these. */
+        for (int i = 0; i < N; i++) {
+            if (fabs((double)x[i]) > max) max = fabs((double)x[i]);
+        }
         for (int i = 1; i <= 1000; i++) {
-            rival = fmin(rival, clip_error(x, N, q, 2.0 * max * i / 1000.0 / q));
+            double error = clip_error(x, N, q, 2.0 * max * i / 1000.0 / q);
+            if (error < rival) rival = error;
         }
         rival = fmin(rival, clip_error(x, N, q, max / q));
         for (int step = 0; step < 60; step++) { /* OCTAV */
