@@ -29,6 +29,9 @@ static uint64_t check_seed, check_state;
 static bool check_quick UNUSED; /* QNT_TEST_QUICK is set: fewer repetitions, e.g. under qemu */
 static char check_reason[512]; /* the last message of the log hook */
 
+/* Repetitions of a loop: a twentieth will do where the same code ran in full elsewhere. */
+#define ROUNDS(n) (check_quick ? ((n) + 19) / 20 : (n))
+
 /* ---- checks ---- */
 
 #define CHECK(condition)                                                                           \

@@ -94,6 +94,38 @@ static void quantizers(void)
 
 /* ---- kernels ---- */
 
+static qnt_status run_gemm(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_gemm_s8(context, in[0], -3, in[1], in[2], out);
+}
+
+static qnt_status run_conv(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_conv_s8(context, self, in[0], 5, in[1], out);
+}
+
+static void products(void)
+{
+    static uint8_t a[1024], b[1024];
+    int32_t zeros[33], c[1024];
+    fill_bytes(a, sizeof a);
+    fill_bytes(b, sizeof b);
+    for (int bits = 1; bits <= 8; bits++) {
+        for (int i = 0; i < 33; i++) zeros[i] = (int32_t)random_in(0, (1 << bits) - 1);
+        exercise(&(struct operation){"gemm", run_gemm, NULL,
+                                     {TENSOR(a, QNT_INT, 8, 14, 19),
+                                      TENSOR(b, QNT_UINT, bits, 33, 19),
+                                      TENSOR(zeros, QNT_INT, 32, 33)},
+                                     TENSOR(c, QNT_INT, 32, 14, 33)});
+        qnt_conv conv = {.size = sizeof conv, .groups = 2, .stride = {1, 2}, .pad = {1, 0, 2, 1}};
+        exercise(&(struct operation){"conv", run_conv, &conv,
+                                     {TENSOR(a, QNT_UINT, 8, 2, 5, 7, 6),
+                                      TENSOR(b, QNT_INT, bits, 4, 3, 2, 3)},
+                                     TENSOR(c, QNT_INT, 32, 2, 6, 4, 4)});
+    }
+}
+
 static qnt_status run_requantize(void *self, qnt_tensor *const *in, qnt_tensor *out)
 {
     (void)self;
@@ -247,6 +279,7 @@ int main(int argc, char **argv)
     RUN(observing);
     RUN(layers);
     RUN(creating);
+    RUN(products);
     RUN(requantize);
     RUN(shuffle);
     qnt_context_destroy(context);

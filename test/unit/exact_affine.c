@@ -62,7 +62,7 @@ static double variance(const float *x, const double *h, size_t n)
 static void exhaustive(void)
 {
     static const int shapes[][2] = {{1, 14}, {2, 12}, {3, 10}, {7, 7}, {15, 5}, {31, 4}};
-    for (int round = 0; round < 600; round++) {
+    for (int round = 0; round < ROUNDS(600); round++) {
         int steps = shapes[round % 6][0], low = -(int)random_in(0, steps);
         size_t n = (size_t)random_in(1, shapes[round % 6][1]);
         float x[16];
@@ -84,7 +84,7 @@ static void exhaustive(void)
 /* affine <= integer zero point <= fixed zero point; more levels are never worse. */
 static void chain(void)
 {
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < ROUNDS(60); round++) {
         float x[128];
         size_t n = (size_t)random_in(2, 128);
         fill(x, NULL, n, round % KINDS);
@@ -106,7 +106,7 @@ static void chain(void)
 /* Shifting and scaling the data shifts and scales the answer. */
 static void equivariance(void)
 {
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < ROUNDS(60); round++) {
         float x[40], y[40];
         fill(x, NULL, 40, round % 5);
         for (int i = 0; i < 40; i++) x[i] = (float)nearbyint(x[i] * 4096.0f) / 4096.0f;
@@ -139,7 +139,7 @@ static void extremes(void)
 
 static void limit(void)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS(20); round++) {
         float x[200];
         fill(x, NULL, 200, round % 4);
         double least = solve_affine(x, NULL, 200, 0, 7, 0.0).error;

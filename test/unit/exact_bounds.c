@@ -24,7 +24,7 @@ static void intervals(void)
     struct qnt__part parts[2][LEVELS + 1];
     void *space = aligned_alloc(64, (qnt__sort_bytes(MAX) + 63) / 64 * 64);
     double tightest = INFINITY;
-    for (int round = 0; round < 4000; round++) {
+    for (int round = 0; round < ROUNDS(4000); round++) {
         float x[MAX];
         double h[MAX];
         int steps = (int)random_in(1, LEVELS), below = (int)random_in(0, steps);
@@ -59,7 +59,7 @@ static void boxes(void)
     struct qnt__mark marks[2][LEVELS], at[LEVELS];
     void *space = aligned_alloc(64, (qnt__sort_bytes(MAX) + 63) / 64 * 64);
     double tightest = INFINITY;
-    for (int round = 0; round < 4000; round++) {
+    for (int round = 0; round < ROUNDS(4000); round++) {
         float x[MAX];
         double h[MAX];
         int steps = (int)random_in(1, LEVELS);

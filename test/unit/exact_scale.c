@@ -31,7 +31,7 @@ static void exhaustive(void)
 {
     static const int grids[][3] = {{-1, 1, 8}, {-2, 1, 7}, {-3, 3, 5}, {-4, 3, 5}, {0, 3, 7},
                                    {0, 1, 9},  {-1, 0, 9}, {-7, 7, 4}, {-3, 0, 7}, {0, 7, 5}};
-    for (int round = 0; round < 1200; round++) {
+    for (int round = 0; round < ROUNDS(1200); round++) {
         const int *g = grids[round % 10];
         size_t n = (size_t)random_in(1, g[2]);
         float x[10];
@@ -60,7 +60,7 @@ static void against_sweep(void)
 /* Stationary: re-rounding with the scale and fitting the scale to the codes changes nothing. */
 static void stationary(void)
 {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < ROUNDS(100); round++) {
         float x[300];
         fill(x, NULL, 300, round % 2);
         struct qnt__exact fit = solve_scale(x, NULL, 300, -7, 7);
@@ -85,7 +85,7 @@ static double clip_error(const float *x, size_t n, int q, double s)
 /* Max-abs, a grid of 1000 scales, OCTAV's fixed point and alternation are never better. */
 static void rivals(void)
 {
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < ROUNDS(60); round++) {
         enum { N = 256 };
         float x[N];
         int q = (int[]){1, 3, 7, 31, 127}[round % 5];
@@ -131,7 +131,7 @@ static void rivals(void)
 
 static void symmetries(void)
 {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < ROUNDS(200); round++) {
         enum { N = 50 };
         float x[N], y[N];
         double h[N], g[N];
@@ -161,7 +161,7 @@ static void symmetries(void)
 /* Weight 0 counts as absent, weight 2 as twice. */
 static void weights(void)
 {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < ROUNDS(100); round++) {
         float x[40], y[80];
         double h[40];
         size_t m = 0;
@@ -215,7 +215,7 @@ static void extremes(void)
 /* The best float32 scale beats the nearest to the real optimum, and all others nearby. */
 static void representable(void)
 {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < ROUNDS(200); round++) {
         float x[64];
         fill(x, NULL, 64, round % 2);
         for (int i = 0; i < 64 && round % 4 == 3; i++) x[i] *= 1e-41f;
@@ -233,7 +233,7 @@ static void representable(void)
 /* A node limit gives a valid bound below a valid error. */
 static void node_limit(void)
 {
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < ROUNDS(40); round++) {
         float x[500];
         fill(x, NULL, 500, round % 4);
         int q = round % 2 ? 127 : 7;

@@ -30,7 +30,7 @@ static void check_fit(const struct qnt__exact *fit, double reference, const floa
 static void exhaustive(void)
 {
     static const int shapes[][2] = {{1, 9}, {2, 7}, {3, 7}, {7, 4}, {15, 3}};
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < ROUNDS(300); round++) {
         int steps = shapes[round % 5][0];
         size_t n = (size_t)random_in(1, shapes[round % 5][1]);
         float x[10];
@@ -45,7 +45,7 @@ static void exhaustive(void)
 static void against_each(void)
 {
     static const int steps[] = {1, 2, 3, 7, 15, 31, 64};
-    for (int round = 0; round < 420; round++) {
+    for (int round = 0; round < ROUNDS(420); round++) {
         int l = steps[round % 7];
         size_t n = (size_t)random_in(1, 90);
         float x[90];
@@ -65,7 +65,7 @@ static void against_each(void)
 /* A free zero point is never worse than a fixed one, more levels never worse than fewer. */
 static void chain(void)
 {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < ROUNDS(100); round++) {
         float x[128];
         fill(x, NULL, 128, round % KINDS);
         double tiny = 1e-13 * energy(x, NULL, 128), last = INFINITY;
@@ -80,7 +80,7 @@ static void chain(void)
 
 static void limit(void)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS(20); round++) {
         float x[300];
         fill(x, NULL, 300, SHIFTED);
         double least = solve_zero(x, NULL, 300, 15).error;

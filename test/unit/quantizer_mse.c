@@ -47,7 +47,7 @@ static void specs(void)
                                     QNT_REAL_OFFSET,
                                     QNT_REAL_OFFSET | QNT_SIGNED};
     qnt_context *context = check_context();
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < ROUNDS(100); round++) {
         float x[ROWS * COLUMNS], importance[COLUMNS];
         double h[COLUMNS];
         int32_t f = flags[round % 8];

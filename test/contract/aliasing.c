@@ -1,0 +1,190 @@
+/*
+ * Inputs and outputs that share memory: refused before anything is written wherever the contract
+ * says disjoint, whether they share all of it or one byte; neighbours are served.
+ */
+#include "recipes.h"
+
+static qnt_context *context;
+
+enum { ARENA = 1 << 16, MIDDLE = ARENA / 2, MOST_INPUTS = 4 };
+
+static uint8_t arena[ARENA], copy[ARENA];
+
+struct subject {
+    const char *name;
+    qnt_status (*run)(void *self, qnt_tensor *const *in, qnt_tensor *out);
+    void *self;
+    qnt_tensor *in[MOST_INPUTS];
+    qnt_tensor *out;
+    bool in_place; /* the same memory is allowed */
+};
+
+static bool arena_untouched(void)
+{
+    return !memcmp(arena, copy, ARENA);
+}
+
+/* Input i and the output are placed in the arena, the output `distance` bytes further on. */
+static qnt_status run_placed(const struct subject *s, int i, ptrdiff_t distance)
+{
+    qnt_tensor in = *s->in[i], out = *s->out;
+    qnt_tensor *views[MOST_INPUTS];
+    memcpy(views, s->in, sizeof views);
+    views[i] = &in;
+    in.data = arena + MIDDLE;
+    out.data = arena + MIDDLE + distance;
+    fill_bytes(arena, ARENA);
+    memcpy(in.data, s->in[i]->data, view_bytes(context, &in));
+    memcpy(copy, arena, ARENA);
+    check_reason[0] = 0;
+    return s->run(s->self, views, &out);
+}
+
+static void check_overlap(const struct subject *s, int i, ptrdiff_t distance)
+{
+    qnt_status status = run_placed(s, i, distance);
+    if (s->in_place && distance == 0) {
+        CHECK_MSG(status == QNT_OK, "%s in place: %s", s->name, check_reason);
+        return;
+    }
+    CHECK_MSG(status == QNT_E_INVALID, "%s, input %d, output at %+td: %s", s->name, i, distance,
+              qnt_status_name(status));
+    CHECK_MSG(strstr(check_reason, "overlaps"), "%s, input %d: \"%s\"", s->name, i, check_reason);
+    CHECK_MSG(arena_untouched(), "%s, input %d, output at %+td: written", s->name, i, distance);
+}
+
+static void check_subject(const struct subject *s)
+{
+    ptrdiff_t out = (ptrdiff_t)view_bytes(context, s->out);
+    for (int i = 0; i < MOST_INPUTS && s->in[i]; i++) {
+        ptrdiff_t in = (ptrdiff_t)view_bytes(context, s->in[i]);
+        check_overlap(s, i, 0);
+        check_overlap(s, i, in - 1);
+        check_overlap(s, i, 1 - out);
+        for (int side = 0; side < 2; side++) {
+            qnt_status status = run_placed(s, i, side ? in : -out);
+            CHECK_MSG(status == QNT_OK, "%s, input %d, neighbours: %s", s->name, i, check_reason);
+        }
+    }
+}
+
+/* ---- quantizers ---- */
+
+static qnt_status encode(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_encode(context, self, in[0], out);
+}
+
+static qnt_status decode(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_decode(context, self, in[0], out);
+}
+
+static qnt_status apply(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_quantizer_apply(context, self, in[0], out);
+}
+
+static void quantizers(void)
+{
+    float x[60], y[60];
+    uint8_t codes[60];
+    fill_floats(x, 60);
+    qnt_quantizer *q = byte_quantizer(context);
+    qnt_tensor *floats = TENSOR(x, QNT_FLOAT, 32, 3, 20);
+    qnt_tensor *bytes = TENSOR(codes, QNT_UINT, 8, 3, 20);
+    qnt_tensor *result = TENSOR(y, QNT_FLOAT, 32, 3, 20);
+    check_subject(&(struct subject){"encode", encode, q, {floats}, bytes, false});
+    check_subject(&(struct subject){"decode", decode, q, {bytes}, result, false});
+    check_subject(&(struct subject){"apply", apply, q, {floats}, result, true});
+    qnt_quantizer_destroy(q);
+}
+
+/* ---- kernels ---- */
+
+static qnt_status gemm(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_gemm_s8(context, in[0], 0, in[1], in[2], out);
+}
+
+static qnt_status convolve(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_conv_s8(context, self, in[0], 0, in[1], out);
+}
+
+static qnt_status shuffle(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_shuffle_cyclic(context, in[0], 1, 4, 1, out);
+}
+
+static qnt_status requantize(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_requantize(context, in[0], in[1], in[2], 0, -8, 7, out);
+}
+
+static void kernels(void)
+{
+    int8_t a[240], b[240];
+    int32_t c[240], zeros[20] = {0};
+    float scale[20];
+    fill_bytes(a, sizeof a);
+    fill_bytes(b, sizeof b);
+    for (int i = 0; i < 20; i++) scale[i] = 0.01f;
+    for (int i = 0; i < 240; i++) c[i] = (int32_t)random_in(-900, 900);
+    qnt_conv conv = {.size = sizeof conv};
+    check_subject(&(struct subject){
+        "gemm", gemm, NULL,
+        {TENSOR(a, QNT_INT, 8, 6, 30), TENSOR(b, QNT_INT, 8, 8, 30), TENSOR(zeros, QNT_INT, 32, 8)},
+        TENSOR(c, QNT_INT, 32, 6, 8), false});
+    check_subject(&(struct subject){
+        "conv", convolve, &conv,
+        {TENSOR(a, QNT_INT, 8, 1, 5, 4, 3), TENSOR(b, QNT_INT, 8, 2, 3, 3, 3)},
+        TENSOR(c, QNT_INT, 32, 1, 3, 2, 2), false});
+    check_subject(&(struct subject){"shuffle", shuffle, NULL, {TENSOR(a, QNT_INT, 8, 5, 20)},
+                                    TENSOR(b, QNT_INT, 8, 5, 20), false});
+    check_subject(&(struct subject){
+        "requantize", requantize, NULL,
+        {TENSOR(c, QNT_INT, 32, 5, 20), TENSOR(zeros, QNT_INT, 32, 20),
+         TENSOR(scale, QNT_FLOAT, 32, 20)},
+        TENSOR(a, QNT_INT, 8, 5, 20), false});
+}
+
+/* ---- layers ---- */
+
+static qnt_status run_layer(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    static uint8_t workspace[1 << 20];
+    size_t bytes;
+    MUST(qnt_layer_workspace(context, self, in[0], &bytes));
+    if (bytes > sizeof workspace) return QNT_E_SPACE;
+    return qnt_layer_run(context, self, in[0], out, workspace, bytes);
+}
+
+static void layers(void)
+{
+    static float x[4096], y[4096];
+    fill_floats(x, 4096);
+    for (int i = 0; i < RECIPES; i++) {
+        qnt_layer *layer = new_layer(context, &recipes[i]);
+        check_tensor in, out = {0};
+        qnt_tensor *input = check_view(&in, x, QNT_FLOAT, 32, recipes[i].ndim, recipes[i].x);
+        qnt_tensor *result = result_view(context, layer, input, &out);
+        result->data = y;
+        check_subject(&(struct subject){recipes[i].name, run_layer, layer, {input}, result, false});
+        qnt_layer_destroy(layer);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    context = check_context();
+    RUN(quantizers);
+    RUN(kernels);
+    RUN(layers);
+    qnt_context_destroy(context);
+    return DONE;
+}

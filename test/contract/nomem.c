@@ -1,0 +1,325 @@
+/*
+ * Every public function that allocates, with an allocator that fails at the first call, the second,
+ * and so on until the function succeeds: a status, a reason, nothing changed, nothing leaked. And
+ * those that must not allocate do not.
+ */
+#include "recipes.h"
+
+static struct fuse fuse;
+static qnt_context *context;
+static void *made; /* by the call under test */
+
+/* Runs call with every allocation failing in turn. undo frees what success made. */
+static void burn(const char *name, qnt_status (*call)(void), void (*undo)(void))
+{
+    size_t blocks = fuse.blocks, bytes = fuse.bytes, at = 1;
+    for (; at < 10000; at++) {
+        made = &fuse;
+        check_reason[0] = 0;
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call();
+        fuse.fail_at = 0;
+        if (fuse.calls < at) {
+            CHECK_MSG(status == QNT_OK, "%s: %s", name, qnt_status_name(status));
+            undo();
+            break;
+        }
+        CHECK_MSG(status == QNT_E_NOMEM, "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        CHECK_MSG(strstr(check_reason, "bytes"), "%s: \"%s\"", name, check_reason);
+        CHECK_MSG(!made, "%s: out is not NULL", name);
+        CHECK_MSG(fuse.blocks == blocks && fuse.bytes == bytes, "%s, allocation %zu: leaks", name,
+                  at);
+    }
+    CHECK_MSG(at > 1, "%s never allocated", name);
+    CHECK_MSG(fuse.blocks == blocks && fuse.bytes == bytes, "%s: leaks", name);
+}
+
+/* ---- contexts, pools ---- */
+
+static qnt_status create_context(void)
+{
+    qnt_status status = qnt_context_create(fuse_alloc, fuse_free, &fuse, (qnt_context **)&made);
+    if (status != QNT_OK) snprintf(check_reason, sizeof check_reason, "bytes"); /* has no log yet */
+    return status;
+}
+
+static void destroy_context(void)
+{
+    qnt_context_destroy(made);
+}
+
+static qnt_status create_pool(void)
+{
+    return qnt_pool_create(context, 3, (qnt_pool **)&made);
+}
+
+static void destroy_pool(void)
+{
+    qnt_pool_destroy(made);
+}
+
+static void contexts(void)
+{
+    burn("qnt_context_create", create_context, destroy_context);
+    burn("qnt_pool_create", create_pool, destroy_pool);
+}
+
+/* ---- quantizers ---- */
+
+static qnt_spec spec;
+
+static qnt_status create_quantizer(void)
+{
+    return qnt_quantizer_create(context, &spec, (qnt_quantizer **)&made);
+}
+
+static void destroy_quantizer(void)
+{
+    qnt_quantizer_destroy(made);
+}
+
+static void creating(void)
+{
+    spec = grained(QNT_MSE, 4, QNT_SIGNED, QNT_PER_BLOCK, 1, 16);
+    burn("qnt_quantizer_create", create_quantizer, destroy_quantizer);
+}
+
+/* Repeats call on one quantizer, with every allocation failing in turn, until it succeeds. */
+static void burn_change(const char *name, qnt_quantizer *q, qnt_status (*call)(qnt_quantizer *q))
+{
+    for (size_t at = 1; at < 10000; at++) {
+        struct snapshot *before = take_snapshot(context, q);
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call(q);
+        fuse.fail_at = 0;
+        bool burnt = fuse.calls >= at;
+        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        if (!burnt) {
+            free(before);
+            return;
+        }
+        CHECK_MSG(is_unchanged(context, q, before), "%s, allocation %zu: changed", name, at);
+    }
+    CHECK_MSG(false, "%s never succeeded", name);
+}
+
+static double scales[24];
+
+static qnt_status set_scales(qnt_quantizer *q)
+{
+    return qnt_quantizer_set(context, q, QNT_P_SCALE, scales, 24);
+}
+
+static void setting(void)
+{
+    size_t blocks = fuse.blocks;
+    for (int i = 0; i < 24; i++) scales[i] = 1 + i;
+    qnt_quantizer *q = new_quantizer(context, grained(QNT_FIXED, 8, 0, QNT_PER_AXIS, 0, 0));
+    burn_change("qnt_quantizer_set", q, set_scales);
+    qnt_quantizer_destroy(q);
+    CHECK(fuse.blocks == blocks);
+}
+
+enum { BATCH = 4 * 6 * 40 };
+static float batch[BATCH];
+static qnt_tensor *batch_view, *importance_view;
+
+static qnt_status observe(qnt_quantizer *q)
+{
+    return qnt_quantizer_observe(context, q, batch_view, importance_view);
+}
+
+static qnt_status fit(qnt_quantizer *q)
+{
+    return qnt_quantizer_fit(context, q);
+}
+
+/* Three batches, so that histograms follow the exact samples; then the fit. */
+static void burn_calibration(const qnt_spec *s, bool weighted)
+{
+    static float weights[BATCH];
+    size_t blocks = fuse.blocks, bytes = fuse.bytes;
+    for (int i = 0; i < BATCH; i++) weights[i] = (float)random_unit();
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40);
+    importance_view = weighted ? TENSOR(weights, QNT_FLOAT, 32, 4, 6, 40) : NULL;
+    qnt_quantizer *q = new_quantizer(context, *s), *reference = new_quantizer(context, *s);
+    qnt_quantizer *both[2] = {q, reference};
+    for (int i = 0; i < 2; i++) {
+        qnt_status status = qnt_quantizer_set(context, both[i], QNT_P_SAMPLES, &(double){1500}, 1);
+        CHECK(status == QNT_OK || status == QNT_E_UNSUPPORTED);
+    }
+    for (int i = 0; i < 3; i++) {
+        fill_floats(batch, BATCH);
+        for (int j = 0; j < BATCH; j++) batch[j] *= (float)(1 << i);
+        MUST(observe(reference));
+        burn_change("qnt_quantizer_observe", q, observe);
+    }
+    MUST(fit(reference));
+    burn_change("qnt_quantizer_fit", q, fit);
+    CHECK_MSG(is_unchanged(context, q, take_snapshot(context, reference)),
+              "failures left a trace: method %d, grain %d", s->method, s->grain);
+    qnt_quantizer_destroy(q);
+    qnt_quantizer_destroy(reference);
+    CHECK_MSG(fuse.blocks == blocks && fuse.bytes == bytes, "method %d leaks", s->method);
+}
+
+static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_MSE};
+
+static void calibration(void)
+{
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+        for (int grain = QNT_PER_TENSOR; grain <= QNT_PER_BLOCK; grain++) {
+            int flags = grain == QNT_PER_AXIS ? QNT_SIGNED | QNT_SYMMETRIC : 0;
+            bool blocks = grain == QNT_PER_BLOCK;
+            qnt_spec s = grained(methods[m], 4, flags, grain, blocks ? 2 : 1, blocks ? 20 : 0);
+            burn_calibration(&s, methods[m] != QNT_ENTROPY);
+        }
+    }
+    qnt_spec real = format(QNT_MSE, 3, QNT_REAL_OFFSET);
+    burn_calibration(&real, true);
+}
+
+/* ---- layers and blobs ---- */
+
+static const struct recipe *recipe;
+static struct parts *parts;
+static _Alignas(64) uint8_t blob[1 << 16];
+static size_t blob_bytes;
+static int32_t load_flags;
+
+static qnt_status create_layer(void)
+{
+    return make_layer(context, recipe, parts, (qnt_layer **)&made);
+}
+
+static qnt_status load_layer(void)
+{
+    return qnt_layer_load(context, blob, blob_bytes, load_flags, (qnt_layer **)&made);
+}
+
+static void destroy_layer(void)
+{
+    qnt_layer_destroy(made);
+}
+
+static qnt_status load_quantizer(void)
+{
+    return qnt_quantizer_load(context, blob, blob_bytes, (qnt_quantizer **)&made);
+}
+
+static void layers(void)
+{
+    for (recipe = recipes; recipe < recipes + RECIPES; recipe++) {
+        parts = open_parts(context, recipe);
+        burn(recipe->name, create_layer, destroy_layer);
+        close_parts(parts);
+    }
+}
+
+static void blobs(void)
+{
+    for (recipe = recipes; recipe < recipes + RECIPES; recipe++) {
+        qnt_layer *layer = new_layer(context, recipe);
+        MUST(qnt_layer_save(context, layer, blob, sizeof blob, &blob_bytes));
+        qnt_layer_destroy(layer);
+        load_flags = 0;
+        burn("qnt_layer_load", load_layer, destroy_layer);
+        load_flags = QNT_BORROW;
+        burn("qnt_layer_load, borrowed", load_layer, destroy_layer);
+    }
+    fill_floats(batch, BATCH);
+    qnt_quantizer *q = fitted_quantizer(context, grained(QNT_MINMAX, 8, 0, QNT_PER_AXIS, 1, 0),
+                                        TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40));
+    MUST(qnt_quantizer_save(context, q, blob, sizeof blob, &blob_bytes));
+    qnt_quantizer_destroy(q);
+    burn("qnt_quantizer_load", load_quantizer, destroy_quantizer);
+}
+
+/* ---- what must not allocate ---- */
+
+static void quantizer_calls(void)
+{
+    static float y[BATCH];
+    static uint8_t codes[BATCH], space[4096];
+    size_t length;
+    qnt_tensor *x = TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40);
+    fill_floats(batch, BATCH);
+    qnt_quantizer *q = fitted_quantizer(context, grained(QNT_MINMAX, 3, 0, QNT_PER_AXIS, 1, 0), x);
+    fuse.calls = 0;
+    MUST(qnt_quantizer_encode(context, q, x, TENSOR(codes, QNT_UINT, 3, 4, 6, 40)));
+    MUST(qnt_quantizer_decode(context, q, TENSOR(codes, QNT_UINT, 3, 4, 6, 40),
+                              TENSOR(y, QNT_FLOAT, 32, 4, 6, 40)));
+    MUST(qnt_quantizer_apply(context, q, x, TENSOR(y, QNT_FLOAT, 32, 4, 6, 40)));
+    MUST(qnt_quantizer_save(context, q, space, sizeof space, &length));
+    MUST(qnt_blob_probe(context, space, length, NULL, NULL, NULL));
+    free(take_snapshot(context, q));
+    CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
+    qnt_quantizer_destroy(q);
+}
+
+static void layer_runs(void)
+{
+    static float x[4096], y[4096];
+    static uint8_t workspace[1 << 20];
+    fill_floats(x, 4096);
+    for (recipe = recipes; recipe < recipes + RECIPES; recipe++) {
+        qnt_layer *layer = new_layer(context, recipe);
+        check_tensor in, result = {0};
+        qnt_tensor *input = check_view(&in, x, QNT_FLOAT, 32, recipe->ndim, recipe->x);
+        fuse.calls = 0;
+        qnt_tensor *output = result_view(context, layer, input, &result);
+        output->data = y;
+        size_t bytes;
+        MUST(qnt_layer_workspace(context, layer, input, &bytes));
+        MUST(qnt_layer_run(context, layer, input, output, workspace, bytes));
+        CHECK_MSG(fuse.calls == 0, "%s: %zu allocations", recipe->name, fuse.calls);
+        qnt_layer_destroy(layer);
+    }
+}
+
+static void kernels(void)
+{
+    uint8_t a[6 * 10], b[7 * 10];
+    int32_t c[6 * 7];
+    fill_bytes(a, sizeof a);
+    fill_bytes(b, sizeof b);
+    qnt_conv conv = {.size = sizeof conv, .pad = {1, 1, 1, 1}};
+    fuse.calls = 0;
+    MUST(qnt_gemm_s8(context, TENSOR(a, QNT_UINT, 8, 6, 10), 3, TENSOR(b, QNT_INT, 3, 7, 10), NULL,
+                     TENSOR(c, QNT_INT, 32, 6, 7)));
+    MUST(qnt_conv_s8(context, &conv, TENSOR(a, QNT_UINT, 8, 1, 3, 5, 4), 3,
+                     TENSOR(b, QNT_INT, 4, 2, 3, 3, 4), TENSOR(c, QNT_INT, 32, 1, 3, 5, 2)));
+    MUST(qnt_requantize(context, TENSOR(c, QNT_INT, 32, 5, 6), NULL,
+                        TENSOR((&(float){0.01f}), QNT_FLOAT, 32, 1), 0, -8, 7,
+                        TENSOR(a, QNT_INT, 4, 5, 6)));
+    MUST(qnt_shuffle_cyclic(context, TENSOR(b, QNT_UINT, 8, 5, 6), 1, 3, 1,
+                            TENSOR(a, QNT_UINT, 8, 5, 6)));
+    CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
+}
+
+static void ending(void)
+{
+    qnt_context_destroy(context);
+    CHECK(fuse.blocks == 0 && fuse.bytes == 0);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    context = fuse_context(&fuse);
+    RUN(contexts);
+    RUN(creating);
+    RUN(setting);
+    RUN(calibration);
+    RUN(layers);
+    RUN(blobs);
+    RUN(quantizer_calls);
+    RUN(layer_runs);
+    RUN(kernels);
+    RUN(ending);
+    return DONE;
+}
