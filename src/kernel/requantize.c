@@ -23,8 +23,10 @@ struct task {
  * -1 times itself. */
 struct columns {
     size_t first, count;
-    int32_t bias[TILE_COLUMNS];
-    float scale[TILE_COLUMNS];
+    const int32_t *bias;
+    const float *scale;
+    int32_t bias_buffer[TILE_COLUMNS];
+    float scale_buffer[TILE_COLUMNS];
 };
 
 static const int32_t minus_one[TILE_ROWS] = {
@@ -45,16 +47,31 @@ static void read_words(const struct qnt__view *view, int64_t at, int64_t step, s
     for (size_t i = 0; i < n; i++, p += step * 4, to += 4) memcpy(to, p, 4);
 }
 
+/* n values of a vector from `first` on: where they are if they can be used there, else copied. */
+static const void *values(const struct qnt__view *vector, size_t first, size_t n, void *buffer)
+{
+    int64_t step = vector->strides[0], at = (int64_t)first * step;
+    const uint8_t *here = vector->data + at * 4;
+    if (step == 1 && (uintptr_t)here % 4 == 0) return here;
+    read_words(vector, at, step, n, buffer);
+    return buffer;
+}
+
+/* A single scale is spread over the buffer once. */
+static void begin_columns(const struct task *t, struct columns *c)
+{
+    c->bias = NULL;
+    c->scale = c->scale_buffer;
+    size_t most = qnt__min(t->columns, TILE_COLUMNS);
+    if (t->scale.shape[0] == 1) read_words(&t->scale, 0, 0, most, c->scale_buffer);
+}
+
 static void load_columns(const struct task *t, size_t first, struct columns *c)
 {
-    int64_t at = (int64_t)first;
     c->first = first;
     c->count = qnt__min(t->columns - first, TILE_COLUMNS);
-    int64_t step = t->scale.shape[0] == 1 ? 0 : t->scale.strides[0];
-    read_words(&t->scale, at * step, step, c->count, c->scale);
-    if (t->has_bias) {
-        read_words(&t->bias, at * t->bias.strides[0], t->bias.strides[0], c->count, c->bias);
-    }
+    if (t->scale.shape[0] != 1) c->scale = values(&t->scale, first, c->count, c->scale_buffer);
+    if (t->has_bias) c->bias = values(&t->bias, first, c->count, c->bias_buffer);
 }
 
 static int64_t last_stride(const struct qnt__view *view)
@@ -166,12 +183,13 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     const struct task *t = task;
     size_t begin = index * t->piece_rows, end = qnt__min(begin + t->piece_rows, t->rows);
+    size_t most = qnt__max(qnt__min(TILE / t->columns, TILE_ROWS), 1);
     struct columns c;
     (void)worker;
-    for (size_t first = 0; first < t->columns; first += TILE_COLUMNS) {
-        load_columns(t, first, &c);
-        size_t most = qnt__min(TILE / c.count, TILE_ROWS);
-        for (size_t row = begin; row < end; row += most) {
+    begin_columns(t, &c);
+    for (size_t row = begin; row < end; row += most) {
+        for (size_t first = 0; first < t->columns; first += TILE_COLUMNS) {
+            load_columns(t, first, &c);
             run_tile(t, row, qnt__min(end - row, most), &c);
         }
     }

@@ -16,20 +16,52 @@ struct job {
     struct qnt__grouping grouping;
     struct qnt__view x, codes, y; /* flattened; count 0 if unused */
     size_t pieces;
-    bool stream; /* write past the caches */
+    bool stream;     /* write past the caches */
+    bool unbuffered; /* what is read and what is written can both stay where they are */
 };
+
+/* Parameters of the groups from this one on. */
+static struct qnt__affine_each each_of(const qnt_quantizer *q, size_t group)
+{
+    return (struct qnt__affine_each){q->scale + group, q->offset + group, q->zero + group,
+                                     qnt__code_low(&q->spec), qnt__code_high(&q->spec)};
+}
+
+static void encode_each(const struct job *job, size_t group, const float *x, size_t n, void *codes)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    struct qnt__affine_each q = each_of(job->quantizer, group);
+    if (job->quantizer->spec.bits == 16) simd->encode_each_16(&q, x, n, codes);
+    else simd->encode_each_8(&q, x, n, codes);
+}
+
+static void decode_each(const struct job *job, size_t group, const void *codes, size_t n, float *y)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    const qnt_spec *spec = &job->quantizer->spec;
+    bool wide = spec->bits == 16, sign = spec->flags & QNT_SIGNED;
+    struct qnt__affine_each q = each_of(job->quantizer, group);
+    if (wide && sign) simd->decode_each_s16(&q, codes, n, y);
+    else if (wide) simd->decode_each_u16(&q, codes, n, y);
+    else if (sign) simd->decode_each_s8(&q, codes, n, y);
+    else simd->decode_each_u8(&q, codes, n, y);
+}
 
 static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
                          void *codes, bool stream)
 {
     const struct qnt__simd *simd = &job->context->simd;
-    bool wide = job->quantizer->spec.bits == 16;
-    size_t group, n;
+    size_t group = 0, n, size = job->quantizer->spec.bits == 16 ? 2 : 1;
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
+        void *to = (uint8_t *)codes + at * size;
+        if (chunk->each) {
+            encode_each(job, group, x + at, n, to);
+            continue;
+        }
         struct qnt__affine q = qnt__affine_of(job->quantizer, group);
         q.stream = stream && n >= STREAM_RUN;
-        if (wide) simd->encode_16(&q, x + at, n, (uint16_t *)codes + at);
-        else simd->encode_8(&q, x + at, n, (uint8_t *)codes + at);
+        if (size == 2) simd->encode_16(&q, x + at, n, to);
+        else simd->encode_8(&q, x + at, n, to);
     }
 }
 
@@ -38,14 +70,19 @@ static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, 
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool wide = job->quantizer->spec.bits == 16, sign = job->quantizer->spec.flags & QNT_SIGNED;
-    size_t group, n;
+    size_t group = 0, n;
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
+        const void *from = (const uint8_t *)codes + at * (wide ? 2 : 1);
+        if (chunk->each) {
+            decode_each(job, group, from, n, y + at);
+            continue;
+        }
         struct qnt__affine q = qnt__affine_of(job->quantizer, group);
         q.stream = stream && n >= STREAM_RUN;
-        if (wide && sign) simd->decode_s16(&q, (const int16_t *)codes + at, n, y + at);
-        else if (wide) simd->decode_u16(&q, (const uint16_t *)codes + at, n, y + at);
-        else if (sign) simd->decode_s8(&q, (const int8_t *)codes + at, n, y + at);
-        else simd->decode_u8(&q, (const uint8_t *)codes + at, n, y + at);
+        if (wide && sign) simd->decode_s16(&q, from, n, y + at);
+        else if (wide) simd->decode_u16(&q, from, n, y + at);
+        else if (sign) simd->decode_s8(&q, from, n, y + at);
+        else simd->decode_u8(&q, from, n, y + at);
     }
 }
 
@@ -56,7 +93,7 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct job *job = task;
     const struct qnt__simd *simd = &job->context->simd;
     struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
-    struct qnt__chunk chunk = {0};
+    struct qnt__chunk chunk = {.unbuffered = job->unbuffered, .by_rows = true};
     float floats[QNT__CHUNK];
     uint16_t narrow[QNT__CHUNK];
 
@@ -91,6 +128,14 @@ static size_t moved_bytes(const struct job *job)
            job->y.count / 8 * job->y.bits;
 }
 
+/* The whole flattened view lies in one stretch, in the form that kernels take. */
+static bool is_run(const struct qnt__view *view)
+{
+    return view->bits >= 8 && (view->code != QNT_FLOAT || view->bits == 32) &&
+           view->code != QNT_BFLOAT && (uintptr_t)view->data % (view->bits / 8u) == 0 &&
+           (view->ndim == 0 || (view->ndim == 1 && view->strides[0] == 1));
+}
+
 /* Packed codes that are not compact may share a byte between any two elements: one worker only. */
 static qnt_status run(struct job *job)
 {
@@ -100,6 +145,7 @@ static qnt_status run(struct job *job)
     qnt__view_flatten(&job->x);
     qnt__view_flatten(&job->codes);
     qnt__view_flatten(&job->y);
+    job->unbuffered = job->codes.count && is_run(&job->codes) && is_run(job->x.count ? &job->x : &job->y);
     job->pieces = qnt__element_pieces(&job->grouping);
     return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
                         : qnt__parallel(job->context, run_piece, job, job->pieces);

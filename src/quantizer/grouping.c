@@ -65,6 +65,12 @@ bool qnt__chunk_segment(const struct qnt__grouping *g, const struct qnt__chunk *
     if (chunk->transposed) {
         *group = qnt__group_at(g, chunk->first + at / chunk->rows);
         *n = chunk->rows;
+    } else if (chunk->each) {
+        *group = qnt__group_at(g, chunk->first + at);
+        *n = chunk->count - at;
+    } else if (at > 0 && g->grain == QNT_PER_BLOCK && g->blocks * g->block == g->length) {
+        *group += 1; /* whole blocks follow each other; divisions would cost more than a block */
+        *n = qnt__min(g->block, chunk->count - at);
     } else {
         *group = qnt__group_at(g, chunk->first + at);
         *n = qnt__min(run_at(g, chunk->first + at), chunk->count - at);
@@ -95,14 +101,16 @@ bool qnt__piece_next(const struct qnt__grouping *g, const struct qnt__piece *p,
     if (chunk->row >= p->row_end || p->column >= p->column_end) return false;
 
     size_t width = p->column_end - chunk->column, height = p->row_end - chunk->row;
-    chunk->transposed = interleaved(g);
+    bool wide = p->column_end - p->column >= QNT__EACH_MIN;
+    chunk->each = interleaved(g) && chunk->by_rows && wide;
+    chunk->transposed = interleaved(g) && !chunk->each;
     if (chunk->transposed) {
         size_t widest = qnt__min(p->column_end - p->column, QNT__TILE); /* all have the same rows */
         size_t most = qnt__min(QNT__CHUNK / widest, rows_alike(g, chunk->row));
         chunk->columns = qnt__min(width, QNT__TILE);
         chunk->rows = qnt__min(height, most);
     } else {
-        chunk->columns = qnt__min(width, QNT__CHUNK);
+        chunk->columns = chunk->unbuffered ? width : qnt__min(width, QNT__CHUNK);
         chunk->rows = 1;
     }
     chunk->pitch = p->pitch;

@@ -12,8 +12,9 @@
 #include "quantizer.h"
 
 enum {
-    QNT__CHUNK = 4096, /* elements of a chunk */
-    QNT__TILE = 64     /* columns of a transposed chunk */
+    QNT__CHUNK = 4096,   /* elements of a chunk that needs a buffer */
+    QNT__TILE = 64,      /* columns of a transposed chunk */
+    QNT__EACH_MIN = 32   /* columns from which going row by row pays */
 };
 
 struct qnt__piece {
@@ -21,13 +22,16 @@ struct qnt__piece {
     size_t pitch; /* elements from one row to the next */
 };
 
-/* Zero before the first call of qnt__piece_next. */
+/* Zero before the first call of qnt__piece_next but for the two wishes. */
 struct qnt__chunk {
+    bool unbuffered;      /* wish: chunks as long as the piece allows */
+    bool by_rows;         /* wish: no tiles; wide rows come with a group for each element instead */
     size_t row, column;   /* in the matrix */
     size_t rows, columns; /* of the chunk */
     size_t pitch, first;  /* number of its first element in row-major order */
     size_t count;
     bool transposed; /* in the buffer, element (r, c) is at c rows + r */
+    bool each;       /* element i of a segment belongs to group + i */
 };
 
 /* The group of an element, given by its number in row-major order. */
@@ -46,7 +50,8 @@ struct qnt__piece qnt__group_piece(const struct qnt__grouping *grouping, size_t 
 bool qnt__piece_next(const struct qnt__grouping *grouping, const struct qnt__piece *piece,
                      struct qnt__chunk *chunk);
 
-/* The segment that begins at `at` in the buffer; false at the end of the chunk. */
+/* The segment that begins at `at` in the buffer; false at the end of the chunk. Unless `at` is 0, *group
+ * is that of the segment before. */
 bool qnt__chunk_segment(const struct qnt__grouping *grouping, const struct qnt__chunk *chunk,
                         size_t at, size_t *group, size_t *n);
 

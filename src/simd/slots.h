@@ -134,6 +134,14 @@ struct qnt__affine {
     int stream;    /* a hint: the result is larger than the caches, so it need not pass through them */
 };
 
+/* The same where neighbours belong to different groups: element i has scale[i], offset[i], zero[i] and,
+ * in the place of low and high, float(first - zero[i]) and float(last - zero[i]). */
+struct qnt__affine_each {
+    const float *scale, *offset;
+    const int32_t *zero;
+    int32_t first, last; /* lowest and highest code */
+};
+
 /* X(name, return type, arguments) */
 #define QNT__SLOTS(X)                                                                              \
     X(gemm_s8, void, (const struct qnt__gemm *g))                                                  \
@@ -156,6 +164,18 @@ struct qnt__affine {
     X(decode_u8, void, (const struct qnt__affine *q, const uint8_t *codes, size_t n, float *y))    \
     X(decode_s16, void, (const struct qnt__affine *q, const int16_t *codes, size_t n, float *y))   \
     X(decode_u16, void, (const struct qnt__affine *q, const uint16_t *codes, size_t n, float *y))  \
+    X(encode_each_8, void,                                                                         \
+      (const struct qnt__affine_each *q, const float *x, size_t n, uint8_t *codes))                \
+    X(encode_each_16, void,                                                                        \
+      (const struct qnt__affine_each *q, const float *x, size_t n, uint16_t *codes))               \
+    X(decode_each_s8, void,                                                                        \
+      (const struct qnt__affine_each *q, const int8_t *codes, size_t n, float *y))                 \
+    X(decode_each_u8, void,                                                                        \
+      (const struct qnt__affine_each *q, const uint8_t *codes, size_t n, float *y))                \
+    X(decode_each_s16, void,                                                                       \
+      (const struct qnt__affine_each *q, const int16_t *codes, size_t n, float *y))                \
+    X(decode_each_u16, void,                                                                       \
+      (const struct qnt__affine_each *q, const uint16_t *codes, size_t n, float *y))               \
     X(widen_f16, void, (const uint16_t *x, size_t n, float *y))                                    \
     X(narrow_f16, void, (const float *x, size_t n, uint16_t *y))                                   \
     X(widen_bf16, void, (const uint16_t *x, size_t n, float *y))                                   \

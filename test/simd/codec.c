@@ -222,6 +222,69 @@ static void decode(void)
     }
 }
 
+/* Parameters for each of n elements. */
+static struct qnt__affine_each random_each(size_t n, int32_t first, int32_t last, bool at_end)
+{
+    float *scale = place(&inputs[1], n * sizeof *scale, at_end);
+    float *offset = place(&inputs[2], n * sizeof *offset, at_end);
+    int32_t *zero = place(&inputs[3], n * sizeof *zero, at_end);
+    for (size_t i = 0; i < n; i++) {
+        struct qnt__affine q = random_group(first, last);
+        scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
+    }
+    return (struct qnt__affine_each){scale, offset, zero, first, last};
+}
+
+#define EACH_BOTH(slot, from_bytes, to, place_from, first, last)                                   \
+    do {                                                                                           \
+        struct qnt__affine_each q = random_each(n, first, last, at_end);                           \
+        const void *in = place_from(&inputs[0], n * (from_bytes), at_end);                         \
+        place_outputs(n * sizeof(to), at_end, &expected, &got);                                    \
+        definition.slot(&q, in, n, expected);                                                      \
+        table.slot(&q, in, n, got);                                                                \
+        CHECK_MSG(same_bytes(), "%s, n %zu", level, n);                                            \
+    } while (0)
+
+static void each(void)
+{
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        bool at_end = round & 1;
+        size_t n = length(round / 2, 3000);
+        void *expected, *got;
+        EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, -128, 127);
+        EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, 0, 15);
+        EACH_BOTH(encode_each_16, 1, uint16_t, place_floats, 0, 65535);
+        EACH_BOTH(decode_each_s8, 1, float, place_bytes, -128, 127);
+        EACH_BOTH(decode_each_u8, 1, float, place_bytes, 0, 255);
+        EACH_BOTH(decode_each_s16, 2, float, place_bytes, -32768, 32767);
+        EACH_BOTH(decode_each_u16, 2, float, place_bytes, 0, 65535);
+    }
+}
+
+/* With one parameter for all, each is the same as the others. */
+static void each_alike(void)
+{
+    enum { N = 100 };
+    float x[N], scale[N], offset[N], y[2][N];
+    int32_t zero[N];
+    uint16_t wide[2][N];
+    uint8_t narrow[2][N];
+    for (int round = 0; round < 100; round++) {
+        struct qnt__affine q = random_group(-128, 127);
+        struct qnt__affine_each every = {scale, offset, zero, -128, 127};
+        for (int i = 0; i < N; i++) {
+            x[i] = random_float();
+            scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
+        }
+        table.encode_8(&q, x, N, narrow[0]), table.encode_each_8(&every, x, N, narrow[1]);
+        table.encode_16(&q, x, N, wide[0]), table.encode_each_16(&every, x, N, wide[1]);
+        table.decode_u8(&q, narrow[0], N, y[0]), table.decode_each_u8(&every, narrow[1], N, y[1]);
+        CHECK_MSG(!memcmp(narrow[0], narrow[1], sizeof narrow[0]), "%s", level);
+        CHECK_MSG(!memcmp(wide[0], wide[1], sizeof wide[0]), "%s", level);
+        CHECK_MSG(!memcmp(y[0], y[1], sizeof y[0]), "%s", level);
+    }
+}
+
 static void convert(void)
 {
     for (int round = 0; round < 2 * ROUNDS; round++) {
@@ -451,6 +514,8 @@ int main(int argc, char **argv)
         RUN(encode);
         RUN(encode_ties);
         RUN(decode);
+        RUN(each);
+        RUN(each_alike);
         RUN(convert);
         RUN(convert_all);
         RUN(pack);

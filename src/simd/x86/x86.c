@@ -21,6 +21,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_u8, avx2);
         TAKE(decode_s16, avx2);
         TAKE(decode_u16, avx2);
+        TAKE(encode_each_8, avx2);
+        TAKE(encode_each_16, avx2);
+        TAKE(decode_each_s8, avx2);
+        TAKE(decode_each_u8, avx2);
+        TAKE(decode_each_s16, avx2);
+        TAKE(decode_each_u16, avx2);
         TAKE(widen_f16, avx2);
         TAKE(narrow_f16, avx2);
         TAKE(widen_bf16, avx2);
@@ -44,6 +50,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_u8, avx512vnni);
         TAKE(decode_s16, avx512vnni);
         TAKE(decode_u16, avx512vnni);
+        TAKE(encode_each_8, avx512vnni);
+        TAKE(encode_each_16, avx512vnni);
+        TAKE(decode_each_s8, avx512vnni);
+        TAKE(decode_each_u8, avx512vnni);
+        TAKE(decode_each_s16, avx512vnni);
+        TAKE(decode_each_u16, avx512vnni);
         TAKE(widen_f16, avx512vnni);
         TAKE(narrow_f16, avx512vnni);
         TAKE(widen_bf16, avx512vnni);
