@@ -4,10 +4,11 @@
 
 TEST_SOURCES := $(sort $(foreach folder,unit simd contract vectors abi,$(wildcard test/$(folder)/*.c)))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
-RUNNER ?=
+RUNNER ?=# runs each program, e.g. qemu-aarch64
+ONLY ?=# names of test programs: make check ONLY="pool tensor"
 
 # The variants for finding bugs are not what is installed.
-SCRIPTS := $(if $(SAN)$(COV)$(DEBUG),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
+SCRIPTS := $(if $(SAN)$(COV)$(DEBUG)$(ONLY),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
 
 $(BUILD)/test/%: test/%.c $(OBJECTS)
 	@mkdir -p $(@D)
@@ -20,9 +21,11 @@ SCRIPT_ENV := BUILD='$(BUILD)' VERSION='$(VERSION)' ARCH='$(firstword $(subst -,
               NATIVE='$(NATIVE)' CC='$(CC)' CFLAGS='$(CFLAGS)' NM='$(NM)' OBJDUMP='$(OBJDUMP)' \
               MAKE='$(MAKE)'
 
+chosen = $(if $(ONLY),$(foreach name,$(ONLY),$(filter %/$(name),$1)),$1)
+
 .PHONY: check
-check: lib $(TESTS) ## run all tests; the last line sums up
-	@$(SCRIPT_ENV) test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(TESTS) $(SCRIPTS)
+check: lib $(call chosen,$(TESTS)) ## run all tests; the last line sums up
+	@$(SCRIPT_ENV) test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(call chosen,$(TESTS)) $(SCRIPTS)
 
 .PHONY: check-aarch64
 check-aarch64: ## cross-compile, and run the test programs under qemu with and without dot product
@@ -32,4 +35,4 @@ VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-k
 
 .PHONY: check-valgrind
 check-valgrind: $(TESTS) ## run the unit tests under valgrind
-	@test/run.sh --with "$(VALGRIND)" $(filter $(BUILD)/test/unit/%,$(TESTS))
+	@QNT_TEST_QUICK=1 test/run.sh --with "$(VALGRIND)" $(filter $(BUILD)/test/unit/%,$(TESTS))
