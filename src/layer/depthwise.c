@@ -1,6 +1,6 @@
 /* Depthwise convolution: one task for each row of the result. */
 #include "base/arith.h"
-#include "run.h"
+#include "rows.h"
 
 /* Output pixels of one block: as many as the tile holds. */
 static size_t block_pixels(const struct qnt__run *run)
@@ -42,7 +42,7 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
 static void run_line(void *task, size_t line, size_t worker)
 {
     const struct qnt__run *run = task;
-    uint8_t *scratch = run->space + run->places.scratch + worker * run->places.each;
+    uint8_t *scratch = qnt__run_scratch(run, worker);
     size_t width = run->g.out_width, most = block_pixels(run);
     for (size_t x = 0; x < width; x += most) {
         run_block(run, scratch, line * width + x, qnt__min(width - x, most));
@@ -51,10 +51,7 @@ static void run_line(void *task, size_t line, size_t worker)
 
 qnt_status qnt__run_depthwise(struct qnt__run *run)
 {
-    size_t count = run->g.batch * run->g.out_height;
-    if (run->shared_bytes) {
-        for (size_t i = 0; i < count; i++) run_line(run, i, 0);
-        return QNT_OK;
-    }
-    return qnt__parallel(run->context, run_line, run, count);
+    size_t work = run->rows * run->layer->shape.inputs * qnt__ceil_div(run->g.outputs, 64);
+    return qnt__run_share(run, run_line, run->g.batch * run->g.out_height,
+                          run->shared_bytes ? 0 : work);
 }

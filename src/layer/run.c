@@ -5,7 +5,17 @@
 #include "base/try.h"
 #include "quantizer/quantizer.h"
 
-enum { ALIGN = 64 };
+enum {
+    ALIGN = 64,
+    WORTH = 65536 /* elements staged, or 64 multiplications each, that are worth waking a worker */
+};
+
+qnt_status qnt__run_share(struct qnt__run *run, qnt_task_fn task, size_t count, size_t work)
+{
+    if (work >= WORTH) return qnt__parallel(run->context, task, run, count);
+    for (size_t i = 0; i < count; i++) task(run, i, 0);
+    return QNT_OK;
+}
 
 /* Shape of the result in the order of the caller's axes. */
 static int result_shape(const struct qnt__run *run, int64_t shape[QNT_MAX_NDIM])
@@ -66,7 +76,8 @@ static qnt_status check_output_type(const struct qnt__run *run)
     bool floats = y->code == QNT_FLOAT || y->code == QNT_BFLOAT;
     if (c->kind == QNT__IN_FLOAT) {
         if (floats) return QNT_OK;
-        return qnt__fail(run->context, QNT_E_DTYPE, "y: integer codes, expected floats, since output_q was NULL");
+        return qnt__fail(run->context, QNT_E_DTYPE, "y: integer codes, expected floats, "
+                         "since output_q was NULL");
     }
     uint8_t code = c->flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
     if (y->code == code && (y->bits == 8 || y->bits == c->bits)) return QNT_OK;

@@ -67,6 +67,19 @@ struct qnt__run {
     float low, high;          /* clamp, in units of the epilogue */
 };
 
+static inline uint8_t *qnt__run_image(const struct qnt__run *run)
+{
+    return run->space + run->places.image;
+}
+
+static inline uint8_t *qnt__run_scratch(const struct qnt__run *run, size_t worker)
+{
+    return run->space + run->places.scratch + worker * run->places.each;
+}
+
+/* Shares tasks among the workers, unless waking them takes longer than the work; results are the same. */
+qnt_status qnt__run_share(struct qnt__run *run, qnt_task_fn task, size_t count, size_t work);
+
 /* Finds extents and the layout of the workspace from shape and type of x. */
 qnt_status qnt__run_plan(struct qnt__run *run, const qnt_context *context, const qnt_layer *layer,
                          const struct qnt__view *x);
@@ -80,13 +93,6 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero);
 /* The products and their epilogues. */
 qnt_status qnt__run_product(struct qnt__run *run);
 qnt_status qnt__run_depthwise(struct qnt__run *run);
-
-/* Walks over output rows. */
-struct qnt__cursor {
-    size_t image, y, x;
-};
-struct qnt__cursor qnt__cursor_at(const struct qnt__geometry *g, size_t row);
-void qnt__cursor_next(const struct qnt__geometry *g, struct qnt__cursor *c);
 
 /* One block of finished sums. */
 struct qnt__block {

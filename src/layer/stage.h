@@ -1,0 +1,22 @@
+/* Shared by the files that stage matrices and images. */
+#ifndef QNT__LAYER_STAGE_H
+#define QNT__LAYER_STAGE_H
+
+#include "run.h"
+
+/* Parameters of one row or image with that range, as the kernels see them. */
+struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const float range[2]);
+
+/* Widens a range by n elements of x from offset `at`. */
+void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
+                      size_t n, float range[2]);
+
+/* Brings n elements of x into the form that the arithmetic wants; q encodes floats. */
+void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q,
+                         int64_t at, int64_t step, size_t n, uint8_t *out);
+
+/* Stages everything, or, if it may, lets the kernels read x where it is. */
+qnt_status qnt__stage_matrix(struct qnt__run *run, bool may_stay);
+qnt_status qnt__stage_images(struct qnt__run *run, bool may_stay);
+
+#endif

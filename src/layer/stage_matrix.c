@@ -1,0 +1,64 @@
+/* Stages the rows of a matrix, each with parameters of its own if they are dynamic. */
+#include <string.h>
+
+#include "base/arith.h"
+#include "stage.h"
+
+enum { STAGE_ROWS = 16 }; /* rows in one task */
+
+static void stage_row(const struct qnt__run *run, uint8_t *scratch, size_t row)
+{
+    const struct qnt__view *x = &run->x;
+    size_t n = run->g.channels;
+    int64_t at = qnt__view_row(x, row), step = x->strides[x->ndim - 1];
+    uint8_t *out = qnt__run_image(run) + (ptrdiff_t)row * run->pixel_step;
+    const struct qnt__affine *q = &run->input;
+    if (run->dynamic) {
+        float range[2] = {0.0f, 0.0f};
+        qnt__stage_range(run, scratch, at, step, n, range);
+        run->dynamic[row] = qnt__stage_dynamic(run, range);
+        q = &run->dynamic[row];
+    }
+    qnt__stage_elements(run, scratch, q, at, step, n, out);
+    size_t bytes = n * run->element; /* what follows meets zero weights, unless they have zero points */
+    memset(out + bytes, 0, (size_t)run->pixel_step - bytes);
+}
+
+static void stage_rows(void *task, size_t index, size_t worker)
+{
+    const struct qnt__run *run = task;
+    size_t end = qnt__min(run->rows, (index + 1) * STAGE_ROWS);
+    for (size_t row = index * STAGE_ROWS; row < end; row++) {
+        stage_row(run, qnt__run_scratch(run, worker), row);
+    }
+}
+
+/* Rows that follow each other in equal steps, readable to the panel depth. */
+static bool matrix_in_place(struct qnt__run *run)
+{
+    const struct qnt__view *x = &run->x;
+    int64_t step = 0, extent = 1;
+    if (run->g.channels == 0) return false;
+    if (run->layer->shape.panel_depth != run->g.channels && run->element == 1) return false;
+    if (x->strides[x->ndim - 1] != 1 && run->g.channels > 1) return false;
+    for (int d = x->ndim - 2; d >= 0; d--) {
+        if (x->shape[d] == 1) continue;
+        if (extent > 1 && x->strides[d] != step * extent) return false;
+        if (extent == 1) step = x->strides[d];
+        extent *= x->shape[d];
+    }
+    run->pixel_step = (ptrdiff_t)step * (ptrdiff_t)run->element;
+    return true;
+}
+
+qnt_status qnt__stage_matrix(struct qnt__run *run, bool may_stay)
+{
+    if (may_stay && matrix_in_place(run)) {
+        run->base = run->x.data;
+        return QNT_OK;
+    }
+    run->pixel_step = (ptrdiff_t)(run->layer->shape.panel_depth * run->element);
+    run->base = qnt__run_image(run);
+    return qnt__run_share(run, stage_rows, qnt__ceil_div(run->rows, STAGE_ROWS),
+                          run->rows * run->g.channels);
+}
