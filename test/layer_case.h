@@ -1,6 +1,7 @@
 /*
- * A random layer and its naive reference: what doc/numerics.md says, element by element, in plain loops.
- * The tests of layers choose the traits, layer_case_check() compares every byte of the result.
+ * A random layer and its naive reference: what doc/numerics.md says, element by element, in plain
+ * loops. The tests of layers choose the traits, layer_case_check() compares every byte of the
+ * result.
  */
 #ifndef LAYER_CASE_H
 #define LAYER_CASE_H
@@ -70,9 +71,9 @@ static UNUSED layer_format random_format(int kind)
     layer_format f = {.kind = kind, .bits = (int)random_in(1, 8)};
     if (random_in(0, 1)) f.bits = 8;
     f.flags = (random_in(0, 1) ? QNT_SIGNED : 0) | (random_in(0, 1) ? QNT_SYMMETRIC : 0);
-    f.zero = f.flags & QNT_SYMMETRIC ? middle(f.bits, f.flags)
-                                     : (int32_t)random_in(low_code(f.bits, f.flags),
-                                                          high_code(f.bits, f.flags));
+    f.zero = f.flags & QNT_SYMMETRIC
+                 ? middle(f.bits, f.flags)
+                 : (int32_t)random_in(low_code(f.bits, f.flags), high_code(f.bits, f.flags));
     f.scale = (float)(0.01 + random_unit());
     return f;
 }
@@ -185,8 +186,8 @@ static UNUSED layer_data random_data(const layer_case *c)
     for (size_t i = 0; i < d.w_count; i++) d.wcode[i] = (int32_t)random_in(low, high);
     for (size_t i = 0; i < d.w_groups; i++) {
         d.wscale[i] = (float)(0.001 + 0.01 * random_unit());
-        d.wzero[i] = c->wflags & QNT_SYMMETRIC ? middle(c->wbits, c->wflags)
-                                               : (int32_t)random_in(low, high);
+        d.wzero[i] =
+            c->wflags & QNT_SYMMETRIC ? middle(c->wbits, c->wflags) : (int32_t)random_in(low, high);
     }
     for (int64_t i = 0; i < outputs; i++) d.bias[i] = (float)random_gauss();
     for (size_t i = 0; i < d.y_count; i++) d.before[i] = held_as(c->y_held, (float)random_gauss());
@@ -219,9 +220,10 @@ typedef struct held_tensor {
     size_t bytes;
 } held_tensor;
 
-/* A tensor of a case; strided ones have gaps between all axes, misaligned ones begin at an odd byte. */
-static UNUSED void hold(held_tensor *h, const layer_case *c, int held, const layer_format *f, int ndim,
-                        const int64_t *shape)
+/* A tensor of a case; strided ones have gaps between all axes, misaligned ones begin at an odd
+ * byte. */
+static UNUSED void hold(held_tensor *h, const layer_case *c, int held, const layer_format *f,
+                        int ndim, const int64_t *shape)
 {
     int code = held == BFLOAT16 ? QNT_BFLOAT : QNT_FLOAT, bits = held == FLOAT32 ? 32 : 16;
     if (held >= PACKED) {
@@ -256,8 +258,10 @@ static UNUSED void hold_image(held_tensor *h, const layer_case *c, int held, con
 {
     int64_t dense[3] = {c->batch, width, channels}, nhwc[4] = {c->batch, height, width, channels};
     int64_t nchw[4] = {c->batch, channels, height, width};
-    if (c->spec.kind == QNT_DENSE) hold(h, c, held, f, 3, dense);
-    else hold(h, c, held, f, 4, c->spec.layout == QNT_NCHW ? nchw : nhwc);
+    if (c->spec.kind == QNT_DENSE)
+        hold(h, c, held, f, 3, dense);
+    else
+        hold(h, c, held, f, 4, c->spec.layout == QNT_NCHW ? nchw : nhwc);
 }
 
 /* Copies logical floats or codes into a held image. */
@@ -272,8 +276,10 @@ static UNUSED void put_image(const qnt_context *context, held_tensor *h, const l
         int64_t n = i % channels, x = i / channels % width, y = i / channels / width % height;
         int64_t at = held_at(h, c, i / channels / width / height, y, x, n);
         uint8_t byte = codes ? (uint8_t)codes[i] : 0;
-        if (codes) qnt__write_codes(simd, &view, at, 1, 1, &byte);
-        else qnt__write_f32(simd, &view, at, 1, 1, &values[i]);
+        if (codes)
+            qnt__write_codes(simd, &view, at, 1, 1, &byte);
+        else
+            qnt__write_f32(simd, &view, at, 1, 1, &values[i]);
     }
 }
 
@@ -285,7 +291,8 @@ typedef struct layer_input {
 } layer_input;
 
 /* Scale and zero point of n dynamic elements. */
-static UNUSED layer_input dynamic_of(const layer_format *f, const float *x, int64_t n, int32_t *codes)
+static UNUSED layer_input dynamic_of(const layer_format *f, const float *x, int64_t n,
+                                     int32_t *codes)
 {
     int32_t first = low_code(f->bits, f->flags), last = high_code(f->bits, f->flags);
     float low = 0, high = 0;
@@ -312,8 +319,8 @@ static UNUSED layer_input dynamic_of(const layer_format *f, const float *x, int6
 }
 
 /* Position of input element k of an output pixel, or -1 in the padding. */
-static UNUSED int64_t input_at(const layer_case *c, const layer_data *d, int64_t pixel, int64_t group,
-                               int64_t k)
+static UNUSED int64_t input_at(const layer_case *c, const layer_data *d, int64_t pixel,
+                               int64_t group, int64_t k)
 {
     int64_t from = (group + c->spec.group_shift) % d->groups;
     int64_t x = pixel % d->out_width, y = pixel / d->out_width % d->out_height;
@@ -440,7 +447,8 @@ static UNUSED void reference(const layer_case *c, layer_data *d, int64_t block, 
     layer_input *in = zeroed((size_t)rows, sizeof *in);
     for (int64_t r = 0; r < rows; r++) {
         in[r] = (layer_input){c->in.scale, c->in.zero};
-        if (c->in.kind == DYNAMIC) in[r] = dynamic_of(&c->in, d->x + r * row, row, d->xcode + r * row);
+        if (c->in.kind == DYNAMIC)
+            in[r] = dynamic_of(&c->in, d->x + r * row, row, d->xcode + r * row);
     }
     for (int64_t i = 0; i < pixels * outputs; i++) {
         int64_t pixel = i / outputs, output = i % outputs;
@@ -476,7 +484,10 @@ static UNUSED qnt_quantizer *make_weight_q(const qnt_context *context, const lay
                                            const layer_data *d)
 {
     qnt_quantizer *q = NULL;
-    qnt_spec spec = {.size = sizeof spec, .bits = c->wbits, .flags = c->wflags, .grain = c->grain,
+    qnt_spec spec = {.size = sizeof spec,
+                     .bits = c->wbits,
+                     .flags = c->wflags,
+                     .grain = c->grain,
                      .axis = c->grain == QNT_PER_BLOCK ? 1 : 0,
                      .block = c->grain == QNT_PER_BLOCK ? c->block : 0};
     double *values = zeroed(d->w_groups, sizeof *values);
@@ -484,7 +495,8 @@ static UNUSED qnt_quantizer *make_weight_q(const qnt_context *context, const lay
     for (size_t i = 0; i < d->w_groups; i++) values[i] = d->wscale[i];
     if (qnt_quantizer_set(context, q, QNT_P_SCALE, values, d->w_groups) != QNT_OK) exit(2);
     for (size_t i = 0; i < d->w_groups; i++) values[i] = d->wzero[i];
-    if (!(c->wflags & QNT_SYMMETRIC)) qnt_quantizer_set(context, q, QNT_P_ZERO, values, d->w_groups);
+    if (!(c->wflags & QNT_SYMMETRIC))
+        qnt_quantizer_set(context, q, QNT_P_ZERO, values, d->w_groups);
     free(values);
     return q;
 }
@@ -497,21 +509,25 @@ static UNUSED void hold_weight(const qnt_context *context, held_tensor *h, const
     int64_t dense[2] = {outputs, n}, nhwc[4] = {outputs, kh, kw, n}, nchw[4] = {outputs, n, kh, kw};
     layer_format f = {.bits = c->wbits, .flags = c->wflags};
     bool planes = c->spec.kind == QNT_CONV && c->spec.layout == QNT_NCHW;
-    if (c->spec.kind == QNT_DENSE) hold(h, c, c->weight_codes ? PACKED : FLOAT32, &f, 2, dense);
-    else hold(h, c, c->weight_codes ? BYTES : FLOAT32, &f, 4, planes ? nchw : nhwc);
+    if (c->spec.kind == QNT_DENSE)
+        hold(h, c, c->weight_codes ? PACKED : FLOAT32, &f, 2, dense);
+    else
+        hold(h, c, c->weight_codes ? BYTES : FLOAT32, &f, 4, planes ? nchw : nhwc);
     struct qnt__view view;
     if (qnt__view_open(context, "weight", &h->v.t, QNT__ANY, &view) != QNT_OK) exit(2);
     for (int64_t i = 0; i < outputs * d->inputs; i++) {
         int64_t o = i / d->inputs, k = i % d->inputs, ky = k / n / kw, kx = k / n % kw;
         const int64_t *s = h->v.strides;
         int64_t at = c->spec.kind == QNT_DENSE ? o * s[0] + k * s[1]
-                     : planes ? o * s[0] + k % n * s[1] + ky * s[2] + kx * s[3]
-                              : o * s[0] + ky * s[1] + kx * s[2] + k % n * s[3];
+                     : planes                  ? o * s[0] + k % n * s[1] + ky * s[2] + kx * s[3]
+                                               : o * s[0] + ky * s[1] + kx * s[2] + k % n * s[3];
         size_t g = group_of(c, d, o, k);
         uint8_t byte = (uint8_t)d->wcode[i];
         float value = (float)(d->wcode[i] - d->wzero[g]) * d->wscale[g];
-        if (c->weight_codes) qnt__write_codes(&context->simd, &view, at, 1, 1, &byte);
-        else qnt__write_f32(&context->simd, &view, at, 1, 1, &value);
+        if (c->weight_codes)
+            qnt__write_codes(&context->simd, &view, at, 1, 1, &byte);
+        else
+            qnt__write_f32(&context->simd, &view, at, 1, 1, &value);
     }
 }
 
@@ -541,22 +557,24 @@ static UNUSED void compare_result(const qnt_context *context, held_tensor *y, co
         }
         float want = c->y_held >= PACKED ? expected[i] : held_as(c->y_held, expected[i]);
         if (!same_float(got, want) && bad++ == 0) {
-            CHECK_MSG(false,
-                      "element %lld is %g, expected %g; kind %d layout %d, %lld x %lld x %lld, K %lld, N "
-                      "%lld, groups %lld shift %d, kernel %lldx%lld, w %d bits flags %d grain %d block "
-                      "%lld, in %d/%d/%d zero %d, out %d/%d/%d, x %d y %d, strided %d, flags %d",
-                      (long long)i, (double)got, (double)want, (int)c->spec.kind, (int)c->spec.layout,
-                      (long long)c->batch, (long long)c->height, (long long)c->width,
-                      (long long)d->inputs, (long long)outputs, (long long)d->groups,
-                      (int)c->spec.group_shift, (long long)c->kernel[0], (long long)c->kernel[1],
-                      c->wbits, c->wflags, c->grain, (long long)c->block, c->in.kind, c->in.bits,
-                      c->in.flags, (int)c->in.zero, c->out.kind, c->out.bits, c->out.flags, c->x_held,
-                      c->y_held, c->strided, (int)c->spec.flags);
+            CHECK_MSG(
+                false,
+                "element %lld is %g, expected %g; kind %d layout %d, %lld x %lld x %lld, K %lld, N "
+                "%lld, groups %lld shift %d, kernel %lldx%lld, w %d bits flags %d grain %d block "
+                "%lld, in %d/%d/%d zero %d, out %d/%d/%d, x %d y %d, strided %d, flags %d",
+                (long long)i, (double)got, (double)want, (int)c->spec.kind, (int)c->spec.layout,
+                (long long)c->batch, (long long)c->height, (long long)c->width,
+                (long long)d->inputs, (long long)outputs, (long long)d->groups,
+                (int)c->spec.group_shift, (long long)c->kernel[0], (long long)c->kernel[1],
+                c->wbits, c->wflags, c->grain, (long long)c->block, c->in.kind, c->in.bits,
+                c->in.flags, (int)c->in.zero, c->out.kind, c->out.bits, c->out.flags, c->x_held,
+                c->y_held, c->strided, (int)c->spec.flags);
         }
     }
 }
 
-/* Makes and runs the layer and compares all of y; `block` is the block length of the sums, 0: none. */
+/* Makes and runs the layer and compares all of y; `block` is the block length of the sums, 0: none.
+ */
 static UNUSED void layer_case_check(const qnt_context *context, const layer_case *c, int64_t block)
 {
     layer_data d = random_data(c);
@@ -565,15 +583,16 @@ static UNUSED void layer_case_check(const qnt_context *context, const layer_case
     qnt_quantizer *wq = make_weight_q(context, c, &d);
     held_tensor x, y, w;
     hold_image(&x, c, c->x_held, &c->in, c->height, c->width, channels);
-    put_image(context, &x, c, c->height, c->width, channels, d.x, c->x_held >= PACKED ? d.xcode : NULL);
+    put_image(context, &x, c, c->height, c->width, channels, d.x,
+              c->x_held >= PACKED ? d.xcode : NULL);
     hold_image(&y, c, c->y_held, &c->out, d.out_height, d.out_width, outputs);
-    if (c->y_held < PACKED) put_image(context, &y, c, d.out_height, d.out_width, outputs, d.before, NULL);
+    if (c->y_held < PACKED)
+        put_image(context, &y, c, d.out_height, d.out_width, outputs, d.before, NULL);
     hold_weight(context, &w, c, &d);
 
     qnt_layer *layer = NULL;
     qnt_tensor *bias = c->has_bias ? TENSOR(d.bias, QNT_FLOAT, 32, outputs) : NULL;
-    qnt_status status =
-        qnt_layer_create(context, &c->spec, &w.v.t, wq, bias, in, out, &layer);
+    qnt_status status = qnt_layer_create(context, &c->spec, &w.v.t, wq, bias, in, out, &layer);
     CHECK_MSG(status == QNT_OK, "create: %s", check_reason);
     if (status == QNT_OK) {
         size_t bytes = 0;

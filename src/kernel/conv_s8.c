@@ -1,6 +1,6 @@
 /*
- * qnt_conv_s8: a convolution that keeps nothing. k is taken in chunks that fit on the stack: weights are
- * packed, input pixels are gathered with their padding, and y itself accumulates.
+ * qnt_conv_s8: a convolution that keeps nothing. k is taken in chunks that fit on the stack:
+ * weights are packed, input pixels are gathered with their padding, and y itself accumulates.
  */
 #include <string.h>
 
@@ -21,11 +21,11 @@ struct conv {
     const qnt_context *context;
     struct qnt__view x, w, y;
     struct qnt__geometry g;
-    size_t rows, inputs;   /* output pixels; k of one output */
+    size_t rows, inputs; /* output pixels; k of one output */
     size_t group_channels, group_outputs;
-    uint8_t zero;          /* of unsigned input bytes */
-    uint8_t flip;          /* 0x80: turns int8 into them */
-    int32_t shift;         /* taken off unsigned weights */
+    uint8_t zero;  /* of unsigned input bytes */
+    uint8_t flip;  /* 0x80: turns int8 into them */
+    int32_t shift; /* taken off unsigned weights */
 };
 
 /* What one task holds while it works. */
@@ -125,8 +125,8 @@ static void add_row(const struct piece *p, size_t row, const int32_t *acc, int32
 {
     const struct conv *c = p->conv;
     int64_t step = c->y.strides[3];
-    int64_t at = qnt__view_row(&c->y, row) +
-                 (int64_t)(p->group * c->group_outputs + p->output) * step;
+    int64_t at =
+        qnt__view_row(&c->y, row) + (int64_t)(p->group * c->group_outputs + p->output) * step;
     uint32_t surplus = (uint32_t)c->shift * ((uint32_t)a_sum - c->zero * (uint32_t)p->depth);
     for (size_t j = 0; j < p->columns; j++, at += step) {
         uint32_t v = (uint32_t)acc[j] - c->zero * (uint32_t)p->w_sum[j] + surplus, old;
@@ -152,10 +152,17 @@ static void multiply_rows(const struct piece *p, size_t row, size_t m)
         gather(p, row + i, input + i * DEPTH);
         memset(input + i * DEPTH + p->depth, 0, depth - p->depth);
     }
-    const struct qnt__gemm gemm = {.rows = rows, .taps = &tap, .weight = p->panels, .acc = acc, .m = m,
-                                   .panels = qnt__ceil_div(p->columns, QNT__PANEL), .tap_count = 1,
-                                   .depth = depth, .panel_bytes = qnt__panel_bytes(1, p->depth, 8),
-                                   .ld = COLUMNS, .bits = 8};
+    const struct qnt__gemm gemm = {.rows = rows,
+                                   .taps = &tap,
+                                   .weight = p->panels,
+                                   .acc = acc,
+                                   .m = m,
+                                   .panels = qnt__ceil_div(p->columns, QNT__PANEL),
+                                   .tap_count = 1,
+                                   .depth = depth,
+                                   .panel_bytes = qnt__panel_bytes(1, p->depth, 8),
+                                   .ld = COLUMNS,
+                                   .bits = 8};
     simd->gemm_s8(&gemm);
     if (p->conv->shift) simd->sum_rows(rows, m, &tap, 1, p->depth, sums);
     for (size_t i = 0; i < m; i++) add_row(p, row + i, acc + i * COLUMNS, sums[i]);
@@ -173,7 +180,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct conv *c = task;
     size_t row_tasks = qnt__ceil_div(c->rows, TASK_ROWS);
     size_t column_tasks = qnt__ceil_div(c->group_outputs, COLUMNS), columns = index / row_tasks;
-    struct piece p = {.conv = c, .group = columns / column_tasks,
+    struct piece p = {.conv = c,
+                      .group = columns / column_tasks,
                       .output = columns % column_tasks * COLUMNS,
                       .first_row = index % row_tasks * TASK_ROWS};
     p.columns = qnt__min(c->group_outputs - p.output, COLUMNS);
@@ -190,8 +198,8 @@ static void run_piece(void *task, size_t index, size_t worker)
 
 /* ---- checks ---- */
 
-static qnt_status check_number(const qnt_context *context, const char *name, int32_t value, int32_t low,
-                               int32_t high)
+static qnt_status check_number(const qnt_context *context, const char *name, int32_t value,
+                               int32_t low, int32_t high)
 {
     if (value >= low && value <= high) return QNT_OK;
     return qnt__fail(context, QNT_E_INVALID, "conv: %s is %d, expected %d to %d", name, (int)value,
@@ -254,8 +262,9 @@ static qnt_status open_weights(struct conv *c, const qnt_tensor *w)
     const int64_t *shape = c->w.shape;
     size_t channels, area;
     if (shape[1] < 1 || shape[2] < 1) {
-        return qnt__fail(c->context, QNT_E_SHAPE, "w: kernel of %lld x %lld, expected at least 1 x 1",
-                         (long long)shape[1], (long long)shape[2]);
+        return qnt__fail(c->context, QNT_E_SHAPE,
+                         "w: kernel of %lld x %lld, expected at least 1 x 1", (long long)shape[1],
+                         (long long)shape[2]);
     }
     if (!qnt__mul((size_t)shape[3], c->g.groups, &channels) || channels != c->g.channels ||
         (size_t)shape[0] % c->g.groups != 0) {
@@ -290,7 +299,8 @@ static qnt_status open_output(struct conv *c, qnt_tensor *y)
                          (long long)c->y.shape[d], shape[d]);
     }
     if (qnt__view_overlaps(&c->y, &c->x) || qnt__view_overlaps(&c->y, &c->w)) {
-        return qnt__fail(c->context, QNT_E_INVALID, "y overlaps an input, expected disjoint memory");
+        return qnt__fail(c->context, QNT_E_INVALID,
+                         "y overlaps an input, expected disjoint memory");
     }
     return QNT_OK;
 }
@@ -308,7 +318,7 @@ qnt_status qnt_conv_s8(const qnt_context *context, const qnt_conv *conv, const q
     if (c.y.count == 0) return QNT_OK;
 
     c.rows = c.y.count / c.g.outputs;
-    size_t tasks = c.g.groups * qnt__ceil_div(c.group_outputs, COLUMNS) *
-                   qnt__ceil_div(c.rows, TASK_ROWS);
+    size_t tasks =
+        c.g.groups * qnt__ceil_div(c.group_outputs, COLUMNS) * qnt__ceil_div(c.rows, TASK_ROWS);
     return qnt__parallel(context, run_piece, &c, tasks);
 }

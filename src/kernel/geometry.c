@@ -11,7 +11,8 @@ static qnt_status close_axis(const qnt_context *context, const struct qnt__geome
     const char *name = axis == 0 ? "height" : "width";
     if (!qnt__add(extent, g->pad[axis] + g->pad[axis + 2], padded) ||
         !qnt__mul(g->dilation[axis], g->kernel[axis] - 1, &span) || !qnt__add(span, 1, &span)) {
-        return qnt__fail(context, QNT_E_SHAPE, "x: %s %zu with its padding overflows", name, extent);
+        return qnt__fail(context, QNT_E_SHAPE, "x: %s %zu with its padding overflows", name,
+                         extent);
     }
     *out = 0;
     if (*padded == 0) return QNT_OK; /* nothing in, nothing out */

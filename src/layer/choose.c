@@ -70,9 +70,11 @@ static bool is_centred(const struct qnt__layer_codes *c)
 static qnt_status choose_blocks(struct qnt__recipe *r, const struct extremes *e, size_t block)
 {
     if (block % 16 != 0 || block > 65536) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q: block is %zu, expected a multiple of 16 up to 65536 where the input "
-                         "is quantized", block);
+        return qnt__fail(
+            r->context, QNT_E_UNSUPPORTED,
+            "weight_q: block is %zu, expected a multiple of 16 up to 65536 where the input "
+            "is quantized",
+            block);
     }
     if (!e->zero_bytes) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
@@ -90,9 +92,10 @@ static qnt_status choose_blocks(struct qnt__recipe *r, const struct extremes *e,
 static qnt_status choose_split(struct qnt__recipe *r, const struct extremes *e)
 {
     if (r->head.kind != QNT_DENSE) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight: sums over %zu inputs can leave int32 (sum of |code| is up to %llu)",
-                         r->inputs, (unsigned long long)e->largest);
+        return qnt__fail(
+            r->context, QNT_E_UNSUPPORTED,
+            "weight: sums over %zu inputs can leave int32 (sum of |code| is up to %llu)", r->inputs,
+            (unsigned long long)e->largest);
     }
     size_t parts = qnt__ceil_div(r->inputs, 65536);
     return choose_blocks(r, e, qnt__round_up(qnt__ceil_div(r->inputs, parts), 16));

@@ -20,9 +20,11 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
     const uint8_t *x = run->base + (ptrdiff_t)c.image * run->image_step +
                        (ptrdiff_t)(c.y * g->stride[0]) * run->row_step +
                        (ptrdiff_t)(c.x * g->stride[1]) * run->pixel_step;
-    const struct qnt__depthwise d = {.x = x, .taps = run->taps,
+    const struct qnt__depthwise d = {.x = x,
+                                     .taps = run->taps,
                                      .weight = (const void *)layer->weight,
-                                     .acc = (void *)(scratch + run->scratch.acc), .m = m,
+                                     .acc = (void *)(scratch + run->scratch.acc),
+                                     .m = m,
                                      .step = g->stride[1] * (size_t)run->pixel_step,
                                      .channels = layer->shape.columns,
                                      .tap_count = layer->shape.tap_count};
@@ -33,8 +35,12 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
         zero[i] = q->zero;
         scale[i] = q->scale;
     }
-    const struct qnt__block block = {.acc = d.acc, .m = m, .n = g->outputs, .ld = d.channels,
-                                     .first_row = row, .a_zero = q->zero ? zero : NULL,
+    const struct qnt__block block = {.acc = d.acc,
+                                     .m = m,
+                                     .n = g->outputs,
+                                     .ld = d.channels,
+                                     .first_row = row,
+                                     .a_zero = q->zero ? zero : NULL,
                                      .scale = run->dynamic ? scale : NULL};
     qnt__run_epilogue(run, scratch, &block);
 }

@@ -26,7 +26,8 @@ int32_t qnt__recipe_zero(const struct qnt__recipe *r, size_t group)
 }
 
 /* Codes held one per byte may lie; those that were packed or encoded cannot. */
-static qnt_status shift_codes(const struct qnt__recipe *r, const uint8_t *bytes, size_t n, int8_t *out)
+static qnt_status shift_codes(const struct qnt__recipe *r, const uint8_t *bytes, size_t n,
+                              int8_t *out)
 {
     const qnt_spec *spec = &r->weight_q->spec;
     bool is_signed = spec->flags & QNT_SIGNED;

@@ -25,28 +25,48 @@ static uint8_t *target(const struct qnt__run *run, const struct qnt__block *b)
 }
 
 /* Integer sums to floats or codes at y. */
-static void finish_integer(const struct qnt__run *run, const struct qnt__block *b, bool codes, void *y,
-                           size_t y_ld)
+static void finish_integer(const struct qnt__run *run, const struct qnt__block *b, bool codes,
+                           void *y, size_t y_ld)
 {
     const qnt_layer *l = run->layer;
-    const struct qnt__finish f = {
-        .acc = b->acc, .m = b->m, .n = b->n, .ld = b->ld,
-        .a_zero = b->a_zero, .w_sum = b->a_zero ? l->sum + b->column : NULL,
-        .a_sum = b->a_sum, .w_zero = b->a_sum ? l->zero + b->column : NULL,
-        .multiplier = l->scale + b->column, .row_scale = b->scale,
-        .bias = l->bias ? l->bias + b->column : NULL, .low = run->low, .high = run->high,
-        .zero = run->output.zero, .accumulate = l->head.flags & QNT_ACCUMULATE, .y = y, .y_ld = y_ld};
-    if (codes) run->context->simd.finish_codes(&f);
-    else run->context->simd.finish_s32(&f);
+    const struct qnt__finish f = {.acc = b->acc,
+                                  .m = b->m,
+                                  .n = b->n,
+                                  .ld = b->ld,
+                                  .a_zero = b->a_zero,
+                                  .w_sum = b->a_zero ? l->sum + b->column : NULL,
+                                  .a_sum = b->a_sum,
+                                  .w_zero = b->a_sum ? l->zero + b->column : NULL,
+                                  .multiplier = l->scale + b->column,
+                                  .row_scale = b->scale,
+                                  .bias = l->bias ? l->bias + b->column : NULL,
+                                  .low = run->low,
+                                  .high = run->high,
+                                  .zero = run->output.zero,
+                                  .accumulate = l->head.flags & QNT_ACCUMULATE,
+                                  .y = y,
+                                  .y_ld = y_ld};
+    if (codes)
+        run->context->simd.finish_codes(&f);
+    else
+        run->context->simd.finish_s32(&f);
 }
 
-static void finish_floats(const struct qnt__run *run, const struct qnt__block *b, float *y, size_t y_ld)
+static void finish_floats(const struct qnt__run *run, const struct qnt__block *b, float *y,
+                          size_t y_ld)
 {
     const qnt_layer *l = run->layer;
-    const struct qnt__finish_f32 f = {
-        .acc = b->acc, .m = b->m, .n = b->n, .ld = b->ld, .row_scale = b->scale,
-        .bias = l->bias ? l->bias + b->column : NULL, .low = run->low, .high = run->high,
-        .accumulate = l->head.flags & QNT_ACCUMULATE, .y = y, .y_ld = y_ld};
+    const struct qnt__finish_f32 f = {.acc = b->acc,
+                                      .m = b->m,
+                                      .n = b->n,
+                                      .ld = b->ld,
+                                      .row_scale = b->scale,
+                                      .bias = l->bias ? l->bias + b->column : NULL,
+                                      .low = run->low,
+                                      .high = run->high,
+                                      .accumulate = l->head.flags & QNT_ACCUMULATE,
+                                      .y = y,
+                                      .y_ld = y_ld};
     run->context->simd.finish_f32(&f);
 }
 
@@ -54,8 +74,10 @@ static void finish(const struct qnt__run *run, const struct qnt__block *b, bool 
                    size_t y_ld)
 {
     int32_t arithmetic = run->layer->head.arithmetic;
-    if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS) finish_floats(run, b, y, y_ld);
-    else finish_integer(run, b, codes, y, y_ld);
+    if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS)
+        finish_floats(run, b, y, y_ld);
+    else
+        finish_integer(run, b, codes, y, y_ld);
 }
 
 /* Finished floats in the tile go out as floats. */

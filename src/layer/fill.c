@@ -27,10 +27,10 @@ static void *section(const qnt_layer *layer, uint8_t *data, const void *at)
 
 static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
 {
-    return (struct arrays){
-        section(l, data, l->weight), section(l, data, l->scale), section(l, data, l->zero),
-        section(l, data, l->zero8), section(l, data, l->offset), section(l, data, l->sum),
-        section(l, data, l->fsum), section(l, data, l->bias)};
+    return (struct arrays){section(l, data, l->weight), section(l, data, l->scale),
+                           section(l, data, l->zero),   section(l, data, l->zero8),
+                           section(l, data, l->offset), section(l, data, l->sum),
+                           section(l, data, l->fsum),   section(l, data, l->bias)};
 }
 
 /* Column of an output in all arrays. */
@@ -81,8 +81,8 @@ static int64_t sum_block(const struct qnt__recipe *r, size_t n, size_t first, si
     return sum;
 }
 
-static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer,
-                        const struct arrays *a, size_t n)
+static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, const struct arrays *a,
+                        size_t n)
 {
     const struct qnt__layer_shape *s = &layer->shape;
     size_t column = column_of(layer, n), length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);

@@ -1,7 +1,7 @@
 /*
- * What a layer holds: numbers (struct qnt__layer_head) and arrays in one 64-byte aligned block, whose
- * size and sections follow from the numbers alone. A blob is a head and that block; borrowing points
- * `data` into the blob.
+ * What a layer holds: numbers (struct qnt__layer_head) and arrays in one 64-byte aligned block,
+ * whose size and sections follow from the numbers alone. A blob is a head and that block; borrowing
+ * points `data` into the blob.
  */
 #ifndef QNT__LAYER_LAYER_H
 #define QNT__LAYER_LAYER_H
@@ -52,8 +52,9 @@ struct qnt__layer_head {
 enum { QNT__HAS_ZERO = 1, QNT__HAS_OFFSET = 2, QNT__HAS_BIAS = 4, QNT__HAS_SUM = 8 };
 
 /*
- * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that column
- * j of group g is number g * group_columns + j of every array; columns without an output are 0.
+ * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that
+ * column j of group g is number g * group_columns + j of every array; columns without an output are
+ * 0.
  */
 struct qnt__layer_shape {
     size_t inputs;        /* K of one output: kernel elements times channels */
@@ -74,15 +75,15 @@ struct qnt_layer {
     struct qnt__layer_shape shape; /* follows from the head */
     bool borrowed;                 /* data belongs to somebody else */
     size_t bytes;                  /* of data, a multiple of 64 */
-    const uint8_t *data;           /* all that follows, each section 64-byte aligned, in this order */
-    const uint8_t *weight;         /* panels; depthwise: int8 [taps][columns] */
-    const float *scale;            /* [panel][block][16]: the multiplier, or a scale for each block */
-    const int32_t *zero;           /* [panel][block][16] or NULL: the code of the weight 0 */
-    const int8_t *zero8;           /* the same in bytes, QNT__BLOCKS only */
-    const float *offset;           /* [panel][block][16] or NULL: value of code 0, QNT__DECODE only */
-    const int32_t *sum;            /* [columns] or NULL: sum over k of code - zero */
-    const float *fsum;             /* the same times scale, QNT__BLOCKS with dynamic zero points */
-    const float *bias;             /* [columns] or NULL */
+    const uint8_t *data;   /* all that follows, each section 64-byte aligned, in this order */
+    const uint8_t *weight; /* panels; depthwise: int8 [taps][columns] */
+    const float *scale;    /* [panel][block][16]: the multiplier, or a scale for each block */
+    const int32_t *zero;   /* [panel][block][16] or NULL: the code of the weight 0 */
+    const int8_t *zero8;   /* the same in bytes, QNT__BLOCKS only */
+    const float *offset;   /* [panel][block][16] or NULL: value of code 0, QNT__DECODE only */
+    const int32_t *sum;    /* [columns] or NULL: sum over k of code - zero */
+    const float *fsum;     /* the same times scale, QNT__BLOCKS with dynamic zero points */
+    const float *bias;     /* [columns] or NULL */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the

@@ -95,7 +95,8 @@ static qnt_status open_dense(struct qnt__run *run)
     const struct qnt__view *x = &run->x;
     if (x->ndim < 1 || x->shape[x->ndim - 1] != run->layer->head.channels) {
         return qnt__fail(run->context, QNT_E_SHAPE,
-                         "x: %lld elements along the last of %d axes, expected %lld", x->ndim < 1 ? 1LL : (long long)x->shape[x->ndim - 1], x->ndim,
+                         "x: %lld elements along the last of %d axes, expected %lld",
+                         x->ndim < 1 ? 1LL : (long long)x->shape[x->ndim - 1], x->ndim,
                          (long long)run->layer->head.channels);
     }
     struct qnt__geometry *g = &run->g;

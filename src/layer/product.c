@@ -11,23 +11,23 @@ struct piece {
     uint8_t *scratch;
     size_t group, panel, panels; /* panel counts within the group */
     size_t first_row, end_row;
-    ptrdiff_t slice;             /* bytes to the group's input channels */
-    const float *weights;        /* decoded panels */
+    ptrdiff_t slice;      /* bytes to the group's input channels */
+    const float *weights; /* decoded panels */
 };
 
-static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows, size_t first_row)
+static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows,
+                                  size_t first_row)
 {
     const struct qnt__layer_shape *s = &p->run->layer->shape;
     size_t done = p->panel * QNT__PANEL;
-    return (struct qnt__block){
-        .acc = p->scratch + p->run->scratch.acc,
-        .m = rows->m,
-        .n = qnt__min(s->group_outputs - done, p->panels * QNT__PANEL),
-        .ld = QNT__BLOCK_PANELS * QNT__PANEL,
-        .first_row = first_row,
-        .column = p->group * s->group_columns + done,
-        .output = p->group * s->group_outputs + done,
-        .scale = p->run->dynamic ? rows->scale : NULL};
+    return (struct qnt__block){.acc = p->scratch + p->run->scratch.acc,
+                               .m = rows->m,
+                               .n = qnt__min(s->group_outputs - done, p->panels * QNT__PANEL),
+                               .ld = QNT__BLOCK_PANELS * QNT__PANEL,
+                               .first_row = first_row,
+                               .column = p->group * s->group_columns + done,
+                               .output = p->group * s->group_outputs + done,
+                               .scale = p->run->dynamic ? rows->scale : NULL};
 }
 
 static void multiply_integer(const struct piece *p, const struct qnt__rows *rows, size_t first_row)
@@ -40,12 +40,18 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
     int32_t sums[QNT__BLOCK_ROWS];
 
     const uint8_t *weight = layer->weight + panel * s->panel_bytes;
-    const struct qnt__gemm gemm = {.rows = rows->at, .taps = run->taps + rows->first_tap,
-                                   .weight = weight + rows->first_tap * (s->panel_bytes / s->tap_count),
-                                   .acc = (void *)(p->scratch + run->scratch.acc), .m = rows->m,
-                                   .panels = p->panels, .tap_count = rows->taps,
-                                   .depth = s->panel_depth, .panel_bytes = s->panel_bytes,
-                                   .ld = block.ld, .bits = layer->head.cell_bits};
+    const struct qnt__gemm gemm = {.rows = rows->at,
+                                   .taps = run->taps + rows->first_tap,
+                                   .weight =
+                                       weight + rows->first_tap * (s->panel_bytes / s->tap_count),
+                                   .acc = (void *)(p->scratch + run->scratch.acc),
+                                   .m = rows->m,
+                                   .panels = p->panels,
+                                   .tap_count = rows->taps,
+                                   .depth = s->panel_depth,
+                                   .panel_bytes = s->panel_bytes,
+                                   .ld = block.ld,
+                                   .bits = layer->head.cell_bits};
     run->context->simd.gemm_s8(&gemm);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
@@ -57,7 +63,8 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
 }
 
 /* Activations with a zero point: takes its share, zero * fsum, off the sums. */
-static void subtract_zeros(const struct qnt__rows *rows, const float *fsum, size_t n, size_t ld, float *acc)
+static void subtract_zeros(const struct qnt__rows *rows, const float *fsum, size_t n, size_t ld,
+                           float *acc)
 {
     for (size_t i = 0; i < rows->m; i++) {
         float zero = (float)rows->zero[i];
@@ -83,10 +90,13 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows,
                                           .weight = layer->weight + panel * s->panel_bytes,
                                           .scale = layer->scale + at,
                                           .zero = layer->zero8 ? layer->zero8 + at : NULL,
-                                          .y = acc, .m = rows->m, .panels = p->panels,
+                                          .y = acc,
+                                          .m = rows->m,
+                                          .panels = p->panels,
                                           .depth = s->panel_depth,
                                           .block = (size_t)layer->head.block,
-                                          .panel_bytes = s->panel_bytes, .ld = block.ld,
+                                          .panel_bytes = s->panel_bytes,
+                                          .ld = block.ld,
                                           .bits = layer->head.cell_bits};
     run->context->simd.gemm_blocks(&gemm);
     if (layer->fsum) subtract_zeros(rows, layer->fsum + block.column, block.n, block.ld, acc);
@@ -101,10 +111,15 @@ static void multiply_floats(const struct piece *p, const struct qnt__rows *rows,
     const float *float_rows[QNT__BLOCK_ROWS];
 
     for (size_t i = 0; i < rows->m; i++) float_rows[i] = (const void *)rows->at[i];
-    const struct qnt__gemm_f32 gemm = {.rows = float_rows, .taps = run->taps, .weight = p->weights,
-                                       .y = (void *)(p->scratch + run->scratch.acc), .m = rows->m,
-                                       .panels = p->panels, .tap_count = s->tap_count,
-                                       .depth = s->depth, .ld = block.ld};
+    const struct qnt__gemm_f32 gemm = {.rows = float_rows,
+                                       .taps = run->taps,
+                                       .weight = p->weights,
+                                       .y = (void *)(p->scratch + run->scratch.acc),
+                                       .m = rows->m,
+                                       .panels = p->panels,
+                                       .tap_count = s->tap_count,
+                                       .depth = s->depth,
+                                       .ld = block.ld};
     run->context->simd.gemm_f32(&gemm);
     qnt__run_epilogue(run, p->scratch, &block);
 }
@@ -127,9 +142,9 @@ static void multiply_piece(struct piece *p)
 
 /* How the work is cut; nothing in it depends on the number of workers. */
 struct cut {
-    size_t panels;       /* of one task */
-    size_t panel_tasks;  /* of one group */
-    size_t rows;         /* of one task */
+    size_t panels;      /* of one task */
+    size_t panel_tasks; /* of one group */
+    size_t rows;        /* of one task */
     size_t row_tasks;
     size_t count;
 };

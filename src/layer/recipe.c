@@ -27,8 +27,9 @@ static qnt_status check_spec(const qnt_context *context, const qnt_layer_spec *s
                          (int)s->reserved);
     }
     if (s->activation == QNT_CLAMP && !(s->low <= s->high)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: low is %g and high %g, expected low <= high",
-                         (double)s->low, (double)s->high);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: low is %g and high %g, expected low <= high", (double)s->low,
+                         (double)s->high);
     }
     return QNT_OK;
 }
@@ -81,8 +82,9 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
     const qnt_spec *spec = &q->spec;
     bool dynamic = spec->flags & QNT_DYNAMIC;
     if (spec->scheme != QNT_AFFINE || spec->grain != QNT_PER_TENSOR) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED, "%s: scheme %d, grain %d; expected affine per tensor",
-                         name, (int)spec->scheme, (int)spec->grain);
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "%s: scheme %d, grain %d; expected affine per tensor", name,
+                         (int)spec->scheme, (int)spec->grain);
     }
     if (spec->bits > 8) {
         return qnt__fail(context, QNT_E_UNSUPPORTED, "%s: %d bits, expected at most 8", name,
@@ -92,7 +94,8 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
         return qnt__fail(context, QNT_E_STATE, "%s has no parameters yet", name);
     }
     *out = (struct qnt__layer_codes){.kind = dynamic ? QNT__IN_DYNAMIC : QNT__IN_STATIC,
-                                     .bits = spec->bits, .flags = spec->flags};
+                                     .bits = spec->bits,
+                                     .flags = spec->flags};
     if (dynamic) return QNT_OK;
     out->zero = q->zero[0];
     out->scale = q->scale[0];
@@ -111,7 +114,8 @@ static qnt_status read_formats(struct qnt__recipe *r, const qnt_quantizer *input
                          "input_q has a real offset, expected an integer zero point");
     }
     if (h->output.kind == QNT__IN_DYNAMIC) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "output_q is dynamic, expected fixed parameters");
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "output_q is dynamic, expected fixed parameters");
     }
     if (output_q && (h->flags & QNT_ACCUMULATE)) {
         return qnt__fail(r->context, QNT_E_INVALID,
@@ -143,8 +147,9 @@ static qnt_status read_grain(struct qnt__recipe *r)
     if (spec->grain == QNT_PER_AXIS) expected = (size_t)r->head.outputs;
     if (per_block) fits = qnt__mul((size_t)r->head.outputs, r->blocks, &expected);
     if (fits && r->weight_q->groups == expected) return QNT_OK;
-    return qnt__fail(r->context, QNT_E_SHAPE, "weight_q has %zu groups, expected %zu for this weight",
-                     r->weight_q->groups, expected);
+    return qnt__fail(r->context, QNT_E_SHAPE,
+                     "weight_q has %zu groups, expected %zu for this weight", r->weight_q->groups,
+                     expected);
 }
 
 static qnt_status read_weight_q(struct qnt__recipe *r)
@@ -176,8 +181,8 @@ static qnt_status read_bias(struct qnt__recipe *r, const qnt_tensor *bias)
     if (!bias) return QNT_OK;
     QNT__TRY(qnt__view_open(r->context, "bias", bias, QNT__FLOATS, &r->bias));
     if (r->bias.ndim != 1 || r->bias.shape[0] != r->head.outputs) {
-        return qnt__fail(r->context, QNT_E_SHAPE, "bias: %d axes, expected one of %lld", r->bias.ndim,
-                         (long long)r->head.outputs);
+        return qnt__fail(r->context, QNT_E_SHAPE, "bias: %d axes, expected one of %lld",
+                         r->bias.ndim, (long long)r->head.outputs);
     }
     r->has_bias = true;
     return QNT_OK;

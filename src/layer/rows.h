@@ -20,7 +20,8 @@ struct qnt__rows {
     size_t first_tap, taps; /* the others meet padding only, in all of these rows */
 };
 
-/* Takes up to `most` rows from the cursor on; `slice` is the bytes to the group's input channels. */
+/* Takes up to `most` rows from the cursor on; `slice` is the bytes to the group's input channels.
+ */
 void qnt__rows_next(const struct qnt__run *run, ptrdiff_t slice, struct qnt__cursor *cursor,
                     size_t most, struct qnt__rows *rows);
 

@@ -76,13 +76,15 @@ static qnt_status check_output_type(const struct qnt__run *run)
     bool floats = y->code == QNT_FLOAT || y->code == QNT_BFLOAT;
     if (c->kind == QNT__IN_FLOAT) {
         if (floats) return QNT_OK;
-        return qnt__fail(run->context, QNT_E_DTYPE, "y: integer codes, expected floats, "
+        return qnt__fail(run->context, QNT_E_DTYPE,
+                         "y: integer codes, expected floats, "
                          "since output_q was NULL");
     }
     uint8_t code = c->flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
     if (y->code == code && (y->bits == 8 || y->bits == c->bits)) return QNT_OK;
-    return qnt__fail(run->context, QNT_E_DTYPE, "y: type code %d with %d bits, expected %s codes of %d or 8",
-                     y->code, y->bits, code == QNT_INT ? "signed" : "unsigned", (int)c->bits);
+    return qnt__fail(run->context, QNT_E_DTYPE,
+                     "y: type code %d with %d bits, expected %s codes of %d or 8", y->code, y->bits,
+                     code == QNT_INT ? "signed" : "unsigned", (int)c->bits);
 }
 
 static qnt_status open_output(struct qnt__run *run, qnt_tensor *y)
@@ -92,7 +94,8 @@ static qnt_status open_output(struct qnt__run *run, qnt_tensor *y)
     QNT__TRY(qnt__view_open_output(run->context, "y", y, QNT__FLOATS | QNT__CODES, &run->y));
     QNT__TRY(check_output_type(run));
     if (run->y.ndim != ndim) {
-        return qnt__fail(run->context, QNT_E_SHAPE, "y: ndim is %d, expected %d", run->y.ndim, ndim);
+        return qnt__fail(run->context, QNT_E_SHAPE, "y: ndim is %d, expected %d", run->y.ndim,
+                         ndim);
     }
     for (int d = 0; d < ndim; d++) {
         if (run->y.shape[d] == shape[d]) continue;
@@ -109,7 +112,8 @@ static qnt_status open_output(struct qnt__run *run, qnt_tensor *y)
     return QNT_OK;
 }
 
-/* Do output rows follow each other in equal steps? Finds out whether epilogues can write directly. */
+/* Do output rows follow each other in equal steps? Finds out whether epilogues can write directly.
+ */
 static void plan_output(struct qnt__run *run)
 {
     const struct qnt__view *y = &run->y;
@@ -153,7 +157,8 @@ static void plan_clamp(struct qnt__run *run)
     float high = (float)(qnt__code_high(&spec) - c->zero);
     run->output = (struct qnt__affine){
         .scale = c->scale, .offset = c->offset, .low = low, .high = high, .zero = c->zero};
-    if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__BLOCKS) return; /* clamped as floats */
+    if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__BLOCKS)
+        return; /* clamped as floats */
     run->low = bound_in_codes(c, h->low, low, high);
     run->high = bound_in_codes(c, h->high, low, high);
 }
@@ -173,8 +178,8 @@ qnt_status qnt_layer_run(const qnt_context *context, const qnt_layer *layer, con
     }
     if (!workspace) return qnt__fail(context, QNT_E_INVALID, "workspace is NULL");
     if (bytes < run.places.bytes) {
-        return qnt__fail(context, QNT_E_SPACE, "workspace has %zu bytes, expected at least %zu", bytes,
-                         run.places.bytes);
+        return qnt__fail(context, QNT_E_SPACE, "workspace has %zu bytes, expected at least %zu",
+                         bytes, run.places.bytes);
     }
     if (run.y.count == 0) return QNT_OK;
 

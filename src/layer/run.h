@@ -1,8 +1,8 @@
 /*
  * One run of a layer: the tensors, where things are in the workspace, and the steps.
  *
- * 1. stage:   the input becomes padded rows of bytes (or floats) in the workspace, unless the kernels
- *             can read it where it is;
+ * 1. stage:   the input becomes padded rows of bytes (or floats) in the workspace, unless the
+ * kernels can read it where it is;
  * 2. product: blocks of up to 12 output rows times up to 4 panels, each followed by
  * 3. epilogue, which writes y.
  */
@@ -14,18 +14,18 @@
 #include "tensor/view.h"
 
 enum {
-    QNT__CHUNK = 1024,  /* elements converted at a time */
+    QNT__CHUNK = 1024, /* elements converted at a time */
     QNT__TILE = QNT__BLOCK_ROWS * QNT__BLOCK_PANELS * QNT__PANEL
 };
 
 /* Byte offsets from the aligned start of the workspace. */
 struct qnt__places {
-    size_t image;    /* staged input */
-    size_t affine;   /* struct qnt__affine of each dynamic row or image */
-    size_t taps;     /* ptrdiff_t[tap_count] */
-    size_t scratch;  /* one piece for each worker */
-    size_t each;     /* bytes of one of them */
-    size_t bytes;    /* of all, slack for alignment included */
+    size_t image;   /* staged input */
+    size_t affine;  /* struct qnt__affine of each dynamic row or image */
+    size_t taps;    /* ptrdiff_t[tap_count] */
+    size_t scratch; /* one piece for each worker */
+    size_t each;    /* bytes of one of them */
+    size_t bytes;   /* of all, slack for alignment included */
 };
 
 /* Byte offsets in the scratch of a worker. */
@@ -42,29 +42,29 @@ struct qnt__scratch {
 struct qnt__run {
     const qnt_context *context;
     const qnt_layer *layer;
-    struct qnt__view x;       /* QNT_CONV: [B,H,W,C] whatever the layout; QNT_DENSE: as given */
-    struct qnt__view y;       /* QNT_CONV: [B,OH,OW,O]; QNT_DENSE: as given */
-    struct qnt__geometry g;   /* QNT_DENSE: one image of one row, a pixel for each row of x */
-    size_t rows;              /* output pixels of all images */
-    size_t element;           /* bytes of a staged element: 1, or 4 for QNT__DECODE */
-    size_t decode_panels;     /* panels that are decoded together */
+    struct qnt__view x;     /* QNT_CONV: [B,H,W,C] whatever the layout; QNT_DENSE: as given */
+    struct qnt__view y;     /* QNT_CONV: [B,OH,OW,O]; QNT_DENSE: as given */
+    struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
+    size_t rows;            /* output pixels of all images */
+    size_t element;         /* bytes of a staged element: 1, or 4 for QNT__DECODE */
+    size_t decode_panels;   /* panels that are decoded together */
     struct qnt__places places;
     struct qnt__scratch scratch;
-    uint8_t *space;           /* aligned workspace */
+    uint8_t *space; /* aligned workspace */
 
-    const uint8_t *base;      /* pixel 0 of the input as the kernels read it */
+    const uint8_t *base;                        /* pixel 0 of the input as the kernels read it */
     ptrdiff_t image_step, row_step, pixel_step; /* in bytes */
-    ptrdiff_t *taps;          /* in elements */
-    struct qnt__affine input; /* how floats are encoded, static */
+    ptrdiff_t *taps;                            /* in elements */
+    struct qnt__affine input;                   /* how floats are encoded, static */
     struct qnt__affine *dynamic;
-    int32_t input_zero;       /* what the kernels see as 0, static */
+    int32_t input_zero; /* what the kernels see as 0, static */
 
-    bool collapsed;           /* output row r begins at r * y_step */
-    bool direct;              /* epilogues can write into y */
-    bool shared_bytes;        /* two tasks might write into one byte of packed codes */
+    bool collapsed;    /* output row r begins at r * y_step */
+    bool direct;       /* epilogues can write into y */
+    bool shared_bytes; /* two tasks might write into one byte of packed codes */
     int64_t y_step;
     struct qnt__affine output;
-    float low, high;          /* clamp, in units of the epilogue */
+    float low, high; /* clamp, in units of the epilogue */
 };
 
 static inline uint8_t *qnt__run_image(const struct qnt__run *run)
@@ -77,7 +77,8 @@ static inline uint8_t *qnt__run_scratch(const struct qnt__run *run, size_t worke
     return run->space + run->places.scratch + worker * run->places.each;
 }
 
-/* Shares tasks among the workers, unless waking them takes longer than the work; results are the same. */
+/* Shares tasks among the workers, unless waking them takes longer than the work; results are the
+ * same. */
 qnt_status qnt__run_share(struct qnt__run *run, qnt_task_fn task, size_t count, size_t work);
 
 /* Finds extents and the layout of the workspace from shape and type of x. */
@@ -96,7 +97,7 @@ qnt_status qnt__run_depthwise(struct qnt__run *run);
 
 /* One block of finished sums. */
 struct qnt__block {
-    const void *acc;       /* int32 or float, [m][ld] */
+    const void *acc; /* int32 or float, [m][ld] */
     size_t m, n, ld;
     size_t first_row;      /* consecutive output rows */
     size_t column;         /* of the layer's arrays */
@@ -106,7 +107,8 @@ struct qnt__block {
     const float *scale;    /* [m] or NULL */
 };
 
-void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch, const struct qnt__block *block);
+void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
+                       const struct qnt__block *block);
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const qnt_layer *layer, size_t first, size_t panels, float *out);

@@ -97,15 +97,18 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
         {"weight bits", h->weight_bits, 1, 8},
         {"arrays", h->arrays, 0, QNT__HAS_ZERO | QNT__HAS_OFFSET | QNT__HAS_BIAS | QNT__HAS_SUM},
-        {"block", h->block, blocks ? 16 : 0, blocks ? 65536 : dense && decode ? LARGEST : 0},
+        {"block", h->block, blocks ? 16 : 0,
+         blocks            ? 65536
+         : dense && decode ? LARGEST
+                           : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8 : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
-        (decode != (h->input.kind == QNT__IN_FLOAT)) ||
-        (decode && (h->arrays & QNT__HAS_SUM)) || (!decode && (h->arrays & QNT__HAS_OFFSET))) {
+        (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
+        (!decode && (h->arrays & QNT__HAS_OFFSET))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
@@ -136,7 +139,8 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
         s->columns = s->group_columns = s->group_outputs;
     }
     s->blocks = h->block ? qnt__max(qnt__ceil_div(s->depth, (size_t)h->block), 1) : 1;
-    return qnt__mul(s->tap_count, s->panel_depth / qnt__cell_depth(h->cell_bits), &s->panel_bytes) &&
+    return qnt__mul(s->tap_count, s->panel_depth / qnt__cell_depth(h->cell_bits),
+                    &s->panel_bytes) &&
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
@@ -177,13 +181,14 @@ qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
     bool fits = derive(head, shape) && section_bytes(head, shape, sections);
     *bytes = 0;
     for (int i = 0; fits && i < SECTIONS; i++) {
-        fits = sections[i] <= SIZE_MAX / 2 &&
-               qnt__add(*bytes, qnt__round_up(sections[i], 64), bytes);
+        fits =
+            sections[i] <= SIZE_MAX / 2 && qnt__add(*bytes, qnt__round_up(sections[i], 64), bytes);
     }
     if (fits) return QNT_OK;
-    return qnt__fail(context, shape_status(status), "%lld outputs of %lld x %lld x %lld inputs overflow",
-                     (long long)head->outputs, (long long)head->kernel[0],
-                     (long long)head->kernel[1], (long long)head->channels);
+    return qnt__fail(context, shape_status(status),
+                     "%lld outputs of %lld x %lld x %lld inputs overflow", (long long)head->outputs,
+                     (long long)head->kernel[0], (long long)head->kernel[1],
+                     (long long)head->channels);
 }
 
 void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)

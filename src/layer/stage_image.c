@@ -1,4 +1,5 @@
-/* Stages images: channels last, padded with the code of 0, the channels of depthwise layers rotated. */
+/* Stages images: channels last, padded with the code of 0, the channels of depthwise layers
+ * rotated. */
 #include <string.h>
 
 #include "base/arith.h"
@@ -76,8 +77,8 @@ static void stage_line(void *task, size_t index, size_t worker)
         memset(out, pad, row_bytes);
         return;
     }
-    int64_t at = (int64_t)image * run->x.strides[0] +
-                 (int64_t)(line - g->pad[0]) * run->x.strides[1];
+    int64_t at =
+        (int64_t)image * run->x.strides[0] + (int64_t)(line - g->pad[0]) * run->x.strides[1];
     size_t left = g->pad[1] * pixel, inside = g->width * pixel;
     memset(out, pad, left);
     stage_inside(run, qnt__run_scratch(run, worker), q, at, out + left);
@@ -98,7 +99,8 @@ static void measure_image(void *task, size_t image, size_t worker)
     for (size_t h = 0; h < g->height; h++) {
         int64_t at = (int64_t)image * x->strides[0] + (int64_t)h * x->strides[1];
         for (size_t i = 0; i < count; i++) {
-            qnt__stage_range(run, qnt__run_scratch(run, worker), at + (int64_t)i * outer, inner, n, range);
+            qnt__stage_range(run, qnt__run_scratch(run, worker), at + (int64_t)i * outer, inner, n,
+                             range);
         }
     }
     run->dynamic[image] = qnt__stage_dynamic(run, range);
@@ -130,7 +132,8 @@ qnt_status qnt__stage_images(struct qnt__run *run, bool may_stay)
         return QNT_OK;
     }
     run->base = qnt__run_image(run);
-    if (g->channels == 0) memset(qnt__run_image(run), 0, run->element); /* a tap has at least one element */
+    if (g->channels == 0)
+        memset(qnt__run_image(run), 0, run->element); /* a tap has at least one element */
     run->pixel_step = (ptrdiff_t)g->channels * element;
     run->row_step = (ptrdiff_t)g->padded_width * run->pixel_step;
     run->image_step = (ptrdiff_t)g->padded_height * run->row_step;

@@ -20,7 +20,8 @@ static void stage_row(const struct qnt__run *run, uint8_t *scratch, size_t row)
         q = &run->dynamic[row];
     }
     qnt__stage_elements(run, scratch, q, at, step, n, out);
-    size_t bytes = n * run->element; /* what follows meets zero weights, unless they have zero points */
+    size_t bytes =
+        n * run->element; /* what follows meets zero weights, unless they have zero points */
     memset(out + bytes, 0, (size_t)run->pixel_step - bytes);
 }
 

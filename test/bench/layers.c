@@ -1,6 +1,7 @@
 /*
- * Whole layers, epilogue and staging included, against oneDNN with the same input and result types, and
- * against the streaming bandwidth where the weights' bytes rule. --workers measures two workers.
+ * Whole layers, epilogue and staging included, against oneDNN with the same input and result types,
+ * and against the streaming bandwidth where the weights' bytes rule. --workers measures two
+ * workers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +43,17 @@ static void tell(void *user, int32_t level, const char *message)
 static void set_view(struct view *v, void *data, int code, int bits, int ndim, const int64_t *shape)
 {
     memcpy(v->shape, shape, (size_t)ndim * sizeof *shape);
-    v->t = (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
-                        .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = v->shape};
+    v->t = (qnt_tensor){.data = data,
+                        .device_type = 1,
+                        .ndim = ndim,
+                        .dtype_code = (uint8_t)code,
+                        .dtype_bits = (uint8_t)bits,
+                        .dtype_lanes = 1,
+                        .shape = v->shape};
 }
 
-static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_t groups, double zero)
+static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_t groups,
+                                double zero)
 {
     qnt_quantizer *q;
     spec.size = sizeof spec;
@@ -55,7 +62,8 @@ static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_
     double *scale = malloc(groups * sizeof *scale);
     for (size_t i = 0; i < groups; i++) scale[i] = 0.01 + 0.001 * (double)(i % 7);
     must(qnt_quantizer_set(context, q, QNT_P_SCALE, scale, groups), "scale");
-    if (!(spec.flags & QNT_SYMMETRIC)) must(qnt_quantizer_set(context, q, QNT_P_ZERO, &zero, 1), "zero");
+    if (!(spec.flags & QNT_SYMMETRIC))
+        must(qnt_quantizer_set(context, q, QNT_P_ZERO, &zero, 1), "zero");
     free(scale);
     return q;
 }
@@ -63,29 +71,35 @@ static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_
 struct request {
     int64_t x[4], w[4];
     int ndim, bits;
-    int64_t block;    /* of the weights' scales; 0: one for each output */
-    int dynamic;      /* input: float32 rows, or uint8 codes */
-    int zero;         /* of the input codes */
-    int result;       /* PEER_F32 or PEER_U8 */
+    int64_t block; /* of the weights' scales; 0: one for each output */
+    int dynamic;   /* input: float32 rows, or uint8 codes */
+    int zero;      /* of the input codes */
+    int result;    /* PEER_F32 or PEER_U8 */
     size_t copies;
 };
 
 static void make_layers(struct job *job, const struct request *r)
 {
     const qnt_context *c = job->context;
-    size_t inputs = (size_t)(r->w[1] * (r->ndim == 4 ? r->w[2] * r->w[3] : 1)), outputs = (size_t)r->w[0];
+    size_t inputs = (size_t)(r->w[1] * (r->ndim == 4 ? r->w[2] * r->w[3] : 1)),
+           outputs = (size_t)r->w[0];
     size_t groups = r->block ? outputs * (inputs / (size_t)r->block) : outputs;
-    qnt_spec weight = {.bits = r->bits, .flags = QNT_SIGNED | QNT_SYMMETRIC, .block = r->block,
-                       .grain = r->block ? QNT_PER_BLOCK : QNT_PER_AXIS, .axis = r->block ? 1 : 0};
+    qnt_spec weight = {.bits = r->bits,
+                       .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                       .block = r->block,
+                       .grain = r->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
+                       .axis = r->block ? 1 : 0};
     qnt_spec input = {.bits = 8};
-    if (r->dynamic) input.method = QNT_MINMAX, input.flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC;
+    if (r->dynamic)
+        input.method = QNT_MINMAX, input.flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC;
     qnt_quantizer *wq = quantizer(c, weight, groups, 0), *in = quantizer(c, input, 1, r->zero);
     qnt_quantizer *out = r->result == PEER_U8 ? quantizer(c, (qnt_spec){.bits = 8}, 1, 0) : NULL;
     qnt_layer_spec spec = {.size = sizeof spec, .kind = r->ndim == 4 ? QNT_CONV : QNT_DENSE};
     if (r->ndim == 4) {
         for (int i = 0; i < 4; i++) spec.pad[i] = (int32_t)((r->w[1 + i % 2] - 1) / 2);
     }
-    float *values = malloc(outputs * inputs * sizeof *values), *bias = malloc(outputs * sizeof *bias);
+    float *values = malloc(outputs * inputs * sizeof *values),
+          *bias = malloc(outputs * sizeof *bias);
     struct view w, b;
     set_view(&w, values, QNT_FLOAT, 32, r->ndim, r->w);
     set_view(&b, bias, QNT_FLOAT, 32, 1, r->w);
@@ -94,7 +108,8 @@ static void make_layers(struct job *job, const struct request *r)
         for (size_t i = 0; i < outputs * inputs; i++) {
             values[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
         }
-        must(qnt_layer_create(c, &spec, &w.t, wq, &b.t, in, out, &job->layer[job->copies]), "layer");
+        must(qnt_layer_create(c, &spec, &w.t, wq, &b.t, in, out, &job->layer[job->copies]),
+             "layer");
     }
     free(values);
     free(bias);
@@ -118,8 +133,10 @@ static struct job *job_create(const struct request *r, qnt_pool *pool)
     for (size_t i = 0; r->dynamic && i < count; i++) {
         ((float *)x)[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
     }
-    if (r->dynamic) set_view(&job->x, x, QNT_FLOAT, 32, r->ndim, r->x);
-    else set_view(&job->x, x, QNT_UINT, 8, r->ndim, r->x);
+    if (r->dynamic)
+        set_view(&job->x, x, QNT_FLOAT, 32, r->ndim, r->x);
+    else
+        set_view(&job->x, x, QNT_UINT, 8, r->ndim, r->x);
 
     int64_t strides[QNT_MAX_NDIM], shape[QNT_MAX_NDIM];
     qnt_tensor y = {.shape = shape, .strides = strides};
@@ -151,7 +168,8 @@ static void job_run(void *state)
     must(qnt_layer_run(job->context, layer, &job->x.t, &job->y.t, job->space, job->bytes), "run");
 }
 
-static void compare(const char *name, const struct request *r, struct peer *peer, double work, double peak)
+static void compare(const char *name, const struct request *r, struct peer *peer, double work,
+                    double peak)
 {
     struct job *job = job_create(r, NULL);
     struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job},
@@ -173,8 +191,8 @@ static void products(double peak)
             int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
             struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1};
             char name[64];
-            snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n, (long long)k,
-                     result == PEER_U8 ? "u8" : "f32");
+            snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n,
+                     (long long)k, result == PEER_U8 ? "u8" : "f32");
             compare(name, &r, peer_gemm((size_t)m, (size_t)n, (size_t)k, 0, result),
                     (double)(m * n * k), peak);
         }
@@ -184,7 +202,8 @@ static void products(double peak)
 static void convolutions(double peak)
 {
     static const int64_t shapes[][2] = {{56, 64}, {28, 128}, {14, 256}, {7, 512}};
-    printf("\n%-26s %8s %8s %6s %7s\n", "3x3 convolution, u8 to u8", "ms", "peer ms", "ratio", "peak");
+    printf("\n%-26s %8s %8s %6s %7s\n", "3x3 convolution, u8 to u8", "ms", "peer ms", "ratio",
+           "peak");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int zero = 0; zero <= 128; zero += 128) {
             int64_t size = shapes[s][0], n = shapes[s][1];
@@ -202,13 +221,15 @@ static void convolutions(double peak)
 static void tokens(void)
 {
     enum { N = 4096, K = 4096 };
-    static const struct { int bits, block; } kinds[] = {
-        {8, 0}, {4, 0}, {4, 128}, {4, 32}, {3, 0}, {3, 128}, {3, 32}, {2, 0}, {2, 128}, {2, 32}};
+    static const struct {
+        int bits, block;
+    } kinds[] = {{8, 0},   {4, 0},  {4, 128}, {4, 32},  {3, 0},
+                 {3, 128}, {3, 32}, {2, 0},   {2, 128}, {2, 32}};
     printf("\n%-26s %8s %8s %7s\n", "1x4096x4096, dynamic", "us", "GB/s", "of all");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (int cold = 0; cold < 2; cold++) {
-            struct request r = {{1, K}, {N, K}, 2, kinds[i].bits, kinds[i].block, 1, 0, PEER_F32,
-                                cold ? COPIES : 1};
+            struct request r = {{1, K}, {N, K}, 2,        kinds[i].bits,    kinds[i].block,
+                                1,      0,      PEER_F32, cold ? COPIES : 1};
             struct job *job = job_create(&r, NULL);
             struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job}};
             size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
@@ -216,10 +237,11 @@ static void tokens(void)
             double stream = bench_bandwidth(cold ? COPIES * bytes : bytes);
             bench_compare(c, 1);
             char name[64];
-            snprintf(name, sizeof name, "w%d %s%.0d %s", r.bits, r.block ? "blocks of " : "per output",
-                     (int)r.block, cold ? "memory" : "warm");
+            snprintf(name, sizeof name, "w%d %s%.0d %s", r.bits,
+                     r.block ? "blocks of " : "per output", (int)r.block, cold ? "memory" : "warm");
             printf("%-26s %8.1f %8.1f %6.0f%%\n", name, 1e6 * c[0].seconds,
-                   1e-9 * (double)bytes / c[0].seconds, 100 * (double)bytes / c[0].seconds / stream);
+                   1e-9 * (double)bytes / c[0].seconds,
+                   100 * (double)bytes / c[0].seconds / stream);
             job_destroy(job);
         }
     }
@@ -251,9 +273,9 @@ static void workers(void)
             best[0] = a < best[0] ? a : best[0];
             best[1] = b < best[1] ? b : best[1];
         }
-        printf("%lldx%lld from %lldx%lld %8.3f %8.3f %6.2f\n", (long long)r[i].w[0], (long long)r[i].w[1],
-               (long long)r[i].x[0], (long long)r[i].x[1], 1e3 * best[0], 1e3 * best[1],
-               best[0] / best[1]);
+        printf("%lldx%lld from %lldx%lld %8.3f %8.3f %6.2f\n", (long long)r[i].w[0],
+               (long long)r[i].w[1], (long long)r[i].x[0], (long long)r[i].x[1], 1e3 * best[0],
+               1e3 * best[1], best[0] / best[1]);
         job_destroy(one);
         job_destroy(two);
         qnt_pool_destroy(pool);
@@ -267,7 +289,8 @@ int main(int argc, char **argv)
     printf("# peer: %s; peak of this core %.0f GMAC/s\n", peer_version() ? peer_version() : "none",
            peak * 1e-9);
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "products")) products(peak);
-    if (!bench_option("--only") || !strcmp(bench_option("--only"), "convolutions")) convolutions(peak);
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "convolutions"))
+        convolutions(peak);
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "tokens")) tokens();
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "workers")) workers();
     return 0;

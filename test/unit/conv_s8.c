@@ -36,7 +36,9 @@ static void random_codes(const qnt_context *context, qnt_tensor *t, int32_t *val
     int low = t->dtype_code == QNT_INT ? -(1 << (t->dtype_bits - 1)) : 0;
     for (size_t i = 0; i < n; i++) {
         int high = low + (1 << t->dtype_bits) - 1;
-        values[i] = (int32_t)(random_in(0, 9) ? random_in(low, high) : random_in(0, 1) ? low : high);
+        values[i] = (int32_t)(random_in(0, 9)   ? random_in(low, high)
+                              : random_in(0, 1) ? low
+                                                : high);
         uint8_t byte = (uint8_t)values[i];
         qnt__write_codes(&context->simd, &view, (int64_t)i, 1, 1, &byte);
     }
@@ -46,10 +48,14 @@ static void one_case(const qnt_context *context, const shape *s, const qnt_conv 
                      int w_code, int w_bits)
 {
     int64_t groups = or_one(conv->groups), cg = s->c / groups;
-    int64_t oh = (s->h + conv->pad[0] + conv->pad[2] - or_one(conv->dilation[0]) * (s->kh - 1) - 1) /
-                     or_one(conv->stride[0]) + 1;
-    int64_t ow = (s->w + conv->pad[1] + conv->pad[3] - or_one(conv->dilation[1]) * (s->kw - 1) - 1) /
-                     or_one(conv->stride[1]) + 1;
+    int64_t oh =
+        (s->h + conv->pad[0] + conv->pad[2] - or_one(conv->dilation[0]) * (s->kh - 1) - 1) /
+            or_one(conv->stride[0]) +
+        1;
+    int64_t ow =
+        (s->w + conv->pad[1] + conv->pad[3] - or_one(conv->dilation[1]) * (s->kw - 1) - 1) /
+            or_one(conv->stride[1]) +
+        1;
     size_t nx = (size_t)(s->b * s->h * s->w * s->c), nw = (size_t)(s->o * s->kh * s->kw * cg);
     guarded x = guard(nx, true), w = guard((nw * (size_t)w_bits + 7) / 8, true);
     guarded y = guard((size_t)(s->b * oh * ow * s->o) * 4, true);
@@ -60,8 +66,8 @@ static void one_case(const qnt_context *context, const shape *s, const qnt_conv 
     random_codes(context, wt, wv, nw);
     int32_t zero = (int32_t)(x_code == QNT_INT ? random_in(-128, 127) : random_in(0, 255));
 
-    qnt_status status = qnt_conv_s8(context, conv, xt, zero, wt,
-                                    TENSOR(y.data, QNT_INT, 32, s->b, oh, ow, s->o));
+    qnt_status status =
+        qnt_conv_s8(context, conv, xt, zero, wt, TENSOR(y.data, QNT_INT, 32, s->b, oh, ow, s->o));
     CHECK_MSG(status == QNT_OK, "%s", check_reason);
     for (int64_t i = 0; status == QNT_OK && i < s->b * oh * ow * s->o; i++) {
         int64_t o = i % s->o, ox = i / s->o % ow, oy = i / s->o / ow % oh, b = i / s->o / ow / oh;
@@ -80,10 +86,16 @@ static void random_convolutions(void)
     qnt_context *context = check_context();
     for (int i = 0; i < 300; i++) {
         qnt_context_set_cpu(context, i % 3 == 0 ? 0 : i % 3 == 1 ? UINT64_MAX : QNT_CPU_AVX2);
-        qnt_conv conv = {.size = sizeof conv, .groups = random_in(0, 1) ? 0 : (int32_t)random_in(1, 5)};
+        qnt_conv conv = {.size = sizeof conv,
+                         .groups = random_in(0, 1) ? 0 : (int32_t)random_in(1, 5)};
         int64_t groups = or_one(conv.groups);
-        shape s = {random_in(1, 2), random_in(5, 9), random_in(5, 14), groups * random_in(1, 30),
-                   groups * random_in(1, random_in(0, 1) ? 80 : 9), random_in(1, 3), random_in(1, 3)};
+        shape s = {random_in(1, 2),
+                   random_in(5, 9),
+                   random_in(5, 14),
+                   groups * random_in(1, 30),
+                   groups * random_in(1, random_in(0, 1) ? 80 : 9),
+                   random_in(1, 3),
+                   random_in(1, 3)};
         conv.group_shift = (int32_t)random_in(0, groups - 1);
         for (int d = 0; d < 2; d++) {
             conv.stride[d] = (int32_t)random_in(0, 3);
@@ -148,7 +160,8 @@ static void empty(void)
     qnt_conv conv = {.size = sizeof conv};
     int32_t y[4] = {7, 7, 7, 7};
     OK(qnt_conv_s8(context, &conv, TENSOR(NULL, QNT_INT, 8, 0, 4, 4, 2), 0,
-                   TENSOR((int8_t[4]){0}, QNT_INT, 8, 2, 1, 1, 2), TENSOR(NULL, QNT_INT, 32, 0, 4, 4, 2)));
+                   TENSOR((int8_t[4]){0}, QNT_INT, 8, 2, 1, 1, 2),
+                   TENSOR(NULL, QNT_INT, 32, 0, 4, 4, 2)));
     OK(qnt_conv_s8(context, &conv, TENSOR(NULL, QNT_INT, 8, 1, 2, 1, 0), 0,
                    TENSOR(NULL, QNT_INT, 8, 2, 1, 1, 0), TENSOR(y, QNT_INT, 32, 1, 2, 1, 2)));
     CHECK((y[0] | y[1] | y[2] | y[3]) == 0); /* a sum over nothing */

@@ -59,12 +59,14 @@ static void bad_quantizers(void)
           QNT_E_INVALID, "out is NULL");
     FAILS(CREATE(k, NULL, k.weight_q, NULL, NULL, NULL), QNT_E_INVALID, "weight is NULL");
     FAILS(CREATE(k, WEIGHT(k), NULL, NULL, NULL, NULL), QNT_E_INVALID, "weight_q is NULL");
-    FAILS(CREATE(k, WEIGHT(k), unfitted, NULL, NULL, NULL), QNT_E_STATE, "weight_q has no parameters");
+    FAILS(CREATE(k, WEIGHT(k), unfitted, NULL, NULL, NULL), QNT_E_STATE,
+          "weight_q has no parameters");
     FAILS(CREATE(k, WEIGHT(k), k.wide, NULL, NULL, NULL), QNT_E_UNSUPPORTED, "16 bits");
     FAILS(CREATE(k, WEIGHT(k), k.offset, NULL, k.u8, NULL), QNT_E_UNSUPPORTED, "real offset");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, unfitted, NULL), QNT_E_STATE,
           "input_q has no parameters");
-    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.wide, NULL), QNT_E_UNSUPPORTED, "input_q: 16 bits");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.wide, NULL), QNT_E_UNSUPPORTED,
+          "input_q: 16 bits");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.offset, NULL), QNT_E_UNSUPPORTED,
           "input_q has a real offset");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, NULL, k.dynamic), QNT_E_UNSUPPORTED,
@@ -107,11 +109,15 @@ static void bad_spec(void)
     REFUSED(low, NAN, QNT_E_INVALID, "expected low <= high");
     close_kit(&k);
 
-    struct { qnt_layer_spec spec; int32_t more; } newer = {.more = 1};
+    struct {
+        qnt_layer_spec spec;
+        int32_t more;
+    } newer = {.more = 1};
     open_kit(&k);
     newer.spec.size = sizeof newer;
-    FAILS(qnt_layer_create(k.context, &newer.spec, WEIGHT(k), k.weight_q, NULL, NULL, NULL, &k.layer),
-          QNT_E_VERSION, "this release knows");
+    FAILS(
+        qnt_layer_create(k.context, &newer.spec, WEIGHT(k), k.weight_q, NULL, NULL, NULL, &k.layer),
+        QNT_E_VERSION, "this release knows");
     close_kit(&k);
 }
 
@@ -132,8 +138,8 @@ static void bad_tensors(void)
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, TENSOR(codes, QNT_INT, 8, N), NULL, NULL), QNT_E_DTYPE,
           "bias");
     k.spec.kind = QNT_CONV, k.spec.groups = 4;
-    FAILS(CREATE(k, TENSOR(k.w, QNT_FLOAT, 32, N, 2, 2, 2), k.weight_q, NULL, NULL, NULL), QNT_E_SHAPE,
-          "6 outputs do not divide into 4 groups");
+    FAILS(CREATE(k, TENSOR(k.w, QNT_FLOAT, 32, N, 2, 2, 2), k.weight_q, NULL, NULL, NULL),
+          QNT_E_SHAPE, "6 outputs do not divide into 4 groups");
     FAILS(CREATE(k, TENSOR(k.w, QNT_FLOAT, 32, N, 0, 2, 2), k.weight_q, NULL, NULL, NULL),
           QNT_E_INVALID, "kernel height is 0");
     close_kit(&k);
@@ -153,8 +159,10 @@ static void bad_runs(void)
     OK(qnt_layer_run(k.context, k.layer, xt, yt, space, bytes));
 
     memset(y, 7, sizeof y);
-    FAILS(qnt_layer_run(k.context, k.layer, xt, yt, space, bytes - 1), QNT_E_SPACE, "workspace has");
-    FAILS(qnt_layer_run(k.context, k.layer, xt, yt, NULL, bytes), QNT_E_INVALID, "workspace is NULL");
+    FAILS(qnt_layer_run(k.context, k.layer, xt, yt, space, bytes - 1), QNT_E_SPACE,
+          "workspace has");
+    FAILS(qnt_layer_run(k.context, k.layer, xt, yt, NULL, bytes), QNT_E_INVALID,
+          "workspace is NULL");
     FAILS(qnt_layer_run(k.context, NULL, xt, yt, space, bytes), QNT_E_INVALID, "layer is NULL");
     FAILS(qnt_layer_run(k.context, k.layer, NULL, yt, space, bytes), QNT_E_INVALID, "x is NULL");
     FAILS(qnt_layer_run(k.context, k.layer, xt, NULL, space, bytes), QNT_E_INVALID, "y is NULL");
@@ -171,7 +179,8 @@ static void bad_runs(void)
     FAILS(qnt_layer_run(k.context, k.layer, xt, TENSOR(x, QNT_FLOAT, 32, 2, N), space, bytes),
           QNT_E_INVALID, "y overlaps x");
     FAILS(qnt_layer_workspace(k.context, k.layer, xt, NULL), QNT_E_INVALID, "bytes is NULL");
-    FAILS(qnt_layer_workspace(k.context, k.layer, TENSOR(x, QNT_FLOAT, 32, INT64_C(1) << 56, K), &bytes),
+    FAILS(qnt_layer_workspace(k.context, k.layer, TENSOR(x, QNT_FLOAT, 32, INT64_C(1) << 56, K),
+                              &bytes),
           QNT_E_SHAPE, "overflow");
     FAILS(qnt_layer_view(k.context, k.layer, xt, NULL), QNT_E_INVALID, "y is NULL");
     yt->strides[0] = 0;
@@ -185,8 +194,9 @@ static void bad_runs(void)
     OK(CREATE(k, WEIGHT(k), k.weight_q, NULL, NULL, k.u8));
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_UINT, 8, 2, K), yt, space, sizeof space),
           QNT_E_DTYPE, "input_q was NULL");
-    FAILS(qnt_layer_run(k.context, k.layer, xt, TENSOR(y, QNT_FLOAT, 32, 2, N), space, sizeof space),
-          QNT_E_DTYPE, "expected unsigned codes of 8");
+    FAILS(
+        qnt_layer_run(k.context, k.layer, xt, TENSOR(y, QNT_FLOAT, 32, 2, N), space, sizeof space),
+        QNT_E_DTYPE, "expected unsigned codes of 8");
     qnt_layer_destroy(k.layer);
     OK(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.dynamic, NULL));
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_INT, 8, 2, K),
@@ -213,13 +223,14 @@ static void bad_images(void)
     close_kit(&k);
 }
 
-static void run_empty(struct kit *k, const qnt_quantizer *in, float *y, qnt_tensor *xt, qnt_tensor *yt)
+static void run_empty(struct kit *k, const qnt_quantizer *in, float *y, qnt_tensor *xt,
+                      qnt_tensor *yt)
 {
     static uint8_t space[65536];
     size_t bytes = 0;
     (void)y;
-    OK(CREATE(*k, TENSOR(NULL, QNT_FLOAT, 32, N, 0), k->weight_q, TENSOR(k->bias, QNT_FLOAT, 32, N), in,
-              NULL));
+    OK(CREATE(*k, TENSOR(NULL, QNT_FLOAT, 32, N, 0), k->weight_q, TENSOR(k->bias, QNT_FLOAT, 32, N),
+              in, NULL));
     OK(qnt_layer_workspace(k->context, k->layer, xt, &bytes));
     CHECK(bytes <= sizeof space);
     memset(space, 0xff, sizeof space);
@@ -239,7 +250,8 @@ static void empty(void)
     const qnt_quantizer *inputs[] = {NULL, k.u8, k.dynamic};
     for (int i = 0; i < 3; i++) {
         memset(y, 0xff, sizeof y);
-        run_empty(&k, inputs[i], y, TENSOR(NULL, QNT_FLOAT, 32, 2, 0), TENSOR(y, QNT_FLOAT, 32, 2, N));
+        run_empty(&k, inputs[i], y, TENSOR(NULL, QNT_FLOAT, 32, 2, 0),
+                  TENSOR(y, QNT_FLOAT, 32, 2, N));
         for (int j = 0; j < 2 * N; j++) {
             CHECK_MSG(y[j] == k.bias[j % N], "input %d, %g", i, (double)y[j]);
         }

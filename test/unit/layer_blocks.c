@@ -22,9 +22,18 @@ static void random_layers(int input, int count)
     qnt_context_destroy(context);
 }
 
-static void integer_input(void) { random_layers(STATIC, 300); }
-static void float_input(void) { random_layers(ABSENT, 150); }
-static void dynamic_input(void) { random_layers(DYNAMIC, 300); }
+static void integer_input(void)
+{
+    random_layers(STATIC, 300);
+}
+static void float_input(void)
+{
+    random_layers(ABSENT, 150);
+}
+static void dynamic_input(void)
+{
+    random_layers(DYNAMIC, 300);
+}
 
 /* Without integers the block may be anything. */
 static void odd_block_of_floats(void)
@@ -79,23 +88,27 @@ static void refused(void)
     qnt_layer *layer;
     const layer_format u8 = {.kind = STATIC, .bits = 8, .scale = 1.0f};
     qnt_quantizer *in = make_quantizer(context, &u8), *q;
-    qnt_spec spec = {.size = sizeof spec, .bits = 4, .grain = QNT_PER_BLOCK, .axis = 1, .block = 24};
+    qnt_spec spec = {
+        .size = sizeof spec, .bits = 4, .grain = QNT_PER_BLOCK, .axis = 1, .block = 24};
     qnt_layer_spec dense = {.size = sizeof dense};
     double scale = 1;
 
     OK(qnt_quantizer_create(context, &spec, &q));
     OK(qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){1, 1, 1, 1}, 4));
-    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 48), q, NULL, in, NULL, &layer),
+    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 48), q, NULL, in, NULL,
+                           &layer),
           QNT_E_UNSUPPORTED, "block is 24");
     CHECK(layer == NULL);
-    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 72), q, NULL, in, NULL, &layer),
+    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 72), q, NULL, in, NULL,
+                           &layer),
           QNT_E_SHAPE, "weight_q has 4 groups, expected 6");
     qnt_quantizer_destroy(q);
 
     spec.axis = 0, spec.block = 16;
     OK(qnt_quantizer_create(context, &spec, &q));
     OK(qnt_quantizer_set(context, q, QNT_P_SCALE, &scale, 1));
-    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 48), q, NULL, in, NULL, &layer),
+    FAILS(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 2, 48), q, NULL, in, NULL,
+                           &layer),
           QNT_E_UNSUPPORTED, "expected axis 1");
     qnt_quantizer_destroy(q);
     qnt_quantizer_destroy(in);

@@ -1,4 +1,5 @@
-/* Convolutions against the naive reference: layouts, groups, shifts, strides, dilations, padding. */
+/* Convolutions against the naive reference: layouts, groups, shifts, strides, dilations, padding.
+ */
 #include "layer_case.h"
 
 static void random_layers(int input, int count)
@@ -12,9 +13,18 @@ static void random_layers(int input, int count)
     qnt_context_destroy(context);
 }
 
-static void integer_input(void) { random_layers(STATIC, 500); }
-static void float_input(void) { random_layers(ABSENT, 200); }
-static void dynamic_input(void) { random_layers(DYNAMIC, 200); }
+static void integer_input(void)
+{
+    random_layers(STATIC, 500);
+}
+static void float_input(void)
+{
+    random_layers(ABSENT, 200);
+}
+static void dynamic_input(void)
+{
+    random_layers(DYNAMIC, 200);
+}
 
 /* As many groups as channels. */
 static void depthwise(void)

@@ -12,9 +12,18 @@ static void random_layers(int input, int count)
     qnt_context_destroy(context);
 }
 
-static void integer_input(void) { random_layers(STATIC, 600); }
-static void float_input(void) { random_layers(ABSENT, 300); }
-static void dynamic_input(void) { random_layers(DYNAMIC, 300); }
+static void integer_input(void)
+{
+    random_layers(STATIC, 600);
+}
+static void float_input(void)
+{
+    random_layers(ABSENT, 300);
+}
+static void dynamic_input(void)
+{
+    random_layers(DYNAMIC, 300);
+}
 
 int main(int argc, char **argv)
 {
