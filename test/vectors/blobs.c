@@ -1,0 +1,267 @@
+/*
+ * Blobs of every release load and give the results of their release, for ever.
+ *
+ * test/vectors/blobs holds NAME.blob and NAME.out, what it computed from fixed_input(). A new release adds
+ * rows to the tables; nothing there ever changes. `blobs --write NAME...` makes the files of new rows.
+ */
+#include "blob_case.h"
+
+#define FOLDER "test/vectors/blobs/"
+
+/* ---- the samples ---- */
+
+struct layer_sample {
+    const char *name;
+    int64_t shape[4]; /* of the input; 0 ends it */
+    layer_case c;     /* what it was made from */
+};
+
+#define FORMAT(k, b, f, z) {.kind = k, .bits = b, .flags = f, .zero = z, .scale = 0.03125f}
+#define BOTH (QNT_SIGNED | QNT_SYMMETRIC)
+#define DENSE(k, n, b, f, g, l)                                                                    \
+    .batch = 2, .height = 1, .width = 3, .channels = k, .outputs = n, .kernel = {1, 1}, .wbits = b, \
+    .wflags = f, .grain = g, .block = l, .has_bias = true
+#define IMAGE(k, n, size, b, f)                                                                    \
+    .batch = 1, .height = 6, .width = 7, .channels = k, .outputs = n, .kernel = {size, size},      \
+    .wbits = b, .wflags = f, .grain = QNT_PER_AXIS, .has_bias = true
+
+static const struct layer_sample layer_samples[] = {
+    {"1.0_dense_8", {2, 3, 20},
+     {.spec = {.activation = QNT_RELU}, DENSE(20, 19, 8, BOTH, QNT_PER_AXIS, 0),
+      .in = FORMAT(STATIC, 8, 0, 128)}},
+    {"1.0_dense_4_codes", {2, 3, 33},
+     {.spec = {.activation = QNT_CLAMP, .low = -1.5f, .high = 2.0f},
+      DENSE(33, 17, 4, 0, QNT_PER_AXIS, 0), .in = FORMAT(STATIC, 8, QNT_SIGNED, -3),
+      .out = FORMAT(STATIC, 8, QNT_SIGNED, 5)}},
+    {"1.0_dense_3_tensor", {2, 3, 40},
+     {DENSE(40, 9, 3, QNT_SIGNED, QNT_PER_TENSOR, 0), .in = FORMAT(DYNAMIC, 8, 0, 0)}},
+    {"1.0_dense_4_blocks", {2, 3, 70},
+     {DENSE(70, 18, 4, BOTH, QNT_PER_BLOCK, 32), .in = FORMAT(DYNAMIC, 8, BOTH, 0)}},
+    {"1.0_dense_2_blocks", {2, 3, 64},
+     {.spec = {.flags = QNT_ACCUMULATE}, DENSE(64, 5, 2, 0, QNT_PER_BLOCK, 16),
+      .in = FORMAT(DYNAMIC, 8, 0, 0)}},
+    {"1.0_dense_3_weights", {2, 3, 50},
+     {DENSE(50, 20, 3, QNT_SIGNED, QNT_PER_BLOCK, 32), .out = FORMAT(STATIC, 6, 0, 30)}},
+    {"1.0_conv_8_groups", {1, 6, 7, 10},
+     {.spec = {.kind = QNT_CONV, .groups = 2, .group_shift = 1, .pad = {1, 1, 1, 1}},
+      IMAGE(5, 4, 3, 8, QNT_SIGNED), .in = FORMAT(STATIC, 8, 0, 100)}},
+    {"1.0_conv_2_planes", {1, 6, 6, 7},
+     {.spec = {.kind = QNT_CONV, .layout = QNT_NCHW, .stride = {2, 2}, .dilation = {1, 2},
+               .pad = {0, 2, 1, 2}, .activation = QNT_RELU},
+      IMAGE(6, 18, 3, 2, QNT_SIGNED), .in = FORMAT(DYNAMIC, 8, QNT_SIGNED, 0)}},
+    {"1.0_conv_4_pixel", {1, 6, 7, 12},
+     {.spec = {.kind = QNT_CONV}, IMAGE(12, 21, 1, 4, BOTH), .in = FORMAT(STATIC, 4, 0, 7),
+      .out = FORMAT(STATIC, 4, 0, 8)}},
+    {"1.0_conv_8_depthwise", {1, 6, 7, 24},
+     {.spec = {.kind = QNT_CONV, .groups = 24, .pad = {1, 1, 1, 1}}, IMAGE(1, 1, 3, 8, BOTH),
+      .in = FORMAT(STATIC, 8, QNT_SIGNED, 0), .out = FORMAT(STATIC, 8, QNT_SIGNED, -7)}},
+};
+
+struct quantizer_sample {
+    const char *name;
+    qnt_spec spec;
+};
+
+static const struct quantizer_sample quantizer_samples[] = {
+    {"1.0_fixed_8", {.bits = 8}},
+    {"1.0_mse_4_axis", {.method = QNT_MSE, .bits = 4, .flags = BOTH | QNT_NARROW,
+                        .grain = QNT_PER_AXIS}},
+    {"1.0_mse_3_offset", {.method = QNT_MSE, .bits = 3, .flags = QNT_REAL_OFFSET}},
+    {"1.0_minmax_16", {.method = QNT_MINMAX, .bits = 16, .flags = QNT_SIGNED}},
+    {"1.0_percentile_6_blocks", {.method = QNT_PERCENTILE, .bits = 6, .grain = QNT_PER_BLOCK,
+                                 .axis = -1, .block = 5, .seed = 42}},
+    {"1.0_dynamic_8", {.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC | QNT_SIGNED}},
+};
+
+enum {
+    LAYERS = sizeof layer_samples / sizeof *layer_samples,
+    QUANTIZERS = sizeof quantizer_samples / sizeof *quantizer_samples,
+    ROWS = 6,
+    COLUMNS = 16
+};
+
+/* ---- inputs and results ---- */
+
+/* The same floats on every machine. */
+static float *fixed_input(size_t n)
+{
+    float *x = zeroed(n, sizeof *x);
+    uint32_t state = 12345;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)((int32_t)(state >> 8 & 0xfff) - 2048) / 512.0f;
+    }
+    return x;
+}
+
+static uint8_t *layer_result(const qnt_context *context, const struct layer_sample *s,
+                             const qnt_layer *layer, size_t *bytes)
+{
+    int ndim = s->shape[3] ? 4 : 3;
+    size_t n = 1;
+    for (int d = 0; d < ndim; d++) n *= (size_t)s->shape[d];
+    float *x = fixed_input(n);
+    check_tensor v = {0};
+    uint8_t *y = run_layer(context, layer, check_view(&v, x, QNT_FLOAT, 32, ndim, s->shape), bytes);
+    free(x);
+    return y;
+}
+
+static uint8_t *quantizer_result(const qnt_context *context, const qnt_quantizer *q, size_t *bytes)
+{
+    float *x = fixed_input(ROWS * COLUMNS), *y = fixed_input(ROWS * COLUMNS);
+    CHECK_MSG(qnt_quantizer_apply(context, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS),
+                                  TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)) == QNT_OK,
+              "%s", check_reason);
+    free(x);
+    *bytes = ROWS * COLUMNS * sizeof *y;
+    return (uint8_t *)y;
+}
+
+/* ---- files ---- */
+
+static FILE *open_file(const char *name, const char *ending, const char *mode)
+{
+    char path[200];
+    snprintf(path, sizeof path, FOLDER "%s.%s", name, ending);
+    return fopen(path, mode);
+}
+
+/* 64-byte aligned; NULL if there is no such file. */
+static uint8_t *read_file(const char *name, const char *ending, size_t *bytes)
+{
+    FILE *f = open_file(name, ending, "rb");
+    CHECK_MSG(f, "%s.%s is missing", name, ending);
+    if (!f) return NULL;
+    uint8_t *data = aligned_alloc(64, 1 << 20);
+    *bytes = fread(data, 1, 1 << 20, f);
+    fclose(f);
+    return data;
+}
+
+static void compare(const char *name, const char *what, const uint8_t *got, size_t n,
+                    const uint8_t *expected, size_t m)
+{
+    CHECK_MSG(got && n == m && !memcmp(got, expected, n), "%s: %s differs", name, what);
+}
+
+/* ---- the tests ---- */
+
+static void layers(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < LAYERS; i++) {
+        const struct layer_sample *s = &layer_samples[i];
+        size_t length, m, n;
+        uint8_t *blob = read_file(s->name, "blob", &length), *expected = read_file(s->name, "out", &m);
+        for (int turn = 0; turn < 8 && blob && expected; turn++) {
+            qnt_layer *layer;
+            qnt_context_set_cpu(context, cpu_level(turn / 2));
+            OK(qnt_layer_load(context, blob, length, turn % 2 ? QNT_BORROW : 0, &layer));
+            uint8_t *copy = saved_layer(context, layer, &n);
+            compare(s->name, "the blob saved again", copy, n, blob, length);
+            uint8_t *y = layer_result(context, s, layer, &n);
+            compare(s->name, "the result", y, n, expected, m);
+            free(y);
+            free(copy);
+            qnt_layer_destroy(layer);
+        }
+        free(blob);
+        free(expected);
+    }
+    qnt_context_destroy(context);
+}
+
+static void quantizers(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < QUANTIZERS; i++) {
+        const char *name = quantizer_samples[i].name;
+        size_t length, m, n;
+        uint8_t *blob = read_file(name, "blob", &length), *expected = read_file(name, "out", &m);
+        if (blob && expected) {
+            qnt_quantizer *q;
+            OK(qnt_quantizer_load(context, blob, length, &q));
+            uint8_t *copy = saved_quantizer(context, q, &n);
+            compare(name, "the blob saved again", copy, n, blob, length);
+            uint8_t *y = quantizer_result(context, q, &n);
+            compare(name, "the result", y, n, expected, m);
+            free(y);
+            free(copy);
+            qnt_quantizer_destroy(q);
+        }
+        free(blob);
+        free(expected);
+    }
+    qnt_context_destroy(context);
+}
+
+/* ---- making new samples ---- */
+
+static void write_file(const char *name, const char *ending, const uint8_t *data, size_t n)
+{
+    FILE *f = open_file(name, ending, "wbx");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f)) {
+        printf("%s.%s exists or cannot be written\n", name, ending);
+        exit(2);
+    }
+}
+
+static void write_layer(const qnt_context *context, const struct layer_sample *s)
+{
+    layer_case c = s->c;
+    size_t length, n;
+    c.spec.size = sizeof c.spec;
+    layer_data d = random_data(&c);
+    qnt_layer *layer = make_layer(context, &c, &d);
+    uint8_t *blob = saved_layer(context, layer, &length);
+    uint8_t *y = layer_result(context, s, layer, &n);
+    write_file(s->name, "blob", blob, length);
+    write_file(s->name, "out", y, n);
+}
+
+static void write_quantizer(const qnt_context *context, const struct quantizer_sample *s)
+{
+    qnt_quantizer *q = NULL;
+    qnt_spec spec = s->spec;
+    float *x = fixed_input(ROWS * COLUMNS);
+    size_t length, n;
+    spec.size = sizeof spec;
+    if (qnt_quantizer_create(context, &spec, &q) != QNT_OK) exit(2);
+    if (spec.method == QNT_FIXED) {
+        qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.015625}, 1);
+        qnt_quantizer_set(context, q, QNT_P_ZERO, (double[]){100.0}, 1);
+    } else if (!(spec.flags & QNT_DYNAMIC)) {
+        qnt_quantizer_observe(context, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL);
+        qnt_quantizer_fit(context, q);
+    }
+    uint8_t *blob = saved_quantizer(context, q, &length), *y = quantizer_result(context, q, &n);
+    write_file(s->name, "blob", blob, length);
+    write_file(s->name, "out", y, n);
+}
+
+static int write_samples(int count, char **names)
+{
+    qnt_context *context = check_context();
+    check_state = 1;
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < LAYERS; k++) {
+            const struct layer_sample *s = &layer_samples[k];
+            if (!strcmp(s->name, names[i])) write_layer(context, s);
+        }
+        for (int k = 0; k < QUANTIZERS; k++) {
+            const struct quantizer_sample *s = &quantizer_samples[k];
+            if (!strcmp(s->name, names[i])) write_quantizer(context, s);
+        }
+    }
+    return check_bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    if (argc > 1 && !strcmp(argv[1], "--write")) return write_samples(argc - 2, argv + 2);
+    RUN(layers);
+    RUN(quantizers);
+    return DONE;
+}
