@@ -31,21 +31,30 @@ static void exchange_numbers(struct qnt__stream *s, struct numbers *n)
     qnt__stream_f64(s, &n->options.nodes);
 }
 
-/* The data: scale; zero or offset; after a fit error, bound, visited. Each array is padded. */
-static void exchange_data(struct qnt__stream *s, qnt_quantizer *q)
+/* Goes on to the next array; false if what is skipped is read and not 0. */
+static bool pad(struct qnt__stream *s)
+{
+    bool clean = true;
+    while (s->at % QNT__BLOB_ALIGN != 0) clean = qnt__stream_bits(s, 0, 1) == 0 && clean;
+    return clean;
+}
+
+/* The data: scale; zero or offset; after a fit error, bound, visited. False if padding is not 0. */
+static bool exchange_data(struct qnt__stream *s, qnt_quantizer *q)
 {
     double *const certificate[] = {q->error, q->bound, q->visited};
     for (size_t g = 0; g < q->groups; g++) qnt__stream_f32(s, &q->scale[g]);
-    s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+    bool clean = pad(s);
     for (size_t g = 0; g < q->groups; g++) {
         if (q->spec.flags & QNT_REAL_OFFSET) qnt__stream_f32(s, &q->offset[g]);
         else qnt__stream_i32(s, &q->zero[g]);
     }
-    s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+    clean = pad(s) && clean;
     for (int i = 0; q->fitted && i < 3; i++) {
         for (size_t g = 0; g < q->groups; g++) qnt__stream_f64(s, &certificate[i][g]);
-        s->at = qnt__round_up(s->at, QNT__BLOB_ALIGN);
+        clean = pad(s) && clean;
     }
+    return clean;
 }
 
 /* Bytes of the data; false if they overflow. */
@@ -92,6 +101,7 @@ static qnt_status read_numbers(const qnt_context *context, const struct qnt__blo
                          blob->numbers_bytes, count.at);
     }
     exchange_numbers(&in, n);
+    if (n->spec.bits == 0) return qnt__fail(context, QNT_E_FORMAT, "data: bits is 0");
     bool dynamic = n->spec.flags & QNT_DYNAMIC, tensor = n->spec.grain == QNT_PER_TENSOR;
     bool counts = dynamic ? n->groups == 0 : !tensor || n->groups == 1;
     if (n->ready != !dynamic || n->fitted < 0 || n->fitted > n->ready || !counts) {
@@ -139,7 +149,9 @@ static qnt_status fill(const qnt_context *context, const struct numbers *n,
     QNT__TRY(qnt__parameters_allocate(context, q, (size_t)n->groups));
     q->ready = true;
     q->fitted = n->fitted;
-    exchange_data(&(struct qnt__stream){.in = blob->data}, q);
+    if (!exchange_data(&(struct qnt__stream){.in = blob->data}, q)) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: bytes between arrays are not 0");
+    }
     for (size_t g = 0; g < q->groups; g++) QNT__TRY(check_group(context, q, g));
     return QNT_OK;
 }

@@ -1,8 +1,9 @@
 /*
  * Blobs of every release load and give the results of their release, for ever.
  *
- * test/vectors/blobs holds NAME.blob and NAME.out, what it computed from fixed_input(). A new release adds
- * rows to the tables; nothing there ever changes. `blobs --write NAME...` makes the files of new rows.
+ * test/vectors/blobs holds NAME.blob and NAME.out, what it computed from fixed_input(). A new
+ * release adds rows to the tables; nothing there ever changes. `blobs --write NAME...` makes the
+ * files of new rows.
  */
 #include "blob_case.h"
 
@@ -19,8 +20,8 @@ struct layer_sample {
 #define FORMAT(k, b, f, z) {.kind = k, .bits = b, .flags = f, .zero = z, .scale = 0.03125f}
 #define BOTH (QNT_SIGNED | QNT_SYMMETRIC)
 #define DENSE(k, n, b, f, g, l)                                                                    \
-    .batch = 2, .height = 1, .width = 3, .channels = k, .outputs = n, .kernel = {1, 1}, .wbits = b, \
-    .wflags = f, .grain = g, .block = l, .has_bias = true
+    .batch = 2, .height = 1, .width = 3, .channels = k, .outputs = n, .kernel = {1, 1},            \
+    .wbits = b, .wflags = f, .grain = g, .block = l, .has_bias = true
 #define IMAGE(k, n, size, b, f)                                                                    \
     .batch = 1, .height = 6, .width = 7, .channels = k, .outputs = n, .kernel = {size, size},      \
     .wbits = b, .wflags = f, .grain = QNT_PER_AXIS, .has_bias = true
@@ -153,7 +154,8 @@ static void layers(void)
     for (int i = 0; i < LAYERS; i++) {
         const struct layer_sample *s = &layer_samples[i];
         size_t length, m, n;
-        uint8_t *blob = read_file(s->name, "blob", &length), *expected = read_file(s->name, "out", &m);
+        uint8_t *blob = read_file(s->name, "blob", &length),
+                *expected = read_file(s->name, "out", &m);
         for (int turn = 0; turn < 8 && blob && expected; turn++) {
             qnt_layer *layer;
             qnt_context_set_cpu(context, cpu_level(turn / 2));

@@ -1,0 +1,36 @@
+# Fuzzing for a bounded time; included by the Makefile. Needs clang with libFuzzer. The seeds are
+# the sample blobs of all releases. The sources are compiled anew, with coverage and sanitizers, into
+# a folder of their own.
+
+FUZZ_CC ?= clang
+SECONDS_TO_FUZZ ?= 20
+FUZZERS := $(notdir $(basename $(wildcard test/fuzz/*.c)))
+FUZZ_BUILD := build/fuzz
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+$(FUZZ_BUILD)/%: test/fuzz/%.c $(SOURCES) $(wildcard include/qnt/*.h src/*/*.h)
+	@mkdir -p $@.corpus
+	$(call say,FUZZ $@)
+	$(Q)$(MAKE) --no-print-directory CC=$(FUZZ_CC) CFLAGS='$(FUZZ_FLAGS)' \
+	    BUILD=$(FUZZ_BUILD)/build fuzz-objects
+	$(Q)$(FUZZ_CC) -std=c11 -Iinclude -Isrc $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< \
+	    $(SOURCES:%.c=$(FUZZ_BUILD)/build/%.o) -lm
+
+.PHONY: fuzz-objects fuzz-run
+fuzz-objects: $(OBJECTS)
+
+fuzz-run: $(FUZZERS:%=$(FUZZ_BUILD)/%)
+	@for program in $^; do \
+	    $$program -max_total_time=$(SECONDS_TO_FUZZ) -max_len=8192 -timeout=10 -verbosity=0 \
+	        -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ $$program.corpus \
+	        test/vectors/blobs || exit 1; \
+	done
+
+.PHONY: fuzz
+fuzz: ## fuzz the loader for SECONDS_TO_FUZZ=20; needs clang
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+	    $(FUZZ_CC) -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null; then \
+	    $(MAKE) --no-print-directory fuzz-run; \
+	else \
+	    echo 'skipped: $(FUZZ_CC) cannot link libFuzzer programs'; \
+	fi
