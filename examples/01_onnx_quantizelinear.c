@@ -1,8 +1,8 @@
 /*
  * ONNX semantics: QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear, bit for bit.
  *
- * Introduces qnt_quantizer_set, qnt_quantizer_get, the methods QNT_FIXED and QNT_MINMAX. The numbers are
- * those of the operators' own test cases.
+ * Introduces qnt_quantizer_set, qnt_quantizer_get, the methods QNT_FIXED and QNT_MINMAX. The
+ * numbers are those of the operators' own test cases.
  */
 #include <qnt.h>
 #include <stdio.h>

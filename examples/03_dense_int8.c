@@ -1,7 +1,8 @@
 /*
  * A dense layer in int8: calibrate the input, prepare the weights once, run many times.
  *
- * Introduces qnt_layer_create, qnt_layer_view, qnt_layer_workspace, qnt_layer_run, qnt_layer_destroy.
+ * Introduces qnt_layer_create, qnt_layer_view, qnt_layer_workspace, qnt_layer_run,
+ * qnt_layer_destroy.
  */
 #include <math.h>
 #include <qnt.h>
@@ -42,7 +43,8 @@ static int fit(const qnt_context *context, const qnt_spec *spec, const qnt_tenso
                qnt_quantizer **out)
 {
     TRY(qnt_quantizer_create(context, spec, out));
-    TRY(qnt_quantizer_observe(context, *out, data, NULL)); /* once for each batch of calibration data */
+    TRY(qnt_quantizer_observe(context, *out, data,
+                              NULL)); /* once for each batch of calibration data */
     TRY(qnt_quantizer_fit(context, *out));
     return 0;
 }
@@ -61,7 +63,8 @@ int main(void)
     qnt_spec weight_spec = {.size = sizeof weight_spec, .method = QNT_MSE,
                             .flags = QNT_SIGNED | QNT_SYMMETRIC, .grain = QNT_PER_AXIS};
     qnt_quantizer *input_q, *weight_q;
-    if (fit(context, &input_spec, &input, &input_q) || fit(context, &weight_spec, &weight, &weight_q))
+    if (fit(context, &input_spec, &input, &input_q) ||
+        fit(context, &weight_spec, &weight, &weight_q))
         return 1;
 
     /* No output format: the result is float. The layer keeps none of its arguments. */

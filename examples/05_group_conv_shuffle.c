@@ -1,9 +1,9 @@
 /*
  * Group convolution on codes, and groups that read their neighbour's channels for free.
  *
- * Introduces qnt_conv_s8, qnt_shuffle_cyclic and qnt_requantize, the stateless kernels for hosts with a
- * structure of their own. Rotating groups of channels before a group convolution lets groups exchange
- * information (PalQuant, ECCV 2022); group_shift does it inside, without moving anything.
+ * Introduces qnt_conv_s8, qnt_shuffle_cyclic and qnt_requantize, the stateless kernels for hosts
+ * with a structure of their own. Rotating groups of channels before a group convolution lets groups
+ * exchange information (PalQuant, ECCV 2022); group_shift does it inside, without moving anything.
  */
 #include <qnt.h>
 #include <stdio.h>
@@ -36,9 +36,11 @@ int main(void)
 
     qnt_context *context;
     TRY(qnt_context_create(NULL, NULL, NULL, &context));
-    qnt_tensor in = tensor(x, QNT_UINT, 8, 4, x_shape), rotated = tensor(turned, QNT_UINT, 8, 4, x_shape);
+    qnt_tensor in = tensor(x, QNT_UINT, 8, 4, x_shape),
+               rotated = tensor(turned, QNT_UINT, 8, 4, x_shape);
     qnt_tensor weight = tensor(w, QNT_INT, 8, 4, w_shape);
-    qnt_tensor a = tensor(first, QNT_INT, 32, 4, y_shape), b = tensor(second, QNT_INT, 32, 4, y_shape);
+    qnt_tensor a = tensor(first, QNT_INT, 32, 4, y_shape),
+               b = tensor(second, QNT_INT, 32, 4, y_shape);
 
     /* Group g of the rotated tensor is group g + 1 of x. */
     qnt_conv conv = {.size = sizeof conv, .groups = GROUPS, .pad = {1, 1, 1, 1}};
@@ -59,7 +61,8 @@ int main(void)
 
     /* Sums to int8 codes: one scale here, one for each output channel in general. */
     float scale[] = {1.0f / 2048};
-    qnt_tensor multiplier = tensor(scale, QNT_FLOAT, 32, 1, one), codes = tensor(y, QNT_INT, 8, 4, y_shape);
+    qnt_tensor multiplier = tensor(scale, QNT_FLOAT, 32, 1, one),
+               codes = tensor(y, QNT_INT, 8, 4, y_shape);
     TRY(qnt_requantize(context, &b, NULL, &multiplier, 0, -128, 127, &codes));
 
     int good = !memcmp(first, second, sizeof first) && second[0] == sum;

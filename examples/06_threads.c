@@ -90,7 +90,8 @@ int main(void)
     if (work(context, y[2])) return 1;
 
     int good = !memcmp(y[0], y[1], sizeof y[0]) && !memcmp(y[0], y[2], sizeof y[0]) && reports > 0;
-    printf("serial, 4 threads, and backwards in portable C (%d calls): %s bytes; %d progress reports\n",
+    printf("serial, 4 threads, and backwards in portable C (%d calls): %s bytes; %d progress "
+           "reports\n",
            calls, good ? "the same" : "NOT the same", reports);
     qnt_context_destroy(context);
     qnt_pool_destroy(pool);

@@ -1,8 +1,10 @@
 /*
- * DLPack: a qnt_tensor has the layout of a DLTensor, so tensors of other libraries need no conversion.
+ * DLPack: a qnt_tensor has the layout of a DLTensor, so tensors of other libraries need no
+ * conversion.
  *
- * Introduces strided views: a transposed matrix and every second column are quantized where they are.
- * The struct below is what DLPack 1.0 defines, written down here so that the example needs no header.
+ * Introduces strided views: a transposed matrix and every second column are quantized where they
+ * are. The struct below is what DLPack 1.0 defines, written down here so that the example needs no
+ * header.
  */
 #include <math.h>
 #include <qnt.h>
@@ -48,7 +50,11 @@ static DLTensor foreign(float *matrix, int64_t *shape, int64_t *strides)
 {
     shape[0] = COLUMNS, shape[1] = ROWS / 2;
     strides[0] = 1, strides[1] = 2 * COLUMNS;
-    return (DLTensor){.data = matrix, .device = {1, 0}, .ndim = 2, .dtype = {2, 32, 1}, .shape = shape,
+    return (DLTensor){.data = matrix,
+                      .device = {1, 0},
+                      .ndim = 2,
+                      .dtype = {2, 32, 1},
+                      .shape = shape,
                       .strides = strides};
 }
 
@@ -61,7 +67,8 @@ int main(void)
 
     DLTensor theirs = foreign(matrix, shape, strides);
     qnt_tensor ours;
-    memcpy(&ours, &theirs, sizeof ours); /* or cast the pointer, if the compiler's aliasing rules allow */
+    memcpy(&ours, &theirs,
+           sizeof ours); /* or cast the pointer, if the compiler's aliasing rules allow */
 
     qnt_context *context;
     TRY(qnt_context_create(NULL, NULL, NULL, &context));
@@ -88,7 +95,7 @@ int main(void)
         if (i / COLUMNS % 2) wrong += matrix[i] != original[i];
         else wrong += fabs(steps - nearbyint(steps)) > 1e-4;
     }
-    printf("%zu groups in a transposed, strided view; %d of %d elements changed: %s\n", count, changed,
-           ROWS * COLUMNS, wrong ? "NOT as expected" : "as expected");
+    printf("%zu groups in a transposed, strided view; %d of %d elements changed: %s\n", count,
+           changed, ROWS * COLUMNS, wrong ? "NOT as expected" : "as expected");
     return wrong != 0;
 }

@@ -1,10 +1,11 @@
 /*
- * Quantizes the digits network in every way the library knows, and measures each on held-out digits.
+ * Quantizes the digits network in every way the library knows, and measures each on held-out
+ * digits.
  *
  *     digits examples/data/digits.bin build/digits.safetensors
  *
- * Records 0..1199 trained the network (train_digits.c), the first 256 of them calibrate, 1200..1796 are
- * held out. Weights and activations have the same method; the pixels keep 8 bits.
+ * Records 0..1199 trained the network (train_digits.c), the first 256 of them calibrate, 1200..1796
+ * are held out. Weights and activations have the same method; the pixels keep 8 bits.
  */
 #include <stdio.h>
 

@@ -3,9 +3,9 @@
  *
  *     real_networks [--quick] [--data FOLDER] [NAME ...]
  *
- * The folder (default: $QNT_DATA, else ../shared/data) holds the weights as safetensors and the data in their
- * usual binary formats; what is absent is skipped. --quick takes fewer images and rows. Nothing is
- * ever calibrated on samples that it is measured on.
+ * The folder (default: $QNT_DATA, else ../shared/data) holds the weights as safetensors and the
+ * data in their usual binary formats; what is absent is skipped. --quick takes fewer images and
+ * rows. Nothing is ever calibrated on samples that it is measured on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +38,10 @@ static const struct network {
     const struct source *test, *calibration;
     bool slow; /* left out by --quick unless it is named */
 } networks[] = {
-    {"resnet20", "CIFAR-10 ResNet-20", "cifar10_resnet20.safetensors", model_resnet20, &resnet_input,
-     &cifar_test, &cifar_calibration, false},
-    {"resnet56", "CIFAR-10 ResNet-56", "cifar10_resnet56.safetensors", model_resnet56, &resnet_input,
-     &cifar_test, &cifar_calibration, true},
+    {"resnet20", "CIFAR-10 ResNet-20", "cifar10_resnet20.safetensors", model_resnet20,
+     &resnet_input, &cifar_test, &cifar_calibration, false},
+    {"resnet56", "CIFAR-10 ResNet-56", "cifar10_resnet56.safetensors", model_resnet56,
+     &resnet_input, &cifar_test, &cifar_calibration, true},
     {"resnet8", "CIFAR-10 ResNet-8 (MLPerf Tiny)", "cifar10_resnet8.safetensors", model_resnet8,
      &resnet8_input, &cifar_test, &cifar_calibration, false},
     {"dscnn", "Keyword spotting DS-CNN (MLPerf Tiny)", "kws_dscnn.safetensors", model_dscnn,
@@ -56,16 +56,31 @@ static const struct network {
 #define GAP {.weight_bits = 0}
 
 static const struct recipe full[] = {
-    ROW(QNT_MSE, 8, 0, CHANNEL), ROW(QNT_MINMAX, 8, 8, .grain = QNT_PER_TENSOR),
-    ROW(QNT_MINMAX, 8, 8, CHANNEL), ROW(QNT_MSE, 8, 8, CHANNEL), GAP,
-    ROW(QNT_MSE, 6, 8, CHANNEL), GAP,
-    ROW(QNT_MINMAX, 4, 8, .grain = QNT_PER_TENSOR), ROW(QNT_MINMAX, 4, 8, CHANNEL),
-    ROW(QNT_MSE, 4, 8, .grain = QNT_PER_TENSOR), ROW(QNT_MSE, 4, 8, CHANNEL), ROW(QNT_MSE, 4, 8, BEST),
-    ROW(QNT_MSE, 4, 8, BEST, .offset = true), GAP,
-    ROW(QNT_MSE, 3, 8, CHANNEL), ROW(QNT_MSE, 3, 8, BEST), ROW(QNT_MSE, 3, 8, BEST, .offset = true), GAP,
-    ROW(QNT_MSE, 2, 8, BEST), ROW(QNT_MSE, 2, 8, BEST, .offset = true),
-    ROW(QNT_MSE, 2, 8, BEST, .offset = true, .ends8 = true), GAP,
-    ROW(QNT_MINMAX, 4, 4, CHANNEL), ROW(QNT_MSE, 4, 4, BEST), ROW(QNT_MSE, 4, 4, BEST, .ends8 = true),
+    ROW(QNT_MSE, 8, 0, CHANNEL),
+    ROW(QNT_MINMAX, 8, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MINMAX, 8, 8, CHANNEL),
+    ROW(QNT_MSE, 8, 8, CHANNEL),
+    GAP,
+    ROW(QNT_MSE, 6, 8, CHANNEL),
+    GAP,
+    ROW(QNT_MINMAX, 4, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MINMAX, 4, 8, CHANNEL),
+    ROW(QNT_MSE, 4, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MSE, 4, 8, CHANNEL),
+    ROW(QNT_MSE, 4, 8, BEST),
+    ROW(QNT_MSE, 4, 8, BEST, .offset = true),
+    GAP,
+    ROW(QNT_MSE, 3, 8, CHANNEL),
+    ROW(QNT_MSE, 3, 8, BEST),
+    ROW(QNT_MSE, 3, 8, BEST, .offset = true),
+    GAP,
+    ROW(QNT_MSE, 2, 8, BEST),
+    ROW(QNT_MSE, 2, 8, BEST, .offset = true),
+    ROW(QNT_MSE, 2, 8, BEST, .offset = true, .ends8 = true),
+    GAP,
+    ROW(QNT_MINMAX, 4, 4, CHANNEL),
+    ROW(QNT_MSE, 4, 4, BEST),
+    ROW(QNT_MSE, 4, 4, BEST, .ends8 = true),
 };
 
 static const struct recipe quick[] = {

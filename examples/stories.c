@@ -3,8 +3,9 @@
  *
  *     stories [--quick] [--data FOLDER]
  *
- * Weight-only (float activations) and with int8 activations whose scales are found for every row as it comes, so
- * nothing needs calibration. The embedding is stored once, as the codes of the output matrix.
+ * Weight-only (float activations) and with int8 activations whose scales are found for every row as
+ * it comes, so nothing needs calibration. The embedding is stored once, as the codes of the output
+ * matrix.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,12 +25,13 @@ struct form {
 };
 
 static const struct form forms[] = {
-    {QNT_MSE, 8, 0, false, false}, {QNT_MSE, 8, 0, true, false}, {QNT_MSE, 8, 32, true, false},
-    {QNT_MSE, 6, 0, true, false},
-    {QNT_MINMAX, 4, 0, false, false}, {QNT_MSE, 4, 0, false, false}, {QNT_MSE, 4, 0, true, false},
-    {QNT_MINMAX, 4, 32, false, false}, {QNT_MSE, 4, 32, false, false}, {QNT_MSE, 4, 32, true, false},
-    {QNT_MSE, 4, 32, true, true},
-    {QNT_MSE, 3, 0, true, false}, {QNT_MSE, 3, 32, true, false}, {QNT_MSE, 3, 32, true, true},
+    {QNT_MSE, 8, 0, false, false},    {QNT_MSE, 8, 0, true, false},
+    {QNT_MSE, 8, 32, true, false},    {QNT_MSE, 6, 0, true, false},
+    {QNT_MINMAX, 4, 0, false, false}, {QNT_MSE, 4, 0, false, false},
+    {QNT_MSE, 4, 0, true, false},     {QNT_MINMAX, 4, 32, false, false},
+    {QNT_MSE, 4, 32, false, false},   {QNT_MSE, 4, 32, true, false},
+    {QNT_MSE, 4, 32, true, true},     {QNT_MSE, 3, 0, true, false},
+    {QNT_MSE, 3, 32, true, false},    {QNT_MSE, 3, 32, true, true},
     {QNT_MSE, 2, 32, true, true},
 };
 
@@ -117,7 +119,8 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
                 !qnt_layer_workspace(q->context, q->layer[index],
                                      view_floats(&input, matrix->weight, 2, rows), &workspace);
     if (good && index == MATRIX_EMBEDDING)
-        good = !qnt_quantizer_apply(q->context, format, weight, view_floats(&input, q->embedding, 2, shape));
+        good = !qnt_quantizer_apply(q->context, format, weight,
+                                    view_floats(&input, q->embedding, 2, shape));
     if (good) q->bytes += stored_bytes(q->context, format, (size_t)(matrix->out * matrix->in));
     if (workspace > q->workspace) q->workspace = workspace;
     qnt_quantizer_destroy(format);
@@ -129,7 +132,8 @@ static bool quantize_all(const struct form *form, struct quantized_matrices *q)
     const qnt_spec dynamic = {.size = sizeof dynamic, .method = QNT_MINMAX, .bits = 8,
                               .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_DYNAMIC};
     q->embedding = malloc(sizeof(float) * VOCABULARY * DIM);
-    bool good = q->embedding && (!form->dynamic || !qnt_quantizer_create(q->context, &dynamic, &q->input));
+    bool good =
+        q->embedding && (!form->dynamic || !qnt_quantizer_create(q->context, &dynamic, &q->input));
     for (int i = 0; good && i < MATRICES; i++) good = quantize_matrix(form, i, q);
     q->bytes += sizeof(float) * DIM * (2 * LAYERS + 1); /* the norms */
     return good;
@@ -152,21 +156,26 @@ static void print_row(const struct form *form, size_t bytes, const struct predic
     if (form && form->block) snprintf(grain, sizeof grain, "block %d", form->block);
     snprintf(bits, sizeof bits, "%d", form ? form->bits : 32);
     printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n",
-           !form ? "float reference" : form->method == QNT_MSE ? form->offset ? "MSE +zero" : "MSE" : "MINMAX",
-           bits, form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
-           100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
+           !form                     ? "float reference"
+           : form->method == QNT_MSE ? form->offset ? "MSE +zero" : "MSE"
+                                     : "MINMAX",
+           bits, form && form->dynamic ? "8" : "32", grain, bytes, p->nats,
+           p->nats - reference->nats, 100 * p->right, 1e3 * p->seconds / (double)p->tokens,
+           reference->seconds / p->seconds);
     fflush(stdout);
 }
 
 static void print_head(int sequences, size_t tokens)
 {
-    printf("\nstories260k, a language model: %d stories, %zu predicted tokens\n\n", sequences, tokens);
-    printf("  %-16s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights", "bytes",
-           "nats", "change", "right %", "ms each", "speed");
+    printf("\nstories260k, a language model: %d stories, %zu predicted tokens\n\n", sequences,
+           tokens);
+    printf("  %-16s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights",
+           "bytes", "nats", "change", "right %", "ms each", "speed");
 }
 
-static bool run_form(const struct laboratory *lab, const struct transformer *t, const struct tokens *text,
-                     int sequences, const struct form *form, const struct prediction *reference)
+static bool run_form(const struct laboratory *lab, const struct transformer *t,
+                     const struct tokens *text, int sequences, const struct form *form,
+                     const struct prediction *reference)
 {
     struct quantized_matrices q = {.context = lab->serial, .transformer = t};
     struct prediction prediction;
@@ -178,14 +187,15 @@ static bool run_form(const struct laboratory *lab, const struct transformer *t, 
     return good;
 }
 
-static bool run(const struct laboratory *lab, const struct transformer *t, const struct tokens *text,
-                bool quick)
+static bool run(const struct laboratory *lab, const struct transformer *t,
+                const struct tokens *text, bool quick)
 {
     struct reference reference;
     struct prediction expected;
     int sequences = quick && text->count > 24 ? 24 : text->count;
     bool good = reference_prepare(t, &reference);
-    struct language_model model = {t, t->matrix[MATRIX_EMBEDDING].weight, 0, multiply_reference, &reference};
+    struct language_model model = {t, t->matrix[MATRIX_EMBEDDING].weight, 0, multiply_reference,
+                                   &reference};
     good = good && language_measure(&lab->crew, &model, text, sequences, &expected);
     size_t bytes = sizeof(float) * DIM * (2 * LAYERS + 1);
     for (int m = 0; m < MATRICES; m++) {
@@ -225,7 +235,8 @@ int main(int argc, char **argv)
     struct transformer *transformer = transformer_create(&file);
     struct laboratory laboratory;
     bool good = transformer && !transformer->problem[0] && laboratory_open(&laboratory);
-    if (transformer && transformer->problem[0]) fprintf(stderr, "stories: %s\n", transformer->problem);
+    if (transformer && transformer->problem[0])
+        fprintf(stderr, "stories: %s\n", transformer->problem);
     if (good) {
         good = run(&laboratory, transformer, &text, quick);
         laboratory_close(&laboratory);

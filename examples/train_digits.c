@@ -3,9 +3,9 @@
  *
  *     train_digits examples/data/digits.bin build/digits.safetensors
  *
- * 8x8 -> conv 3x3, 16, ReLU -> conv 3x3 stride 2, 32, ReLU -> dense 10; cross entropy, Adam (Kingma, Ba 2015),
- * images shifted by up to one pixel. Only the first 1,200 records are used. The same seed gives the
- * same weights. It uses nothing of libqnt: digits.c quantizes what it writes.
+ * 8x8 -> conv 3x3, 16, ReLU -> conv 3x3 stride 2, 32, ReLU -> dense 10; cross entropy, Adam
+ * (Kingma, Ba 2015), images shifted by up to one pixel. Only the first 1,200 records are used. The
+ * same seed gives the same weights. It uses nothing of libqnt: digits.c quantizes what it writes.
  */
 #include <math.h>
 #include <stdio.h>
@@ -33,8 +33,22 @@ struct layer {
 };
 
 static struct layer layers[LAYERS] = {
-    {.name = "conv1", .in = 8, .channels = 1, .out = 8, .n = 16, .kernel = 3, .stride = 1, .pad = 1},
-    {.name = "conv2", .in = 8, .channels = 16, .out = 4, .n = 32, .kernel = 3, .stride = 2, .pad = 0},
+    {.name = "conv1",
+     .in = 8,
+     .channels = 1,
+     .out = 8,
+     .n = 16,
+     .kernel = 3,
+     .stride = 1,
+     .pad = 1},
+    {.name = "conv2",
+     .in = 8,
+     .channels = 16,
+     .out = 4,
+     .n = 32,
+     .kernel = 3,
+     .stride = 2,
+     .pad = 0},
     {.name = "dense", .in = 4, .channels = 32, .out = 1, .n = CLASSES, .kernel = 4, .stride = 1},
 };
 
@@ -213,8 +227,10 @@ static const char *save(const char *path)
                 turned[n * depth(l) + k % c * area + k / c] = l->weight[k * l->n + n];
         snprintf(names[2 * i], sizeof names[0], "%s.weight", l->name);
         snprintf(names[2 * i + 1], sizeof names[0], "%s.bias", l->name);
-        items[2 * i] = (struct safetensors_item){
-            names[2 * i], dense ? 2 : 4, {l->n, dense ? depth(l) : c, l->kernel, l->kernel}, turned};
+        items[2 * i] = (struct safetensors_item){names[2 * i],
+                                                 dense ? 2 : 4,
+                                                 {l->n, dense ? depth(l) : c, l->kernel, l->kernel},
+                                                 turned};
         items[2 * i + 1] = (struct safetensors_item){names[2 * i + 1], 1, {l->n}, l->bias};
     }
     return safetensors_write(path, items, 2 * LAYERS);

@@ -1,7 +1,8 @@
 /*
  * Labelled images of one size, kept as the bytes they come in and normalised when they are used.
  *
- * The readers take any bytes. Functions that can fail return NULL when all is well, else a sentence.
+ * The readers take any bytes. Functions that can fail return NULL when all is well, else a
+ * sentence.
  */
 #ifndef DATASET_H
 #define DATASET_H

@@ -49,7 +49,8 @@ static void run_batch(void *task, size_t index, size_t worker)
     const float *result = work->runner->run(work->runner, batch, memory);
     work->worker[worker].seconds += thread_seconds() - before;
     size_t each = (size_t)work->classes * sizeof *result;
-    if (result) memcpy(work->logits + (size_t)first * (size_t)work->classes, result, (size_t)batch * each);
+    if (result)
+        memcpy(work->logits + (size_t)first * (size_t)work->classes, result, (size_t)batch * each);
     else work->worker[worker].failed = true;
 }
 

@@ -1,8 +1,9 @@
 /*
  * Runs a network over a dataset with several threads and measures it.
  *
- * Batches are handed out to the threads of a qnt_pool; each has memory of its own. Results do not depend on
- * the number of threads. Time is CPU time inside the network, preparing its input excluded.
+ * Batches are handed out to the threads of a qnt_pool; each has memory of its own. Results do not
+ * depend on the number of threads. Time is CPU time inside the network, preparing its input
+ * excluded.
  */
 #ifndef EVALUATE_H
 #define EVALUATE_H

@@ -21,7 +21,9 @@ static void print_log(void *user, int32_t level, const char *message)
 bool laboratory_open(struct laboratory *lab)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *lab = (struct laboratory){.crew.threads = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors};
+    *lab = (struct laboratory){.crew.threads = processors < 1   ? 1
+                                               : processors > 8 ? 8
+                                                                : (int)processors};
     if (qnt_context_create(NULL, NULL, NULL, &lab->context) ||
         qnt_context_create(NULL, NULL, NULL, &lab->serial))
         return false;

@@ -8,7 +8,7 @@ struct experiment {
     const char *title;
     const char *weights;                                     /* path of a safetensors file */
     struct graph *(*model)(const struct safetensors *file);
-    struct samples test, calibration;                        /* disjoint; calibration.count may be 0 */
+    struct samples test, calibration; /* disjoint; calibration.count may be 0 */
     const struct recipe *recipe;                             /* bits 0 draws a gap */
     int recipes;
 };
@@ -23,7 +23,8 @@ struct laboratory {
 bool laboratory_open(struct laboratory *laboratory);
 void laboratory_close(struct laboratory *laboratory);
 
-/* 0, or 1 after telling what failed. Recipes with quantized activations need calibration samples. */
+/* 0, or 1 after telling what failed. Recipes with quantized activations need calibration
+ * samples. */
 int experiment_run(const struct laboratory *laboratory, const struct experiment *experiment);
 
 #endif

@@ -57,7 +57,8 @@ static int fail(struct graph *graph, const char *name, const char *what)
 static int append(struct graph *graph, const struct node *node)
 {
     if (graph->count == GRAPH_NODES) return fail(graph, node->name, "does not fit: too many nodes");
-    if (node->height < 1 || node->width < 1) return fail(graph, node->name, "has nothing left to see");
+    if (node->height < 1 || node->width < 1)
+        return fail(graph, node->name, "has nothing left to see");
     graph->node[graph->count] = *node;
     return graph->count++;
 }
@@ -84,8 +85,8 @@ static float *channels_last(float *from, int n, int channels, int area)
 }
 
 /* Weights of the appended node; the bias is zero where the file has none. */
-static int load_weights(struct graph *graph, int index, int ndim, const int64_t *shape, int channels,
-                        int area)
+static int load_weights(struct graph *graph, int index, int ndim, const int64_t *shape,
+                        int channels, int area)
 {
     struct node *node = &graph->node[index];
     int64_t n = node->channels;
@@ -152,7 +153,8 @@ static int weightless(struct graph *graph, int input, enum node_kind kind, const
 int graph_max_pool(struct graph *graph, int input)
 {
     const struct node *x = &graph->node[input];
-    return weightless(graph, input, NODE_MAX_POOL, "max pool", x->height / 2, x->width / 2, x->channels);
+    return weightless(graph, input, NODE_MAX_POOL, "max pool", x->height / 2, x->width / 2,
+                      x->channels);
 }
 
 int graph_mean(struct graph *graph, int input)
@@ -163,8 +165,8 @@ int graph_mean(struct graph *graph, int input)
 int graph_shortcut(struct graph *graph, int input, int channels)
 {
     const struct node *x = &graph->node[input];
-    return weightless(graph, input, NODE_SHORTCUT, "shortcut", (x->height + 1) / 2, (x->width + 1) / 2,
-                      channels);
+    return weightless(graph, input, NODE_SHORTCUT, "shortcut", (x->height + 1) / 2,
+                      (x->width + 1) / 2, channels);
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gain + bias, taken into weight and bias. */

@@ -1,10 +1,10 @@
 /*
  * A network as a list of nodes, each reading the outputs of earlier ones.
  *
- * Builders append a node and return its index; the first thing that goes wrong (a missing tensor, a shape
- * that does not fit) is kept in `problem`, and later calls do nothing, so that a model is written without
- * checks between its lines. Values are NHWC. Batch normalisation, additions and ReLU are folded into the
- * convolution or dense node that they follow:
+ * Builders append a node and return its index; the first thing that goes wrong (a missing tensor, a
+ * shape that does not fit) is kept in `problem`, and later calls do nothing, so that a model is
+ * written without checks between its lines. Values are NHWC. Batch normalisation, additions and
+ * ReLU are folded into the convolution or dense node that they follow:
  *
  *     y = relu(weight * x + bias + value of `add`)
  */
@@ -24,7 +24,8 @@ enum node_kind {
     NODE_DENSE,    /* of the flattened value */
     NODE_MAX_POOL, /* 2 x 2, stride 2 */
     NODE_MEAN,     /* over height and width */
-    NODE_SHORTCUT  /* every second row and column; new channels are zero, half of them on each side */
+    NODE_SHORTCUT  /* every second row and column; new channels are zero, half of them on each side
+                    */
 };
 
 struct node {

@@ -13,7 +13,8 @@ struct language_model {
     const struct transformer *transformer;
     const float *embedding;
     size_t workspace; /* bytes that `multiply` gets */
-    bool (*multiply)(const void *self, int matrix, const float *x, int rows, float *y, void *workspace);
+    bool (*multiply)(const void *self, int matrix, const float *x, int rows, float *y,
+                     void *workspace);
     const void *self;
 };
 
@@ -24,7 +25,8 @@ struct prediction {
     size_t tokens;
 };
 
-/* False if a product failed or memory ran out. The result does not depend on the number of threads. */
+/* False if a product failed or memory ran out. The result does not depend on the number of
+ * threads. */
 bool language_measure(const struct crew *crew, const struct language_model *model,
                       const struct tokens *text, int sequences, struct prediction *out);
 

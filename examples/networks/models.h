@@ -5,7 +5,8 @@
 #include "dataset.h"
 #include "graph.h"
 
-/* Every builder returns a graph; its `problem` tells what is wrong with the file. NULL: out of memory. */
+/* Every builder returns a graph; its `problem` tells what is wrong with the file. NULL: out of
+ * memory. */
 struct graph *model_digits(const struct safetensors *file);
 struct graph *model_lenet(const struct safetensors *file);
 struct graph *model_mlp(const struct safetensors *file);

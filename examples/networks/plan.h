@@ -1,4 +1,5 @@
-/* Where every value of a graph lives while it runs: buffers are used again after their last reader. */
+/* Where every value of a graph lives while it runs: buffers are used again after their last
+ * reader. */
 #ifndef PLAN_H
 #define PLAN_H
 

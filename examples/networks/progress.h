@@ -1,4 +1,5 @@
-/* One line on the terminal that says what is going on and how long it will take; silent elsewhere. */
+/* One line on the terminal that says what is going on and how long it will take; silent
+ * elsewhere. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 

@@ -61,8 +61,9 @@ static int view_weights(struct weights *w)
     return (int)w->view.shape[w->view.tensor.ndim - 1];
 }
 
-/* Statistics of the input for each element along the last axis of the weights: for a convolution the mean over
- * all places, for a dense layer as they are. NULL for depthwise weights, which meet one channel each. */
+/* Statistics of the input for each element along the last axis of the weights: for a convolution
+ * the mean over all places, for a dense layer as they are. NULL for depthwise weights, which meet
+ * one channel each. */
 static float *along_last_axis(const struct weights *w, double *const *statistic, int length)
 {
     const struct node *node = &w->graph->node[w->index], *in = &w->graph->node[node->input];
@@ -141,7 +142,8 @@ static bool create_layer(const qnt_context *context, const struct weights *w, bo
     qnt_quantizer *const *format = w->calibration->format;
     struct view bias;
     int64_t n = node->channels;
-    qnt_layer_spec spec = {.size = sizeof spec, .kind = node->kind == NODE_CONV ? QNT_CONV : QNT_DENSE,
+    qnt_layer_spec spec = {.size = sizeof spec,
+                           .kind = node->kind == NODE_CONV ? QNT_CONV : QNT_DENSE,
                            .activation = node->relu ? QNT_RELU : QNT_LINEAR,
                            .flags = node->add < 0 ? 0 : QNT_ACCUMULATE};
     if (node->kind == NODE_CONV) {
@@ -177,7 +179,8 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
     *out = (struct quantized){.context = context};
     choose_codes(graph, recipe, out->codes);
     for (int i = 1; good && i < graph->count; i++)
-        if (node_has_weights(&graph->node[i])) good = quantize_node(context, calibration, recipe, i, out);
+        if (node_has_weights(&graph->node[i]))
+            good = quantize_node(context, calibration, recipe, i, out);
     if (!good) quantized_free(out);
     return good;
 }

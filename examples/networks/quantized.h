@@ -1,8 +1,10 @@
 /*
- * A graph quantized with libqnt: calibration on real inputs, one prepared layer for each node with weights.
+ * A graph quantized with libqnt: calibration on real inputs, one prepared layer for each node with
+ * weights.
  *
- * Values that only layers read travel between them as codes; where a value is added to another one or
- * averaged it stays float. Weights are int, activations unsigned codes with an integer zero point.
+ * Values that only layers read travel between them as codes; where a value is added to another one
+ * or averaged it stays float. Weights are int, activations unsigned codes with an integer zero
+ * point.
  */
 #ifndef QUANTIZED_H
 #define QUANTIZED_H

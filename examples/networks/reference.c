@@ -83,7 +83,8 @@ static void gather(const struct node *x, const struct node *node, const float *i
         for (int j = 0; j < node->kernel[1]; j++, patch += c) {
             int right = column * node->stride - node->pad[1] + j;
             bool inside = down >= 0 && down < x->height && right >= 0 && right < x->width;
-            if (inside) memcpy(patch, image + (size_t)(down * x->width + right) * c, c * sizeof *patch);
+            if (inside)
+                memcpy(patch, image + (size_t)(down * x->width + right) * c, c * sizeof *patch);
             else memset(patch, 0, c * sizeof *patch);
         }
     }

@@ -4,15 +4,16 @@
 #include "quantized.h"
 #include "reference.h"
 
-static qnt_tensor *view_value(const struct graph *graph, const struct quantized *q, int value, int batch,
-                              const void *data, bool flat, struct view *view)
+static qnt_tensor *view_value(const struct graph *graph, const struct quantized *q, int value,
+                              int batch, const void *data, bool flat, struct view *view)
 {
     const struct node *node = &graph->node[value];
     int64_t image[] = {batch, node->height, node->width, node->channels};
     int64_t row[] = {batch, (int64_t)node_elements(node)};
     int ndim = flat ? 2 : 4;
     const int64_t *shape = flat ? row : image;
-    return q->codes[value] ? view_bytes(view, data, ndim, shape) : view_floats(view, data, ndim, shape);
+    return q->codes[value] ? view_bytes(view, data, ndim, shape)
+                           : view_floats(view, data, ndim, shape);
 }
 
 /* Codes of one format are ordered like their values, so the largest code is the largest value. */

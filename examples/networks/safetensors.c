@@ -29,7 +29,8 @@ static bool parse_shape(struct json *json, struct safetensor *tensor)
     do {
         uint64_t extent;
         if (tensor->ndim == SAFETENSORS_NDIM || !json_unsigned(json, &extent)) return false;
-        if (extent > INT64_MAX / 8 || (extent && tensor->count > INT64_MAX / 8 / extent)) return false;
+        if (extent > INT64_MAX / 8 || (extent && tensor->count > INT64_MAX / 8 / extent))
+            return false;
         tensor->shape[tensor->ndim++] = (int64_t)extent;
         tensor->count *= extent;
     } while (json_take(json, ','));
@@ -168,7 +169,8 @@ float *safetensors_floats(const struct safetensors *file, const char *name, int 
     float *values = malloc((size_t)tensor->count * sizeof *values + 1);
     for (uint64_t i = 0; values && i < tensor->count; i++) {
         const uint8_t *at = file->bytes + tensor->begin + 4 * i;
-        uint32_t bits = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        uint32_t bits =
+            at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
         memcpy(&values[i], &bits, 4);
     }
     return values;
@@ -190,8 +192,8 @@ static size_t write_header(FILE *file, const struct safetensors_item *items, siz
     size_t length = 0;
     uint64_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        int n = snprintf(text, sizeof text, "%c\"%s\":{\"dtype\":\"F32\",\"shape\":[", i ? ',' : '{',
-                         items[i].name);
+        int n = snprintf(text, sizeof text, "%c\"%s\":{\"dtype\":\"F32\",\"shape\":[",
+                         i ? ',' : '{', items[i].name);
         for (int d = 0; d < items[i].ndim; d++)
             n += snprintf(text + n, sizeof text - (size_t)n, "%s%lld", d ? "," : "",
                           (long long)items[i].shape[d]);

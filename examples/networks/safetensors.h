@@ -4,8 +4,9 @@
  *     uint64 header length N, little-endian; N bytes of JSON; data
  *     {"name": {"dtype": "F32", "shape": [16, 3, 3, 3], "data_offsets": [begin, end]}, ...}
  *
- * The reader takes any bytes: everything is checked before it is used, and what it accepts lies inside the
- * buffer. Functions that can fail return NULL when all is well, else a sentence that says why not.
+ * The reader takes any bytes: everything is checked before it is used, and what it accepts lies
+ * inside the buffer. Functions that can fail return NULL when all is well, else a sentence that
+ * says why not.
  */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H

@@ -6,7 +6,8 @@
 
 const char *method_name(int method)
 {
-    static const char *const names[] = {"FIXED", "MINMAX", "PERCENTILE", "ENTROPY", "ANALYTIC", "MSE"};
+    static const char *const names[] = {"FIXED",   "MINMAX",   "PERCENTILE",
+                                        "ENTROPY", "ANALYTIC", "MSE"};
     return method >= 0 && method < (int)(sizeof names / sizeof *names) ? names[method] : "?";
 }
 
@@ -37,10 +38,10 @@ void table_begin(const char *title, size_t bytes, const struct outcome *referenc
 {
     char text[32];
     printf("\n%s, %d held-out samples\n\n", title, reference->count);
-    printf("  %-26s %5s %5s  %-8s %10s %9s %7s %8s %9s %7s\n", "method", "W", "A", "weights", "bytes",
-           "right %", "change", "SQNR dB", "ms each", "speed");
-    printf("  %-26s %5s %5s  %-8s %10s %9.2f %7s %8s %9.4f %7s\n", "float reference", "32", "32", "",
-           grouped(bytes, text), percent(reference), "", "", milliseconds(reference), "1.00 x");
+    printf("  %-26s %5s %5s  %-8s %10s %9s %7s %8s %9s %7s\n", "method", "W", "A", "weights",
+           "bytes", "right %", "change", "SQNR dB", "ms each", "speed");
+    printf("  %-26s %5s %5s  %-8s %10s %9.2f %7s %8s %9.4f %7s\n", "float reference", "32", "32",
+           "", grouped(bytes, text), percent(reference), "", "", milliseconds(reference), "1.00 x");
     fflush(stdout);
 }
 
@@ -58,8 +59,8 @@ void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *
     describe(recipe, name, sizeof name);
     snprintf(width[0], sizeof width[0], "%d", recipe->weight_bits);
     snprintf(width[1], sizeof width[1], "%d", recipe->value_bits ? recipe->value_bits : 32);
-    printf("  %-26s %5s %5s  %-8s %10s %9.2f %+7.2f %8.2f %9.4f %5.2f x\n", name, width[0], width[1],
-           recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
+    printf("  %-26s %5s %5s  %-8s %10s %9.2f %+7.2f %8.2f %9.4f %5.2f x\n", name, width[0],
+           width[1], recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
            percent(outcome), percent(outcome) - percent(reference), decibel, milliseconds(outcome),
            reference->seconds / outcome->seconds);
     fflush(stdout);
@@ -72,10 +73,16 @@ void table_gap(void)
 
 void table_legend(void)
 {
-    printf("\n  W, A: bits of weights and of activations (inputs of the network: 8). weights: one scale for the\n"
-           "  whole tensor or one for each output channel. +zero: and a zero point. +imp: errors of weights\n"
-           "  count by the mean square of their inputs. +bias: bias correction. e8: first and last layer in 8\n"
-           "  bits. bytes: codes, scales, zero points, biases. SQNR: of the network's outputs against float.\n"
-           "  ms each: CPU time of one sample. speed: against the float reference, C loops compiled for\n"
-           "  this machine. Batch normalisation is folded; sums at residual connections stay float.\n");
+    printf("\n  W, A: bits of weights and of activations (inputs of the network: 8). weights: one "
+           "scale for the\n"
+           "  whole tensor or one for each output channel. +zero: and a zero point. +imp: errors "
+           "of weights\n"
+           "  count by the mean square of their inputs. +bias: bias correction. e8: first and last "
+           "layer in 8\n"
+           "  bits. bytes: codes, scales, zero points, biases. SQNR: of the network's outputs "
+           "against float.\n"
+           "  ms each: CPU time of one sample. speed: against the float reference, C loops "
+           "compiled for\n"
+           "  this machine. Batch normalisation is folded; sums at residual connections stay "
+           "float.\n");
 }

@@ -33,7 +33,8 @@ static const char *copy(const uint8_t *bytes, size_t size, unsigned vocabulary, 
     return at == size ? NULL : "bytes follow the last sequence";
 }
 
-const char *tokens_parse(uint8_t *bytes, size_t size, int vocabulary, int longest, struct tokens *out)
+const char *tokens_parse(uint8_t *bytes, size_t size, int vocabulary, int longest,
+                         struct tokens *out)
 {
     const char *reason = NULL;
     size_t count = size < 4 ? 0 : load_u16(bytes) | (size_t)load_u16(bytes + 2) << 16;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static float *load(struct transformer *t, const struct safetensors *file, const char *name, int ndim,
-                   int64_t out, int64_t in)
+static float *load(struct transformer *t, const struct safetensors *file, const char *name,
+                   int ndim, int64_t out, int64_t in)
 {
     int64_t shape[] = {out, in};
     float *values = safetensors_floats(file, name, ndim, shape);
@@ -88,7 +88,8 @@ static void softmax(float *x, int n)
     for (int i = 0; i < n; i++) x[i] /= sum;
 }
 
-/* One head at one position looks at all positions up to its own; two heads share keys and values. */
+/* One head at one position looks at all positions up to its own; two heads share keys and
+ * values. */
 static void attend(const struct activations *w, int head, int position, float *y)
 {
     float score[POSITIONS];
@@ -110,8 +111,8 @@ static void add(float *x, const float *y, int count)
     for (int i = 0; i < count; i++) x[i] += y[i];
 }
 
-static int attention(const struct transformer *t, int layer, int n, multiply_fn multiply, void *user,
-                     struct activations *w)
+static int attention(const struct transformer *t, int layer, int n, multiply_fn multiply,
+                     void *user, struct activations *w)
 {
     int base = layer * MATRICES_PER_LAYER, failed;
     normalise(w->x, t->attention_norm[layer], n, w->y);
@@ -144,8 +145,8 @@ static int feed_forward(const struct transformer *t, int layer, int n, multiply_
     return 0;
 }
 
-int transformer_run(const struct transformer *t, const float *embedding, const uint16_t *token, int n,
-                    multiply_fn multiply, void *user, struct activations *w)
+int transformer_run(const struct transformer *t, const float *embedding, const uint16_t *token,
+                    int n, multiply_fn multiply, void *user, struct activations *w)
 {
     for (int i = 0; i < n; i++)
         memcpy(w->x + i * DIM, embedding + token[i] * DIM, DIM * sizeof *w->x);

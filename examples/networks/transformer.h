@@ -1,8 +1,9 @@
 /*
  * A small language model of the Llama 2 kind, run over whole sequences.
  *
- * Everything but the matrix products is float C; the products are a function that the caller passes, so that the
- * same code runs the float reference and every quantized form. Embedding and output share a matrix.
+ * Everything but the matrix products is float C; the products are a function that the caller
+ * passes, so that the same code runs the float reference and every quantized form. Embedding and
+ * output share a matrix.
  */
 #ifndef TRANSFORMER_H
 #define TRANSFORMER_H
@@ -42,7 +43,8 @@ struct activations {
     float logits[POSITIONS * VOCABULARY];
 };
 
-/* Logits after each of the n tokens; `embedding` is what tokens become. 0, or what `multiply` returned. */
+/* Logits after each of the n tokens; `embedding` is what tokens become. 0, or what `multiply`
+ * returned. */
 int transformer_run(const struct transformer *transformer, const float *embedding,
                     const uint16_t *token, int n, multiply_fn multiply, void *user,
                     struct activations *work);

@@ -27,13 +27,15 @@ static const char *parse(const char *header, size_t data)
     return reason;
 }
 
-#define ENTRY(shape, offsets) "{\"a\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+#define ENTRY(shape, offsets)                                                                      \
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
 #define TWICE "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," \
               "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}"
 
-static const char good[] = "{\"__metadata__\":{\"k\":[1,{\"x\":null}]}, \"a\" : {\"dtype\":\"F32\",\"shape\":[2,3],"
-                           "\"data_offsets\":[4,28]},\"b\":{\"shape\":[],\"dtype\":\"F32\",\"data_offsets\":[0,4]}}  ";
+static const char good[] =
+    "{\"__metadata__\":{\"k\":[1,{\"x\":null}]}, \"a\" : {\"dtype\":\"F32\",\"shape\":[2,3],"
+    "\"data_offsets\":[4,28]},\"b\":{\"shape\":[],\"dtype\":\"F32\",\"data_offsets\":[0,4]}}  ";
 
 static void accepts(void)
 {
@@ -58,16 +60,32 @@ static void accepts(void)
 static void refuses(void)
 {
     static const char *const bad[] = {
-        "", "{", "[]", "{}x", "{\"a\"}", "{\"a\":1}", "{\"a\":{}}", "{\"a\":{\"dtype\":\"F32\"}}",
-        ENTRY("[2]", "[0,4]"), ENTRY("[2]", "[8,0]"), ENTRY("[2]", "[8,16]"), ENTRY("[-1]", "[0,4]"),
-        ENTRY("[1.0]", "[0,4]"), ENTRY("[1,]", "[0,4]"), ENTRY("[01]", "[0,4]"),
-        ENTRY("[1]", "[18446744073709551616,4]"), ENTRY("[1]", "[18446744073709551612,18446744073709551615]"),
-        ENTRY("[4611686018427387904,4]", "[0,0]"), ENTRY("[4294967296,4294967296]", "[0,0]"),
-        ENTRY("[18446744073709551615]", "[0,4]"), ENTRY("[1,1,1,1,1,1,1,1,1]", "[0,4]"),
+        "",
+        "{",
+        "[]",
+        "{}x",
+        "{\"a\"}",
+        "{\"a\":1}",
+        "{\"a\":{}}",
+        "{\"a\":{\"dtype\":\"F32\"}}",
+        ENTRY("[2]", "[0,4]"),
+        ENTRY("[2]", "[8,0]"),
+        ENTRY("[2]", "[8,16]"),
+        ENTRY("[-1]", "[0,4]"),
+        ENTRY("[1.0]", "[0,4]"),
+        ENTRY("[1,]", "[0,4]"),
+        ENTRY("[01]", "[0,4]"),
+        ENTRY("[1]", "[18446744073709551616,4]"),
+        ENTRY("[1]", "[18446744073709551612,18446744073709551615]"),
+        ENTRY("[4611686018427387904,4]", "[0,0]"),
+        ENTRY("[4294967296,4294967296]", "[0,0]"),
+        ENTRY("[18446744073709551615]", "[0,4]"),
+        ENTRY("[1,1,1,1,1,1,1,1,1]", "[0,4]"),
         "{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
         TWICE,
-        "{\"__metadata__\":", "{\"__metadata__\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1",
+        "{\"__metadata__\":",
+        "{\"__metadata__\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1",
         "{\"\\u0041\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -208,7 +226,8 @@ static void models_miss_weights(void)
 {
     struct safetensors empty = {0};
     struct graph *(*const build[])(const struct safetensors *) = {
-        model_digits, model_lenet, model_mlp, model_dscnn, model_resnet8, model_resnet20, model_resnet56};
+        model_digits,  model_lenet,    model_mlp,     model_dscnn,
+        model_resnet8, model_resnet20, model_resnet56};
     for (size_t i = 0; i < sizeof build / sizeof *build; i++) {
         struct graph *graph = build[i](&empty);
         REQUIRE(graph);
