@@ -51,42 +51,51 @@ static const struct network {
 };
 
 #define ROW(m, w, a, ...) {.method = m, .weight_bits = w, .value_bits = a, __VA_ARGS__}
+#define TENSOR .grain = QNT_PER_TENSOR
 #define CHANNEL .grain = QNT_PER_AXIS
 #define BEST .grain = QNT_PER_AXIS, .importance = true, .correct = true
 #define GAP {.weight_bits = 0}
 
+#define FED BEST, .feedback = true
 static const struct recipe full[] = {
     ROW(QNT_MSE, 8, 0, CHANNEL),
-    ROW(QNT_MINMAX, 8, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MINMAX, 8, 8, TENSOR),
     ROW(QNT_MINMAX, 8, 8, CHANNEL),
     ROW(QNT_MSE, 8, 8, CHANNEL),
     GAP,
     ROW(QNT_MSE, 6, 8, CHANNEL),
     GAP,
-    ROW(QNT_MINMAX, 4, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MINMAX, 4, 8, TENSOR),
     ROW(QNT_MINMAX, 4, 8, CHANNEL),
-    ROW(QNT_MSE, 4, 8, .grain = QNT_PER_TENSOR),
+    ROW(QNT_MSE, 4, 8, TENSOR),
     ROW(QNT_MSE, 4, 8, CHANNEL),
     ROW(QNT_MSE, 4, 8, BEST),
-    ROW(QNT_MSE, 4, 8, BEST, .offset = true),
+    ROW(QNT_MSE, 4, 8, FED),
+    ROW(QNT_MSE, 4, 8, FED, .offset = true),
     GAP,
     ROW(QNT_MSE, 3, 8, CHANNEL),
-    ROW(QNT_MSE, 3, 8, BEST),
-    ROW(QNT_MSE, 3, 8, BEST, .offset = true),
+    ROW(QNT_MSE, 3, 8, FED),
+    ROW(QNT_MSE, 3, 8, FED, .offset = true),
     GAP,
-    ROW(QNT_MSE, 2, 8, BEST),
-    ROW(QNT_MSE, 2, 8, BEST, .offset = true),
-    ROW(QNT_MSE, 2, 8, BEST, .offset = true, .ends8 = true),
+    ROW(QNT_MSE, 2, 8, CHANNEL),
+    ROW(QNT_MSE, 2, 8, FED, .offset = true),
+    ROW(QNT_MSE, 2, 8, FED, .offset = true, .ends8 = true),
     GAP,
     ROW(QNT_MINMAX, 4, 4, CHANNEL),
-    ROW(QNT_MSE, 4, 4, BEST),
-    ROW(QNT_MSE, 4, 4, BEST, .ends8 = true),
+    ROW(QNT_MSE, 4, 4, CHANNEL),
+    ROW(QNT_MSE, 4, 4, FED),
+    ROW(QNT_MSE, 4, 4, FED, .ends8 = true),
 };
 
 static const struct recipe quick[] = {
-    ROW(QNT_MSE, 8, 0, CHANNEL), ROW(QNT_MINMAX, 8, 8, CHANNEL), ROW(QNT_MSE, 8, 8, CHANNEL), GAP,
-    ROW(QNT_MINMAX, 4, 8, CHANNEL), ROW(QNT_MSE, 4, 8, CHANNEL), ROW(QNT_MSE, 4, 8, BEST),
-    ROW(QNT_MSE, 4, 8, BEST, .offset = true),
+    ROW(QNT_MSE, 8, 0, CHANNEL),
+    ROW(QNT_MINMAX, 8, 8, CHANNEL),
+    ROW(QNT_MSE, 8, 8, CHANNEL),
+    GAP,
+    ROW(QNT_MINMAX, 4, 8, CHANNEL),
+    ROW(QNT_MSE, 4, 8, CHANNEL),
+    ROW(QNT_MSE, 4, 8, FED),
+    ROW(QNT_MSE, 4, 8, FED, .offset = true),
 };
 
 struct options {

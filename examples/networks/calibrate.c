@@ -4,7 +4,10 @@
 #include "quantized.h"
 #include "reference.h"
 
-enum { KEPT_VALUES = 1 << 16 }; /* after so many, statistics go on as histograms */
+enum {
+    KEPT_VALUES = 1 << 16, /* after so many, statistics go on as histograms */
+    GRAM_SAMPLES = 256     /* products of inputs are dear: the first samples will do */
+};
 
 static bool is_read_by_layers(const struct graph *graph, int value)
 {
@@ -35,10 +38,39 @@ static bool prepare(const qnt_context *context, struct calibration *c, int value
            qnt_quantizer_set(context, c->format[value], QNT_P_SAMPLES, &kept, 1) == QNT_OK;
 }
 
+static bool prepare_gram(struct calibration *c, int layer)
+{
+    const struct node *node = &c->graph->node[layer];
+    size_t depth = node_has_weights(node) ? (size_t)graph_depth(c->graph, layer) : 0;
+    if (!c->recipe.feedback || !depth || node->groups > 1) return true;
+    c->gram[layer] = calloc(depth * depth, sizeof(double));
+    return c->gram[layer] != NULL;
+}
+
+/* Adds x x^T of all inputs x that a layer sees in one image. */
+static bool add_products(struct calibration *c, int layer, const float *image)
+{
+    const struct node *node = &c->graph->node[layer];
+    int rows = node->height * node->width, depth = graph_depth(c->graph, layer);
+    size_t patch = (size_t)rows * (size_t)depth, square = (size_t)depth * (size_t)depth;
+    float *x = malloc(2 * patch * sizeof *x), *sum = calloc(square, sizeof *sum);
+    if (x && sum) {
+        reference_patches(c->graph, layer, image, x);
+        reference_transpose(x, x + patch, rows, depth);
+        reference_multiply(x + patch, x, sum, depth, rows, depth);
+        for (size_t i = 0; i < square; i++) c->gram[layer][i] += (double)sum[i] / rows;
+    }
+    bool good = x && sum;
+    free(x);
+    free(sum);
+    return good;
+}
+
 struct witness {
     const qnt_context *context;
     struct calibration *calibration;
     bool failed;
+    int seen; /* samples before this batch */
 };
 
 static void observe(void *user, int index, const float *value, int batch)
@@ -56,19 +88,25 @@ static void observe(void *user, int index, const float *value, int batch)
     if (c->format[index] && qnt_quantizer_observe(w->context, c->format[index],
                                                   view_floats(&view, value, 2, shape), NULL))
         w->failed = true;
+    for (int layer = index + 1; layer < c->graph->count; layer++) {
+        if (c->graph->node[layer].input != index || !c->gram[layer]) continue;
+        for (int b = 0; b < batch && w->seen + b < GRAM_SAMPLES; b++)
+            w->failed |= !add_products(c, layer, value + (size_t)b * n);
+    }
 }
 
 static bool run_samples(const qnt_context *context, const struct samples *s, struct calibration *c,
                         struct progress *progress)
 {
     struct runner runner;
-    struct witness witness = {context, c, false};
+    struct witness witness = {context, c, false, 0};
     reference_runner(c->graph, &runner);
     char *memory = malloc(runner.memory);
     for (int first = 0; memory && first < s->count && !witness.failed; first += EVALUATE_BATCH) {
         int left = s->count - first, batch = left < EVALUATE_BATCH ? left : EVALUATE_BATCH;
         dataset_batch(s->set, s->input, s->first + first, batch,
                       (float *)(void *)(memory + runner.plan.offset[0]));
+        witness.seen = first;
         reference_run(c->graph, &runner.plan, batch, memory, observe, &witness);
         progress_show(progress, (double)first / s->count);
     }
@@ -82,7 +120,7 @@ bool calibrate(const qnt_context *context, const struct graph *graph, const stru
     *out = (struct calibration){.recipe = *recipe, .graph = graph};
     bool good = true;
     for (int i = 0; good && i < graph->count; i++)
-        if (is_read_by_layers(graph, i)) good = prepare(context, out, i);
+        good = prepare_gram(out, i) && (!is_read_by_layers(graph, i) || prepare(context, out, i));
     good = good && run_samples(context, samples, out, progress);
     for (int i = 0; good && i < graph->count; i++) {
         if (out->format[i]) good = qnt_quantizer_fit(context, out->format[i]) == QNT_OK;
@@ -101,6 +139,7 @@ void calibration_free(struct calibration *c)
         qnt_quantizer_destroy(c->format[i]);
         free(c->mean[i]);
         free(c->square[i]);
+        free(c->gram[i]);
     }
     *c = (struct calibration){.graph = NULL};
 }
@@ -109,5 +148,6 @@ bool calibration_serves(const struct calibration *c, const struct graph *graph,
                         const struct recipe *recipe)
 {
     return c->graph == graph && c->recipe.value_bits == recipe->value_bits &&
-           c->recipe.method == recipe->method && c->recipe.ends8 == recipe->ends8;
+           c->recipe.method == recipe->method && c->recipe.ends8 == recipe->ends8 &&
+           c->recipe.feedback >= recipe->feedback;
 }

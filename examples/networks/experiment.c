@@ -65,9 +65,13 @@ static size_t float_bytes(const struct graph *graph)
 /* Statistics of the inputs serve many rows. */
 static bool calibrate_for(struct state *s, const struct recipe *recipe, struct progress *progress)
 {
+    const struct experiment *e = s->experiment;
+    struct recipe wanted = *recipe;
     if (calibration_serves(&s->calibration, s->graph, recipe)) return true;
+    for (int i = 0; i < e->recipes; i++)
+        wanted.feedback |= e->recipe[i].feedback && e->recipe[i].method == recipe->method;
     calibration_free(&s->calibration);
-    return calibrate(s->lab->context, s->graph, &s->experiment->calibration, recipe, progress,
+    return calibrate(s->lab->context, s->graph, &e->calibration, &wanted, progress,
                      &s->calibration);
 }
 

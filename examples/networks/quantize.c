@@ -1,6 +1,7 @@
 /* From a float graph and its calibration to prepared layers. */
 #include <stdlib.h>
 
+#include "feedback.h"
 #include "quantized.h"
 
 /* ---- which values travel as codes ---- */
@@ -48,6 +49,8 @@ struct weights {
     struct view view;
     float *bias; /* corrected */
     qnt_quantizer *format;
+    int8_t *codes; /* chosen by us; NULL: the layer encodes the weights */
+    struct view code_view;
 };
 
 static int view_weights(struct weights *w)
@@ -86,7 +89,9 @@ static bool correct_bias(const qnt_context *context, struct weights *w, int leng
     float *decoded = malloc(n * depth * sizeof *decoded);
     struct view view = w->view;
     qnt_tensor *y = view_floats(&view, decoded, w->view.tensor.ndim, w->view.shape);
-    bool good = decoded && !qnt_quantizer_apply(context, w->format, &w->view.tensor, y);
+    bool good = decoded &&
+                !(w->codes ? qnt_quantizer_decode(context, w->format, &w->code_view.tensor, y)
+                           : qnt_quantizer_apply(context, w->format, &w->view.tensor, y));
     float *mean = along_last_axis(w, w->calibration->mean, length);
     const double *channel = w->calibration->mean[node->input];
     const struct node *in = &w->graph->node[node->input];
@@ -102,6 +107,32 @@ static bool correct_bias(const qnt_context *context, struct weights *w, int leng
     }
     free(mean);
     free(decoded);
+    return good;
+}
+
+/* Codes by error feedback, where the products of inputs are known. */
+static bool choose_weight_codes(const qnt_context *context, struct weights *w)
+{
+    const double *gram = w->calibration->gram[w->index];
+    int n = w->graph->node[w->index].channels, depth = graph_depth(w->graph, w->index);
+    double *scale = malloc(2 * (size_t)n * sizeof *scale);
+    size_t groups = 0;
+    qnt_spec spec = {.size = sizeof spec};
+    if (!gram) {
+        free(scale);
+        return true;
+    }
+    w->codes = malloc((size_t)n * (size_t)depth);
+    bool good =
+        scale && w->codes && !qnt_quantizer_spec(context, w->format, &spec) &&
+        !qnt_quantizer_get(context, w->format, QNT_P_SCALE, scale, (size_t)n, &groups) &&
+        !qnt_quantizer_get(context, w->format, QNT_P_ZERO, scale + n, (size_t)n, &groups);
+    struct grid grid = {scale, scale + n, groups > 1, -(1 << (spec.bits - 1)),
+                        (1 << (spec.bits - 1)) - 1};
+    good = good && feedback_round(w->graph->node[w->index].weight, n, depth, gram, &grid, w->codes);
+    view_bytes(&w->code_view, (uint8_t *)w->codes, w->view.tensor.ndim, w->view.shape);
+    w->code_view.tensor.dtype_code = QNT_INT;
+    free(scale);
     return good;
 }
 
@@ -121,6 +152,7 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
                 !qnt_quantizer_observe(context, w->format, &w->view.tensor, importance) &&
                 !qnt_quantizer_fit(context, w->format);
     free(square);
+    good = good && (!recipe->feedback || choose_weight_codes(context, w));
     return good && (!recipe->correct || correct_bias(context, w, length));
 }
 
@@ -151,8 +183,8 @@ static bool create_layer(const qnt_context *context, const struct weights *w, bo
         for (int i = 0; i < 2; i++) spec.stride[i] = node->stride;
         for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
     }
-    return !qnt_layer_create(context, &spec, &w->view.tensor, w->format,
-                             view_floats(&bias, w->bias, 1, &n), format[node->input],
+    return !qnt_layer_create(context, &spec, w->codes ? &w->code_view.tensor : &w->view.tensor,
+                             w->format, view_floats(&bias, w->bias, 1, &n), format[node->input],
                              codes ? format[format_of(w->graph, w->index)] : NULL, layer);
 }
 
@@ -167,6 +199,7 @@ static bool quantize_node(const qnt_context *context, const struct calibration *
                 create_layer(context, &w, out->codes[index], &out->layer[index]);
     if (good) out->weight_bytes += stored_bytes(context, &w);
     qnt_quantizer_destroy(w.format);
+    free(w.codes);
     free(w.bias);
     return good;
 }

@@ -22,6 +22,7 @@ struct recipe {
     bool importance;      /* weights count by the mean square of the inputs they meet */
     bool correct;         /* bias correction: takes away the mean error of the outputs */
     bool offset;          /* weights with a zero point of their own */
+    bool feedback;        /* rounding with error feedback (feedback.h) */
 };
 
 /* What is known of the values of a graph. */
@@ -30,6 +31,7 @@ struct calibration {
     const struct graph *graph;
     qnt_quantizer *format[GRAPH_NODES]; /* of a value that layers read; else NULL */
     double *mean[GRAPH_NODES], *square[GRAPH_NODES]; /* per element, over the samples */
+    double *gram[GRAPH_NODES]; /* of a layer with groups = 1: mean of x x^T over its inputs x */
 };
 
 /* Both return false after the context's log was told why. */

@@ -54,7 +54,7 @@ void reference_multiply(const float *a, const float *w, float *y, int rows, int 
 
 /* ---- nodes ---- */
 
-static void transpose(const float *from, float *to, int rows, int columns)
+void reference_transpose(const float *from, float *to, int rows, int columns)
 {
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
@@ -88,6 +88,16 @@ static void gather(const struct node *x, const struct node *node, const float *i
             else memset(patch, 0, c * sizeof *patch);
         }
     }
+}
+
+void reference_patches(const struct graph *graph, int index, const float *image, float *patches)
+{
+    const struct node *node = &graph->node[index], *x = &graph->node[node->input];
+    int depth = graph_depth(graph, index);
+    if (node->kind == NODE_DENSE) memcpy(patches, image, (size_t)depth * sizeof *patches);
+    else
+        for (int p = 0; p < node->height * node->width; p++)
+            gather(x, node, image, p / node->width, p % node->width, patches + p * depth);
 }
 
 static void conv_image(const struct graph *graph, int index, const float *image, float *y,
@@ -126,7 +136,7 @@ static void run_conv(const struct graph *graph, int index, const float *x, float
     const struct node *node = &graph->node[index], *in = &graph->node[node->input];
     int depth = graph_depth(graph, index);
     float *weight = scratch, *patches = scratch + graph_weight_count(graph, index);
-    transpose(node->weight, weight, node->channels, depth);
+    reference_transpose(node->weight, weight, node->channels, depth);
     for (int b = 0; b < batch; b++, x += node_elements(in), y += node_elements(node)) {
         if (node->groups == 1) {
             conv_image(graph, index, x, y, weight, patches);
@@ -143,7 +153,7 @@ static void run_dense(const struct graph *graph, int index, const float *x, floa
 {
     const struct node *node = &graph->node[index];
     int depth = graph_depth(graph, index);
-    transpose(node->weight, scratch, node->channels, depth);
+    reference_transpose(node->weight, scratch, node->channels, depth);
     reference_multiply(x, scratch, y, batch, depth, node->channels);
 }
 

@@ -21,6 +21,12 @@ const float *reference_run(const struct graph *graph, const struct plan *plan, i
 /* y[rows][n] += a[rows][depth] times w[depth][n] */
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n);
 
+/* The inputs of every output of one image: [height x width][depth]. Groups must be 1. */
+void reference_patches(const struct graph *graph, int node, const float *image, float *patches);
+
+/* to[columns][rows] from from[rows][columns] */
+void reference_transpose(const float *from, float *to, int rows, int columns);
+
 /* Nodes without weights, also used between quantized layers. */
 void reference_max_pool(const struct node *from, const struct node *to, const float *x, float *y,
                         int batch);

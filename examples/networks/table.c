@@ -38,17 +38,18 @@ void table_begin(const char *title, size_t bytes, const struct outcome *referenc
 {
     char text[32];
     printf("\n%s, %d held-out samples\n\n", title, reference->count);
-    printf("  %-26s %5s %5s  %-8s %10s %9s %7s %8s %9s %7s\n", "method", "W", "A", "weights",
+    printf("  %-28s %2s %2s  %-7s %9s %8s %7s %8s %8s %7s\n", "method", "W", "A", "weights",
            "bytes", "right %", "change", "SQNR dB", "ms each", "speed");
-    printf("  %-26s %5s %5s  %-8s %10s %9.2f %7s %8s %9.4f %7s\n", "float reference", "32", "32",
-           "", grouped(bytes, text), percent(reference), "", "", milliseconds(reference), "1.00 x");
+    printf("  %-28s %2s %2s  %-7s %9s %8.2f %7s %8s %8.4f %7s\n", "float reference", "32", "32", "",
+           grouped(bytes, text), percent(reference), "", "", milliseconds(reference), "1.00 x");
     fflush(stdout);
 }
 
 static void describe(const struct recipe *recipe, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s%s%s", method_name(recipe->method), recipe->offset ? " +zero" : "",
-             recipe->importance ? " +imp" : "", recipe->correct ? " +bias" : "",
+    snprintf(text, size, "%s%s%s%s%s%s", method_name(recipe->method),
+             recipe->offset ? " +zero" : "", recipe->importance ? " +imp" : "",
+             recipe->feedback ? " +fb" : "", recipe->correct ? " +bias" : "",
              recipe->ends8 ? " e8" : "");
 }
 
@@ -59,7 +60,7 @@ void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *
     describe(recipe, name, sizeof name);
     snprintf(width[0], sizeof width[0], "%d", recipe->weight_bits);
     snprintf(width[1], sizeof width[1], "%d", recipe->value_bits ? recipe->value_bits : 32);
-    printf("  %-26s %5s %5s  %-8s %10s %9.2f %+7.2f %8.2f %9.4f %5.2f x\n", name, width[0],
+    printf("  %-28s %2s %2s  %-7s %9s %8.2f %+7.2f %8.2f %8.4f %5.2f x\n", name, width[0],
            width[1], recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
            percent(outcome), percent(outcome) - percent(reference), decibel, milliseconds(outcome),
            reference->seconds / outcome->seconds);
@@ -73,16 +74,20 @@ void table_gap(void)
 
 void table_legend(void)
 {
-    printf("\n  W, A: bits of weights and of activations (inputs of the network: 8). weights: one "
-           "scale for the\n"
-           "  whole tensor or one for each output channel. +zero: and a zero point. +imp: errors "
-           "of weights\n"
-           "  count by the mean square of their inputs. +bias: bias correction. e8: first and last "
-           "layer in 8\n"
-           "  bits. bytes: codes, scales, zero points, biases. SQNR: of the network's outputs "
-           "against float.\n"
-           "  ms each: CPU time of one sample. speed: against the float reference, C loops "
-           "compiled for\n"
-           "  this machine. Batch normalisation is folded; sums at residual connections stay "
-           "float.\n");
+    static const char *const line[] = {
+        "W, A: bits of weights and activations; a network's input has 8. weights: one scale for a",
+        "tensor or for each output channel; +zero: and a zero point. +imp: errors of weights count "
+        "by",
+        "the mean square of their inputs. +fb: rounding with error feedback. +bias: bias "
+        "correction.",
+        "e8: first and last layer in 8 bits. bytes: codes, scales, zero points, biases. SQNR: of "
+        "the",
+        "network's outputs against float. ms each: CPU time of one sample. speed: against the "
+        "float",
+        "reference, C loops compiled for this machine. Batch normalisation is folded; values that "
+        "are",
+        "added or averaged stay float.",
+    };
+    printf("\n");
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) printf("  %s\n", line[i]);
 }
