@@ -18,7 +18,7 @@ enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 64 };
 static int list_recipes(struct recipe *out)
 {
     static const struct { int weight, value; } bits[] = {{8, 8}, {6, 6}, {4, 4}, {3, 4}, {2, 4}};
-    static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_MSE};
+    static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_ENTROPY, QNT_ANALYTIC, QNT_MSE};
     int n = 0;
     out[n++] = (struct recipe){.method = QNT_MSE, .weight_bits = 8, .grain = QNT_PER_AXIS};
     for (size_t b = 0; b < sizeof bits / sizeof *bits; b++) {

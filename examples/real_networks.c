@@ -22,10 +22,10 @@ struct source {
     int first, count, quick; /* samples to use; with --quick */
 };
 
-static const struct source cifar_test = {"cifar10_test.bin", NULL, &cifar10_form, 0, 10000, 1000},
-    cifar_calibration = {"cifar10_calib1000.bin", NULL, &cifar10_form, 0, 1000, 128},
+static const struct source cifar_test = {"cifar10_test.bin", NULL, &cifar10_form, 0, 10000, 500},
+    cifar_calibration = {"cifar10_calib1000.bin", NULL, &cifar10_form, 0, 1000, 96},
     mnist_test = {"mnist-t10k-images-idx3-ubyte", "mnist-t10k-labels-idx1-ubyte", &mnist_form, 0,
-                  10000, 2000},
+                  10000, 1000},
     mnist_calibration = {"mnist-train-images-idx3-ubyte.gz", "mnist-train-labels-idx1-ubyte.gz",
                          &mnist_form, 0, 1000, 128},
     keyword_test = {"kws_test1000.bin", NULL, &keyword_form, 200, 800, 800},

@@ -94,12 +94,12 @@ static void attend(const struct activations *w, int head, int position, float *y
 {
     float score[POSITIONS];
     const float *q = w->q + position * DIM + head * HEAD;
-    const float *k = w->k + head / 2 * HEAD, *v = w->v + head / 2 * HEAD;
-    for (int p = 0; p <= position; p++) {
-        float sum = 0;
-        for (int i = 0; i < HEAD; i++) sum += q[i] * k[p * KEY_DIM + i];
-        score[p] = sum / sqrtf(HEAD);
-    }
+    const float *k = w->turned + head / 2 * HEAD * POSITIONS, *v = w->v + head / 2 * HEAD;
+    const float scale = sqrtf(HEAD);
+    for (int p = 0; p <= position; p++) score[p] = q[0] * k[p];
+    for (int i = 1; i < HEAD; i++)
+        for (int p = 0; p <= position; p++) score[p] += q[i] * k[i * POSITIONS + p];
+    for (int p = 0; p <= position; p++) score[p] /= scale;
     softmax(score, position + 1);
     memset(y, 0, HEAD * sizeof *y);
     for (int p = 0; p <= position; p++)
@@ -122,6 +122,8 @@ static int attention(const struct transformer *t, int layer, int n, multiply_fn 
         return failed;
     rotate(w->q, n, DIM);
     rotate(w->k, n, KEY_DIM);
+    for (int i = 0; i < n * KEY_DIM; i++)
+        w->turned[i % KEY_DIM * POSITIONS + i / KEY_DIM] = w->k[i];
     for (int position = 0; position < n; position++)
         for (int head = 0; head < HEADS; head++)
             attend(w, head, position, w->y + position * DIM + head * HEAD);

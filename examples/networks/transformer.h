@@ -39,6 +39,7 @@ void transformer_free(struct transformer *transformer);
 struct activations {
     float x[POSITIONS * DIM], y[POSITIONS * DIM], q[POSITIONS * DIM];
     float k[POSITIONS * KEY_DIM], v[POSITIONS * KEY_DIM];
+    float turned[KEY_DIM * POSITIONS]; /* k, one row for each element of a key */
     float gate[POSITIONS * HIDDEN], up[POSITIONS * HIDDEN];
     float logits[POSITIONS * VOCABULARY];
 };
