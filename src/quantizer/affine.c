@@ -1,4 +1,5 @@
 /* Encoding, decoding and both at once. The contract is in qnt/quantizer.h. */
+#include "base/arith.h"
 #include "base/try.h"
 #include "chunk.h"
 #include "dynamic.h"
@@ -17,7 +18,7 @@ struct job {
     struct qnt__view x, codes, y; /* flattened; count 0 if unused */
     size_t pieces;
     bool stream;     /* write past the caches */
-    bool unbuffered; /* what is read and what is written can both stay where they are */
+    bool runs;       /* all views lie in one run each, in the form that kernels take */
 };
 
 /* Parameters of the groups from this one on. */
@@ -86,32 +87,72 @@ static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, 
     }
 }
 
-/* The stages that a call needs, chunk by chunk. */
+/* The part of a view in one run that begins at an element. */
+static void *run_at(const struct qnt__view *view, size_t first)
+{
+    return view->data + first * (view->bits / 8u);
+}
+
+/* The stages that a call needs, for a chunk of views in one run. Only packed codes need a buffer. */
+static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    bool packed = !job->codes.count || job->codes.bits < 8;
+    size_t most = packed ? QNT__CHUNK : chunk->count;
+    struct qnt__chunk part = *chunk;
+    uint16_t buffer[QNT__CHUNK];
+
+    for (size_t done = 0; done < chunk->count; done += part.count) {
+        part.first = chunk->first + done;
+        part.count = qnt__min(chunk->count - done, most);
+        int64_t at = (int64_t)part.first;
+        void *codes = packed ? buffer : run_at(&job->codes, part.first);
+        if (job->x.count) {
+            const float *x = run_at(&job->x, part.first);
+            encode_chunk(job, &part, x, codes, job->stream && !packed);
+            if (packed && job->codes.count) {
+                qnt__write_codes(simd, &job->codes, at, 1, part.count, codes);
+            }
+        } else if (packed) {
+            qnt__read_codes(simd, &job->codes, at, 1, part.count, codes);
+        }
+        if (job->y.count) {
+            decode_chunk(job, &part, codes, run_at(&job->y, part.first), job->stream);
+        }
+    }
+}
+
+/* The same for any views: what does not lie right goes through buffers. */
+static void convert_chunk(const struct job *job, const struct qnt__chunk *chunk)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    float floats[QNT__CHUNK];
+    uint16_t narrow[QNT__CHUNK];
+    const void *codes = narrow;
+    if (job->x.count) {
+        const float *x = qnt__chunk_f32(simd, &job->x, chunk, floats);
+        void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, chunk, narrow) : narrow;
+        encode_chunk(job, chunk, x, to, false);
+        if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, chunk, to);
+    } else {
+        codes = qnt__chunk_codes(simd, &job->codes, chunk, narrow);
+    }
+    if (job->y.count) {
+        float *y = qnt__chunk_f32_place(&job->y, chunk, floats);
+        decode_chunk(job, chunk, codes, y, false);
+        qnt__chunk_write_f32(simd, &job->y, chunk, y);
+    }
+}
+
 static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct job *job = task;
-    const struct qnt__simd *simd = &job->context->simd;
     struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
-    struct qnt__chunk chunk = {.unbuffered = job->unbuffered, .by_rows = true};
-    float floats[QNT__CHUNK];
-    uint16_t narrow[QNT__CHUNK];
-
+    struct qnt__chunk chunk = {.unbuffered = job->runs, .by_rows = true};
     while (qnt__piece_next(&job->grouping, &piece, &chunk)) {
-        const void *codes = narrow;
-        if (job->x.count) {
-            const float *x = qnt__chunk_f32(simd, &job->x, &chunk, floats);
-            void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, &chunk, narrow) : narrow;
-            encode_chunk(job, &chunk, x, to, job->stream && to != narrow);
-            if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, &chunk, to);
-        } else {
-            codes = qnt__chunk_codes(simd, &job->codes, &chunk, narrow);
-        }
-        if (job->y.count) {
-            float *y = qnt__chunk_f32_place(&job->y, &chunk, floats);
-            decode_chunk(job, &chunk, codes, y, job->stream && y != floats);
-            qnt__chunk_write_f32(simd, &job->y, &chunk, y);
-        }
+        if (job->runs && !chunk.transposed) convert_run(job, &chunk);
+        else convert_chunk(job, &chunk);
     }
 }
 
@@ -128,12 +169,13 @@ static size_t moved_bytes(const struct job *job)
            job->y.count / 8 * job->y.bits;
 }
 
-/* The whole flattened view lies in one stretch, in the form that kernels take. */
+/* Does the flattened view lie in one run, as kernels take it? True if it is not used. */
 static bool is_run(const struct qnt__view *view)
 {
-    return view->bits >= 8 && (view->code != QNT_FLOAT || view->bits == 32) &&
-           view->code != QNT_BFLOAT && (uintptr_t)view->data % (view->bits / 8u) == 0 &&
-           (view->ndim == 0 || (view->ndim == 1 && view->strides[0] == 1));
+    if (view->count == 0) return true;
+    bool whole = view->ndim == 0 || (view->ndim == 1 && view->strides[0] == 1);
+    bool half = view->code == QNT_BFLOAT || (view->code == QNT_FLOAT && view->bits == 16);
+    return whole && !half && (uintptr_t)view->data % qnt__max(view->bits / 8u, 1) == 0;
 }
 
 /* Packed codes that are not compact may share a byte between any two elements: one worker only. */
@@ -145,7 +187,7 @@ static qnt_status run(struct job *job)
     qnt__view_flatten(&job->x);
     qnt__view_flatten(&job->codes);
     qnt__view_flatten(&job->y);
-    job->unbuffered = job->codes.count && is_run(&job->codes) && is_run(job->x.count ? &job->x : &job->y);
+    job->runs = is_run(&job->x) && is_run(&job->codes) && is_run(&job->y);
     job->pieces = qnt__element_pieces(&job->grouping);
     return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
                         : qnt__parallel(job->context, run_piece, job, job->pieces);
