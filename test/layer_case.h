@@ -71,9 +71,10 @@ static UNUSED layer_format random_format(int kind)
     layer_format f = {.kind = kind, .bits = (int)random_in(1, 8)};
     if (random_in(0, 1)) f.bits = 8;
     f.flags = (random_in(0, 1) ? QNT_SIGNED : 0) | (random_in(0, 1) ? QNT_SYMMETRIC : 0);
-    f.zero = f.flags & QNT_SYMMETRIC
-                 ? middle(f.bits, f.flags)
-                 : (int32_t)random_in(low_code(f.bits, f.flags), high_code(f.bits, f.flags));
+    if (f.bits > 1 && random_in(0, 3) == 0) f.flags |= QNT_NARROW;
+    f.zero = f.flags & QNT_SYMMETRIC ? middle(f.bits, f.flags)
+                                     : (int32_t)random_in(low_code(f.bits, f.flags & ~QNT_NARROW),
+                                                          high_code(f.bits, f.flags));
     f.scale = (float)(0.01 + random_unit());
     return f;
 }
@@ -89,6 +90,7 @@ static UNUSED layer_case random_dense(int input)
     c.kernel[0] = c.kernel[1] = 1;
     c.wbits = (int)random_in(1, 8);
     c.wflags = (random_in(0, 1) ? QNT_SIGNED : 0) | (random_in(0, 1) ? QNT_SYMMETRIC : 0);
+    if (c.wbits > 1 && random_in(0, 3) == 0) c.wflags |= QNT_NARROW;
     c.grain = (int)random_in(QNT_PER_TENSOR, QNT_PER_AXIS);
     c.weight_codes = random_in(0, 1);
     c.has_bias = random_in(0, 1);

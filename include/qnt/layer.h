@@ -20,6 +20,16 @@
  * With integers the sum over k is exact; then, in float32 and in this order:
  * y = float(sum) * multiplier[n] (* row scale) + bias[n], activation, and for a quantized output
  * rounding half to even and the zero point. doc/numerics.md defines every step.
+ *
+ * - A *row* of a dynamic input is a row of K elements of #QNT_DENSE and a whole image of #QNT_CONV.
+ * - Weights with a scale for each block of k need a block that is a multiple of 16 (up to 65536) if
+ *   the input is quantized; K need not be a multiple of it. Each block is summed in integers, then
+ *   y += float(sum) * scale[block][n] in ascending order. The input counts as signed bytes (uint8
+ *   codes less 128); what a static zero point adds is taken off the bias, a dynamic one off the sum:
+ *   y -= float(zero) * float(sum over blocks of scale * sum of weights).
+ * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
+ * - If sums over k could leave int32 (8-bit codes: not below K = 65,794), a dense layer forms them in
+ *   equal blocks as above, all with the same scale; such a convolution is not supported.
  */
 #ifndef QNT_LAYER_H
 #define QNT_LAYER_H
@@ -124,8 +134,10 @@ QNT_API qnt_status qnt_layer_workspace(const qnt_context *context, const qnt_lay
  * @brief Runs a layer.
  * @param context   hooks.
  * @param layer     the layer; shared freely.
- * @param x         float view (encoded inside with input_q) or codes of input_q.
- * @param[out] y    float view, or codes of output_q; disjoint from x.
+ * @param x         float view (encoded inside with input_q), or codes of a static input_q, packed
+ *                  or one per byte.
+ * @param[out] y    with output_q its codes, packed or one per byte, else a float view; disjoint
+ *                  from x.
  * @param workspace at least qnt_layer_workspace() bytes, any alignment, used by this call alone.
  * @param bytes     its size.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_SPACE, #QNT_E_PARALLEL.

@@ -76,7 +76,8 @@ static qnt_status check_codes(const qnt_context *context, qnt_status status, con
     if (c->kind == QNT__IN_FLOAT) return QNT_OK;
     const struct rule bits = {name, c->bits, 1, 8};
     QNT__TRY(check_rules(context, status, &bits, 1));
-    qnt_spec spec = {.bits = c->bits, .flags = c->flags};
+    /* the zero point may be the code that QNT_NARROW does not use */
+    qnt_spec spec = {.bits = c->bits, .flags = c->flags & ~QNT_NARROW};
     const struct rule zero = {name, c->zero, qnt__code_low(&spec), qnt__code_high(&spec)};
     if (c->kind == QNT__IN_STATIC && !(c->flags & QNT_REAL_OFFSET)) {
         QNT__TRY(check_rules(context, status, &zero, 1));
