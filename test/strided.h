@@ -11,7 +11,8 @@ typedef struct strided {
     size_t count; /* elements */
 } strided;
 
-/* Axes nest in random order with random gaps; strides may be negative, the first byte misaligned. */
+/* Axes nest in random order with random gaps; strides may be negative, the first byte
+ * misaligned. */
 static UNUSED void strided_random(strided *s, int code, int bits, int ndim, const int64_t *shape)
 {
     int64_t room = 1, before = 0;

@@ -144,9 +144,9 @@ QNT_API qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quan
  *
  * Up to #QNT_P_SAMPLES values are kept exactly, and more while they take no more memory than
  * histograms would; beyond, each group keeps a histogram whose width doubles as the range grows,
- * with exact weights and means per bin. NaN and infinite values are skipped with a warning; elements of
- * importance 0 count as absent. The result does not depend on the number of workers. #QNT_FIXED and
- * #QNT_DYNAMIC keep counts and ranges only.
+ * with exact weights and means per bin. NaN and infinite values are skipped with a warning;
+ * elements of importance 0 count as absent. The result does not depend on the number of workers.
+ * #QNT_FIXED and #QNT_DYNAMIC keep counts and ranges only.
  * @param context    hooks; reports progress.
  * @param quantizer  the quantizer; unchanged on failure.
  * @param x          float view; all calls must agree in the number of groups.

@@ -1,6 +1,6 @@
 /*
- * qnt_gemm_s8: a matrix product that keeps nothing. k is taken in chunks that fit on the stack: 64 rows of
- * b are packed, rows of a are used where they are or copied, and c itself accumulates.
+ * qnt_gemm_s8: a matrix product that keeps nothing. k is taken in chunks that fit on the stack: 64
+ * rows of b are packed, rows of a are used where they are or copied, and c itself accumulates.
  */
 #include <string.h>
 
@@ -57,7 +57,8 @@ static void pack_weights(struct piece *p)
             int8_t *row = codes + j * DEPTH;
             int64_t at = (int64_t)(p->column + first + j) * g->b.strides[0] +
                          (int64_t)p->first_k * g->b.strides[1];
-            qnt__read_codes(&g->context->simd, &g->b, at, g->b.strides[1], p->depth, (uint8_t *)row);
+            qnt__read_codes(&g->context->simd, &g->b, at, g->b.strides[1], p->depth,
+                            (uint8_t *)row);
             int32_t sum = 0;
             for (size_t k = 0; k < p->depth; k++) sum += row[k] = (int8_t)(row[k] - g->shift);
             p->w_sum[first + j] = sum;
@@ -165,8 +166,8 @@ static void run_piece(void *task, size_t index, size_t worker)
 
 /* ---- checks ---- */
 
-static qnt_status check_ndim(const qnt_context *context, const char *name, const struct qnt__view *v,
-                             int ndim)
+static qnt_status check_ndim(const qnt_context *context, const char *name,
+                             const struct qnt__view *v, int ndim)
 {
     if (v->ndim == ndim) return QNT_OK;
     return qnt__fail(context, QNT_E_SHAPE, "%s: ndim is %d, expected %d", name, v->ndim, ndim);
@@ -218,8 +219,8 @@ static qnt_status open_b_zero(struct product *g, const qnt_tensor *b_zero)
     for (size_t n = 0; n < g->b_zero.count; n++) {
         int32_t zero = read_zero(g, n);
         if (zero >= low && zero <= high) continue;
-        return qnt__fail(g->context, QNT_E_INVALID, "b_zero: element %zu is %d, expected %d to %d", n,
-                         (int)zero, (int)low, (int)high);
+        return qnt__fail(g->context, QNT_E_INVALID, "b_zero: element %zu is %d, expected %d to %d",
+                         n, (int)zero, (int)low, (int)high);
     }
     return QNT_OK;
 }
@@ -234,7 +235,8 @@ static qnt_status open_c(struct product *g, qnt_tensor *c)
     }
     if (qnt__view_overlaps(&g->c, &g->a) || qnt__view_overlaps(&g->c, &g->b) ||
         qnt__view_overlaps(&g->c, &g->b_zero)) {
-        return qnt__fail(g->context, QNT_E_INVALID, "c overlaps an input, expected disjoint memory");
+        return qnt__fail(g->context, QNT_E_INVALID,
+                         "c overlaps an input, expected disjoint memory");
     }
     return QNT_OK;
 }

@@ -42,8 +42,8 @@ static void put(uint8_t *cell, int bits, size_t c, size_t k, int code)
 }
 
 /* Whole bytes: a column's quads of k go where they are. */
-static void pack_bytes(const int8_t *codes, size_t columns, size_t ld, size_t tap_count, size_t depth,
-                       uint8_t *panel)
+static void pack_bytes(const int8_t *codes, size_t columns, size_t ld, size_t tap_count,
+                       size_t depth, uint8_t *panel)
 {
     size_t cells = qnt__ceil_div(depth, 4), whole = depth / 4;
     for (size_t t = 0; t < tap_count; t++, codes += depth, panel += 64 * cells) {

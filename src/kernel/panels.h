@@ -17,9 +17,9 @@ size_t qnt__panel_depth(size_t depth, int panel_bits);
 size_t qnt__panel_bytes(size_t tap_count, size_t depth, int panel_bits);
 
 /*
- * Packs one panel. codes holds up to 16 columns, [columns][tap_count * depth] with `ld` codes from one
- * column to the next, each in the signed range of panel_bits; missing columns and the padding of each
- * tap become the code 0.
+ * Packs one panel. codes holds up to 16 columns, [columns][tap_count * depth] with `ld` codes from
+ * one column to the next, each in the signed range of panel_bits; missing columns and the padding
+ * of each tap become the code 0.
  */
 void qnt__pack_panel(const int8_t *codes, size_t columns, size_t ld, size_t tap_count, size_t depth,
                      int panel_bits, uint8_t *panel);

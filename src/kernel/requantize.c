@@ -134,8 +134,8 @@ static void finish_8(const struct task *t, size_t row, const struct columns *c,
     f->y_ld = c->count;
     t->simd->finish_codes(f);
     for (size_t r = 0; r < f->m; r++) {
-        qnt__write_codes(t->simd, &t->y, position(t, &t->y, row + r, c), last_stride(&t->y), c->count,
-                         codes + r * c->count);
+        qnt__write_codes(t->simd, &t->y, position(t, &t->y, row + r, c), last_stride(&t->y),
+                         c->count, codes + r * c->count);
     }
 }
 
@@ -206,10 +206,11 @@ static size_t choose_piece_rows(const struct task *t)
 static qnt_status check_columns(const qnt_context *context, const char *name,
                                 const struct qnt__view *view, int64_t columns, bool one)
 {
-    if (view->ndim == 1 && (view->shape[0] == columns || (one && view->shape[0] == 1))) return QNT_OK;
-    return qnt__fail(context, QNT_E_SHAPE, "%s: %d dimensions, extent %lld; expected [%lld]%s", name,
-                     view->ndim, view->ndim ? (long long)view->shape[0] : 0, (long long)columns,
-                     one ? " or [1]" : "");
+    if (view->ndim == 1 && (view->shape[0] == columns || (one && view->shape[0] == 1)))
+        return QNT_OK;
+    return qnt__fail(context, QNT_E_SHAPE, "%s: %d dimensions, extent %lld; expected [%lld]%s",
+                     name, view->ndim, view->ndim ? (long long)view->shape[0] : 0,
+                     (long long)columns, one ? " or [1]" : "");
 }
 
 static qnt_status check_code(const qnt_context *context, const char *name, int32_t code,

@@ -4,8 +4,8 @@
 
 #include "quantizer.h"
 
-/* Fills *found, a copy of the quantizer with parameters for every group of x; the caller frees them with
- * qnt__parameters_free. x need not be flattened. */
+/* Fills *found, a copy of the quantizer with parameters for every group of x; the caller frees them
+ * with qnt__parameters_free. x need not be flattened. */
 qnt_status qnt__dynamic_open(const qnt_context *context, const qnt_quantizer *quantizer,
                              const struct qnt__grouping *grouping, const struct qnt__view *x,
                              qnt_quantizer *found);

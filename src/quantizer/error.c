@@ -1,7 +1,8 @@
 /*
  * Measuring what quantizing costs. The contract is in qnt/quantizer.h.
  *
- * Sums are taken piece by piece, then over the pieces in order, so the number of workers does not show.
+ * Sums are taken piece by piece, then over the pieces in order, so the number of workers does not
+ * show.
  */
 #include <math.h>
 
@@ -51,7 +52,8 @@ static void add_segment(const struct job *job, size_t group, const float *x, con
     float y[QNT__CHUNK];
     struct qnt__affine q = qnt__affine_of(job->quantizer, group);
     double scale = (double)q.scale, offset = (double)q.offset;
-    double low = ((double)q.low - 0.5) * scale + offset, high = ((double)q.high + 0.5) * scale + offset;
+    double low = ((double)q.low - 0.5) * scale + offset,
+           high = ((double)q.high + 0.5) * scale + offset;
     qnt__roundtrip(&job->context->simd, &job->quantizer->spec, &q, x, n, y);
     for (size_t i = 0; i < n; i++) {
         float weight = h ? h[i] : 1.0f;

@@ -1,6 +1,6 @@
 /*
- * Fitting: every group's data to the method, its answer into new parameters, which replace the present
- * ones when all groups are done. The contract is in qnt/quantizer.h.
+ * Fitting: every group's data to the method, its answer into new parameters, which replace the
+ * present ones when all groups are done. The contract is in qnt/quantizer.h.
  */
 #include <string.h>
 

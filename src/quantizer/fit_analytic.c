@@ -1,10 +1,10 @@
 /*
- * QNT_ANALYTIC: the best clipping of a density fitted to the data (ACIQ type: Banner, Nahshan and Soudry,
- * "Post training 4-bit quantization of convolutional networks for rapid-deployment", 2019).
+ * QNT_ANALYTIC: the best clipping of a density fitted to the data (ACIQ type: Banner, Nahshan and
+ * Soudry, "Post training 4-bit quantization of convolutional networks for rapid-deployment", 2019).
  *
- * The densities have mean 0 and unit parameter: Gauss by its standard deviation, Laplace by its mean
- * magnitude. Tail moments: M0(t) = int_t^inf f, M1(t) = int_t^inf x f. The reach of a quantizer is its
- * outermost level.
+ * The densities have mean 0 and unit parameter: Gauss by its standard deviation, Laplace by its
+ * mean magnitude. Tail moments: M0(t) = int_t^inf f, M1(t) = int_t^inf x f. The reach of a
+ * quantizer is its outermost level.
  */
 #include "methods.h"
 
@@ -30,9 +30,9 @@ static double tail_moment(enum density density, double t)
 
 /*
  * The expected squared error D of uniform levels has, by the envelope theorem, D'(step) / 2 =
- * step B - A with A = sum (l_k - l_(k-1)) M1(t_k step), B = sum (l_k^2 - l_(k-1)^2) M0(t_k step), where
- * t_k is midway between the levels l_(k-1) and l_k in steps. The first level is 0 or, if the number of
- * levels is even, 1/2. This is ln(step B / A), which has the sign of D'.
+ * step B - A with A = sum (l_k - l_(k-1)) M1(t_k step), B = sum (l_k^2 - l_(k-1)^2) M0(t_k step),
+ * where t_k is midway between the levels l_(k-1) and l_k in steps. The first level is 0 or, if the
+ * number of levels is even, 1/2. This is ln(step B / A), which has the sign of D'.
  */
 static double slope(enum density density, double first, double last, double step)
 {
@@ -44,8 +44,8 @@ static double slope(enum density density, double first, double last, double step
     return log(step * b / a);
 }
 
-/* The reach of the step with slope 0: there is one, since D falls, then rises. Found by false position
- * (Illinois form) over the logarithm of the reach. */
+/* The reach of the step with slope 0: there is one, since D falls, then rises. Found by false
+ * position (Illinois form) over the logarithm of the reach. */
 static double best_reach(enum density density, double first, double last)
 {
     double low = log(0.25), high = log(64), x = low, before;
@@ -71,8 +71,9 @@ static double best_reach(enum density density, double first, double last)
     return exp(x);
 }
 
-/* The clip a of the paper: 2^bits regions of width 2 a / 2^bits make the noise a^2 / (3 4^bits); with the
- * clipping error, M1(a) - a M0(a) = a / (6 4^bits). For Laplace this is a = W(3 4^bits). */
+/* The clip a of the paper: 2^bits regions of width 2 a / 2^bits make the noise a^2 / (3 4^bits);
+ * with the clipping error, M1(a) - a M0(a) = a / (6 4^bits). For Laplace this is a = W(3
+ * 4^bits). */
 static double literal_reach(enum density density, int bits)
 {
     double low = 0, high = 64, noise = ldexp(6, 2 * bits);
@@ -127,7 +128,8 @@ static struct spread spread_of_positive(const struct qnt__moments *m)
     return (struct spread){sqrt(m->square_sum / weight), m->sum / weight};
 }
 
-/* The likelier density; per value, ln L is -ln(s sqrt(2 pi e)) for Gauss and -ln(2 e b) for Laplace. */
+/* The likelier density; per value, ln L is -ln(s sqrt(2 pi e)) for Gauss and -ln(2 e b) for
+ * Laplace. */
 static enum density choose(const qnt_quantizer *quantizer, const struct spread *s)
 {
     if (quantizer->options.distribution != 0) {

@@ -1,15 +1,15 @@
 /*
- * QNT_ENTROPY: clipping that minimises the divergence of histograms (S. Migacz, "8-bit inference with
- * TensorRT", GTC 2017).
+ * QNT_ENTROPY: clipping that minimises the divergence of histograms (S. Migacz, "8-bit inference
+ * with TensorRT", GTC 2017).
  *
- * For a candidate range, P is the histogram inside with what lies outside added to its outermost bins
- * that have any weight; Q is the histogram inside with the weight of each cell, the bins that one code
- * stands for, spread evenly over the cell's bins that have any; both are normalised. The range with the
- * smallest KL(P, Q) = sum p ln(p / q) wins.
+ * For a candidate range, P is the histogram inside with what lies outside added to its outermost
+ * bins that have any weight; Q is the histogram inside with the weight of each cell, the bins that
+ * one code stands for, spread evenly over the cell's bins that have any; both are normalised. The
+ * range with the smallest KL(P, Q) = sum p ln(p / q) wins.
  *
- * As published, the histogram is one of |x| and the i bins inside are cut into 2^(bits - 1) cells of
- * floor(i / cells) bins, the last one longer. The better form cuts the cells where the codes really
- * round, serves asymmetric ranges, and leaves zeros out, which no clipping harms.
+ * As published, the histogram is one of |x| and the i bins inside are cut into 2^(bits - 1) cells
+ * of floor(i / cells) bins, the last one longer. The better form cuts the cells where the codes
+ * really round, serves asymmetric ranges, and leaves zeros out, which no clipping harms.
  */
 #include "methods.h"
 

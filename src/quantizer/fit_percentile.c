@@ -8,8 +8,8 @@ static double weight_of(const struct qnt__group_data *data, size_t i)
     return data->weights ? data->weights[i] : 1;
 }
 
-/* The magnitude beyond which less than or exactly `outside` of the weight lies; magnitudes descend from
- * both ends of the values. */
+/* The magnitude beyond which less than or exactly `outside` of the weight lies; magnitudes descend
+ * from both ends of the values. */
 static float magnitude_at(const struct qnt__group_data *data, double outside)
 {
     size_t low = 0, high = data->n - 1;
@@ -36,7 +36,8 @@ void qnt__fit_percentile(const qnt_quantizer *quantizer, const struct qnt__group
         return;
     }
     size_t low = 0, high = data->n - 1; /* half of what is left out goes to each side */
-    for (passed = weight_of(data, low); passed <= outside / 2; passed += weight_of(data, low)) low++;
+    for (passed = weight_of(data, low); passed <= outside / 2; passed += weight_of(data, low))
+        low++;
     for (passed = weight_of(data, high); passed <= outside / 2; passed += weight_of(data, high)) {
         high--;
     }

@@ -10,8 +10,8 @@ qnt_status qnt__grouping_of(const qnt_context *context, const char *name, const 
         .outer = 1, .length = 1, .inner = 1, .block = 1, .blocks = 1, .grain = spec->grain};
     int axis = spec->grain == QNT_PER_TENSOR ? -1 : spec->axis < 0 ? spec->axis + ndim : spec->axis;
     if (spec->grain != QNT_PER_TENSOR && (axis < 0 || axis >= ndim)) {
-        return qnt__fail(context, QNT_E_SHAPE, "%s: ndim is %d, but the quantizer's axis is %d", name,
-                         ndim, (int)spec->axis);
+        return qnt__fail(context, QNT_E_SHAPE, "%s: ndim is %d, but the quantizer's axis is %d",
+                         name, ndim, (int)spec->axis);
     }
     for (int d = 0; d < ndim; d++) {
         size_t *product = d < axis ? &g.outer : d == axis ? &g.length : &g.inner;

@@ -1,10 +1,11 @@
 /*
- * Walking over a tensor group by group or element by element, in chunks that fit in the first cache.
+ * Walking over a tensor group by group or element by element, in chunks that fit in the first
+ * cache.
  *
- * A tensor is seen as a matrix; a piece is a rectangle of it, the work of one task; pieces do not depend
- * on the number of workers. A chunk is at most QNT__CHUNK elements of a piece in a buffer, divided into
- * segments of one group each. Where neighbours in memory belong to different groups, the buffer holds a
- * tile column by column, so that a segment is contiguous there too.
+ * A tensor is seen as a matrix; a piece is a rectangle of it, the work of one task; pieces do not
+ * depend on the number of workers. A chunk is at most QNT__CHUNK elements of a piece in a buffer,
+ * divided into segments of one group each. Where neighbours in memory belong to different groups,
+ * the buffer holds a tile column by column, so that a segment is contiguous there too.
  */
 #ifndef QNT__QUANTIZER_GROUPING_H
 #define QNT__QUANTIZER_GROUPING_H
@@ -41,7 +42,8 @@ size_t qnt__group_at(const struct qnt__grouping *grouping, size_t element);
 size_t qnt__element_pieces(const struct qnt__grouping *grouping);
 struct qnt__piece qnt__element_piece(const struct qnt__grouping *grouping, size_t index);
 
-/* Pieces that consist of the whole groups *group..*group_end - 1, each visited in row-major order. */
+/* Pieces that consist of the whole groups *group..*group_end - 1, each visited in row-major
+ * order. */
 size_t qnt__group_pieces(const struct qnt__grouping *grouping);
 struct qnt__piece qnt__group_piece(const struct qnt__grouping *grouping, size_t index,
                                    size_t *group, size_t *group_end);
@@ -50,8 +52,8 @@ struct qnt__piece qnt__group_piece(const struct qnt__grouping *grouping, size_t 
 bool qnt__piece_next(const struct qnt__grouping *grouping, const struct qnt__piece *piece,
                      struct qnt__chunk *chunk);
 
-/* The segment that begins at `at` in the buffer; false at the end of the chunk. Unless `at` is 0, *group
- * is that of the segment before. */
+/* The segment that begins at `at` in the buffer; false at the end of the chunk. Unless `at` is 0,
+ * *group is that of the segment before. */
 bool qnt__chunk_segment(const struct qnt__grouping *grouping, const struct qnt__chunk *chunk,
                         size_t at, size_t *group, size_t *n);
 

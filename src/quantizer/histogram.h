@@ -1,10 +1,10 @@
 /*
  * Histograms whose bins are powers of two wide.
  *
- * The bins of a group are [k 2^e, (k + 1) 2^e) for whole k; e is the smallest exponent with which min to
- * max needs no more bins than there are, but at least 40 below that of the largest magnitude, so that k
- * is small. Hence a histogram depends on min and max only, and when the range grows, bins merge in
- * pairs without splitting any.
+ * The bins of a group are [k 2^e, (k + 1) 2^e) for whole k; e is the smallest exponent with which
+ * min to max needs no more bins than there are, but at least 40 below that of the largest
+ * magnitude, so that k is small. Hence a histogram depends on min and max only, and when the range
+ * grows, bins merge in pairs without splitting any.
  */
 #ifndef QNT__QUANTIZER_HISTOGRAM_H
 #define QNT__QUANTIZER_HISTOGRAM_H

@@ -4,8 +4,8 @@
 
 #include "tensor/view.h"
 
-/* Opens importance as a view of x's shape: extents of 1 and missing leading axes get the stride 0. NULL
- * gives a view without elements. The values themselves are checked where they are read. */
+/* Opens importance as a view of x's shape: extents of 1 and missing leading axes get the stride 0.
+ * NULL gives a view without elements. The values themselves are checked where they are read. */
 qnt_status qnt__importance_open(const qnt_context *context, const qnt_tensor *importance,
                                 const struct qnt__view *x, struct qnt__view *view);
 

@@ -6,8 +6,9 @@
 
 #include "simd/slots.h"
 
-/* sum h (x - level)^2 over n finite values; h NULL: all 1. Codes are those of the encode slots; levels are
- * scale * (code - zero) + offset without rounding, so that no bound over real levels can exceed it. */
+/* sum h (x - level)^2 over n finite values; h NULL: all 1. Codes are those of the encode slots;
+ * levels are scale * (code - zero) + offset without rounding, so that no bound over real levels can
+ * exceed it. */
 double qnt__measure(const struct qnt__affine *q, const float *x, const double *h, size_t n);
 
 #endif

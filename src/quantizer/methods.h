@@ -1,9 +1,10 @@
 /*
  * Methods: how the parameters of one group are found. One row of the table in methods.c for each.
  *
- * fit.c calls a method once for each group, for several groups at once on different workers. A method
- * reads its arguments, writes *fit, and nothing else. It allocates nothing: it says in advance how much
- * scratch it needs. fit.c then measures QNT_P_ERROR with the stored numbers, for all methods alike.
+ * fit.c calls a method once for each group, for several groups at once on different workers. A
+ * method reads its arguments, writes *fit, and nothing else. It allocates nothing: it says in
+ * advance how much scratch it needs. fit.c then measures QNT_P_ERROR with the stored numbers, for
+ * all methods alike.
  */
 #ifndef QNT__QUANTIZER_METHODS_H
 #define QNT__QUANTIZER_METHODS_H
@@ -61,8 +62,8 @@ void qnt__fit_mse(const qnt_quantizer *quantizer, const struct qnt__group_data *
 void qnt__fit_minmax(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                      struct qnt__group_fit *fit);
 
-/* The arithmetic of QNT_MINMAX for a range low <= high of finite values: ONNX DynamicQuantizeLinear. With
- * QNT_SYMMETRIC the range is [-m, m], m the larger magnitude. */
+/* The arithmetic of QNT_MINMAX for a range low <= high of finite values: ONNX
+ * DynamicQuantizeLinear. With QNT_SYMMETRIC the range is [-m, m], m the larger magnitude. */
 void qnt__fit_range(const qnt_spec *spec, float low, float high, struct qnt__group_fit *fit);
 
 /* fit_percentile.c */

@@ -1,8 +1,8 @@
 /*
  * Gathering statistics. The contract is in qnt/quantizer.h.
  *
- * A call prepares the statistics as they will be, sharing with the present ones what it only appends to,
- * and swaps them in at the end; until then the present ones count nothing of it.
+ * A call prepares the statistics as they will be, sharing with the present ones what it only
+ * appends to, and swaps them in at the end; until then the present ones count nothing of it.
  */
 #include <math.h>
 #include <string.h>
@@ -241,7 +241,8 @@ static size_t group_size(const struct qnt__grouping *g)
     return g->grain == QNT_PER_AXIS ? g->outer * g->inner : g->inner;
 }
 
-/* Values stay exact up to QNT_P_SAMPLES, and beyond while they take no more memory than histograms. */
+/* Values stay exact up to QNT_P_SAMPLES, and beyond while they take no more memory than
+ * histograms. */
 static qnt_status prepare(struct job *job, const qnt_quantizer *quantizer)
 {
     const struct qnt__statistics *now = job->now;

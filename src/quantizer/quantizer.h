@@ -55,13 +55,13 @@ struct qnt__grouping {
 qnt_status qnt__grouping_of(const qnt_context *context, const char *name, const qnt_spec *spec,
                             int ndim, const int64_t *shape, struct qnt__grouping *out);
 
-/* The code that stands for 0 unless a method or the caller chooses another: 0, or the middle of unsigned
- * symmetric codes. */
+/* The code that stands for 0 unless a method or the caller chooses another: 0, or the middle of
+ * unsigned symmetric codes. */
 int32_t qnt__zero_default(const qnt_spec *spec);
 
 /* Gives the quantizer parameters for `groups` groups at their defaults: scales 1, errors 0. Former
- * parameters are forgotten, not freed, so that a copy of the handle can be filled and then kept or not;
- * on failure nothing changes. */
+ * parameters are forgotten, not freed, so that a copy of the handle can be filled and then kept or
+ * not; on failure nothing changes. */
 qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *quantizer,
                                     size_t groups);
 void qnt__parameters_free(qnt_quantizer *quantizer);

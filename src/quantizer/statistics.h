@@ -2,8 +2,8 @@
  * What a quantizer has seen: moments of every group, and its values, exactly or as histograms.
  *
  * Every group's values are visited in row-major order by one worker, so nothing here depends on the
- * number of workers. A histogram depends on the smallest and the largest value only (histogram.h), not
- * on how the data came in batches.
+ * number of workers. A histogram depends on the smallest and the largest value only (histogram.h),
+ * not on how the data came in batches.
  */
 #ifndef QNT__QUANTIZER_STATISTICS_H
 #define QNT__QUANTIZER_STATISTICS_H
@@ -41,8 +41,8 @@ struct qnt__statistics {
     float *values;  /* [groups][capacity], or NULL */
     float *weights; /* the same, or NULL: all 1 */
 
-    /* Histograms, once there are too many values: bin i of a group whose bins have the exponent e holds
-     * the values with floor(x / 2^e) = floor(min / 2^e) + i. */
+    /* Histograms, once there are too many values: bin i of a group whose bins have the exponent e
+     * holds the values with floor(x / 2^e) = floor(min / 2^e) + i. */
     size_t bins;
     struct qnt__bin *bin; /* [groups][bins], or NULL */
 };

@@ -1,8 +1,8 @@
 /*
  * The packed weight layout, the same on every CPU and in every blob. doc/formats.md draws it.
  *
- * A panel holds 16 columns (output channels) and all of K. It is a row of cells; a cell is 64 bytes,
- * byte 4 c + j belonging to column c:
+ * A panel holds 16 columns (output channels) and all of K. It is a row of cells; a cell is 64
+ * bytes, byte 4 c + j belonging to column c:
  *
  *   8 bits: 4 k to a cell;  byte 4 c + j is k = 4 cell + j, two's complement.
  *   4 bits: 8 k to a cell;  the low nibble is k = 8 cell + j, the high one k = 8 cell + 4 + j.
@@ -10,8 +10,8 @@
  *   3 bits: 16 k in 96 bytes: a 2-bit cell of the two low bits, then four little-endian 64-bit
  *           masks; bit 4 c + j of mask f is the third bit of k = 16 cell + 4 f + j.
  *
- * Fields below 8 bits hold code + 2^(bits - 1), so that they are unsigned. K is padded, tap by tap, to
- * whole cells with the code 0; columns are padded with the code 0.
+ * Fields below 8 bits hold code + 2^(bits - 1), so that they are unsigned. K is padded, tap by tap,
+ * to whole cells with the code 0; columns are padded with the code 0.
  */
 #ifndef QNT__SIMD_LAYOUT_H
 #define QNT__SIMD_LAYOUT_H

@@ -101,8 +101,8 @@ const void *qnt__range_codes(const struct qnt__simd *simd, const struct qnt__vie
     return buffer;
 }
 
-void qnt__range_write_codes(const struct qnt__simd *simd, const struct qnt__view *view, size_t first,
-                            size_t n, const void *in)
+void qnt__range_write_codes(const struct qnt__simd *simd, const struct qnt__view *view,
+                            size_t first, size_t n, const void *in)
 {
     const uint8_t *from = in;
     for (size_t done = 0; done < n;) {

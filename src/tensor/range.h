@@ -27,7 +27,7 @@ void qnt__range_write_f32(const struct qnt__simd *simd, const struct qnt__view *
 const void *qnt__range_codes(const struct qnt__simd *simd, const struct qnt__view *view,
                              size_t first, size_t n, void *buffer);
 void *qnt__range_codes_place(const struct qnt__view *view, size_t first, size_t n);
-void qnt__range_write_codes(const struct qnt__simd *simd, const struct qnt__view *view, size_t first,
-                            size_t n, const void *in);
+void qnt__range_write_codes(const struct qnt__simd *simd, const struct qnt__view *view,
+                            size_t first, size_t n, const void *in);
 
 #endif

@@ -55,8 +55,8 @@ static void store_f32(const struct qnt__view *view, int64_t at, float x)
     }
 }
 
-/* Slots take pointers to their element type; a run that is not aligned to it takes the slow road, since
- * C has no misaligned pointers. */
+/* Slots take pointers to their element type; a run that is not aligned to it takes the slow road,
+ * since C has no misaligned pointers. */
 static bool is_aligned(const void *p, size_t alignment)
 {
     return (uintptr_t)p % alignment == 0;

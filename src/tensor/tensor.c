@@ -41,7 +41,8 @@ static const char *kinds_text(int kinds)
     return kinds & QNT__CODES16 ? "an integer of 1 to 8 or 16 bits" : "an integer of 1 to 8 bits";
 }
 
-/* Copies extents and strides and proves that every element offset and the byte range fit in memory. */
+/* Copies extents and strides and proves that every element offset and the byte range fit in
+ * memory. */
 static qnt_status copy_extents(const qnt_context *context, const char *name,
                                const qnt_tensor *tensor, struct qnt__view *view)
 {
@@ -52,8 +53,8 @@ static qnt_status copy_extents(const qnt_context *context, const char *name,
     for (int d = tensor->ndim - 1; d >= 0; d--) {
         int64_t extent = tensor->shape[d];
         if (extent < 0) {
-            return qnt__fail(context, QNT_E_SHAPE, "%s: extent %d is %lld, expected at least 0", name,
-                             d, (long long)extent);
+            return qnt__fail(context, QNT_E_SHAPE, "%s: extent %d is %lld, expected at least 0",
+                             name, d, (long long)extent);
         }
         empty = empty || extent == 0;
         view->shape[d] = extent;
@@ -66,8 +67,8 @@ static qnt_status copy_extents(const qnt_context *context, const char *name,
         if (__builtin_mul_overflow(step, (uint64_t)(extent - 1), &far) ||
             __builtin_add_overflow(reach, far, &reach) || reach > INT64_MAX / 32 ||
             __builtin_mul_overflow(compact, extent, &compact) || compact > INT64_MAX / 32) {
-            return qnt__fail(context, QNT_E_SHAPE, "%s: extents and strides overflow at axis %d", name,
-                             d);
+            return qnt__fail(context, QNT_E_SHAPE, "%s: extents and strides overflow at axis %d",
+                             name, d);
         }
     }
     view->count = empty ? 0 : (size_t)compact;
@@ -87,9 +88,9 @@ static qnt_status open_view(const qnt_context *context, const char *name, const 
                          (int)tensor->ndim, QNT_MAX_NDIM);
     }
     if (tensor->dtype_lanes != 1 || !is_kind(tensor->dtype_code, tensor->dtype_bits, kinds)) {
-        return qnt__fail(context, QNT_E_DTYPE, "%s: type code %d with %d bits, %d lanes; expected %s",
-                         name, tensor->dtype_code, tensor->dtype_bits, tensor->dtype_lanes,
-                         kinds_text(kinds));
+        return qnt__fail(
+            context, QNT_E_DTYPE, "%s: type code %d with %d bits, %d lanes; expected %s", name,
+            tensor->dtype_code, tensor->dtype_bits, tensor->dtype_lanes, kinds_text(kinds));
     }
     if (tensor->ndim > 0 && !tensor->shape) {
         return qnt__fail(context, QNT_E_INVALID, "%s: shape is NULL", name);

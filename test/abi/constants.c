@@ -1,6 +1,7 @@
 /*
- * The numeric value of every public constant. Programs compiled against an older header carry the old
- * numbers, and no tool that reads the library can see them: a row here may be added, never changed.
+ * The numeric value of every public constant. Programs compiled against an older header carry the
+ * old numbers, and no tool that reads the library can see them: a row here may be added, never
+ * changed.
  */
 #include "check.h"
 

@@ -1,6 +1,7 @@
 /*
  * Size of every public struct, and offset and size of its members, on 64-bit machines. Structs that
- * begin with `size` may grow at the end: then a row is added and the total changes. Nothing else may.
+ * begin with `size` may grow at the end: then a row is added and the total changes. Nothing else
+ * may.
  */
 #include "check.h"
 

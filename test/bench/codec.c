@@ -1,7 +1,7 @@
 /*
- * Encoding, decoding and requantizing large tensors against the speed at which this core moves the same
- * bytes: so many lines read for so many written, with ordinary or with streaming stores, whichever is
- * faster. `--elements N` sets the size, 2^24 if not given.
+ * Encoding, decoding and requantizing large tensors against the speed at which this core moves the
+ * same bytes: so many lines read for so many written, with ordinary or with streaming stores,
+ * whichever is faster. `--elements N` sets the size, 2^24 if not given.
  */
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,8 @@ struct work {
 
 #if defined(__x86_64__)
 
-__attribute__((target("avx2"))) static inline void put(uint8_t *to, __m256i a, __m256i b, int stream)
+__attribute__((target("avx2"))) static inline void put(uint8_t *to, __m256i a, __m256i b,
+                                                       int stream)
 {
     if (stream) {
         _mm256_stream_si256((void *)to, a);
@@ -128,8 +129,8 @@ static void describe(struct tensor *v, void *data, int code, int bits, size_t n)
                         .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = v->shape};
 }
 
-static qnt_quantizer *fixed(const qnt_context *context, int bits, int grain, int axis, int64_t block,
-                            size_t n)
+static qnt_quantizer *fixed(const qnt_context *context, int bits, int grain, int axis,
+                            int64_t block, size_t n)
 {
     size_t groups = grain == QNT_PER_TENSOR ? 1
                     : grain == QNT_PER_AXIS ? (axis ? ROW : n / ROW)
@@ -180,7 +181,8 @@ static void coding(const qnt_context *context, size_t n, float *floats, void *co
             char name[64];
             describe(&x, floats, QNT_FLOAT, 32, n);
             describe(&q, codes, QNT_INT, widths[b], n);
-            w.quantizer = fixed(context, widths[b], grains[g].grain, grains[g].axis, grains[g].block, n);
+            w.quantizer =
+                fixed(context, widths[b], grains[g].grain, grains[g].axis, grains[g].block, n);
             w.in = x, w.out = q;
             w.in.t.shape = w.in.shape, w.out.t.shape = w.out.shape;
             snprintf(name, sizeof name, "encode f32 -> s%d, %s", widths[b], grains[g].name);

@@ -75,7 +75,8 @@ static void large(double peak)
         size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
         for (int bits = 8; bits >= 2; bits = bits == 8 ? 4 : bits - 1) {
             struct product *p = product_create(m, n, k, bits, 1);
-            struct peer *u8 = peer_gemm(m, n, k, 0, PEER_S32), *s8 = peer_gemm(m, n, k, 1, PEER_S32);
+            struct peer *u8 = peer_gemm(m, n, k, 0, PEER_S32),
+                        *s8 = peer_gemm(m, n, k, 1, PEER_S32);
             struct bench_candidate c[] = {{.name = "slots", .run = product_run, .state = p},
                                           {.name = "u8", .run = peer_run, .state = u8},
                                           {.name = "s8", .run = peer_run, .state = s8}};

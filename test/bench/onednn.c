@@ -54,7 +54,8 @@ static dnnl_primitive_attr_t scales(size_t channels, int result)
     if (result == PEER_S32) return attr;
     float *scale = malloc(channels * sizeof *scale);
     for (size_t i = 0; i < channels; i++) scale[i] = 1e-4f * (float)(1 + i % 7);
-    must(dnnl_primitive_attr_set_output_scales(attr, (dnnl_dim_t)channels, 1 << 1, scale), "scales");
+    must(dnnl_primitive_attr_set_output_scales(attr, (dnnl_dim_t)channels, 1 << 1, scale),
+         "scales");
     free(scale);
     return attr;
 }
@@ -117,7 +118,8 @@ struct peer *peer_conv(size_t size, size_t channels, size_t kernel, int is_signe
     dnnl_convolution_desc_t op;
     must(dnnl_memory_desc_init_by_tag(&src, 4, image, is_signed ? dnnl_s8 : dnnl_u8, dnnl_nhwc),
          "source");
-    must(dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_s8, dnnl_format_tag_any), "weights");
+    must(dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_s8, dnnl_format_tag_any),
+         "weights");
     must(dnnl_memory_desc_init_by_tag(&dst, 4, image, result_type(result), dnnl_nhwc), "result");
     must(dnnl_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct,
                                             &src, &weights, NULL, &dst, (dnnl_dims_t){1, 1}, pad,

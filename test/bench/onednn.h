@@ -1,4 +1,5 @@
-/* oneDNN as a peer: int8 products and convolutions with weights in whatever format it likes best. */
+/* oneDNN as a peer: int8 products and convolutions with weights in whatever format it likes
+ * best. */
 #ifndef BENCH_ONEDNN_H
 #define BENCH_ONEDNN_H
 

@@ -1,8 +1,8 @@
 /*
  * Element-wise slots of every CPU level against the portable definition: encode, decode, finish,
- * conversions, packing, range. Arrays end at, or begin after, a page that cannot be touched, so their
- * addresses are aligned to the element type and to nothing else; the bytes on the other side are
- * fences.
+ * conversions, packing, range. Arrays end at, or begin after, a page that cannot be touched, so
+ * their addresses are aligned to the element type and to nothing else; the bytes on the other side
+ * are fences.
  */
 #include "base/numeric.h"
 #include "check.h"

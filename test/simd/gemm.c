@@ -1,10 +1,10 @@
 /*
- * Matrix kernels of every level against the portable definition, byte for byte: random shapes with all
- * tails, extremes, wrapping sums, any alignment, guard pages around all inputs, outputs compared with all
- * that lies between and around their rows.
+ * Matrix kernels of every level against the portable definition, byte for byte: random shapes with
+ * all tails, extremes, wrapping sums, any alignment, guard pages around all inputs, outputs
+ * compared with all that lies between and around their rows.
  *
- * A level's table holds the best version up to that level, so a slot without a version of its own is
- * tested once more through a lower one.
+ * A level's table holds the best version up to that level, so a slot without a version of its own
+ * is tested once more through a lower one.
  */
 #include "base/arith.h"
 #include "check.h"
@@ -69,7 +69,8 @@ static size_t place_taps(size_t tap_count, size_t depth, ptrdiff_t *taps)
     return reach;
 }
 
-/* Two copies of an output with the same random content: one for C, one for the version under test. */
+/* Two copies of an output with the same random content: one for C, one for the version under
+ * test. */
 struct output {
     guarded block;
     uint8_t *expected, *before;
@@ -274,8 +275,10 @@ static void sum_rows(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
         ptrdiff_t taps[MAX_TAPS];
-        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), tap_count = (size_t)random_in(1, MAX_TAPS);
-        size_t depth = (size_t)(random_in(0, 9) ? random_in(1, 200) : random_in(1000, 9000)), stride;
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS),
+               tap_count = (size_t)random_in(1, MAX_TAPS);
+        size_t depth = (size_t)(random_in(0, 9) ? random_in(1, 200) : random_in(1000, 9000)),
+               stride;
         size_t reach = place_taps(tap_count, depth, taps);
         guarded x = input(place_rows(m, reach, &stride), random_kind());
         struct output y = output(m * sizeof(int32_t));
@@ -286,7 +289,8 @@ static void sum_rows(void)
         for (int l = 0; l < levels; l++) {
             memcpy(y.block.data, y.before, y.size);
             tables[l].sum_rows(rows, m, taps, tap_count, depth, (void *)y.block.data);
-            CHECK_MSG(output_matches(&y), "%s m %zu taps %zu depth %zu", names[l], m, tap_count, depth);
+            CHECK_MSG(output_matches(&y), "%s m %zu taps %zu depth %zu", names[l], m, tap_count,
+                      depth);
         }
         output_free(&y);
         unguard(&x);

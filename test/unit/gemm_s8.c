@@ -101,7 +101,8 @@ static void nothing(void)
     qnt_context_destroy(context);
 }
 
-/* Largest operands at the largest K for which the sum is promised to be exact: 2^31 is missed by little. */
+/* Largest operands at the largest K for which the sum is promised to be exact: 2^31 is missed by
+ * little. */
 static void full_range(void)
 {
     enum { K = 33025 }; /* 255 * 255 * K < 2^31 */
@@ -136,7 +137,8 @@ static void workers(void)
 {
     enum { M = 700, N = 150, K = 600 };
     qnt_context *context = check_context();
-    operand a = operand_new(context, M, K, QNT_INT, 8, 0), b = operand_new(context, N, K, QNT_INT, 4, 0);
+    operand a = operand_new(context, M, K, QNT_INT, 8, 0),
+            b = operand_new(context, N, K, QNT_INT, 4, 0);
     int32_t *expected = malloc(M * N * 4), *c = malloc(M * N * 4);
     relocate(&a), relocate(&b);
     OK(qnt_gemm_s8(context, &a.t, 3, &b.t, NULL, TENSOR(expected, QNT_INT, 32, M, N)));
@@ -178,14 +180,17 @@ static void bad_input(void)
     FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_UINT, 8, -3, 8), 0, B, NULL, C), QNT_E_SHAPE, "a: extent 0");
     FAILS(qnt_gemm_s8(x, A, -1, B, NULL, C), QNT_E_INVALID, "a_zero is -1");
     FAILS(qnt_gemm_s8(x, A, 256, B, NULL, C), QNT_E_INVALID, "a_zero is 256");
-    FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_INT, 8, 3, 8), 128, B, NULL, C), QNT_E_INVALID, "-128 to 127");
+    FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_INT, 8, 3, 8), 128, B, NULL, C), QNT_E_INVALID,
+          "-128 to 127");
     FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 16, 4, 8), NULL, C), QNT_E_DTYPE, "b: type");
     FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 4, 4, 7), NULL, C), QNT_E_SHAPE, "b: extent 1");
-    FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 4, 4, 8, 1), NULL, C), QNT_E_SHAPE, "b: ndim is 3");
+    FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 4, 4, 8, 1), NULL, C), QNT_E_SHAPE,
+          "b: ndim is 3");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 3), C), QNT_E_SHAPE, "b_zero: extent");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 2, 2), C), QNT_E_SHAPE, "b_zero: ndim");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 8, 4), C), QNT_E_DTYPE, "b_zero: type");
-    FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 4), C), QNT_E_INVALID, "element 3 is 8");
+    FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 4), C), QNT_E_INVALID,
+          "element 3 is 8");
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_INT, 32, 4, 3)), QNT_E_SHAPE, "c: shape");
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_FLOAT, 32, 3, 4)), QNT_E_DTYPE, "c: type");
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_INT, 32, 3, 4, 1)), QNT_E_SHAPE, "c: ndim");

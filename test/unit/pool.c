@@ -1,4 +1,5 @@
-/* The thread pool: every index once, one caller at a time, forks, nesting, sleep. Clean under TSan. */
+/* The thread pool: every index once, one caller at a time, forks, nesting, sleep. Clean under
+ * TSan. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>

@@ -1,4 +1,5 @@
-/* encode, decode and apply against an element-by-element reference: every grain, type and stride. */
+/* encode, decode and apply against an element-by-element reference: every grain, type and
+ * stride. */
 #include "check.h"
 #include "quantizer/quantizer.h"
 #include "base/numeric.h"
@@ -168,7 +169,8 @@ static qnt_quantizer *random_quantizer(qnt_context *c, struct sample *s)
                         ? random_gauss()
                         : (double)random_in(qnt__code_low(&wide), qnt__code_high(&wide));
     }
-    qnt_quantizer_set(c, q, spec.flags & QNT_REAL_OFFSET ? QNT_P_OFFSET : QNT_P_ZERO, values, groups);
+    qnt_quantizer_set(c, q, spec.flags & QNT_REAL_OFFSET ? QNT_P_OFFSET : QNT_P_ZERO, values,
+                      groups);
 done:
     free(values);
     return q;
@@ -218,8 +220,8 @@ static void one_case(qnt_context *c, qnt_context *other, struct buffers *b)
         float value = read_float(b->x + shift + at * size, type[0], type[1]);
         int32_t expected = reference_code(q, g, value);
         int32_t got = read_code(b->codes + shift, offset_of(&t, e), bits, sign);
-        CHECK_MSG(got == expected, "element %zu, %g: %d, expected %d (bits %d, grain %d axis %d)", e,
-                  (double)value, got, expected, spec->bits, spec->grain, spec->axis);
+        CHECK_MSG(got == expected, "element %zu, %g: %d, expected %d (bits %d, grain %d axis %d)",
+                  e, (double)value, got, expected, spec->bits, spec->grain, spec->axis);
         struct qnt__affine a = qnt__affine_of(q, g);
         float product = (float)(expected - a.zero) * a.scale, decoded = product + a.offset;
         uint8_t bytes[4];
@@ -255,7 +257,8 @@ static void random_cases(void)
     qnt_context_destroy(other);
 }
 
-/* Long enough for several pieces, so that workers meet inside packed bytes if the rule is broken. */
+/* Long enough for several pieces, so that workers meet inside packed bytes if the rule is
+ * broken. */
 static void many_pieces(void)
 {
     qnt_context *c = check_context(), *other = check_context();

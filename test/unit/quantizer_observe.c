@@ -109,7 +109,8 @@ static void batches(void)
     enum { COUNT = 60000 };
     float *x = malloc(COUNT * sizeof *x);
     for (int i = 0; i < COUNT; i++) x[i] = (float)(random_laplace() * pow(10, 4.0 * i / COUNT)) + 3;
-    qnt_quantizer *once = create(c, QNT_PERCENTILE, 0, 0, 0), *many = create(c, QNT_PERCENTILE, 0, 0, 0);
+    qnt_quantizer *once = create(c, QNT_PERCENTILE, 0, 0, 0),
+                  *many = create(c, QNT_PERCENTILE, 0, 0, 0);
     set(c, once, QNT_P_SAMPLES, 0);
     set(c, many, QNT_P_SAMPLES, 20000);
     set(c, once, QNT_P_BINS, 500);
@@ -130,10 +131,12 @@ static void batches(void)
     }
     CHECK(total == COUNT);
     double bins = 333;
-    FAILS(qnt_quantizer_set(c, many, QNT_P_BINS, &bins, 1), QNT_E_STATE, "histograms with 500 bins");
+    FAILS(qnt_quantizer_set(c, many, QNT_P_BINS, &bins, 1), QNT_E_STATE,
+          "histograms with 500 bins");
 
     struct qnt__grid grid = qnt__grid_of(a->moments, 500);
-    double width = ldexp(1, grid.exponent), range = (double)a->moments->max - (double)a->moments->min;
+    double width = ldexp(1, grid.exponent),
+           range = (double)a->moments->max - (double)a->moments->min;
     CHECK(range / width < 500 && range / width > 240);
     qnt_quantizer_destroy(once);
     qnt_quantizer_destroy(many);
@@ -210,7 +213,8 @@ static void workers(void)
         size_t groups = p->statistics->groups, bins = p->statistics->bins;
         CHECK(!memcmp(p->statistics->moments, q->statistics->moments,
                       groups * sizeof *p->statistics->moments));
-        CHECK(!p->statistics->bin == !q->statistics->bin && (k < 6 || k == 9 || p->statistics->bin));
+        CHECK(!p->statistics->bin == !q->statistics->bin &&
+              (k < 6 || k == 9 || p->statistics->bin));
         CHECK(!bins || !memcmp(p->statistics->bin, q->statistics->bin,
                                groups * bins * sizeof *p->statistics->bin));
         OK(qnt_quantizer_fit(c, p));

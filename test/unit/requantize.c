@@ -67,8 +67,9 @@ static void one_case(qnt_context *c, int code, int bits)
     if (random_in(0, 1)) low = least, high = most;
     for (size_t e = 0; e < y.count; e++) {
         size_t j = e % (size_t)n;
-        int32_t q = requantized(strided_get(&acc, e), has_bias ? strided_get(&bias, j) : 0,
-                                float_of(strided_get(&scale, scales == 1 ? 0 : j)), zero, low, high);
+        int32_t q =
+            requantized(strided_get(&acc, e), has_bias ? strided_get(&bias, j) : 0,
+                        float_of(strided_get(&scale, scales == 1 ? 0 : j)), zero, low, high);
         strided_set(&expected, e, (uint32_t)q);
     }
     CHECK(qnt_requantize(c, &acc.view.t, has_bias ? &bias.view.t : NULL, &scale.view.t, zero, low,
@@ -144,8 +145,8 @@ static void pieces(void)
 static void empty(void)
 {
     qnt_context *c = check_context();
-    OK(qnt_requantize(c, TENSOR(NULL, QNT_INT, 32, 3, 0), NULL, TENSOR(NULL, QNT_FLOAT, 32, 0), 0, 0,
-                      255, TENSOR(NULL, QNT_UINT, 8, 3, 0)));
+    OK(qnt_requantize(c, TENSOR(NULL, QNT_INT, 32, 3, 0), NULL, TENSOR(NULL, QNT_FLOAT, 32, 0), 0,
+                      0, 255, TENSOR(NULL, QNT_UINT, 8, 3, 0)));
     qnt_context_destroy(c);
 }
 

@@ -102,7 +102,8 @@ static void check_runs(int code, int bits, int64_t at, int64_t step, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint8_t raw = (uint8_t)(random_u64() & ((1u << bits % 9) - 1));
         if (bits == 8) raw = (uint8_t)random_u64();
-        in[i] = code == QNT_INT && codes ? (uint8_t)((int8_t)(raw << (8 - bits)) >> (8 - bits)) : raw;
+        in[i] =
+            code == QNT_INT && codes ? (uint8_t)((int8_t)(raw << (8 - bits)) >> (8 - bits)) : raw;
         fin[i] = (float)random_in(-128, 127); /* exact in every float type */
     }
     if (codes) {

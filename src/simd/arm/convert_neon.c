@@ -1,6 +1,6 @@
 /*
- * Conversions between float32, float16 and bfloat16. FCVT treats NaN as defined: it becomes quiet and
- * keeps its payload.
+ * Conversions between float32, float16 and bfloat16. FCVT treats NaN as defined: it becomes quiet
+ * and keeps its payload.
  */
 #include <arm_neon.h>
 

@@ -2,8 +2,8 @@
  * Integer matrix product with UDOT.
  *
  * Weights are taken as unsigned, w + 128 or the stored field, as the rows are, and what that adds,
- * 2^(bits - 1) times the row's sum, is taken off at the end: a row's sum is cheaper than the columns'
- * sums, which a signed product of (a - 128) would need. All sums wrap modulo 2^32 alike.
+ * 2^(bits - 1) times the row's sum, is taken off at the end: a row's sum is cheaper than the
+ * columns' sums, which a signed product of (a - 128) would need. All sums wrap modulo 2^32 alike.
  */
 #include "../slots.h"
 #include "fields.h"

@@ -1,6 +1,6 @@
 /*
- * Depthwise convolution with VPMADDWD: two taps of eight channels at a time, widened to 16 bits, which is
- * exact. The last channels are done by a group that overlaps the one before.
+ * Depthwise convolution with VPMADDWD: two taps of eight channels at a time, widened to 16 bits,
+ * which is exact. The last channels are done by a group that overlaps the one before.
  */
 #include <immintrin.h>
 
@@ -17,8 +17,8 @@ static inline void load_pair(const void *first, const void *second, __m128i pair
 }
 
 /* 16 channels of all pixels over `count` taps from `first`; acc is [m][16], written. */
-static void some_channels(const struct qnt__depthwise *d, size_t channel, size_t first, size_t count,
-                          int add)
+static void some_channels(const struct qnt__depthwise *d, size_t channel, size_t first,
+                          size_t count, int add)
 {
     static const int8_t none[CHANNELS];
     __m256i weight[MAX_PAIRS][2];

@@ -1,6 +1,7 @@
 /*
- * Depthwise convolution with VPDPBUSD: bytes of four taps are brought together for each channel, so that
- * one instruction does four taps of eight channels. 256-bit registers suit the few channels of such layers.
+ * Depthwise convolution with VPDPBUSD: bytes of four taps are brought together for each channel, so
+ * that one instruction does four taps of eight channels. 256-bit registers suit the few channels of
+ * such layers.
  */
 #include <immintrin.h>
 

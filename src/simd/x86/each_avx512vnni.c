@@ -16,7 +16,8 @@ static inline __m512i encode(const struct qnt__affine_each *q, size_t i, __mmask
     return _mm512_add_epi32(_mm512_cvtps_epi32(t), zero);
 }
 
-static inline __m512 decode(const struct qnt__affine_each *q, size_t i, __mmask16 some, __m512i code)
+static inline __m512 decode(const struct qnt__affine_each *q, size_t i, __mmask16 some,
+                            __m512i code)
 {
     __m512i zero = _mm512_maskz_loadu_epi32(some, q->zero + i);
     __m512 t = _mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero));

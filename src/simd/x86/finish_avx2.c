@@ -1,7 +1,7 @@
 /*
  * Epilogues, eight columns at a time: what belongs to the columns stays in registers while the rows
- * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every x.
- * The last columns go to the portable version.
+ * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every
+ * x. The last columns go to the portable version.
  */
 #include <immintrin.h>
 

@@ -1,6 +1,7 @@
 /*
- * Epilogues, sixteen columns at a time: what belongs to the columns stays in registers while the rows
- * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every x.
+ * Epilogues, sixteen columns at a time: what belongs to the columns stays in registers while the
+ * rows pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for
+ * every x.
  */
 #include <immintrin.h>
 

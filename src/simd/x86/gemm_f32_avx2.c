@@ -1,4 +1,5 @@
-/* Float matrix product in the order of k, 8 columns to a register; multiplies and adds stay apart. */
+/* Float matrix product in the order of k, 8 columns to a register; multiplies and adds stay
+ * apart. */
 #include <immintrin.h>
 
 #include "../layout.h"

@@ -1,10 +1,10 @@
 /*
  * Packing codes of 1 to 7 bits, 32 at a time.
  *
- * Multiply-adds join neighbours: 2 codes in a 16-bit word, 4 in a 32-bit word; a shift makes it 8 in a
- * 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such words: 16
- * codes in 2 bits bytes of each lane. Unpacking goes the other way. Loads and stores of a lane cover 16
- * bytes, so the last ones go to the portable version.
+ * Multiply-adds join neighbours: 2 codes in a 16-bit word, 4 in a 32-bit word; a shift makes it 8
+ * in a 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such
+ * words: 16 codes in 2 bits bytes of each lane. Unpacking goes the other way. Loads and stores of a
+ * lane cover 16 bytes, so the last ones go to the portable version.
  */
 #include <immintrin.h>
 
@@ -65,7 +65,8 @@ void qnt__unpack_codes_avx2(const uint8_t *packed, size_t n, int bits, int sign,
     const __m256i gaps = open_gaps(bits);
     const __m256i start = _mm256_set1_epi64x((long long)(4 * bits % 8) << 32);
     const __m256i two_low = _mm256_set1_epi32(two), one_low = _mm256_set1_epi16((short)one);
-    const __m256i two_high = _mm256_slli_epi32(two_low, 16), one_high = _mm256_slli_epi16(one_low, 8);
+    const __m256i two_high = _mm256_slli_epi32(two_low, 16),
+                  one_high = _mm256_slli_epi16(one_low, 8);
     const __m256i top = _mm256_set1_epi8((char)(sign ? 1 << (bits - 1) : 0));
     const __m128i two_shift = _mm_cvtsi32_si128(16 - 2 * bits);
     const __m128i one_shift = _mm_cvtsi32_si128(8 - bits);

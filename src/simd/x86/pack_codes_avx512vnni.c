@@ -1,9 +1,9 @@
 /*
  * Packing codes of 1 to 7 bits, 64 at a time.
  *
- * Multiply-adds join neighbours: 2 codes in a 16-bit word, 4 in a 32-bit word; a shift makes it 8 in a
- * 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such words, a
- * word shuffle those between the four pairs. Unpacking goes the other way.
+ * Multiply-adds join neighbours: 2 codes in a 16-bit word, 4 in a 32-bit word; a shift makes it 8
+ * in a 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such
+ * words, a word shuffle those between the four pairs. Unpacking goes the other way.
  */
 #include <immintrin.h>
 

@@ -10,8 +10,8 @@ static uint64_t sum_lanes(__m256i v)
     return (uint64_t)_mm_cvtsi128_si64(sum);
 }
 
-void qnt__sum_rows_avx2(const uint8_t *const *rows, size_t m, const ptrdiff_t *taps, size_t tap_count,
-                        size_t depth, int32_t *sums)
+void qnt__sum_rows_avx2(const uint8_t *const *rows, size_t m, const ptrdiff_t *taps,
+                        size_t tap_count, size_t depth, int32_t *sums)
 {
     const __m256i zero = _mm256_setzero_si256();
     for (size_t i = 0; i < m; i++) {
