@@ -27,7 +27,7 @@ fuzz-run: $(FUZZERS:%=$(FUZZ_BUILD)/%)
 	done
 
 .PHONY: fuzz
-fuzz: ## fuzz the loader for SECONDS_TO_FUZZ=20; needs clang
+fuzz: ## fuzz loader and calls, SECONDS_TO_FUZZ=20 each; needs clang
 	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 	    $(FUZZ_CC) -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null; then \
 	    $(MAKE) --no-print-directory fuzz-run; \
