@@ -98,6 +98,7 @@ qnt_status qnt_blob_probe(const qnt_context *context, const void *data, size_t s
                           uint32_t *version, size_t *length)
 {
     struct header h;
+    if (!context) return QNT_E_INVALID;
     QNT__TRY(read_header(context, data, size, &h));
     if (kind) *kind = h.kind;
     if (version) *version = (uint32_t)h.version;

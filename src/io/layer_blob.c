@@ -50,6 +50,7 @@ static void exchange_head(struct qnt__stream *s, struct qnt__layer_head *h)
 qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *layer, void *data,
                           size_t capacity, size_t *length)
 {
+    if (!context) return QNT_E_INVALID;
     if (!layer) return qnt__fail(context, QNT_E_INVALID, "layer is NULL");
     struct qnt__layer_head head = layer->head;
     struct qnt__stream count = {0};

@@ -70,6 +70,7 @@ static bool data_bytes(uint64_t groups, bool fitted, size_t *bytes)
 qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *quantizer,
                               void *data, size_t capacity, size_t *length)
 {
+    if (!context) return QNT_E_INVALID;
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     qnt_quantizer q = *quantizer; /* writing changes nothing, but is the same code as reading */
     if (!(q.spec.flags & QNT_DYNAMIC)) QNT__TRY(qnt__quantizer_ready(context, quantizer));

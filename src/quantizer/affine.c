@@ -241,6 +241,7 @@ qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *q
                               const qnt_tensor *x, qnt_tensor *codes)
 {
     struct qnt__view view;
+    if (!context) return QNT_E_INVALID;
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     QNT__TRY(qnt__view_open_shape(context, "x", x, QNT__ANY, &view));
     uint8_t type = quantizer->spec.flags & QNT_SIGNED ? QNT_INT : QNT_UINT;

@@ -133,6 +133,7 @@ static qnt_status count_groups(const qnt_context *context, const qnt_quantizer *
 qnt_status qnt_quantizer_get(const qnt_context *context, const qnt_quantizer *quantizer,
                              int32_t param, double *values, size_t capacity, size_t *count)
 {
+    if (!context) return QNT_E_INVALID;
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     if (!count) return qnt__fail(context, QNT_E_INVALID, "count is NULL");
     qnt_quantizer copy = *quantizer; /* so that one table of options serves reading and writing */
@@ -249,6 +250,7 @@ static void store(qnt_quantizer *quantizer, int32_t param, const double *values,
 qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *quantizer, int32_t param,
                              const double *values, size_t count)
 {
+    if (!context) return QNT_E_INVALID;
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     if (!values) return qnt__fail(context, QNT_E_INVALID, "values is NULL");
     if (count == 0) return qnt__fail(context, QNT_E_INVALID, "count is 0, expected at least 1");

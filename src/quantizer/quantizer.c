@@ -151,6 +151,7 @@ void qnt_quantizer_destroy(qnt_quantizer *quantizer)
 qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quantizer *quantizer,
                               qnt_spec *spec)
 {
+    if (!context) return QNT_E_INVALID;
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     qnt_spec unused;
     QNT__TRY(qnt__sized_read(context, "spec", spec, FIRST_SPEC, sizeof unused, &unused));

@@ -1,0 +1,583 @@
+/*
+ * Bad arguments to every public function: a status, a reason that names the argument, nothing
+ * written. First every damage to every tensor of every function, then what is not a tensor.
+ */
+#include "recipes.h"
+
+static qnt_context *context;
+
+enum { MOST = 4 };
+enum { IN, OUT, OPTIONAL, SHAPE_ONLY };
+
+struct subject {
+    const char *function;
+    qnt_status (*run)(const qnt_context *c, void *self, qnt_tensor *const *t);
+    void *self;
+    struct {
+        const char *name;
+        int role;
+        qnt_tensor *t;
+    } tensors[MOST];
+};
+
+/* ---- damage to a tensor ---- */
+
+struct damage {
+    const char *name;
+    qnt_status expected;
+    bool (*apply)(check_tensor *v, int role); /* false: not in this case */
+};
+
+static bool on_device(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.device_type = 2;
+    return true;
+}
+
+static bool negative_rank(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.ndim = -1;
+    return true;
+}
+
+static bool rank_nine(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.ndim = 9;
+    return true;
+}
+
+static bool two_lanes(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.dtype_lanes = 2;
+    return true;
+}
+
+static bool unknown_type(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.dtype_code = 7;
+    return true;
+}
+
+static bool no_bits(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.dtype_bits = 0;
+    return true;
+}
+
+static bool wide_type(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.dtype_bits = 64;
+    return true;
+}
+
+static bool no_shape(check_tensor *v, int role)
+{
+    (void)role;
+    v->t.shape = NULL;
+    return v->t.ndim > 0;
+}
+
+static bool no_data(check_tensor *v, int role)
+{
+    v->t.data = NULL;
+    return role != SHAPE_ONLY;
+}
+
+static bool negative_extent(check_tensor *v, int role)
+{
+    (void)role;
+    v->shape[v->t.ndim - 1] = -1;
+    return true;
+}
+
+static bool huge_extents(check_tensor *v, int role)
+{
+    (void)role;
+    for (int d = 0; d < v->t.ndim; d++) v->shape[d] = INT64_C(1) << (v->t.ndim > 1 ? 40 : 62);
+    v->t.strides = NULL;
+    return true;
+}
+
+static bool huge_strides(check_tensor *v, int role)
+{
+    (void)role;
+    v->strides[0] = INT64_MIN;
+    return v->shape[0] > 1;
+}
+
+/* Every element in one place: fine to read, not to write. */
+static bool shared_elements(check_tensor *v, int role)
+{
+    for (int d = 0; d < v->t.ndim; d++) v->strides[d] = 0;
+    return role == OUT;
+}
+
+static const struct damage damages[] = {
+    {"device", QNT_E_DEVICE, on_device},
+    {"ndim -1", QNT_E_SHAPE, negative_rank},
+    {"ndim 9", QNT_E_SHAPE, rank_nine},
+    {"lanes", QNT_E_DTYPE, two_lanes},
+    {"type code", QNT_E_DTYPE, unknown_type},
+    {"0 bits", QNT_E_DTYPE, no_bits},
+    {"64 bits", QNT_E_DTYPE, wide_type},
+    {"shape NULL", QNT_E_INVALID, no_shape},
+    {"data NULL", QNT_E_INVALID, no_data},
+    {"negative extent", QNT_E_SHAPE, negative_extent},
+    {"huge extents", QNT_E_SHAPE, huge_extents},
+    {"huge strides", QNT_E_SHAPE, huge_strides},
+    {"shared elements", QNT_E_SHAPE, shared_elements},
+};
+
+/* ---- running a subject ---- */
+
+struct memory {
+    uint8_t *copies[MOST];
+    size_t bytes[MOST];
+};
+
+static struct memory remember(const struct subject *s)
+{
+    struct memory m = {0};
+    for (int i = 0; i < MOST && s->tensors[i].t; i++) {
+        m.bytes[i] = s->tensors[i].t->data ? view_bytes(context, s->tensors[i].t) : 0;
+        m.copies[i] = malloc(m.bytes[i] + 1);
+        memcpy(m.copies[i], s->tensors[i].t->data, m.bytes[i]);
+    }
+    return m;
+}
+
+static bool is_as_before(const struct subject *s, struct memory *m)
+{
+    bool same = true;
+    for (int i = 0; i < MOST && s->tensors[i].t; i++) {
+        same = same && !memcmp(m->copies[i], s->tensors[i].t->data, m->bytes[i]);
+        free(m->copies[i]);
+    }
+    return same;
+}
+
+/* Runs with tensor i replaced; with i < 0 as it is. */
+static qnt_status run_with(const qnt_context *c, const struct subject *s, int i, qnt_tensor *t)
+{
+    qnt_tensor *views[MOST] = {0};
+    for (int j = 0; j < MOST; j++) views[j] = j == i ? t : s->tensors[j].t;
+    check_reason[0] = 0;
+    return s->run(c, s->self, views);
+}
+
+static void expect(const struct subject *s, int i, const char *what, qnt_tensor *t,
+                   qnt_status expected)
+{
+    struct memory m = remember(s);
+    qnt_status status = run_with(context, s, i, t);
+    const char *name = s->tensors[i].name;
+    CHECK_MSG(status == expected, "%s, %s, %s: %s, \"%s\"", s->function, name, what,
+              qnt_status_name(status), check_reason);
+    CHECK_MSG(strstr(check_reason, name), "%s, %s, %s: \"%s\"", s->function, name, what,
+              check_reason);
+    CHECK_MSG(is_as_before(s, &m), "%s, %s, %s: written", s->function, name, what);
+}
+
+static check_tensor copy_of(const qnt_tensor *t)
+{
+    check_tensor v = {.t = *t};
+    memcpy(v.shape, t->shape, (size_t)t->ndim * sizeof *t->shape);
+    memcpy(v.strides, t->strides, (size_t)t->ndim * sizeof *t->strides);
+    return v;
+}
+
+static void abuse(const struct subject *s)
+{
+    for (int i = 0; i < MOST && s->tensors[i].t; i++) {
+        int role = s->tensors[i].role;
+        if (role != OPTIONAL) expect(s, i, "NULL", NULL, QNT_E_INVALID);
+        for (size_t d = 0; d < sizeof damages / sizeof *damages; d++) {
+            check_tensor v = copy_of(s->tensors[i].t);
+            v.t.shape = v.shape;
+            v.t.strides = v.strides;
+            if (!damages[d].apply(&v, role)) continue;
+            expect(s, i, damages[d].name, &v.t, damages[d].expected);
+        }
+    }
+    struct memory m = remember(s);
+    CHECK_MSG(run_with(NULL, s, -1, NULL) == QNT_E_INVALID, "%s: context NULL", s->function);
+    CHECK_MSG(is_as_before(s, &m), "%s, context NULL: written", s->function);
+    qnt_status status = run_with(context, s, -1, NULL);
+    CHECK_MSG(status == QNT_OK, "%s, undamaged: %s", s->function, check_reason);
+}
+
+/* ---- tensors ---- */
+
+static qnt_status check_one(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_tensor_check(c, t[0]);
+}
+
+static qnt_status measure_one(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    uint64_t bytes;
+    return qnt_tensor_bytes(c, t[0], &bytes);
+}
+
+static void tensors(void)
+{
+    float x[60] = {0};
+    qnt_tensor *t = TENSOR(x, QNT_FLOAT, 32, 3, 20);
+    abuse(&(struct subject){"check", check_one, NULL, {{"tensor", IN, t}}});
+    abuse(&(struct subject){"bytes", measure_one, NULL, {{"tensor", SHAPE_ONLY, t}}});
+    FAILS(qnt_tensor_bytes(context, t, NULL), QNT_E_INVALID, "bytes is NULL");
+}
+
+/* ---- quantizers ---- */
+
+#define VIEWS(...) ((qnt_tensor *[]){__VA_ARGS__})
+
+static qnt_status encode(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_quantizer_encode(c, self, t[0], t[1]);
+}
+
+static qnt_status decode(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_quantizer_decode(c, self, t[0], t[1]);
+}
+
+static qnt_status apply(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_quantizer_apply(c, self, t[0], t[1]);
+}
+
+static qnt_status observe(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_quantizer_observe(c, self, t[0], t[1]);
+}
+
+static qnt_status describe_codes(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    check_tensor v;
+    v.t = (qnt_tensor){.shape = v.shape, .strides = v.strides};
+    return qnt_quantizer_view(c, self, t[0], &v.t);
+}
+
+static void quantizers(void)
+{
+    float x[60], y[60], weights[60];
+    uint8_t codes[60] = {0};
+    fill_floats(x, 60);
+    fill_floats(y, 60);
+    for (int i = 0; i < 60; i++) weights[i] = 1.0f;
+    qnt_tensor *floats = TENSOR(x, QNT_FLOAT, 32, 3, 20), *out = TENSOR(y, QNT_FLOAT, 32, 3, 20);
+    qnt_tensor *importance = TENSOR(weights, QNT_FLOAT, 32, 3, 20);
+    qnt_tensor *bytes = TENSOR(codes, QNT_UINT, 8, 3, 20);
+    qnt_quantizer *q = byte_quantizer(context), *learner;
+    learner = new_quantizer(context, format(QNT_MSE, 4, QNT_SIGNED));
+    abuse(&(struct subject){"encode", encode, q, {{"x", IN, floats}, {"codes", OUT, bytes}}});
+    abuse(&(struct subject){"decode", decode, q, {{"codes", IN, bytes}, {"y", OUT, out}}});
+    abuse(&(struct subject){"apply", apply, q, {{"x", IN, floats}, {"y", OUT, out}}});
+    abuse(&(struct subject){"view", describe_codes, q, {{"x", SHAPE_ONLY, floats}}});
+    abuse(&(struct subject){"observe", observe, learner,
+                            {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    FAILS(encode(context, NULL, VIEWS(floats, bytes)), QNT_E_INVALID, "quantizer is NULL");
+    FAILS(decode(context, NULL, VIEWS(bytes, out)), QNT_E_INVALID, "quantizer is NULL");
+    FAILS(apply(context, NULL, VIEWS(floats, out)), QNT_E_INVALID, "quantizer is NULL");
+    FAILS(observe(context, NULL, VIEWS(floats, NULL)), QNT_E_INVALID, "quantizer is NULL");
+    FAILS(encode(context, learner, VIEWS(floats, bytes)), QNT_E_STATE, "parameters");
+    qnt_quantizer_destroy(q);
+    qnt_quantizer_destroy(learner);
+    qnt_quantizer_destroy(NULL);
+}
+
+/* One field of a spec at a time. */
+static void specs(void)
+{
+    qnt_quantizer *q = NULL;
+    const qnt_spec good = format(QNT_MINMAX, 8, 0);
+    struct {
+        qnt_spec spec;
+        qnt_status status;
+        const char *text;
+    } bad[] = {
+        {good, QNT_E_INVALID, "size"},   {good, QNT_E_INVALID, "scheme"},
+        {good, QNT_E_INVALID, "method"}, {good, QNT_E_INVALID, "bits"},
+        {good, QNT_E_INVALID, "bits"},   {good, QNT_E_INVALID, "flags"},
+        {good, QNT_E_INVALID, "grain"},  {good, QNT_E_INVALID, "block"},
+        {good, QNT_E_INVALID, "axis"},   {good, QNT_E_INVALID, "points"},
+    };
+    bad[0].spec.size = 3;
+    bad[1].spec.scheme = 99;
+    bad[2].spec.method = -1;
+    bad[3].spec.bits = 9;
+    bad[4].spec.bits = -4;
+    bad[5].spec.flags = 1 << 20;
+    bad[6].spec.grain = 3;
+    bad[7].spec.grain = QNT_PER_BLOCK;
+    bad[8].spec.grain = QNT_PER_AXIS, bad[8].spec.axis = 8;
+    bad[9].spec.points = 1;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        q = (void *)&bad;
+        FAILS(qnt_quantizer_create(context, &bad[i].spec, &q), bad[i].status, bad[i].text);
+        CHECK_MSG(!q, "spec %zu: out is not NULL", i);
+    }
+    struct { qnt_spec known; int32_t news[4]; } newer = {good, {0, 0, 7, 0}};
+    newer.known.size = sizeof newer;
+    FAILS(qnt_quantizer_create(context, &newer.known, &q), QNT_E_VERSION, "spec");
+    FAILS(qnt_quantizer_create(context, NULL, &q), QNT_E_INVALID, "spec is NULL");
+    FAILS(qnt_quantizer_create(context, &good, NULL), QNT_E_INVALID, "out is NULL");
+    CHECK(qnt_quantizer_create(NULL, &good, &q) == QNT_E_INVALID && !q);
+}
+
+static void parameters(void)
+{
+    qnt_quantizer *q = byte_quantizer(context);
+    struct snapshot *before = take_snapshot(context, q);
+    double v[2] = {1, 1};
+    size_t count = 77;
+    FAILS(qnt_quantizer_get(context, NULL, QNT_P_SCALE, v, 1, &count), QNT_E_INVALID, "quantizer");
+    FAILS(qnt_quantizer_get(context, q, QNT_P_SCALE, v, 1, NULL), QNT_E_INVALID, "count");
+    FAILS(qnt_quantizer_get(context, q, QNT_P_SCALE, v, 0, &count), QNT_E_SPACE, "capacity");
+    FAILS(qnt_quantizer_get(context, q, 999, v, 1, &count), QNT_E_INVALID, "param");
+    FAILS(qnt_quantizer_set(context, NULL, QNT_P_SCALE, v, 1), QNT_E_INVALID, "quantizer");
+    FAILS(qnt_quantizer_set(context, q, QNT_P_SCALE, NULL, 1), QNT_E_INVALID, "values");
+    FAILS(qnt_quantizer_set(context, q, QNT_P_SCALE, v, 0), QNT_E_INVALID, "count");
+    FAILS(qnt_quantizer_set(context, q, QNT_P_SCALE, v, 2), QNT_E_INVALID, "count");
+    FAILS(qnt_quantizer_set(context, q, 999, v, 1), QNT_E_INVALID, "param");
+    FAILS(qnt_quantizer_set(context, q, QNT_P_LOW, v, 1), QNT_E_INVALID, "param");
+    const double bad_scales[] = {0, -1, INFINITY, NAN, 1e300, 1e-300};
+    for (size_t i = 0; i < sizeof bad_scales / sizeof *bad_scales; i++) {
+        FAILS(qnt_quantizer_set(context, q, QNT_P_SCALE, &bad_scales[i], 1), QNT_E_INVALID,
+              "values");
+    }
+    const double bad_zeros[] = {-1, 256, 0.5, NAN, INFINITY};
+    for (size_t i = 0; i < sizeof bad_zeros / sizeof *bad_zeros; i++) {
+        FAILS(qnt_quantizer_set(context, q, QNT_P_ZERO, &bad_zeros[i], 1), QNT_E_INVALID, "values");
+    }
+    FAILS(qnt_quantizer_fit(context, NULL), QNT_E_INVALID, "quantizer");
+    FAILS(qnt_quantizer_spec(context, q, NULL), QNT_E_INVALID, "spec");
+    CHECK(count == 77 && v[0] == 1);
+    CHECK(is_unchanged(context, q, before));
+    qnt_quantizer_destroy(q);
+}
+
+/* ---- kernels ---- */
+
+static qnt_status gemm(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_gemm_s8(c, t[0], 0, t[1], t[2], t[3]);
+}
+
+static qnt_status convolve(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_conv_s8(c, self, t[0], 0, t[1], t[2]);
+}
+
+static qnt_status shuffle(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_shuffle_cyclic(c, t[0], 1, 4, 1, t[1]);
+}
+
+static qnt_status requantize(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_requantize(c, t[0], t[1], t[2], 0, -8, 7, t[3]);
+}
+
+static void kernels(void)
+{
+    int8_t a[240], b[240];
+    int32_t c[240] = {0}, zeros[20] = {0};
+    float scale[20] = {1};
+    fill_bytes(a, sizeof a);
+    fill_bytes(b, sizeof b);
+    qnt_conv conv = {.size = sizeof conv};
+    abuse(&(struct subject){"gemm", gemm, NULL,
+                            {{"a", IN, TENSOR(a, QNT_INT, 8, 6, 30)},
+                             {"b", IN, TENSOR(b, QNT_INT, 8, 8, 30)},
+                             {"b_zero", OPTIONAL, TENSOR(zeros, QNT_INT, 32, 8)},
+                             {"c", OUT, TENSOR(c, QNT_INT, 32, 6, 8)}}});
+    abuse(&(struct subject){"conv", convolve, &conv,
+                            {{"x", IN, TENSOR(a, QNT_INT, 8, 2, 5, 4, 3)},
+                             {"w", IN, TENSOR(b, QNT_INT, 8, 2, 3, 3, 3)},
+                             {"y", OUT, TENSOR(c, QNT_INT, 32, 2, 3, 2, 2)}}});
+    abuse(&(struct subject){"shuffle", shuffle, NULL,
+                            {{"x", IN, TENSOR(a, QNT_INT, 8, 5, 20)},
+                             {"y", OUT, TENSOR(b, QNT_INT, 8, 5, 20)}}});
+    abuse(&(struct subject){"requantize", requantize, NULL,
+                            {{"acc", IN, TENSOR(c, QNT_INT, 32, 5, 20)},
+                             {"bias", OPTIONAL, TENSOR(zeros, QNT_INT, 32, 20)},
+                             {"scale", IN, TENSOR(scale, QNT_FLOAT, 32, 20)},
+                             {"y", OUT, TENSOR(a, QNT_INT, 8, 5, 20)}}});
+}
+
+/* ---- layers ---- */
+
+static qnt_status create(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    const struct parts *p = self;
+    qnt_layer_spec spec = {.size = sizeof spec};
+    qnt_layer *layer = NULL;
+    qnt_status status =
+        qnt_layer_create(c, &spec, t[0], p->weight_q, t[1], p->input_q, p->output_q, &layer);
+    CHECK(!layer == (status != QNT_OK));
+    qnt_layer_destroy(layer);
+    return status;
+}
+
+static qnt_status describe(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    check_tensor v;
+    v.t = (qnt_tensor){.shape = v.shape, .strides = v.strides};
+    return qnt_layer_view(c, self, t[0], &v.t);
+}
+
+static qnt_status plan(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    size_t bytes;
+    return qnt_layer_workspace(c, self, t[0], &bytes);
+}
+
+static _Alignas(64) uint8_t workspace[1 << 20];
+
+static qnt_status run(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_layer_run(c, self, t[0], t[1], workspace, sizeof workspace);
+}
+
+static void layer_arguments(const struct recipe *r)
+{
+    static float x[4096], y[4096];
+    fill_floats(x, 4096);
+    qnt_layer *layer = new_layer(context, r);
+    check_tensor in, out = {0};
+    qnt_tensor *input = check_view(&in, x, QNT_FLOAT, 32, r->ndim, r->x);
+    qnt_tensor *result = result_view(context, layer, input, &out);
+    result->data = y;
+    abuse(&(struct subject){"layer view", describe, layer, {{"x", SHAPE_ONLY, input}}});
+    abuse(&(struct subject){"layer workspace", plan, layer, {{"x", SHAPE_ONLY, input}}});
+    abuse(&(struct subject){"layer run", run, layer, {{"x", IN, input}, {"y", OUT, result}}});
+
+    size_t bytes = 0;
+    MUST(qnt_layer_workspace(context, layer, input, &bytes));
+    fill_floats(y, 4096);
+    static float before[4096];
+    memcpy(before, y, sizeof y);
+    FAILS(qnt_layer_run(context, layer, input, result, workspace, bytes - 1), QNT_E_SPACE,
+          "workspace");
+    FAILS(qnt_layer_run(context, layer, input, result, NULL, bytes), QNT_E_INVALID, "workspace");
+    FAILS(qnt_layer_run(context, NULL, input, result, workspace, bytes), QNT_E_INVALID, "layer");
+    CHECK(!memcmp(before, y, sizeof y));
+    qnt_layer_destroy(layer);
+}
+
+static void layers(void)
+{
+    for (int i = 0; i < RECIPES; i++) layer_arguments(&recipes[i]);
+    struct parts *p = open_parts(context, &recipes[0]);
+    check_tensor weight = copy_of(p->weight), bias = copy_of(p->bias);
+    weight.t.shape = weight.shape, weight.t.strides = weight.strides;
+    bias.t.shape = bias.shape, bias.t.strides = bias.strides;
+    abuse(&(struct subject){"layer create", create, p,
+                            {{"weight", IN, &weight.t}, {"bias", OPTIONAL, &bias.t}}});
+
+    qnt_layer *layer = NULL;
+    qnt_layer_spec spec = {.size = sizeof spec};
+#define CREATE(s, q, o) qnt_layer_create(context, s, p->weight, q, p->bias, NULL, NULL, o)
+    FAILS(CREATE(NULL, p->weight_q, &layer), QNT_E_INVALID, "spec");
+    FAILS(CREATE(&spec, NULL, &layer), QNT_E_INVALID, "weight_q");
+    FAILS(CREATE(&spec, p->weight_q, NULL), QNT_E_INVALID, "out");
+    spec.kind = 9;
+    FAILS(CREATE(&spec, p->weight_q, &layer), QNT_E_INVALID, "kind");
+    spec = (qnt_layer_spec){.size = sizeof spec, .activation = -1};
+    FAILS(CREATE(&spec, p->weight_q, &layer), QNT_E_INVALID, "activation");
+    spec = (qnt_layer_spec){.size = sizeof spec, .flags = 1 << 9};
+    FAILS(CREATE(&spec, p->weight_q, &layer), QNT_E_INVALID, "flags");
+    spec = (qnt_layer_spec){.size = 2};
+    FAILS(CREATE(&spec, p->weight_q, &layer), QNT_E_INVALID, "size");
+    close_parts(p);
+    qnt_layer_destroy(NULL);
+}
+
+/* ---- no context ---- */
+
+static void no_context(void)
+{
+    qnt_quantizer *q = byte_quantizer(context), *loaded = (void *)&context;
+    qnt_layer *layer = new_layer(context, &recipes[0]), *loaded_layer = (void *)&context;
+    qnt_pool *pool = (void *)&context;
+    qnt_spec spec = {.size = sizeof spec};
+    double value = 1;
+    size_t count = 7;
+    CHECK(qnt_quantizer_spec(NULL, q, &spec) == QNT_E_INVALID);
+    CHECK(qnt_quantizer_fit(NULL, q) == QNT_E_INVALID);
+    CHECK(qnt_quantizer_get(NULL, q, QNT_P_SCALE, &value, 1, &count) == QNT_E_INVALID);
+    CHECK(qnt_quantizer_set(NULL, q, QNT_P_SCALE, &value, 1) == QNT_E_INVALID);
+    CHECK(qnt_quantizer_save(NULL, q, workspace, sizeof workspace, &count) == QNT_E_INVALID);
+    CHECK(qnt_quantizer_load(NULL, workspace, 64, &loaded) == QNT_E_INVALID && !loaded);
+    CHECK(qnt_layer_save(NULL, layer, workspace, sizeof workspace, &count) == QNT_E_INVALID);
+    CHECK(qnt_layer_load(NULL, workspace, 64, 0, &loaded_layer) == QNT_E_INVALID && !loaded_layer);
+    CHECK(qnt_blob_probe(NULL, workspace, 64, NULL, NULL, &count) == QNT_E_INVALID);
+    CHECK(qnt_pool_create(NULL, 2, &pool) == QNT_E_INVALID && !pool);
+    CHECK(qnt_context_set_parallel(NULL, NULL, NULL, 1) == QNT_E_INVALID);
+    CHECK(qnt_context_set_log(NULL, NULL, NULL, 0) == QNT_E_INVALID);
+    CHECK(qnt_context_set_progress(NULL, NULL, NULL) == QNT_E_INVALID);
+    CHECK(qnt_context_set_cpu(NULL, 0) == QNT_E_INVALID);
+    CHECK(qnt_context_cpu(NULL) == 0);
+    CHECK(count == 7 && value == 1);
+    qnt_quantizer_destroy(q);
+    qnt_layer_destroy(layer);
+}
+
+/* ---- blobs ---- */
+
+static void blobs(void)
+{
+    qnt_quantizer *q = byte_quantizer(context), *other = NULL;
+    qnt_layer *layer = new_layer(context, &recipes[0]), *copy = NULL;
+    size_t length = 0;
+    FAILS(qnt_quantizer_save(context, NULL, workspace, 64, &length), QNT_E_INVALID, "quantizer");
+    FAILS(qnt_quantizer_save(context, q, workspace, 4096, NULL), QNT_E_INVALID, "length");
+    FAILS(qnt_quantizer_save(context, q, workspace, 63, &length), QNT_E_SPACE, "capacity");
+    FAILS(qnt_layer_save(context, NULL, workspace, 64, &length), QNT_E_INVALID, "layer");
+    FAILS(qnt_layer_save(context, layer, workspace, 4096, NULL), QNT_E_INVALID, "length");
+    FAILS(qnt_layer_save(context, layer, workspace, 64, &length), QNT_E_SPACE, "capacity");
+    FAILS(qnt_quantizer_load(context, NULL, 64, &other), QNT_E_INVALID, "data");
+    FAILS(qnt_quantizer_load(context, workspace, 64, NULL), QNT_E_INVALID, "out");
+    FAILS(qnt_quantizer_load(context, workspace, 0, &other), QNT_E_FORMAT, "");
+    FAILS(qnt_layer_load(context, NULL, 64, 0, &copy), QNT_E_INVALID, "data");
+    FAILS(qnt_layer_load(context, workspace, 64, 0, NULL), QNT_E_INVALID, "out");
+    MUST(qnt_layer_save(context, layer, workspace, sizeof workspace, &length));
+    FAILS(qnt_layer_load(context, workspace, length, 0x70, &copy), QNT_E_INVALID, "flags");
+    FAILS(qnt_layer_load(context, workspace, length - 1, 0, &copy), QNT_E_FORMAT, "");
+    FAILS(qnt_quantizer_load(context, workspace, length, &other), QNT_E_FORMAT, "");
+    memmove(workspace + 1, workspace, length);
+    FAILS(qnt_layer_load(context, workspace + 1, length, QNT_BORROW, &copy), QNT_E_INVALID, "data");
+    CHECK(!copy && !other);
+    qnt_quantizer_destroy(q);
+    qnt_layer_destroy(layer);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    context = check_context();
+    RUN(tensors);
+    RUN(quantizers);
+    RUN(specs);
+    RUN(parameters);
+    RUN(kernels);
+    RUN(layers);
+    RUN(no_context);
+    RUN(blobs);
+    qnt_context_destroy(context);
+    return DONE;
+}
