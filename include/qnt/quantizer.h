@@ -233,7 +233,7 @@ QNT_API qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_qu
  * @param quantizer fitted or set; with #QNT_DYNAMIC parameters are found from x for each group.
  * @param x         float view.
  * @param[out] y    float view of the same shape, the same memory and strides as x or disjoint.
- * @return as qnt_quantizer_encode().
+ * @return as qnt_quantizer_encode(), #QNT_E_NOMEM with #QNT_DYNAMIC.
  */
 QNT_API qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
                                        const qnt_tensor *x, qnt_tensor *y);
@@ -245,7 +245,7 @@ QNT_API qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_qua
  * @param x          float view.
  * @param importance as in qnt_quantizer_observe(), or NULL.
  * @param[in,out] out `size` set by the caller; receives the rest.
- * @return as qnt_quantizer_encode(), #QNT_E_VERSION.
+ * @return as qnt_quantizer_encode(), #QNT_E_VERSION, #QNT_E_NOMEM.
  */
 QNT_API qnt_status qnt_quantizer_error(const qnt_context *context, const qnt_quantizer *quantizer,
                                        const qnt_tensor *x, const qnt_tensor *importance,

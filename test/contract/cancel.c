@@ -97,7 +97,7 @@ static void stop_calibration(const qnt_spec *spec)
     qnt_quantizer_destroy(reference);
 }
 
-static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_MSE};
+static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_ENTROPY, QNT_ANALYTIC, QNT_MSE};
 
 static void calibration(void)
 {

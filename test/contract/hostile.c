@@ -261,6 +261,12 @@ static qnt_status observe(const qnt_context *c, void *self, qnt_tensor *const *t
     return qnt_quantizer_observe(c, self, t[0], t[1]);
 }
 
+static qnt_status measure(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    qnt_error error = {.size = sizeof error};
+    return qnt_quantizer_error(c, self, t[0], t[1], &error);
+}
+
 static qnt_status describe_codes(const qnt_context *c, void *self, qnt_tensor *const *t)
 {
     check_tensor v;
@@ -286,6 +292,9 @@ static void quantizers(void)
     abuse(&(struct subject){"view", describe_codes, q, {{"x", SHAPE_ONLY, floats}}});
     abuse(&(struct subject){"observe", observe, learner,
                             {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    abuse(&(struct subject){"error", measure, q,
+                            {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    FAILS(qnt_quantizer_error(context, q, floats, NULL, NULL), QNT_E_INVALID, "out");
     FAILS(encode(context, NULL, VIEWS(floats, bytes)), QNT_E_INVALID, "quantizer is NULL");
     FAILS(decode(context, NULL, VIEWS(bytes, out)), QNT_E_INVALID, "quantizer is NULL");
     FAILS(apply(context, NULL, VIEWS(floats, out)), QNT_E_INVALID, "quantizer is NULL");

@@ -167,7 +167,7 @@ static void burn_calibration(const qnt_spec *s, bool weighted)
     CHECK_MSG(fuse.blocks == blocks && fuse.bytes == bytes, "method %d leaks", s->method);
 }
 
-static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_MSE};
+static const int methods[] = {QNT_MINMAX, QNT_PERCENTILE, QNT_ENTROPY, QNT_ANALYTIC, QNT_MSE};
 
 static void calibration(void)
 {
@@ -181,6 +181,38 @@ static void calibration(void)
     }
     qnt_spec real = format(QNT_MSE, 3, QNT_REAL_OFFSET);
     burn_calibration(&real, true);
+}
+
+/* What keeps nothing, but needs memory meanwhile. */
+static qnt_quantizer *user;
+
+static qnt_status measure_error(void)
+{
+    qnt_error error = {.size = sizeof error};
+    made = NULL;
+    return qnt_quantizer_error(context, user, batch_view, NULL, &error);
+}
+
+static qnt_status apply_dynamic(void)
+{
+    made = NULL;
+    return qnt_quantizer_apply(context, user, batch_view, batch_view);
+}
+
+static void nothing(void)
+{
+}
+
+static void passing(void)
+{
+    fill_floats(batch, BATCH);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40);
+    user = byte_quantizer(context);
+    burn("qnt_quantizer_error", measure_error, nothing);
+    qnt_quantizer_destroy(user);
+    user = dynamic_quantizer(context);
+    burn("qnt_quantizer_apply", apply_dynamic, nothing);
+    qnt_quantizer_destroy(user);
 }
 
 /* ---- layers and blobs ---- */
@@ -315,6 +347,7 @@ int main(int argc, char **argv)
     RUN(creating);
     RUN(setting);
     RUN(calibration);
+    RUN(passing);
     RUN(layers);
     RUN(blobs);
     RUN(quantizer_calls);

@@ -25,6 +25,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->decode_each_u8 = qnt__decode_each_u8_neon;
         table->decode_each_s16 = qnt__decode_each_s16_neon;
         table->decode_each_u16 = qnt__decode_each_u16_neon;
+        table->encode_each_8 = qnt__encode_each_8_neon;
+        table->encode_each_16 = qnt__encode_each_16_neon;
+        table->decode_each_s8 = qnt__decode_each_s8_neon;
+        table->decode_each_u8 = qnt__decode_each_u8_neon;
+        table->decode_each_s16 = qnt__decode_each_s16_neon;
+        table->decode_each_u16 = qnt__decode_each_u16_neon;
         table->widen_f16 = qnt__widen_f16_neon;
         table->narrow_f16 = qnt__narrow_f16_neon;
         table->widen_bf16 = qnt__widen_bf16_neon;

@@ -1,31 +1,34 @@
-/* Encoding and decoding with parameters for every element, eight at a time. */
+/*
+ * Encoding and decoding where every element has parameters of its own: the steps of encode_neon.c
+ * and decode_neon.c with four of each parameter.
+ */
 #include <arm_neon.h>
 
 #include "../slots.h"
 
-/* The parameters from element i on. */
-static inline struct qnt__affine_each from(const struct qnt__affine_each *q, size_t i)
+/* What is left of an array of parameters. */
+static struct qnt__affine_each rest_of(const struct qnt__affine_each *q, size_t i)
 {
     return (struct qnt__affine_each){q->scale + i, q->offset + i, q->zero + i, q->first, q->last};
 }
 
-/* The low halves of the codes of elements i..i + 3. */
-static inline int16x4_t encode(const struct qnt__affine_each *q, size_t i, const float *p)
+/* The low halves of four codes. */
+static inline int16x4_t encode_4(const struct qnt__affine_each *q, size_t i, const float *x)
 {
-    float32x4_t x = vld1q_f32(p + i);
     int32x4_t zero = vld1q_s32(q->zero + i);
     float32x4_t low = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->first), zero));
     float32x4_t high = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->last), zero));
-    x = vbslq_f32(vceqq_f32(x, x), x, vdupq_n_f32(0.0f));
-    float32x4_t t = vdivq_f32(vsubq_f32(x, vld1q_f32(q->offset + i)), vld1q_f32(q->scale + i));
+    float32x4_t v = vld1q_f32(x + i);
+    v = vbslq_f32(vceqq_f32(v, v), v, vdupq_n_f32(0.0f));
+    float32x4_t t = vdivq_f32(vsubq_f32(v, vld1q_f32(q->offset + i)), vld1q_f32(q->scale + i));
     t = vbslq_f32(vcltq_f32(t, low), low, t);
     t = vbslq_f32(vcgtq_f32(t, high), high, t);
     return vmovn_s32(vaddq_s32(vcvtnq_s32_f32(t), zero));
 }
 
-static inline int16x8_t encode_8(const struct qnt__affine_each *q, size_t i, const float *p)
+static inline int16x8_t encode_8(const struct qnt__affine_each *q, size_t i, const float *x)
 {
-    return vcombine_s16(encode(q, i, p), encode(q, i + 4, p));
+    return vcombine_s16(encode_4(q, i, x), encode_4(q, i + 4, x));
 }
 
 void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, size_t n,
@@ -35,7 +38,7 @@ void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, s
     for (; i + 8 <= n; i += 8) {
         vst1_u8(codes + i, vreinterpret_u8_s8(vmovn_s16(encode_8(q, i, x))));
     }
-    struct qnt__affine_each rest = from(q, i);
+    struct qnt__affine_each rest = rest_of(q, i);
     qnt__encode_each_8_c(&rest, x + i, n - i, codes + i);
 }
 
@@ -44,48 +47,43 @@ void qnt__encode_each_16_neon(const struct qnt__affine_each *q, const float *x, 
 {
     size_t i = 0;
     for (; i + 8 <= n; i += 8) vst1q_u16(codes + i, vreinterpretq_u16_s16(encode_8(q, i, x)));
-    struct qnt__affine_each rest = from(q, i);
+    struct qnt__affine_each rest = rest_of(q, i);
     qnt__encode_each_16_c(&rest, x + i, n - i, codes + i);
 }
 
-static inline void decode(const struct qnt__affine_each *q, size_t i, int32x4_t code, float *y)
+static inline void decode_4(const struct qnt__affine_each *q, size_t i, int32x4_t code, float *y)
 {
     float32x4_t steps = vcvtq_f32_s32(vsubq_s32(code, vld1q_s32(q->zero + i)));
     float32x4_t product = vmulq_f32(steps, vld1q_f32(q->scale + i));
     vst1q_f32(y + i, vaddq_f32(product, vld1q_f32(q->offset + i)));
 }
 
-/* The first and the last four of eight 16-bit codes, widened. */
-#define LOW_S16(v) vmovl_s16(vget_low_s16(v))
-#define HIGH_S16(v) vmovl_high_s16(v)
-#define LOW_U16(v) vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(v)))
-#define HIGH_U16(v) vreinterpretq_s32_u32(vmovl_high_u16(v))
+static inline void decode_s(const struct qnt__affine_each *q, size_t i, int16x8_t code, float *y)
+{
+    decode_4(q, i, vmovl_s16(vget_low_s16(code)), y);
+    decode_4(q, i + 4, vmovl_high_s16(code), y);
+}
 
-#define DECODE(name, type, vector, load, low, high)                                                \
+static inline void decode_u(const struct qnt__affine_each *q, size_t i, uint16x8_t code, float *y)
+{
+    decode_4(q, i, vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(code))), y);
+    decode_4(q, i + 4, vreinterpretq_s32_u32(vmovl_high_u16(code)), y);
+}
+
+#define DECODE(name, type, decode_8, load)                                                         \
     void qnt__##name##_neon(const struct qnt__affine_each *q, const type *codes, size_t n,         \
                             float *y)                                                              \
     {                                                                                              \
         size_t i = 0;                                                                              \
-        for (; i + 8 <= n; i += 8) {                                                               \
-            vector v = load(codes + i);                                                            \
-            decode(q, i, low(v), y);                                                               \
-            decode(q, i + 4, high(v), y);                                                          \
-        }                                                                                          \
-        struct qnt__affine_each rest = from(q, i);                                                 \
+        for (; i + 8 <= n; i += 8) decode_8(q, i, load(codes + i), y);                             \
+        struct qnt__affine_each rest = rest_of(q, i);                                              \
         qnt__##name##_c(&rest, codes + i, n - i, y + i);                                           \
     }
 
-static inline int16x8_t load_s8(const int8_t *p)
-{
-    return vmovl_s8(vld1_s8(p));
-}
+#define LOAD_S8(p) vmovl_s8(vld1_s8(p))
+#define LOAD_U8(p) vmovl_u8(vld1_u8(p))
 
-static inline uint16x8_t load_u8(const uint8_t *p)
-{
-    return vmovl_u8(vld1_u8(p));
-}
-
-DECODE(decode_each_s8, int8_t, int16x8_t, load_s8, LOW_S16, HIGH_S16)
-DECODE(decode_each_u8, uint8_t, uint16x8_t, load_u8, LOW_U16, HIGH_U16)
-DECODE(decode_each_s16, int16_t, int16x8_t, vld1q_s16, LOW_S16, HIGH_S16)
-DECODE(decode_each_u16, uint16_t, uint16x8_t, vld1q_u16, LOW_U16, HIGH_U16)
+DECODE(decode_each_s8, int8_t, decode_s, LOAD_S8)
+DECODE(decode_each_u8, uint8_t, decode_u, LOAD_U8)
+DECODE(decode_each_s16, int16_t, decode_s, vld1q_s16)
+DECODE(decode_each_u16, uint16_t, decode_u, vld1q_u16)
