@@ -59,16 +59,24 @@ INLINE __m512i cell_field(const uint8_t *cell, int bits, int f)
     return w;
 }
 
-/* For few rows: odd fields are left where they are within the byte, 2^in_place_shift times too large, and
+/* For one row: odd fields are left where they are within the byte, 2^in_place_shift times too large, and
  * have accumulators of their own. */
 INLINE int in_place_shift(int bits)
 {
     return bits == 4 ? 4 : 2;
 }
 
-INLINE __m512i cell_field_in_place(const uint8_t *cell, int bits, int f)
+/* A cell that stays in its register: with memory operands each field would load it again, and one load
+ * of 64 bytes each cycle is all there is. */
+INLINE __m512i load_cell(const uint8_t *cell)
 {
     __m512i w = _mm512_loadu_si512(cell);
+    __asm__("" : "+v"(w));
+    return w;
+}
+
+INLINE __m512i cell_field_in_place(__m512i w, const uint8_t *cell, int bits, int f)
+{
     if (bits == 4) return _mm512_and_si512(w, _mm512_set1_epi8((char)(f ? 0xf0 : 0x0f)));
     if (f >= 2) w = _mm512_srli_epi16(w, 4);
     w = _mm512_and_si512(w, _mm512_set1_epi8(f % 2 ? 0x0c : 0x03));

@@ -27,40 +27,60 @@ static void sum_blocks(const int8_t *x, size_t count, size_t block, int32_t *sum
     }
 }
 
-INLINE __m512i unsigned_field(const uint8_t *cell, int bits, int f, int in_place)
+INLINE __m512i unsigned_field(const uint8_t *cell, int bits, int f)
 {
-    if (bits == 8) return _mm512_xor_si512(_mm512_loadu_si512(cell), _mm512_set1_epi8((char)0x80));
-    return in_place ? cell_field_in_place(cell, bits, f) : cell_field(cell, bits, f);
+    if (bits != 8) return cell_field(cell, bits, f);
+    return _mm512_xor_si512(_mm512_loadu_si512(cell), _mm512_set1_epi8((char)0x80));
 }
 
-/* acc = sums of one block of biased weights, starting from acc. */
+/* acc += sums of one block of biased weights, for one row; fields stay where they are in the byte. */
+INLINE void multiply_row(const int8_t *x, const uint8_t *w, size_t stride, size_t block, int panels,
+                         int bits, __m512i acc[MAX_PANELS])
+{
+    const int fields = cell_fields(bits);
+    __m512i high[MAX_PANELS];
+    UNROLL for (int p = 0; p < panels; p++) high[p] = _mm512_setzero_si512();
+
+    for (size_t k = 0; k < block; k += (size_t)(4 * fields), w += qnt__cell_bytes(bits)) {
+        __m512i quad[4];
+        UNROLL for (int f = 0; f < fields; f++) quad[f] = broadcast_quad(x + k + 4 * (size_t)f);
+        UNROLL for (int p = 0; p < panels; p++) {
+            const uint8_t *cell = w + (size_t)p * stride;
+            __m512i held = load_cell(cell);
+            UNROLL for (int f = 0; f < fields; f++) {
+                __m512i u = cell_field_in_place(held, cell, bits, f);
+                if (f % 2) DPBUSD(high[p], u, quad[f]);
+                else DPBUSD(acc[p], u, quad[f]);
+            }
+        }
+    }
+    UNROLL for (int p = 0; p < panels; p++) {
+        __m512i more = bits == 4 ? _mm512_srai_epi32(high[p], 4) : _mm512_srai_epi32(high[p], 2);
+        acc[p] = _mm512_add_epi32(acc[p], more);
+    }
+}
+
+/* acc += sums of one block of biased weights. */
 INLINE void multiply_block(const int8_t *const *x, const uint8_t *w, size_t stride, size_t block,
                            size_t first, int rows, int panels, int bits,
                            __m512i acc[MAX_ROWS][MAX_PANELS])
 {
-    const int fields = cell_fields(bits), in_place = rows == 1 && bits != 8;
-    __m512i high[MAX_PANELS];
-    UNROLL for (int p = 0; p < panels; p++) high[p] = _mm512_setzero_si512();
-
+    const int fields = cell_fields(bits);
+    if (rows == 1 && bits != 8) {
+        multiply_row(x[0] + first, w, stride, block, panels, bits, acc[0]);
+        return;
+    }
     for (size_t k = first; k < first + block; k += (size_t)(4 * fields), w += qnt__cell_bytes(bits)) {
         UNROLL for (int f = 0; f < fields; f++) {
             __m512i field[MAX_PANELS];
             UNROLL for (int p = 0; p < panels; p++) {
-                field[p] = unsigned_field(w + (size_t)p * stride, bits, f, in_place);
+                field[p] = unsigned_field(w + (size_t)p * stride, bits, f);
             }
             UNROLL for (int i = 0; i < rows; i++) {
                 __m512i quad = broadcast_quad(x[i] + k + 4 * (size_t)f);
-                UNROLL for (int p = 0; p < panels; p++) {
-                    if (in_place && f % 2) DPBUSD(high[p], field[p], quad);
-                    else DPBUSD(acc[i][p], field[p], quad);
-                }
+                UNROLL for (int p = 0; p < panels; p++) DPBUSD(acc[i][p], field[p], quad);
             }
         }
-    }
-    if (!in_place) return;
-    UNROLL for (int p = 0; p < panels; p++) {
-        __m512i more = bits == 4 ? _mm512_srai_epi32(high[p], 4) : _mm512_srai_epi32(high[p], 2);
-        acc[0][p] = _mm512_add_epi32(acc[0][p], more);
     }
 }
 

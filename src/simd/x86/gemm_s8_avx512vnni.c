@@ -16,13 +16,14 @@ static uint32_t sum_row(const struct qnt__gemm *g, const uint8_t *row, __m512i k
 {
     __m512i sum = _mm512_setzero_si512(), zero = sum;
     for (size_t t = 0; t < g->tap_count; t++) {
-        const uint8_t *x = row + g->taps[t];
-        for (size_t k = 0; k < g->depth; k += 64) {
-            size_t left = g->depth - k;
-            __mmask64 inside = left >= 64 ? ~0ull : (1ull << left) - 1;
-            __m512i bytes = _mm512_and_si512(_mm512_maskz_loadu_epi8(inside, x + k), keep);
+        const uint8_t *x = row + g->taps[t], *end = x + g->depth;
+        for (; end - x >= 64; x += 64) {
+            __m512i bytes = _mm512_and_si512(_mm512_loadu_si512(x), keep);
             sum = _mm512_add_epi64(sum, _mm512_sad_epu8(bytes, zero));
         }
+        if (x == end) continue;
+        __m512i bytes = _mm512_maskz_loadu_epi8((1ull << (end - x)) - 1, x);
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(_mm512_and_si512(bytes, keep), zero));
     }
     return (uint32_t)_mm512_reduce_add_epi64(sum);
 }
@@ -65,6 +66,14 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     }
 }
 
+/* 16 code of the high field of a 4-bit cell, signed: (w & 0xf0) ^ 0x80, in place of w. */
+INLINE __m512i high_codes(__m512i w)
+{
+    const __m512i mask = _mm512_set1_epi8((char)0xf0), top = _mm512_set1_epi8((char)0x80);
+    __asm__("vpternlogd $0x6a, %2, %1, %0" : "+v"(w) : "v"(mask), "v"(top));
+    return w;
+}
+
 /*
  * One row: reading the weights is all that counts, so fields are not shifted into place. The high field of
  * a 4-bit cell is 16 u, which as a signed byte is made 16 code by flipping the top bit; then only the low
@@ -86,15 +95,16 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
     for (size_t t = 0; t < g->tap_count; t++) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at < end; at += 4 * fields, w += cell_bytes) {
-            UNROLL for (int f = 0; f < fields; f++) {
-                __m512i quad = broadcast_quad(x + at + 4 * f);
-                UNROLL for (int p = 0; p < panels; p++) {
-                    const uint8_t *cell = w + (size_t)p * stride;
-                    __m512i u = bits == 8 ? _mm512_loadu_si512(cell)
-                                          : cell_field_in_place(cell, bits, f);
-                    if (bits == 4 && f) u = _mm512_xor_si512(u, _mm512_set1_epi8((char)0x80));
-                    if (f % 2) DPBUSD(high[p], quad, u);
-                    else DPBUSD(acc[p], quad, u);
+            __m512i quad[4];
+            UNROLL for (int f = 0; f < fields; f++) quad[f] = broadcast_quad(x + at + 4 * f);
+            UNROLL for (int p = 0; p < panels; p++) {
+                const uint8_t *cell = w + (size_t)p * stride;
+                __m512i held = load_cell(cell);
+                UNROLL for (int f = 0; f < fields; f++) {
+                    __m512i u = bits == 8 ? held : cell_field_in_place(held, cell, bits, f);
+                    if (bits == 4 && f) u = high_codes(held);
+                    if (f % 2) DPBUSD(high[p], quad[f], u);
+                    else DPBUSD(acc[p], quad[f], u);
                 }
             }
         }
