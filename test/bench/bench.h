@@ -45,7 +45,14 @@ void *bench_memory(size_t size);
 /* Most int8 multiply-adds per second at this level: the peak of the widest integer product. */
 double bench_peak(void);
 
-/* Bytes per second of reading `size` bytes again and again with plain vector loads. */
-double bench_bandwidth(size_t size);
+/* Reads `bytes` of memory, copy after copy, with plain vector loads: what no kernel can beat. */
+struct bench_stream {
+    uint8_t *data;
+    size_t bytes, copies, turn;
+};
+
+struct bench_stream bench_stream(size_t bytes, size_t copies);
+void bench_stream_run(void *stream);
+void bench_stream_free(struct bench_stream *stream);
 
 #endif

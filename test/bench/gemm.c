@@ -101,13 +101,16 @@ static void one_row(void)
     for (int bits = 8; bits >= 2; bits = bits == 8 ? 4 : bits - 1) {
         for (int cold = 0; cold < 2; cold++) {
             struct product *p = product_create(1, N, K, bits, cold ? COPIES : 1);
-            struct bench_candidate c[] = {{.name = "slots", .run = product_run, .state = p}};
-            bench_compare(c, 1);
             size_t bytes = N / QNT__PANEL * p->panel_bytes;
-            double stream = bench_bandwidth(cold ? COPIES * bytes : bytes);
+            struct bench_stream stream = bench_stream(bytes, p->copies);
+            struct bench_candidate c[] = {
+                {.name = "slots", .run = product_run, .state = p},
+                {.name = "stream", .run = bench_stream_run, .state = &stream}};
+            bench_compare(c, 2);
             printf("w%d %-15s %8.1f %8.1f %5.0f%%\n", bits, cold ? "memory" : "warm",
                    1e6 * c[0].seconds, 1e-9 * (double)bytes / c[0].seconds,
-                   100 * (double)bytes / c[0].seconds / stream);
+                   100 * c[1].seconds / c[0].seconds);
+            bench_stream_free(&stream);
             product_destroy(p);
         }
     }

@@ -231,17 +231,20 @@ static void tokens(void)
             struct request r = {{1, K}, {N, K}, 2,        kinds[i].bits,    kinds[i].block,
                                 1,      0,      PEER_F32, cold ? COPIES : 1};
             struct job *job = job_create(&r, NULL);
-            struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job}};
             size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
             if (r.block) bytes += (size_t)(N * K / r.block) * 4;
-            double stream = bench_bandwidth(cold ? COPIES * bytes : bytes);
-            bench_compare(c, 1);
+            struct bench_stream stream = bench_stream(bytes, r.copies);
+            struct bench_candidate c[] = {
+                {.name = "layer", .run = job_run, .state = job},
+                {.name = "stream", .run = bench_stream_run, .state = &stream}};
+            bench_compare(c, 2);
             char name[64];
             snprintf(name, sizeof name, "w%d %s%.0d %s", r.bits,
                      r.block ? "blocks of " : "per output", (int)r.block, cold ? "memory" : "warm");
             printf("%-26s %8.1f %8.1f %6.0f%%\n", name, 1e6 * c[0].seconds,
                    1e-9 * (double)bytes / c[0].seconds,
-                   100 * (double)bytes / c[0].seconds / stream);
+                   100 * c[1].seconds / c[0].seconds);
+            bench_stream_free(&stream);
             job_destroy(job);
         }
     }

@@ -121,18 +121,21 @@ double bench_peak(void)
 
 #endif
 
-double bench_bandwidth(size_t size)
+struct bench_stream bench_stream(size_t bytes, size_t copies)
 {
-    size -= size % 512;
-    uint8_t *bytes = bench_memory(size);
-    size_t passes = ((size_t)64 << 20) / size + 1;
-    double best = 0;
-    for (int i = 0; i < REPEATS; i++) {
-        double start = bench_now();
-        for (size_t p = 0; p < passes; p++) read_bytes(bytes, bytes + size);
-        double rate = (double)size * (double)passes / (bench_now() - start);
-        if (rate > best) best = rate;
-    }
-    free(bytes);
-    return best;
+    bytes -= bytes % 512;
+    return (struct bench_stream){bench_memory(bytes * copies), bytes, copies, 0};
+}
+
+void bench_stream_run(void *state)
+{
+    struct bench_stream *s = state;
+    const uint8_t *at = s->data + s->turn * s->bytes;
+    read_bytes(at, at + s->bytes);
+    s->turn = (s->turn + 1) % s->copies;
+}
+
+void bench_stream_free(struct bench_stream *s)
+{
+    free(s->data);
 }
