@@ -141,7 +141,9 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
     const struct graph *graph = w->graph;
     int length = view_weights(w);
     bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
-    qnt_spec spec = {.size = sizeof spec, .method = recipe->method, .grain = recipe->grain,
+    qnt_spec spec = {.size = sizeof spec,
+                     .method = recipe->method == QNT_ENTROPY ? QNT_MINMAX : recipe->method,
+                     .grain = recipe->grain,
                      .bits = recipe->ends8 && end ? 8 : recipe->weight_bits,
                      .flags = recipe->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC};
     float *square = recipe->importance ? along_last_axis(w, w->calibration->square, length) : NULL;

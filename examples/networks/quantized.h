@@ -14,7 +14,7 @@
 #include "qnt.h"
 
 struct recipe {
-    int method;           /* QNT_MINMAX ... QNT_MSE, of weights and activations */
+    int method;           /* of weights and activations; QNT_ENTROPY: weights MINMAX */
     int weight_bits;
     int value_bits;       /* of activations; 0: they stay float (weight-only) */
     int grain;            /* of weights: QNT_PER_TENSOR or QNT_PER_AXIS */

@@ -86,7 +86,7 @@ void table_legend(void)
         "float",
         "reference, C loops compiled for this machine. Batch normalisation is folded; values that "
         "are",
-        "added or averaged stay float.",
+        "added or averaged stay float. ENTROPY is made for activations: its weights are MINMAX.",
     };
     printf("\n");
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) printf("  %s\n", line[i]);
