@@ -25,11 +25,11 @@
  * - Weights with a scale for each block of k need a block that is a multiple of 16 (up to 65536) if
  *   the input is quantized; K need not be a multiple of it. Each block is summed in integers, then
  *   y += float(sum) * scale[block][n] in ascending order. The input counts as signed bytes (uint8
- *   codes less 128); what a static zero point adds is taken off the bias, a dynamic one off the sum:
+ *   codes less 128); what a static zero point adds is taken off the bias, a dynamic one the sum:
  *   y -= float(zero) * float(sum over blocks of scale * sum of weights).
  * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
- * - If sums over k could leave int32 (8-bit codes: not below K = 65,794), a dense layer forms them in
- *   equal blocks as above, all with the same scale; such a convolution is not supported.
+ * - If sums over k could leave int32 (8-bit codes: not below K = 65,794), a dense layer forms them
+ *   in equal blocks as above, all with the same scale; such a convolution is not supported.
  */
 #ifndef QNT_LAYER_H
 #define QNT_LAYER_H

@@ -2,21 +2,37 @@
 #include "base/arith.h"
 #include "run.h"
 
-/* The codes of one cell as [k][column]. */
-static void open_cell(const uint8_t *cell, int bits, size_t depth, int8_t *out)
+/* The codes of one cell as [k][column], as qnt__cell_code gives them; in loops that vectorize. */
+static void open_cell(const uint8_t *cell, int bits, int8_t *out)
 {
-    for (size_t k = 0; k < depth; k++, out += QNT__PANEL) {
-        for (size_t c = 0; c < QNT__PANEL; c++) out[c] = (int8_t)qnt__cell_code(cell, bits, c, k);
+    int fields = bits == 8 ? 1 : bits == 4 ? 2 : 4, width = bits == 4 ? 4 : 2;
+    for (int f = 0; f < fields; f++) {
+        for (size_t j = 0; j < 4; j++, out += QNT__PANEL) {
+            for (size_t c = 0; c < QNT__PANEL; c++) {
+                int byte = cell[4 * c + j];
+                out[c] = (int8_t)(bits == 8 ? byte : byte >> width * f & ((1 << width) - 1));
+            }
+            if (bits == 8) continue;
+            for (size_t c = 0; bits == 3 && c < QNT__PANEL; c++) {
+                int third = cell[64 + 8 * f + (int)(4 * c + j) / 8] >> (4 * c + j) % 8 & 1;
+                out[c] = (int8_t)(out[c] | third << 2);
+            }
+            for (size_t c = 0; c < QNT__PANEL; c++) out[c] = (int8_t)(out[c] - (1 << (bits - 1)));
+        }
     }
 }
 
 static void decode_row(const qnt_layer *layer, size_t at, const int8_t *codes, float *out)
 {
     const float *scale = layer->scale + at;
-    for (size_t c = 0; c < QNT__PANEL; c++) {
-        int32_t code = codes[c] - (layer->zero ? layer->zero[at + c] : 0);
-        float product = (float)code * scale[c];
-        out[c] = product + (layer->offset ? layer->offset[at + c] : 0.0f);
+    int32_t wide[QNT__PANEL];
+    for (size_t c = 0; c < QNT__PANEL; c++) wide[c] = codes[c];
+    if (layer->zero) {
+        for (size_t c = 0; c < QNT__PANEL; c++) wide[c] -= layer->zero[at + c];
+    }
+    for (size_t c = 0; c < QNT__PANEL; c++) out[c] = (float)wide[c] * scale[c];
+    if (layer->offset) {
+        for (size_t c = 0; c < QNT__PANEL; c++) out[c] = out[c] + layer->offset[at + c];
     }
 }
 
@@ -30,7 +46,7 @@ static float *decode_tap(const qnt_layer *layer, size_t panel, const uint8_t *ce
 
     for (size_t first = 0; first < s->depth; first += cell_depth, cell += cell_bytes) {
         size_t end = qnt__min(s->depth, first + cell_depth);
-        open_cell(cell, bits, cell_depth, codes);
+        open_cell(cell, bits, codes);
         for (size_t k = first; k < end; k++, out += QNT__PANEL) {
             size_t at = (panel * s->blocks + k / block) * QNT__PANEL;
             decode_row(layer, at, codes + (k - first) * QNT__PANEL, out);
