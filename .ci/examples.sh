@@ -1,7 +1,6 @@
 #!/bin/sh
-# Builds and runs the examples and the demo.
+# Builds the examples and runs the demo. (`make check` runs the numbered examples.)
 set -eu
 cd "$(dirname "$0")/.."
-for target in examples demo; do
-    if make -n $target >/dev/null 2>&1; then make -j2 $target; fi
-done
+make -j2 examples
+make demo

@@ -73,8 +73,8 @@ kernel_includes() {
 }
 
 long_lines() {
-    c_files | xargs awk 'length > 110 { print FILENAME ":" FNR ": " length " columns" }'
-    files '*.md' | xargs awk 'length > 120 && !/\|/ && !/https?:/ { print FILENAME ":" FNR ": " length " columns" }'
+    c_files | xargs awk 'length > 100 { print FILENAME ":" FNR ": " length " columns" }'
+    files '*.md' | xargs awk 'length > 124 && !/\|/ && !/https?:/ { print FILENAME ":" FNR ": " length " columns" }'
 }
 
 white_space() {
