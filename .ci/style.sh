@@ -72,8 +72,9 @@ kernel_includes() {
     done
 }
 
+# 100 columns is the aim; beyond 108 nobody is lenient.
 long_lines() {
-    c_files | xargs awk 'length > 100 { print FILENAME ":" FNR ": " length " columns" }'
+    c_files | xargs awk 'length > 108 { print FILENAME ":" FNR ": " length " columns" }'
     files '*.md' | xargs awk 'length > 124 && !/\|/ && !/https?:/ { print FILENAME ":" FNR ": " length " columns" }'
 }
 

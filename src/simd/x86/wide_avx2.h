@@ -1,9 +1,10 @@
 /*
- * Exact integer products with VPMADDWD: weights and activations are widened to 16 bits, a chunk of k at a
- * time, into buffers in the first-level cache; then multiplying and adding is all that is left to do.
- * (VPMADDUBSW needs no widening, but saturates.)
+ * Exact integer products with VPMADDWD: weights and activations are widened to 16 bits, a chunk of
+ * k at a time, into buffers in the first-level cache; then multiplying and adding is all that is
+ * left to do. (VPMADDUBSW needs no widening, but saturates.)
  *
- * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a column.
+ * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a
+ * column.
  */
 #ifndef QNT__SIMD_X86_WIDE_AVX2_H
 #define QNT__SIMD_X86_WIDE_AVX2_H
@@ -16,8 +17,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-/* sum0 += x * w0, sum1 += x * w1 for a broadcast pair x. Two registers beside the twelve sums and two weights
- * are all there is; the compilers rather spill sums. */
+/* sum0 += x * w0, sum1 += x * w1 for a broadcast pair x. Two registers beside the twelve sums and
+ * two weights are all there is; the compilers rather spill sums. */
 #define MULTIPLY_ADD(sum0, sum1, x, w0, w1)                                                        \
     do {                                                                                           \
         __m256i pair_, product_;                                                                   \
