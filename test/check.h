@@ -24,7 +24,7 @@
 
 #define UNUSED __attribute__((unused))
 
-static int check_passed, check_failed, check_skipped, check_bad;
+static UNUSED int check_passed, check_failed, check_skipped, check_bad;
 static uint64_t check_seed, check_state;
 static bool check_quick UNUSED; /* QNT_TEST_QUICK is set: fewer repetitions, e.g. under qemu */
 static char check_reason[512]; /* the last message of the log hook */

@@ -1,6 +1,6 @@
 /*
  * What an exact fit costs: one sort, and the rest. Thread CPU time, medians of interleaved runs.
- *     build/<variant>/test/bench/fit [n]
+ *     make bench BENCH=fit [BENCH_ARGS=n]
  */
 #include "solve.h"
 
