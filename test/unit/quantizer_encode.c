@@ -1,6 +1,7 @@
 /* encode, decode and apply against an element-by-element reference: every grain, type and
  * stride. */
 #include "check.h"
+#include "quantizer/grouping.h"
 #include "quantizer/quantizer.h"
 #include "base/numeric.h"
 
@@ -310,10 +311,66 @@ static void many_pieces(void)
     qnt_context_destroy(other);
 }
 
+/* Pieces cover every element once and begin at whole bytes of packed codes of any width. */
+static void pieces(void)
+{
+    for (int i = 0; i < 60; i++) {
+        int64_t shape[3] = {random_in(1, 300), random_in(1, 90), random_in(1, 40)};
+        qnt_spec spec = {.bits = 3, .grain = (int32_t)random_in(0, 2), .block = random_in(1, 40),
+                         .axis = (int32_t)random_in(0, 2)};
+        struct qnt__grouping g;
+        OK(qnt__grouping_of(NULL, "x", &spec, 3, shape, &g));
+        size_t count = (size_t)(shape[0] * shape[1] * shape[2]), covered = 0;
+        for (size_t k = 0; k < qnt__element_pieces(&g); k++) {
+            struct qnt__piece p = qnt__element_piece(&g, k);
+            size_t first = p.row * p.pitch + p.column;
+            CHECK(first == covered && first % 8 == 0);
+            covered += (p.row_end - p.row) * (p.column_end - p.column);
+        }
+        CHECK(covered == count);
+    }
+}
+
+static int32_t counting(void *user, qnt_task_fn run, void *task, size_t count)
+{
+    if (count > *(size_t *)user) *(size_t *)user = count;
+    for (size_t i = 0; i < count; i++) run(task, i, 0);
+    return 0;
+}
+
+/* Packed codes with gaps go to one worker, since any two may share a byte. */
+static void strided_codes(void)
+{
+    qnt_context *c = check_context();
+    size_t most = 0;
+    OK(qnt_context_set_parallel(c, counting, &most, 4));
+    enum { ROWS = 400, COLUMNS = 999 };
+    qnt_spec spec = {.size = sizeof spec, .bits = 4};
+    qnt_quantizer *q;
+    double one = 1;
+    OK(qnt_quantizer_create(c, &spec, &q));
+    OK(qnt_quantizer_set(c, q, QNT_P_SCALE, &one, 1));
+    float *x = calloc(ROWS * COLUMNS, sizeof *x);
+    uint8_t *codes = calloc(ROWS, 600);
+    qnt_tensor *view = TENSOR(codes, QNT_UINT, 4, ROWS, COLUMNS);
+    OK(qnt_quantizer_encode(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), view));
+    CHECK(most > 1);
+    most = 0;
+    view->strides[0] = COLUMNS + 2;
+    OK(qnt_quantizer_encode(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), view));
+    CHECK(most <= 1);
+    free(x);
+    free(codes);
+    qnt_quantizer_destroy(q);
+    qnt_context_destroy(c);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     RUN(random_cases);
     RUN(many_pieces);
+    RUN(pieces);
+    RUN(strided_codes);
     return DONE;
 }

@@ -103,6 +103,12 @@ static void percentile(void)
         qnt_quantizer_destroy(a);
         qnt_quantizer_destroy(b);
     }
+    for (int k = 0; k < 100; k++) x[k] = (float)(k + 1); /* 10 of 100 are left out, 90 is kept */
+    qnt_quantizer *q = create(QNT_PERCENTILE, 8, QNT_SYMMETRIC | QNT_SIGNED);
+    set(q, QNT_P_PERCENTILE, 90);
+    fit(q, x, NULL, 100);
+    CHECK(get(q, QNT_P_SCALE) == (double)(90.0f / 127.0f));
+    qnt_quantizer_destroy(q);
 }
 
 /* Steps of the best uniform quantizers of unit densities, computed independently (Max's tables agree). */

@@ -85,6 +85,14 @@ static void importance(void)
     CHECK(fabs(m->square_sum - square) < 1e-9);
     CHECK(get(c, q, QNT_P_OBSERVED, 0) == 36);
 
+    float rows[6] = {1, 0, 2, 0, 0, 0}; /* one weight for each row */
+    qnt_quantizer *by_row = create(c, QNT_MINMAX, QNT_PER_TENSOR, 0, 0);
+    OK(qnt_quantizer_observe(c, by_row, TENSOR(x, QNT_FLOAT, 32, 6, 7),
+                             TENSOR(rows, QNT_FLOAT, 32, 6, 1)));
+    CHECK(get(c, by_row, QNT_P_OBSERVED, 0) == 14);
+    CHECK(by_row->statistics->moments->weight == 21);
+    qnt_quantizer_destroy(by_row);
+
     FAILS(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, 6, 7), TENSOR(h, QNT_FLOAT, 32, 6)),
           QNT_E_SHAPE, "importance: extent 0 is 6, expected 1 or x's 7");
     FAILS(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, 42),
