@@ -24,8 +24,12 @@ struct job {
 /* Parameters of the groups from this one on. */
 static struct qnt__affine_each each_of(const qnt_quantizer *q, size_t group)
 {
-    return (struct qnt__affine_each){q->scale + group, q->offset + group, q->zero + group,
-                                     qnt__code_low(&q->spec), qnt__code_high(&q->spec)};
+    bool real = q->spec.flags & QNT_REAL_OFFSET; /* zero is all 0, else offset */
+    return (struct qnt__affine_each){.scale = q->scale + group,
+                                     .offset = real ? q->offset + group : NULL,
+                                     .zero = real ? NULL : q->zero + group,
+                                     .first = qnt__code_low(&q->spec),
+                                     .last = qnt__code_high(&q->spec)};
 }
 
 static void encode_each(const struct job *job, size_t group, const float *x, size_t n, void *codes)

@@ -232,7 +232,9 @@ static struct qnt__affine_each random_each(size_t n, int32_t first, int32_t last
         struct qnt__affine q = random_group(first, last);
         scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
     }
-    return (struct qnt__affine_each){scale, offset, zero, first, last};
+    bool all = random_in(0, 1), some = random_in(0, 1);
+    return (struct qnt__affine_each){scale, all || some ? offset : NULL, all || !some ? zero : NULL,
+                                     first, last};
 }
 
 #define EACH_BOTH(slot, from_bytes, to, place_from, first, last)                                   \

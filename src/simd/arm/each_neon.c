@@ -9,18 +9,32 @@
 /* What is left of an array of parameters. */
 static struct qnt__affine_each rest_of(const struct qnt__affine_each *q, size_t i)
 {
-    return (struct qnt__affine_each){q->scale + i, q->offset + i, q->zero + i, q->first, q->last};
+    struct qnt__affine_each rest = *q;
+    rest.scale += i;
+    if (q->offset) rest.offset += i;
+    if (q->zero) rest.zero += i;
+    return rest;
+}
+
+static inline int32x4_t zeros(const struct qnt__affine_each *q, size_t i)
+{
+    return q->zero ? vld1q_s32(q->zero + i) : vdupq_n_s32(0);
+}
+
+static inline float32x4_t offsets(const struct qnt__affine_each *q, size_t i)
+{
+    return q->offset ? vld1q_f32(q->offset + i) : vdupq_n_f32(0.0f);
 }
 
 /* The low halves of four codes. */
 static inline int16x4_t encode_4(const struct qnt__affine_each *q, size_t i, const float *x)
 {
-    int32x4_t zero = vld1q_s32(q->zero + i);
+    int32x4_t zero = zeros(q, i);
     float32x4_t low = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->first), zero));
     float32x4_t high = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->last), zero));
     float32x4_t v = vld1q_f32(x + i);
     v = vbslq_f32(vceqq_f32(v, v), v, vdupq_n_f32(0.0f));
-    float32x4_t t = vdivq_f32(vsubq_f32(v, vld1q_f32(q->offset + i)), vld1q_f32(q->scale + i));
+    float32x4_t t = vdivq_f32(vsubq_f32(v, offsets(q, i)), vld1q_f32(q->scale + i));
     t = vbslq_f32(vcltq_f32(t, low), low, t);
     t = vbslq_f32(vcgtq_f32(t, high), high, t);
     return vmovn_s32(vaddq_s32(vcvtnq_s32_f32(t), zero));
@@ -53,9 +67,9 @@ void qnt__encode_each_16_neon(const struct qnt__affine_each *q, const float *x, 
 
 static inline void decode_4(const struct qnt__affine_each *q, size_t i, int32x4_t code, float *y)
 {
-    float32x4_t steps = vcvtq_f32_s32(vsubq_s32(code, vld1q_s32(q->zero + i)));
+    float32x4_t steps = vcvtq_f32_s32(vsubq_s32(code, zeros(q, i)));
     float32x4_t product = vmulq_f32(steps, vld1q_f32(q->scale + i));
-    vst1q_f32(y + i, vaddq_f32(product, vld1q_f32(q->offset + i)));
+    vst1q_f32(y + i, vaddq_f32(product, offsets(q, i)));
 }
 
 static inline void decode_s(const struct qnt__affine_each *q, size_t i, int16x8_t code, float *y)

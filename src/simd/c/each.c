@@ -2,18 +2,29 @@
 #include "../slots.h"
 #include "base/numeric.h"
 
+static float offset_of(const struct qnt__affine_each *q, size_t i)
+{
+    return q->offset ? q->offset[i] : 0.0f;
+}
+
+static int32_t zero_of(const struct qnt__affine_each *q, size_t i)
+{
+    return q->zero ? q->zero[i] : 0;
+}
+
 static int32_t encode(const struct qnt__affine_each *q, size_t i, float x)
 {
+    int32_t zero = zero_of(q, i);
     x = x == x ? x : 0.0f;
-    float t = (x - q->offset[i]) / q->scale[i];
-    t = qnt__clamp_f32(t, (float)(q->first - q->zero[i]), (float)(q->last - q->zero[i]));
-    return qnt__round_even(t) + q->zero[i];
+    float t = (x - offset_of(q, i)) / q->scale[i];
+    t = qnt__clamp_f32(t, (float)(q->first - zero), (float)(q->last - zero));
+    return qnt__round_even(t) + zero;
 }
 
 static float decode(const struct qnt__affine_each *q, size_t i, int32_t code)
 {
-    float product = (float)(code - q->zero[i]) * q->scale[i];
-    return product + q->offset[i];
+    float product = (float)(code - zero_of(q, i)) * q->scale[i];
+    return product + offset_of(q, i);
 }
 
 #define ENCODE(name, type)                                                                         \

@@ -6,7 +6,11 @@
 /* The parameters from element i on. */
 static inline struct qnt__affine_each from(const struct qnt__affine_each *q, size_t i)
 {
-    return (struct qnt__affine_each){q->scale + i, q->offset + i, q->zero + i, q->first, q->last};
+    struct qnt__affine_each rest = *q;
+    rest.scale += i;
+    if (q->offset) rest.offset += i;
+    if (q->zero) rest.zero += i;
+    return rest;
 }
 
 static inline __m256i load_s32(const int32_t *p)
@@ -14,14 +18,24 @@ static inline __m256i load_s32(const int32_t *p)
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
+static inline __m256i zeros(const struct qnt__affine_each *q, size_t i)
+{
+    return q->zero ? load_s32(q->zero + i) : _mm256_setzero_si256();
+}
+
+static inline __m256 offsets(const struct qnt__affine_each *q, size_t i)
+{
+    return q->offset ? _mm256_loadu_ps(q->offset + i) : _mm256_setzero_ps();
+}
+
 static inline __m256i encode(const struct qnt__affine_each *q, size_t i, const float *p)
 {
-    __m256i zero = load_s32(q->zero + i);
+    __m256i zero = zeros(q, i);
     __m256 low = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->first), zero));
     __m256 high = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->last), zero));
     __m256 x = _mm256_loadu_ps(p + i);
     x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
-    __m256 t = _mm256_sub_ps(x, _mm256_loadu_ps(q->offset + i));
+    __m256 t = _mm256_sub_ps(x, offsets(q, i));
     t = _mm256_div_ps(t, _mm256_loadu_ps(q->scale + i));
     t = _mm256_min_ps(high, _mm256_max_ps(low, t));
     return _mm256_add_epi32(_mm256_cvtps_epi32(t), zero);
@@ -29,9 +43,9 @@ static inline __m256i encode(const struct qnt__affine_each *q, size_t i, const f
 
 static inline __m256 decode(const struct qnt__affine_each *q, size_t i, __m256i code)
 {
-    __m256 t = _mm256_cvtepi32_ps(_mm256_sub_epi32(code, load_s32(q->zero + i)));
+    __m256 t = _mm256_cvtepi32_ps(_mm256_sub_epi32(code, zeros(q, i)));
     t = _mm256_mul_ps(t, _mm256_loadu_ps(q->scale + i));
-    return _mm256_add_ps(t, _mm256_loadu_ps(q->offset + i));
+    return _mm256_add_ps(t, offsets(q, i));
 }
 
 /* Eight 16-bit words in order; packing saturates, so the high halves are cleared before. */
