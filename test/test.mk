@@ -10,10 +10,13 @@ ONLY ?=# names of test programs: make check ONLY="pool tensor"
 # The variants for finding bugs are not what is installed.
 SCRIPTS := $(if $(SAN)$(COV)$(DEBUG)$(ONLY),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
 
+# The vectoriser of GCC 12 for AArch64 stops with an internal error on some loops with fmin and fmax.
+TEST_CFLAGS := -fno-tree-vectorize
+
 $(BUILD)/test/%: test/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD  $@)
-	$(Q)$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -Itest -MMD -MP -o $@ $< $(OBJECTS) $(ALL_LDFLAGS) -lm -pthread
+	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -D_GNU_SOURCE -Itest -MMD -MP -o $@ $< $(OBJECTS) $(ALL_LDFLAGS) -lm -pthread
 
 -include $(TESTS:%=%.d)
 
