@@ -23,8 +23,8 @@ static operand operand_new(const qnt_context *context, int64_t m, int64_t k, int
     o.block = guard((reach * (size_t)bits + 7) / 8, true);
     o.t = (qnt_tensor){.data = o.block.data, .device_type = 1, .ndim = 2, .dtype_lanes = 1,
                        .dtype_code = (uint8_t)code, .dtype_bits = (uint8_t)bits};
-    o.low = code == QNT_INT ? -(1 << (bits - 1)) : 0;
-    o.high = o.low + (1 << bits) - 1;
+    o.low = code == QNT_INT ? (int32_t)-(INT64_C(1) << (bits - 1)) : 0;
+    o.high = (int32_t)(o.low + (INT64_C(1) << bits) - 1);
     o.values = calloc((size_t)(m * k) + 1, 4);
     o.t.shape = o.shape;
     o.t.strides = o.strides;
