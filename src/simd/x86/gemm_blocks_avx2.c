@@ -1,17 +1,41 @@
-/* Matrix product with scales for blocks of k for AVX2: zero points are taken off while widening. */
+/*
+ * Matrix product with scales for blocks of k for AVX2. Weights are taken as they are stored; their zero
+ * points come off the sums: sum x (w - z) = sum x w - z sum x.
+ */
 #include "../slots.h"
-#include "wide_avx2.h"
+#include "narrow_avx2.h"
 
-/* bias + zero point of 16 columns, each twice in 16 bits. */
-INLINE void block_zero(const struct qnt__gemm_blocks *g, size_t group, int bits, __m256i zero[2])
+typedef int32_t block_sums[QNT__BLOCK_ROWS][QNT__BLOCK_PANELS * QNT__PANEL];
+
+/* Sum of n signed bytes, n a multiple of 16. */
+static int32_t sum_row(const int8_t *x, size_t n)
 {
-    const int bias = bits == 8 ? 0 : 1 << (bits - 1);
+    __m128i sum = _mm_setzero_si128();
+    for (size_t k = 0; k < n; k += 16) {
+        __m128i bytes = _mm_loadu_si128((const void *)(x + k));
+        __m128i pairs = _mm_maddubs_epi16(_mm_set1_epi8(1), bytes);
+        sum = _mm_add_epi32(sum, _mm_madd_epi16(pairs, _mm_set1_epi16(1)));
+    }
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, _MM_SHUFFLE(1, 0, 3, 2)));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm_cvtsi128_si32(sum);
+}
+
+/* Takes zero point and bias of 16 columns off their sums. */
+static void subtract_zeros(const int8_t *zero, int bias, const int32_t *row_sum, size_t m,
+                           int32_t *acc, size_t ld)
+{
     for (int h = 0; h < 2; h++) {
-        zero[h] = _mm256_set1_epi16((short)bias);
-        if (!g->zero) continue;
-        __m128i bytes = _mm_loadl_epi64((const void *)(g->zero + group + 8 * h));
-        __m256i words = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(bytes, bytes));
-        zero[h] = _mm256_add_epi16(zero[h], words);
+        __m256i z = _mm256_set1_epi32(bias);
+        if (zero) {
+            __m128i bytes = _mm_loadl_epi64((const void *)(zero + 8 * h));
+            z = _mm256_add_epi32(z, _mm256_cvtepi8_epi32(bytes));
+        }
+        for (size_t i = 0; i < m; i++) {
+            __m256i *at = (void *)(acc + i * ld + 8 * h);
+            __m256i share = _mm256_mullo_epi32(z, _mm256_set1_epi32(row_sum[i]));
+            _mm256_storeu_si256(at, _mm256_sub_epi32(_mm256_loadu_si256(at), share));
+        }
     }
 }
 
@@ -28,40 +52,63 @@ static void add_block(const struct qnt__gemm_blocks *g, const int32_t *acc, size
     }
 }
 
-/* Integer sums of block b of all panels. */
-INLINE void multiply_block(const struct qnt__gemm_blocks *g, size_t b, int bits,
-                           int32_t acc[QNT__BLOCK_ROWS][QNT__BLOCK_PANELS * QNT__PANEL])
+/* Sums of block b of all panels with 8-bit weights. */
+static void multiply_wide(const struct qnt__gemm_blocks *g, size_t b, block_sums acc)
 {
-    const size_t cell_depth = qnt__cell_depth(bits), blocks = g->depth / g->block;
+    const size_t ld = QNT__BLOCK_PANELS * QNT__PANEL;
     struct wide chunk;
     for (size_t k = 0; k < g->block; k += 4 * QUADS) {
         size_t left = (g->block - k) / 4, quads = left < QUADS ? left : QUADS;
-        size_t first = b * g->block + k, cells = 4 * quads / cell_depth;
+        size_t first = b * g->block + k;
         for (size_t i = 0; i < g->m; i++) {
             widen_row((const uint8_t *)g->rows[i] + first, quads, 1, chunk.x[i]);
         }
         for (size_t p = 0; p < g->panels; p++) {
+            widen_cells(g->weight + p * g->panel_bytes + first * QNT__PANEL, quads, chunk.w);
+            wide_rows(&chunk, g->m, quads, k > 0, &acc[0][p * QNT__PANEL], ld);
+        }
+    }
+}
+
+/* Sums of block b of all panels with biased weights below 8 bits. */
+INLINE void multiply_narrow(const struct qnt__gemm_blocks *g, size_t b, int bits, block_sums acc)
+{
+    const size_t depth = qnt__cell_depth(bits), ld = QNT__BLOCK_PANELS * QNT__PANEL;
+    const uint8_t *rows[QNT__BLOCK_ROWS];
+    struct narrow chunk;
+    for (size_t i = 0; i < g->m; i++) rows[i] = (const uint8_t *)g->rows[i];
+    for (size_t k = 0; k < g->block; k += 4 * QUADS) {
+        size_t left = g->block - k, cells = (left < 4 * QUADS ? left : 4 * QUADS) / depth;
+        size_t first = b * g->block + k;
+        for (size_t p = 0; p < g->panels; p++) {
             const uint8_t *w = g->weight + p * g->panel_bytes;
-            __m256i zero[2];
-            block_zero(g, (p * blocks + b) * QNT__PANEL, bits, zero);
-            widen_cells(w + first / cell_depth * qnt__cell_bytes(bits), cells, bits, zero, chunk.w);
-            wide_rows(&chunk, g->m, quads, k > 0, &acc[0][p * QNT__PANEL],
-                      QNT__BLOCK_PANELS * QNT__PANEL);
+            narrow_cells(w + first / depth * qnt__cell_bytes(bits), cells, bits, 0, &chunk);
+            narrow_rows(&chunk, rows, (ptrdiff_t)first, g->m, cells * depth / 4, narrow_run(bits), 1,
+                        k > 0, &acc[0][p * QNT__PANEL], ld);
         }
     }
 }
 
 INLINE void all_blocks(const struct qnt__gemm_blocks *g, int bits)
 {
-    int32_t acc[QNT__BLOCK_ROWS][QNT__BLOCK_PANELS * QNT__PANEL];
-    size_t blocks = g->depth / g->block, columns = g->panels * QNT__PANEL;
+    const int bias = bits == 8 ? 0 : 1 << (bits - 1);
+    const size_t ld = QNT__BLOCK_PANELS * QNT__PANEL, columns = g->panels * QNT__PANEL;
+    const size_t blocks = g->depth / g->block;
+    int32_t row_sum[QNT__BLOCK_ROWS];
+    block_sums acc;
 
     for (size_t i = 0; i < g->m; i++) memset(g->y + i * g->ld, 0, columns * sizeof *g->y);
     for (size_t b = 0; b < blocks; b++) {
-        multiply_block(g, b, bits, acc);
+        if (bits == 8) multiply_wide(g, b, acc);
+        else multiply_narrow(g, b, bits, acc);
+        for (size_t i = 0; i < g->m; i++) row_sum[i] = sum_row(g->rows[i] + b * g->block, g->block);
         for (size_t p = 0; p < g->panels; p++) {
-            add_block(g, &acc[0][p * QNT__PANEL], QNT__BLOCK_PANELS * QNT__PANEL,
-                      g->scale + (p * blocks + b) * QNT__PANEL, g->y + p * QNT__PANEL);
+            size_t group = (p * blocks + b) * QNT__PANEL;
+            int32_t *sums = &acc[0][p * QNT__PANEL];
+            if (bias || g->zero) {
+                subtract_zeros(g->zero ? g->zero + group : NULL, bias, row_sum, g->m, sums, ld);
+            }
+            add_block(g, sums, ld, g->scale + group, g->y + p * QNT__PANEL);
         }
     }
 }

@@ -1,6 +1,6 @@
-/* Integer matrix product for AVX2, on widened chunks. */
+/* Integer matrix product for AVX2: 8-bit weights are widened, narrower ones are added in 16 bits. */
 #include "../slots.h"
-#include "wide_avx2.h"
+#include "narrow_avx2.h"
 
 /* A place within the taps: the k after it have not been widened yet. */
 struct place {
@@ -24,35 +24,52 @@ static size_t widen_rows(const struct qnt__gemm *g, struct place *at, struct wid
     return quads;
 }
 
-INLINE void all_panels(const struct qnt__gemm *g, int bits)
+static void wide_panels(const struct qnt__gemm *g)
 {
-    const size_t quads_per_cell = qnt__cell_depth(bits) / 4;
-    const __m256i bias = _mm256_set1_epi16((short)(bits == 8 ? 0 : 1 << (bits - 1)));
-    const __m256i zero[2] = {bias, bias};
     const uint8_t *w = g->weight;
     struct wide chunk;
     struct place at = {0, 0};
 
     for (int add = 0; at.tap < g->tap_count; add = 1) {
-        size_t quads = widen_rows(g, &at, &chunk), cells = quads / quads_per_cell;
+        size_t quads = widen_rows(g, &at, &chunk);
         for (size_t p = 0; p < g->panels; p++) {
-            widen_cells(w + p * g->panel_bytes, cells, bits, zero, chunk.w);
+            widen_cells(w + p * g->panel_bytes, quads, chunk.w);
             wide_rows(&chunk, g->m, quads, add, g->acc + p * QNT__PANEL, g->ld);
         }
-        w += cells * qnt__cell_bytes(bits);
+        w += quads * qnt__cell_bytes(8);
+    }
+}
+
+INLINE void narrow_panels(const struct qnt__gemm *g, int bits)
+{
+    const size_t depth = qnt__cell_depth(bits);
+    const uint8_t *w = g->weight;
+    struct narrow chunk;
+    int add = 0;
+
+    for (size_t t = 0; t < g->tap_count; t++) {
+        for (size_t k = 0; k < g->depth; k += 4 * QUADS, add = 1) {
+            size_t left = g->depth - k, cells = (left < 4 * QUADS ? left : 4 * QUADS) / depth;
+            ptrdiff_t at = g->taps[t] + (ptrdiff_t)k;
+            for (size_t p = 0; p < g->panels; p++) {
+                narrow_cells(w + p * g->panel_bytes, cells, bits, 1 << (bits - 1), &chunk);
+                narrow_rows(&chunk, g->rows, at, g->m, cells * depth / 4, narrow_run(bits), 0, add,
+                            g->acc + p * QNT__PANEL, g->ld);
+            }
+            w += cells * qnt__cell_bytes(bits);
+        }
     }
 }
 
 /* One copy of the code for each width. */
-static void all_8(const struct qnt__gemm *g) { all_panels(g, 8); }
-static void all_4(const struct qnt__gemm *g) { all_panels(g, 4); }
-static void all_3(const struct qnt__gemm *g) { all_panels(g, 3); }
-static void all_2(const struct qnt__gemm *g) { all_panels(g, 2); }
+static void narrow_4(const struct qnt__gemm *g) { narrow_panels(g, 4); }
+static void narrow_3(const struct qnt__gemm *g) { narrow_panels(g, 3); }
+static void narrow_2(const struct qnt__gemm *g) { narrow_panels(g, 2); }
 
 void qnt__gemm_s8_avx2(const struct qnt__gemm *g)
 {
-    if (g->bits == 8) all_8(g);
-    else if (g->bits == 4) all_4(g);
-    else if (g->bits == 3) all_3(g);
-    else all_2(g);
+    if (g->bits == 8) wide_panels(g);
+    else if (g->bits == 4) narrow_4(g);
+    else if (g->bits == 3) narrow_3(g);
+    else narrow_2(g);
 }

@@ -1,7 +1,8 @@
 /*
- * Exact integer products with VPMADDWD: weights and activations are widened to 16 bits, a chunk of
- * k at a time, into buffers in the first-level cache; then multiplying and adding is all that is
- * left to do. (VPMADDUBSW needs no widening, but saturates.)
+ * Exact integer products of 8-bit weights with VPMADDWD: weights and activations are widened to 16
+ * bits, a chunk of k at a time, into buffers in the first-level cache; then multiplying and adding is
+ * all that is left to do. (VPMADDUBSW needs no widening, but saturates: narrow_avx2.h says when it may
+ * be used.)
  *
  * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a
  * column.
@@ -61,57 +62,14 @@ INLINE void widen_row(const uint8_t *x, size_t quads, int is_signed, int32_t (*t
     }
 }
 
-/* The third bits of 32 bytes, as 4 or 0 in every byte. */
-INLINE __m256i third_bits(const uint8_t *mask)
+/* Widens cells of 8-bit codes. */
+INLINE void widen_cells(const uint8_t *cell, size_t cells, __m256i (*to)[2][2])
 {
-    const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
-                                            2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
-    const __m256i select = _mm256_set1_epi64x((long long)0x8040201008040201u);
-    int32_t bits;
-    memcpy(&bits, mask, sizeof bits);
-    __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), spread);
-    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, select), select);
-    return _mm256_and_si256(set, _mm256_set1_epi8(4));
-}
-
-/* Field f of half a cell (8 columns) as unsigned bytes; bits below 8. */
-INLINE __m256i half_field(const uint8_t *cell, int bits, int f, int half)
-{
-    const int width = bits == 4 ? 4 : 2;
-    __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
-    switch (width * f) { /* the count must be a literal */
-    case 2: w = _mm256_srli_epi16(w, 2); break;
-    case 4: w = _mm256_srli_epi16(w, 4); break;
-    case 6: w = _mm256_srli_epi16(w, 6); break;
-    default: break;
-    }
-    w = _mm256_and_si256(w, _mm256_set1_epi8((char)((1 << width) - 1)));
-    if (bits == 3) w = _mm256_or_si256(w, third_bits(cell + 64 + 8 * f + 4 * half));
-    return w;
-}
-
-/* Widens cells to codes minus zero, which holds one 16-bit number twice for each column. */
-INLINE void widen_cells(const uint8_t *cell, size_t cells, int bits, const __m256i zero[2],
-                        __m256i (*to)[2][2])
-{
-    const int fields = bits == 8 ? 1 : bits == 4 ? 2 : 4;
-    const __m256i low_byte = _mm256_set1_epi16(0xff);
-    for (size_t e = 0; e < cells; e++, cell += qnt__cell_bytes(bits)) {
-        UNROLL for (int f = 0; f < fields; f++, to++) {
-            UNROLL for (int half = 0; half < 2; half++) {
-                __m256i even, odd;
-                if (bits == 8) {
-                    __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
-                    even = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
-                    odd = _mm256_srai_epi16(w, 8);
-                } else {
-                    __m256i u = half_field(cell, bits, f, half);
-                    even = _mm256_and_si256(u, low_byte);
-                    odd = _mm256_srli_epi16(u, 8);
-                }
-                (*to)[0][half] = _mm256_sub_epi16(even, zero[half]);
-                (*to)[1][half] = _mm256_sub_epi16(odd, zero[half]);
-            }
+    for (; cells > 0; cells--, cell += 64, to++) {
+        UNROLL for (int half = 0; half < 2; half++) {
+            __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
+            (*to)[0][half] = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
+            (*to)[1][half] = _mm256_srai_epi16(w, 8);
         }
     }
 }
