@@ -116,7 +116,7 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
     }
 }
 
-/* All rows of one group of panels, in pieces of 6, 4 or 2. */
+/* All rows of one group of panels, in pieces of 6, 4 or 2; of 5 and 3 too for bytes, the common case. */
 INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits)
 {
     for (size_t row = 0; row < g->m;) {
@@ -124,7 +124,9 @@ INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bi
         if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
             one_row(g, row, panel, panels, bits);
         } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits);
+        else if (used == 3 && bits == 8) tile(g, row, used, panel, 3, panels, bits);
         else if (used <= 4) tile(g, row, used, panel, 4, panels, bits);
+        else if (used == 5 && bits == 8) tile(g, row, used, panel, 5, panels, bits);
         else tile(g, row, used, panel, 6, panels, bits);
         row += used;
     }
