@@ -1,6 +1,6 @@
 /*
  * Whole layers, epilogue and staging included, against oneDNN with the same input and result types,
- * and against the streaming bandwidth where the weights' bytes rule. --workers measures two
+ * against OpenBLAS's product of floats, and against the streaming bandwidth where the weights' bytes rule. --workers measures two
  * workers.
  */
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "onednn.h"
+#include "openblas.h"
 #include "qnt.h"
 
 enum { COPIES = 24 };
@@ -168,24 +169,30 @@ static void job_run(void *state)
     must(qnt_layer_run(job->context, layer, &job->x.t, &job->y.t, job->space, job->bytes), "run");
 }
 
-static void compare(const char *name, const struct request *r, struct peer *peer, double work,
-                    double peak)
+/* floats is NULL where there is no product of floats to compare with. */
+static void compare(const char *name, const struct request *r, struct peer *peer,
+                    struct float_gemm *floats, double work, double peak)
 {
     struct job *job = job_create(r, NULL);
     struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job},
-                                  {.name = "peer", .run = peer_run, .state = peer}};
-    bench_compare(c, 2);
-    printf("%-26s %8.3f %8.3f %6.2f %6.0f%%\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+                                  {.name = "peer", .run = peer_run, .state = peer},
+                                  {.name = "floats", .run = float_gemm_run, .state = floats}};
+    bench_compare(c, 3);
+    printf("%-26s %8.3f %8.3f %6.2f %6.0f%%", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
            c[1].seconds / c[0].seconds, 100 * work / c[0].seconds / peak);
+    if (floats) printf(" %9.3f %6.2f", 1e3 * c[2].seconds, c[2].seconds / c[0].seconds);
+    printf("\n");
     job_destroy(job);
     peer_destroy(peer);
+    float_gemm_destroy(floats);
 }
 
 static void products(double peak)
 {
     static const int64_t shapes[][3] = {
         {256, 4096, 4096}, {1024, 1024, 1024}, {3136, 64, 576}, {196, 256, 2304}};
-    printf("\n%-26s %8s %8s %6s %7s\n", "dense, uint8 in", "ms", "peer ms", "ratio", "peak");
+    printf("\n%-26s %8s %8s %6s %7s %9s %6s\n", "dense, uint8 in", "ms", "peer ms", "ratio", "peak",
+           "sgemm ms", "ratio");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int result = PEER_F32; result <= PEER_U8; result++) {
             int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
@@ -194,7 +201,7 @@ static void products(double peak)
             snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n,
                      (long long)k, result == PEER_U8 ? "u8" : "f32");
             compare(name, &r, peer_gemm((size_t)m, (size_t)n, (size_t)k, 0, result),
-                    (double)(m * n * k), peak);
+                    float_gemm_create((size_t)m, (size_t)n, (size_t)k), (double)(m * n * k), peak);
         }
     }
 }
@@ -211,7 +218,7 @@ static void convolutions(double peak)
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld zero %d", (long long)size, (long long)size,
                      (long long)n, zero);
-            compare(name, &r, peer_conv((size_t)size, (size_t)n, 3, 0, PEER_U8),
+            compare(name, &r, peer_conv((size_t)size, (size_t)n, 3, 0, PEER_U8), NULL,
                     (double)(size * size * n * n * 9), peak);
         }
     }
@@ -291,6 +298,7 @@ int main(int argc, char **argv)
     double peak = bench_peak();
     printf("# peer: %s; peak of this core %.0f GMAC/s\n", peer_version() ? peer_version() : "none",
            peak * 1e-9);
+    if (float_gemm_version()) printf("# floats: %s\n", float_gemm_version());
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "products")) products(peak);
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "convolutions"))
         convolutions(peak);
