@@ -13,14 +13,11 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
 {
     const qnt_layer *layer = run->layer;
     const struct qnt__geometry *g = &run->g;
-    struct qnt__cursor c = qnt__cursor_at(g, row);
+    size_t image;
     int32_t zero[QNT__BLOCK_ROWS];
     float scale[QNT__BLOCK_ROWS];
 
-    const uint8_t *x = run->base + (ptrdiff_t)c.image * run->image_step +
-                       (ptrdiff_t)(c.y * g->stride[0]) * run->row_step +
-                       (ptrdiff_t)(c.x * g->stride[1]) * run->pixel_step;
-    const struct qnt__depthwise d = {.x = x,
+    const struct qnt__depthwise d = {.x = qnt__row_input(run, row, &image),
                                      .taps = run->taps,
                                      .weight = (const void *)layer->weight,
                                      .acc = (void *)(scratch + run->scratch.acc),
@@ -30,7 +27,7 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
                                      .tap_count = layer->shape.tap_count};
     run->context->simd.depthwise_s8(&d);
 
-    const struct qnt__affine *q = run->dynamic ? &run->dynamic[c.image] : &run->input;
+    const struct qnt__affine *q = run->dynamic ? &run->dynamic[image] : &run->input;
     for (size_t i = 0; i < m; i++) {
         zero[i] = q->zero;
         scale[i] = q->scale;
@@ -40,6 +37,7 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
                                      .n = g->outputs,
                                      .ld = d.channels,
                                      .first_row = row,
+                                     .row_step = 1,
                                      .a_zero = q->zero ? zero : NULL,
                                      .scale = run->dynamic ? scale : NULL};
     qnt__run_epilogue(run, scratch, &block);

@@ -87,13 +87,13 @@ static void store_floats(const struct qnt__run *run, const struct qnt__block *b,
     int64_t step = column_step(run), shift = (int64_t)b->output * step;
     if (run->layer->head.flags & QNT_ACCUMULATE) {
         for (size_t i = 0; i < b->m; i++) {
-            int64_t at = row_offset(run, b->first_row + i) + shift;
+            int64_t at = row_offset(run, b->first_row + i * b->row_step) + shift;
             qnt__read_f32(simd, &run->y, at, step, b->n, tile + i * b->n);
         }
     }
     finish(run, b, false, tile, b->n);
     for (size_t i = 0; i < b->m; i++) {
-        int64_t at = row_offset(run, b->first_row + i) + shift;
+        int64_t at = row_offset(run, b->first_row + i * b->row_step) + shift;
         qnt__write_f32(simd, &run->y, at, step, b->n, tile + i * b->n);
     }
 }
@@ -113,7 +113,7 @@ static void store_codes(const struct qnt__run *run, uint8_t *scratch, const stru
         finish_integer(run, b, true, codes, b->n);
     }
     for (size_t i = 0; i < b->m; i++) {
-        int64_t at = row_offset(run, b->first_row + i) + shift;
+        int64_t at = row_offset(run, b->first_row + i * b->row_step) + shift;
         qnt__write_codes(simd, &run->y, at, step, b->n, codes + i * b->n);
     }
 }
@@ -121,7 +121,7 @@ static void store_codes(const struct qnt__run *run, uint8_t *scratch, const stru
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch, const struct qnt__block *block)
 {
     if (run->direct) {
-        size_t ld = block->m > 1 ? (size_t)run->y_step : block->n;
+        size_t ld = block->m > 1 ? (size_t)run->y_step * block->row_step : block->n;
         finish(run, block, !is_float(run), target(run, block), ld);
     } else if (is_float(run)) {
         store_floats(run, block, (void *)(scratch + run->scratch.tile));

@@ -15,8 +15,7 @@ struct piece {
     const float *weights; /* decoded panels */
 };
 
-static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows,
-                                  size_t first_row)
+static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__layer_shape *s = &p->run->layer->shape;
     size_t done = p->panel * QNT__PANEL;
@@ -24,34 +23,43 @@ static struct qnt__block block_of(const struct piece *p, const struct qnt__rows 
                                .m = rows->m,
                                .n = qnt__min(s->group_outputs - done, p->panels * QNT__PANEL),
                                .ld = QNT__BLOCK_PANELS * QNT__PANEL,
-                               .first_row = first_row,
+                               .first_row = rows->first_row,
+                               .row_step = rows->row_step,
                                .column = p->group * s->group_columns + done,
                                .output = p->group * s->group_outputs + done,
                                .scale = p->run->dynamic ? rows->scale : NULL};
 }
 
-static void multiply_integer(const struct piece *p, const struct qnt__rows *rows, size_t first_row)
+/* Bytes of a panel that hold `depth` k, whole cells. */
+static size_t cell_bytes(size_t depth, int bits)
+{
+    return depth / qnt__cell_depth(bits) * qnt__cell_bytes(bits);
+}
+
+static void multiply_integer(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
-    struct qnt__block block = block_of(p, rows, first_row);
+    struct qnt__block block = block_of(p, rows);
     size_t panel = p->group * s->group_panels + p->panel;
     int32_t sums[QNT__BLOCK_ROWS];
 
-    const uint8_t *weight = layer->weight + panel * s->panel_bytes;
+    const int bits = layer->head.cell_bits;
+    const size_t tap_bytes = s->panel_bytes / s->tap_count;
+    const uint8_t *weight = layer->weight + panel * s->panel_bytes + rows->first_tap * tap_bytes;
     const struct qnt__gemm gemm = {.rows = rows->at,
                                    .taps = run->taps + rows->first_tap,
-                                   .weight =
-                                       weight + rows->first_tap * (s->panel_bytes / s->tap_count),
+                                   .weight = weight + cell_bytes(rows->first_k, bits),
                                    .acc = (void *)(p->scratch + run->scratch.acc),
                                    .m = rows->m,
                                    .panels = p->panels,
                                    .tap_count = rows->taps,
-                                   .depth = s->panel_depth,
+                                   .depth = rows->depth,
                                    .panel_bytes = s->panel_bytes,
+                                   .gap = tap_bytes - cell_bytes(rows->depth, bits),
                                    .ld = block.ld,
-                                   .bits = layer->head.cell_bits};
+                                   .bits = bits};
     run->context->simd.gemm_s8(&gemm);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
@@ -75,12 +83,12 @@ static void subtract_zeros(const struct qnt__rows *rows, const float *fsum, size
     }
 }
 
-static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows, size_t first_row)
+static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
-    struct qnt__block block = block_of(p, rows, first_row);
+    struct qnt__block block = block_of(p, rows);
     size_t panel = p->group * s->group_panels + p->panel, at = panel * s->blocks * QNT__PANEL;
     const int8_t *signed_rows[QNT__BLOCK_ROWS];
     float *acc = (void *)(p->scratch + run->scratch.acc);
@@ -103,11 +111,11 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows,
     qnt__run_epilogue(run, p->scratch, &block);
 }
 
-static void multiply_floats(const struct piece *p, const struct qnt__rows *rows, size_t first_row)
+static void multiply_floats(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    struct qnt__block block = block_of(p, rows, first_row);
+    struct qnt__block block = block_of(p, rows);
     const float *float_rows[QNT__BLOCK_ROWS];
 
     for (size_t i = 0; i < rows->m; i++) float_rows[i] = (const void *)rows->at[i];
@@ -127,15 +135,13 @@ static void multiply_floats(const struct piece *p, const struct qnt__rows *rows,
 static void multiply_piece(struct piece *p)
 {
     const struct qnt__run *run = p->run;
-    struct qnt__cursor cursor = qnt__cursor_at(&run->g, p->first_row);
+    struct qnt__walk walk = qnt__rows_walk(run, p->slice, p->first_row, p->end_row);
     struct qnt__rows rows;
-    for (size_t row = p->first_row; row < p->end_row; row += rows.m) {
-        size_t most = qnt__min(p->end_row - row, QNT__BLOCK_ROWS);
-        qnt__rows_next(run, p->slice, &cursor, most, &rows);
+    while (qnt__rows_next(&walk, &rows)) {
         switch (run->layer->head.arithmetic) {
-        case QNT__DECODE: multiply_floats(p, &rows, row); break;
-        case QNT__BLOCKS: multiply_blocks(p, &rows, row); break;
-        default: multiply_integer(p, &rows, row); break;
+        case QNT__DECODE: multiply_floats(p, &rows); break;
+        case QNT__BLOCKS: multiply_blocks(p, &rows); break;
+        default: multiply_integer(p, &rows); break;
         }
     }
 }
@@ -154,10 +160,12 @@ static struct cut cut_work(const struct qnt__run *run)
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
     struct cut c = {.panels = decode ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
-    for (c.rows = MOST_ROWS;; c.rows /= 2) {
+    size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1;
+    for (size_t rows = MOST_ROWS;; rows /= 2) {
+        c.rows = qnt__round_up(rows, whole);
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
         c.count = run->g.groups * c.panel_tasks * c.row_tasks;
-        if (decode || c.count >= MANY || c.rows <= LEAST_ROWS) return c;
+        if (decode || c.count >= MANY || rows <= LEAST_ROWS) return c;
     }
 }
 

@@ -1,87 +1,169 @@
-/* Finds the input of the next block of output rows, and the taps that matter to it. */
+/*
+ * Finds the input of the next block of output rows, and the part of the kernel that matters to it.
+ *
+ * Padding may be left out where it adds nothing. A block then has rows that meet the same part of
+ * the kernel. Kernel rows alone leave long runs of output rows; where kernel columns can be left out
+ * too, a band of lines is walked in zones: columns at the edges downwards, what lies between along
+ * the lines.
+ */
 #include "rows.h"
 
 #include "base/arith.h"
 
-struct qnt__cursor qnt__cursor_at(const struct qnt__geometry *g, size_t row)
-{
-    size_t line = row / g->out_width;
-    return (struct qnt__cursor){line / g->out_height, line % g->out_height, row % g->out_width};
-}
+/* Zones pay where at least one product in so many meets padding at the left or right. */
+enum { LEAST_GAIN = 30 };
 
-static void step(const struct qnt__geometry *g, struct qnt__cursor *c)
-{
-    if (++c->x < g->out_width) return;
-    c->x = 0;
-    if (++c->y < g->out_height) return;
-    c->y = 0;
-    c->image++;
-}
-
-/* Kernel rows that meet the image, in one line of the result. */
-struct lines {
+/* Kernel rows (axis 0) or columns (axis 1) that meet the image. */
+struct range {
     size_t first, end;
 };
 
-static struct lines lines_of(const struct qnt__geometry *g, size_t y)
+static struct range met(const struct qnt__geometry *g, int axis, size_t at)
 {
-    size_t top = y * g->stride[0], bottom = g->pad[0] + g->height; /* in the padded image */
-    struct lines l = {0, g->kernel[0]};
-    while (l.first < l.end && top + l.first * g->dilation[0] < g->pad[0]) l.first++;
-    while (l.end > l.first && top + (l.end - 1) * g->dilation[0] >= bottom) l.end--;
-    return l.first < l.end ? l : (struct lines){0, 1};
+    size_t start = at * g->stride[axis], low = g->pad[axis]; /* in the padded image */
+    size_t high = low + (axis == 0 ? g->height : g->width), step = g->dilation[axis];
+    struct range r = {0, g->kernel[axis]};
+    while (r.first < r.end && start + r.first * step < low) r.first++;
+    while (r.end > r.first && start + (r.end - 1) * step >= high) r.end--;
+    return r.first < r.end ? r : (struct range){0, 1};
 }
 
-/* Padding may be left out where it adds nothing: bytes of 0 times weights without zero points. */
+static bool is_same(struct range a, struct range b)
+{
+    return a.first == b.first && a.end == b.end;
+}
+
+/* Bytes of 0 times weights without zero points add nothing. */
 static bool may_skip(const struct qnt__run *run)
 {
+    const size_t *pad = run->g.pad;
     return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && !run->dynamic &&
-           run->input_zero == 0 && (run->g.pad[0] | run->g.pad[2]) != 0;
+           run->input_zero == 0 && (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
 }
 
-/* How many of the next rows, at most `most`, meet the same kernel rows. */
-static size_t count_alike(const struct qnt__run *run, const struct qnt__cursor *c, size_t most,
-                          struct qnt__rows *rows)
+bool qnt__rows_zones(const struct qnt__run *run)
 {
     const struct qnt__geometry *g = &run->g;
-    size_t tap_count = run->layer->shape.tap_count, per_line = tap_count / g->kernel[0];
-    rows->first_tap = 0;
-    rows->taps = tap_count;
-    if (!may_skip(run)) return most;
-    struct lines lines = lines_of(g, c->y);
-    size_t count = g->out_width - c->x;
+    const qnt_layer *l = run->layer;
+    bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
+    size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
+    return may_skip(run) && spans && edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
+           g->channels % qnt__cell_depth(l->head.cell_bits) == 0;
+}
+
+struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
+                                size_t end)
+{
+    return (struct qnt__walk){
+        .run = run, .slice = slice, .row = first, .end = end, .zones = qnt__rows_zones(run)};
+}
+
+/* Line y of image n is number n * height + y. */
+static struct range lines_of(const struct qnt__geometry *g, size_t line)
+{
+    return met(g, 0, line % g->out_height);
+}
+
+static void set_lines(const struct qnt__run *run, struct range lines, struct qnt__rows *rows)
+{
+    size_t per_line = run->layer->shape.tap_count / run->g.kernel[0];
     rows->first_tap = lines.first * per_line;
     rows->taps = (lines.end - lines.first) * per_line;
-    for (size_t y = c->y + 1; count < most; y++, count += g->out_width) {
-        if (y == g->out_height) y = 0; /* the next image */
-        struct lines next = lines_of(g, y);
-        if (next.first != lines.first || next.end != lines.end) break;
-    }
-    return qnt__min(count, most);
 }
 
-static void find_rows(const struct qnt__run *run, ptrdiff_t slice, struct qnt__cursor *c, size_t m,
-                      struct qnt__rows *rows)
+/* How many lines from one on, at most `most`, meet the same kernel rows. */
+static size_t count_lines(const struct qnt__geometry *g, size_t line, size_t most)
+{
+    struct range lines = lines_of(g, line);
+    size_t count = 1;
+    while (count < most && is_same(lines_of(g, line + count), lines)) count++;
+    return count;
+}
+
+/* The next rows in order, as many as meet the same kernel rows. */
+static void next_in_order(struct qnt__walk *w, struct qnt__rows *rows)
+{
+    const struct qnt__geometry *g = &w->run->g;
+    size_t most = qnt__min(w->end - w->row, QNT__BLOCK_ROWS), width = g->out_width;
+    rows->m = most;
+    rows->first_row = w->row;
+    if (may_skip(w->run)) {
+        size_t line = w->row / width, lines = qnt__ceil_div(w->row % width + most, width);
+        set_lines(w->run, lines_of(g, line), rows);
+        rows->m = qnt__min(most, count_lines(g, line, lines) * width - w->row % width);
+    }
+    w->row += rows->m;
+}
+
+/* The next zone's rows: downwards if it is one column, else along a line. */
+static void next_in_zone(struct qnt__walk *w, struct qnt__rows *rows)
+{
+    const struct qnt__geometry *g = &w->run->g;
+    size_t width = g->out_width, first_line = w->row / width;
+    if (w->band == 0) w->band = count_lines(g, first_line, (w->end - w->row) / width);
+    struct range columns = met(g, 1, w->x);
+    size_t wide = 1;
+    while (w->x + wide < width && is_same(met(g, 1, w->x + wide), columns)) wide++;
+
+    set_lines(w->run, lines_of(g, first_line), rows);
+    rows->first_k = columns.first * g->channels;
+    rows->depth = (columns.end - columns.first) * g->channels;
+    rows->first_row = (first_line + w->line) * width + w->x + w->inner;
+    if (wide == 1) {
+        rows->row_step = width;
+        rows->m = qnt__min(w->band - w->line, QNT__BLOCK_ROWS);
+        w->line += rows->m;
+    } else {
+        rows->m = qnt__min(wide - w->inner, QNT__BLOCK_ROWS);
+        w->inner += rows->m;
+        if (w->inner == wide) w->inner = 0, w->line++;
+    }
+    if (w->line < w->band) return;
+    w->line = 0;
+    w->x += wide;
+    if (w->x < width) return;
+    w->x = 0;
+    w->row += w->band * width;
+    w->band = 0;
+}
+
+const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image)
 {
     const struct qnt__geometry *g = &run->g;
+    size_t x = row % g->out_width, line = row / g->out_width, y = line % g->out_height;
+    *image = line / g->out_height;
+    return run->base + (ptrdiff_t)*image * run->image_step +
+           (ptrdiff_t)(y * g->stride[0]) * run->row_step +
+           (ptrdiff_t)(x * g->stride[1]) * run->pixel_step;
+}
+
+static void find_input(const struct qnt__run *run, ptrdiff_t slice, struct qnt__rows *rows)
+{
     bool dense = run->layer->head.kind == QNT_DENSE;
-    rows->m = m;
-    for (size_t i = 0; i < m; i++) {
-        rows->at[i] = run->base + slice + (ptrdiff_t)c->image * run->image_step +
-                      (ptrdiff_t)(c->y * g->stride[0]) * run->row_step +
-                      (ptrdiff_t)(c->x * g->stride[1]) * run->pixel_step;
+    slice += (ptrdiff_t)(rows->first_k * run->element);
+    for (size_t i = 0; i < rows->m; i++) {
+        size_t row = rows->first_row + i * rows->row_step, image;
+        rows->at[i] = qnt__row_input(run, row, &image) + slice;
         rows->zero[i] = run->input_zero;
         if (run->dynamic) {
-            const struct qnt__affine *q = &run->dynamic[dense ? c->x : c->image];
+            const struct qnt__affine *q = &run->dynamic[dense ? row : image];
             rows->zero[i] = q->zero;
             rows->scale[i] = q->scale;
         }
-        step(g, c);
     }
 }
 
-void qnt__rows_next(const struct qnt__run *run, ptrdiff_t slice, struct qnt__cursor *c, size_t most,
-                    struct qnt__rows *rows)
+bool qnt__rows_next(struct qnt__walk *walk, struct qnt__rows *rows)
 {
-    find_rows(run, slice, c, count_alike(run, c, most, rows), rows);
+    const struct qnt__layer_shape *s = &walk->run->layer->shape;
+    if (walk->row == walk->end) return false;
+    rows->row_step = 1;
+    rows->first_tap = 0;
+    rows->taps = s->tap_count;
+    rows->first_k = 0;
+    rows->depth = s->panel_depth;
+    if (walk->zones) next_in_zone(walk, rows);
+    else next_in_order(walk, rows);
+    find_input(walk->run, walk->slice, rows);
+    return true;
 }

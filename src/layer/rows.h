@@ -4,25 +4,39 @@
 
 #include "run.h"
 
-/* Walks over output rows. */
-struct qnt__cursor {
-    size_t image, y, x;
-};
-
-struct qnt__cursor qnt__cursor_at(const struct qnt__geometry *g, size_t row);
-
-/* The input of one block. */
+/* One block: output rows first_row + i row_step, and the part of the kernel that matters to them;
+ * the rest meets nothing but padding, in all of these rows. */
 struct qnt__rows {
-    const uint8_t *at[QNT__BLOCK_ROWS];
+    const uint8_t *at[QNT__BLOCK_ROWS]; /* input, at the first k that matters */
     int32_t zero[QNT__BLOCK_ROWS];
     float scale[QNT__BLOCK_ROWS];
-    size_t m;
-    size_t first_tap, taps; /* the others meet padding only, in all of these rows */
+    size_t m, first_row, row_step;
+    size_t first_tap, taps;
+    size_t first_k, depth; /* of each tap, whole cells */
 };
 
-/* Takes up to `most` rows from the cursor on; `slice` is the bytes to the group's input channels.
- */
-void qnt__rows_next(const struct qnt__run *run, ptrdiff_t slice, struct qnt__cursor *cursor,
-                    size_t most, struct qnt__rows *rows);
+/* Where the input of an output row begins, and the image it belongs to. */
+const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image);
+
+/* A walk over the output rows of one task, block by block. */
+struct qnt__walk {
+    const struct qnt__run *run;
+    ptrdiff_t slice; /* bytes to the group's input channels */
+    size_t row, end; /* what is left */
+    bool zones;      /* column by column at the edges: see qnt__rows_zones() */
+    size_t band;     /* zones: lines that meet the same kernel rows; 0: a new band begins */
+    size_t x, line, inner; /* zones: place within the band */
+};
+
+/* True if blocks should meet the same kernel columns as well as the same kernel rows. Then a task
+ * has whole lines. */
+bool qnt__rows_zones(const struct qnt__run *run);
+
+/* The walk over rows first..end-1. */
+struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
+                                size_t end);
+
+/* The next block; false at the end. */
+bool qnt__rows_next(struct qnt__walk *walk, struct qnt__rows *rows);
 
 #endif

@@ -99,7 +99,8 @@ qnt_status qnt__run_depthwise(struct qnt__run *run);
 struct qnt__block {
     const void *acc; /* int32 or float, [m][ld] */
     size_t m, n, ld;
-    size_t first_row;      /* consecutive output rows */
+    size_t first_row;      /* of the output, */
+    size_t row_step;       /* and from one row to the next */
     size_t column;         /* of the layer's arrays */
     size_t output;         /* of y */
     const int32_t *a_zero; /* [m] or NULL */

@@ -31,6 +31,7 @@ struct qnt__gemm {
     size_t tap_count;           /* at least 1 */
     size_t depth;               /* k of one tap, a multiple of the cell depth, at least one cell */
     size_t panel_bytes;         /* from one panel to the next */
+    size_t gap;                 /* bytes of a panel left out after each tap: whole cells, often 0 */
     size_t ld;                  /* of acc, in elements, at least 16 panels */
     int bits;                   /* 2, 3, 4, 8 */
 };

@@ -10,9 +10,24 @@
 
 #include "qnt.h"
 
-enum { ARENA = 1 << 16 };
+enum { ARENA = 1 << 16, MEMORY = 1 << 28 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Views may ask for any amount of memory; a host's allocator refuses at some point. */
+static void *bounded_alloc(void *user, size_t size, size_t align)
+{
+    (void)user;
+    if (size > MEMORY) return NULL;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void bounded_free(void *user, void *block, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(block);
+}
 
 /* Numbers from the input; 0 when it is used up. */
 struct source {
@@ -141,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct source s = {data, size, 0};
     struct view v[4];
     qnt_context *context;
-    if (qnt_context_create(NULL, NULL, NULL, &context) != QNT_OK) return 0;
+    if (qnt_context_create(bounded_alloc, bounded_free, NULL, &context) != QNT_OK) return 0;
     for (int i = 0; i < 4; i++) make_view(&s, context, &v[i]);
     qnt_quantizer *q = make_quantizer(&s, context), *other = make_quantizer(&s, context);
     if (q) call_quantizer(&s, context, q, v);

@@ -4,6 +4,7 @@
 
 FUZZ_CC ?= clang
 SECONDS_TO_FUZZ ?= 20
+FUZZ_SEED ?= 1
 FUZZERS := $(notdir $(basename $(wildcard test/fuzz/*.c)))
 FUZZ_BUILD := build/fuzz
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -21,7 +22,8 @@ fuzz-objects: $(OBJECTS)
 
 fuzz-run: $(FUZZERS:%=$(FUZZ_BUILD)/%)
 	@for program in $^; do \
-	    $$program -max_total_time=$(SECONDS_TO_FUZZ) -max_len=8192 -timeout=10 -verbosity=0 \
+	    $$program -max_total_time=$(SECONDS_TO_FUZZ) -seed=$(FUZZ_SEED) -max_len=8192 \
+	        -timeout=25 -verbosity=0 \
 	        -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ $$program.corpus \
 	        test/vectors/blobs || exit 1; \
 	done

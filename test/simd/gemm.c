@@ -105,9 +105,11 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
     ptrdiff_t taps[MAX_TAPS];
     size_t stride, reach = place_taps(tap_count, depth, taps);
     size_t row_bytes = place_rows(m, reach, &stride);
-    size_t cells = depth / qnt__cell_depth(bits) * tap_count;
-    size_t panel_bytes = cells * qnt__cell_bytes(bits) + 32 * (size_t)random_in(0, 1);
-    size_t weight_bytes = (panels - 1) * panel_bytes + cells * qnt__cell_bytes(bits);
+    size_t cell_bytes = qnt__cell_bytes(bits), cells = depth / qnt__cell_depth(bits) * tap_count;
+    size_t gap = random_in(0, 2) ? 0 : cell_bytes * (size_t)random_in(1, 5);
+    size_t used = cells * cell_bytes + (tap_count - 1) * gap;
+    size_t panel_bytes = used + 32 * (size_t)random_in(0, 1);
+    size_t weight_bytes = (panels - 1) * panel_bytes + used;
     guarded x = input(row_bytes, random_kind()), w = input(weight_bytes, random_kind());
     size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
     struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(int32_t));
@@ -116,15 +118,15 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
 
     struct qnt__gemm g = {.rows = rows, .taps = taps, .weight = w.data, .m = m, .panels = panels,
                           .tap_count = tap_count, .depth = depth, .panel_bytes = panel_bytes,
-                          .ld = ld, .bits = bits};
+                          .gap = gap, .ld = ld, .bits = bits};
     g.acc = (void *)y.expected;
     qnt__gemm_s8_c(&g);
     for (int l = 0; l < levels; l++) {
         memcpy(y.block.data, y.before, y.size);
         g.acc = (void *)y.block.data;
         tables[l].gemm_s8(&g);
-        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu taps %zu depth %zu bits %d", names[l], m,
-                  panels, tap_count, depth, bits);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu taps %zu depth %zu gap %zu bits %d",
+                  names[l], m, panels, tap_count, depth, gap, bits);
     }
     output_free(&y);
     unguard(&x);

@@ -41,7 +41,7 @@ static void depthwise(void)
     qnt_context_destroy(context);
 }
 
-/* Bytes of 0 times weights without zero points: kernel rows in the padding are left out. */
+/* Bytes of 0 times weights without zero points: what the kernel has in the padding is left out. */
 static void zero_padding(void)
 {
     qnt_context *context = check_context();
@@ -51,8 +51,9 @@ static void zero_padding(void)
         c.wflags |= QNT_SYMMETRIC;
         c.in.flags = c.in.zero = 0;
         c.in.bits = 8;
-        c.height = random_in(3, 6);
+        c.height = random_in(4, 7);
         c.spec.pad[0] = (int32_t)random_in(1, 9); /* lines that see nothing at all */
+        if (i % 2) c.spec.pad[1] = (int32_t)random_in(1, 9), c.spec.pad[3] = (int32_t)random_in(0, 5);
         layer_case_check(context, &c, 0);
     }
     qnt_context_destroy(context);

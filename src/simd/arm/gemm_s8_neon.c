@@ -56,7 +56,7 @@ INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
     UNROLL for (int r = 0; r < count; r++) {
         UNROLL for (int h = 0; h < 8; h++) acc[r][h] = vdupq_n_u32(0);
     }
-    for (size_t t = 0; t < g->tap_count; t++) {
+    for (size_t t = 0; t < g->tap_count; t++, cell += g->gap) {
         const uint8_t *a[TILE];
         UNROLL for (int r = 0; r < count; r++) a[r] = g->rows[row + (size_t)r] + g->taps[t];
         for (size_t k = 0; k < g->depth; k += cell_depth, cell += cell_bytes) {

@@ -41,7 +41,7 @@ INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
         uint32_t surplus = (uint32_t)row_sums[row + (size_t)r] << (bits - 1);
         UNROLL for (int q = 0; q < 4; q++) acc[r][q] = vdupq_n_u32(0u - surplus);
     }
-    for (size_t t = 0; t < g->tap_count; t++) {
+    for (size_t t = 0; t < g->tap_count; t++, cell += g->gap) {
         const uint8_t *a[TILE];
         UNROLL for (int r = 0; r < count; r++) a[r] = g->rows[row + (size_t)r] + g->taps[t];
         for (size_t k = 0; k < g->depth; k += cell_depth, cell += cell_bytes) {

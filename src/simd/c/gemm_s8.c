@@ -11,7 +11,7 @@ void qnt__gemm_s8_c(const struct qnt__gemm *g)
         for (size_t p = 0; p < g->panels; p++) {
             const uint8_t *cell = g->weight + p * g->panel_bytes;
             uint32_t sum[QNT__PANEL] = {0}; /* unsigned: wraps modulo 2^32 */
-            for (size_t t = 0; t < g->tap_count; t++) {
+            for (size_t t = 0; t < g->tap_count; t++, cell += g->gap) {
                 const uint8_t *a = g->rows[i] + g->taps[t];
                 for (size_t e = 0; e < cells; e++, a += cell_depth, cell += cell_bytes) {
                     for (size_t c = 0; c < QNT__PANEL; c++) {

@@ -7,7 +7,8 @@ struct place {
     size_t tap, k;
 };
 
-/* Widens up to a chunk of all rows, across taps; returns its quads and moves on. */
+/* Widens up to a chunk of all rows, across taps unless there are gaps between their weights; returns
+ * its quads and moves on. */
 static size_t widen_rows(const struct qnt__gemm *g, struct place *at, struct wide *chunk)
 {
     size_t quads = 0;
@@ -19,7 +20,9 @@ static size_t widen_rows(const struct qnt__gemm *g, struct place *at, struct wid
         }
         quads += count;
         at->k += 4 * count;
-        if (at->k == g->depth) *at = (struct place){at->tap + 1, 0};
+        if (at->k < g->depth) continue;
+        *at = (struct place){at->tap + 1, 0};
+        if (g->gap) break;
     }
     return quads;
 }
@@ -36,7 +39,7 @@ static void wide_panels(const struct qnt__gemm *g)
             widen_cells(w + p * g->panel_bytes, quads, chunk.w);
             wide_rows(&chunk, g->m, quads, add, g->acc + p * QNT__PANEL, g->ld);
         }
-        w += quads * qnt__cell_bytes(8);
+        w += quads * qnt__cell_bytes(8) + (at.k == 0 ? g->gap : 0);
     }
 }
 
@@ -47,7 +50,7 @@ INLINE void narrow_panels(const struct qnt__gemm *g, int bits)
     struct narrow chunk;
     int add = 0;
 
-    for (size_t t = 0; t < g->tap_count; t++) {
+    for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         for (size_t k = 0; k < g->depth; k += 4 * QUADS, add = 1) {
             size_t left = g->depth - k, cells = (left < 4 * QUADS ? left : 4 * QUADS) / depth;
             ptrdiff_t at = g->taps[t] + (ptrdiff_t)k;

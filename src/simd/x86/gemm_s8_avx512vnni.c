@@ -43,7 +43,7 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
         uint32_t bias = bits == 8 ? 0 : sum_row(g, x[i], all) << (bits - 1);
         UNROLL for (int p = 0; p < panels; p++) acc[i][p] = _mm512_set1_epi32((int32_t)(0 - bias));
     }
-    for (size_t t = 0; t < g->tap_count; t++) {
+    for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at < end; at += 4 * fields, w += cell_bytes) {
             UNROLL for (int f = 0; f < fields; f++) {
@@ -92,7 +92,7 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
         acc[p] = _mm512_set1_epi32((int32_t)(0 - bias));
         high[p] = _mm512_setzero_si512();
     }
-    for (size_t t = 0; t < g->tap_count; t++) {
+    for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at < end; at += 4 * fields, w += cell_bytes) {
             __m512i quad[4];
