@@ -193,5 +193,5 @@ struct qnt__piece qnt__group_piece(const struct qnt__grouping *g, size_t index, 
     size_t begin = from / g->blocks * g->length + from % g->blocks * g->block;
     size_t end = to / g->blocks * g->length + to % g->blocks * g->block;
     if (g->inner > 1) return (struct qnt__piece){begin, end, 0, g->inner, g->inner};
-    return (struct qnt__piece){0, 1, begin, end, count};
+    return (struct qnt__piece){0, 1, begin * g->inner, end * g->inner, count}; /* inner is 0 or 1 */
 }

@@ -1,7 +1,7 @@
 /*
  * Whole layers, epilogue and staging included, against oneDNN with the same input and result types,
- * against OpenBLAS's product of floats, and against the streaming bandwidth where the weights' bytes rule. --workers measures two
- * workers.
+ * against OpenBLAS's product of floats, and against the streaming bandwidth where the weights' bytes
+ * rule. --only names one part.
  */
 #include <stdio.h>
 #include <stdlib.h>

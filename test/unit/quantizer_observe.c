@@ -169,6 +169,30 @@ static void grids(void)
     }
 }
 
+/* Tensors without elements, whichever extent is 0, are legal and change nothing. */
+static void empty(void)
+{
+    static const int64_t blocks[] = {0, 0, 2};
+    qnt_context *c = check_context();
+    for (int grain = QNT_PER_TENSOR; grain <= QNT_PER_BLOCK; grain++) {
+        for (int axis = 0; axis < 3; axis++) {
+            for (int zero = 0; zero < 3; zero++) {
+                int64_t shape[3] = {8, 4, 5};
+                shape[zero] = 0;
+                check_tensor x = {0};
+                qnt_tensor *t = check_view(&x, NULL, QNT_FLOAT, 32, 3, shape);
+                qnt_quantizer *q = create(c, QNT_MINMAX, grain, grain ? axis : 0, blocks[grain]);
+                REQUIRE(q);
+                OK(qnt_quantizer_observe(c, q, t, NULL));
+                OK(qnt_quantizer_observe(c, q, t, t));
+                FAILS(qnt_quantizer_fit(c, q), QNT_E_STATE, "");
+                qnt_quantizer_destroy(q);
+            }
+        }
+    }
+    qnt_context_destroy(c);
+}
+
 static void not_finite(void)
 {
     qnt_context *c = check_context();
@@ -371,6 +395,7 @@ int main(int argc, char **argv)
     RUN(importance);
     RUN(batches);
     RUN(grids);
+    RUN(empty);
     RUN(not_finite);
     RUN(workers);
     RUN(failures);
