@@ -19,6 +19,7 @@ uint64_t qnt_cpu_detect(void)
     enum { YMM_STATE = 0x6, ZMM_STATE = 0xe6 };
     enum { AVX2 = 1 << 5 };
     const uint32_t avx512_f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, vnni = 1u << 11;
+    const uint32_t vbmi_vbmi2_bitalg_vpopcntdq = 1u << 1 | 1u << 6 | 1u << 12 | 1u << 14;
 
     uint32_t a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
@@ -31,6 +32,9 @@ uint64_t qnt_cpu_detect(void)
     if ((states & ZMM_STATE) == ZMM_STATE && (b & avx512_f_dq_bw_vl) == avx512_f_dq_bw_vl &&
         (c & vnni)) {
         features |= QNT_CPU_AVX512VNNI;
+        if ((c & vbmi_vbmi2_bitalg_vpopcntdq) == vbmi_vbmi2_bitalg_vpopcntdq) {
+            features |= QNT_CPU_AVX512VBMI;
+        }
     }
     return features;
 }
@@ -69,6 +73,7 @@ const char *qnt_cpu_name(uint64_t feature)
     case 0: return "c";
     case QNT_CPU_AVX2: return "avx2";
     case QNT_CPU_AVX512VNNI: return "avx512vnni";
+    case QNT_CPU_AVX512VBMI: return "avx512vbmi";
     case QNT_CPU_NEON: return "neon";
     case QNT_CPU_NEONDOT: return "neondot";
     default: return "?";

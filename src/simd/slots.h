@@ -144,7 +144,7 @@ struct qnt__affine_each {
 };
 
 /* X(name, return type, arguments) */
-#define QNT__SLOTS(X)                                                                              \
+#define QNT__SLOTS_AFFINE(X)                                                                       \
     X(gemm_s8, void, (const struct qnt__gemm *g))                                                  \
     X(gemm_blocks, void, (const struct qnt__gemm_blocks *g))                                       \
     X(gemm_f32, void, (const struct qnt__gemm_f32 *g))                                             \
@@ -191,6 +191,9 @@ struct qnt__affine_each {
     /* +inf and -inf if there is none */                                                           \
     X(minmax, void, (const float *x, size_t n, float range[2]))
 
+/* All families; one that grows has a header of its own, slots_<family>.h. */
+#define QNT__SLOTS(X) QNT__SLOTS_AFFINE(X)
+
 /* One pointer for each slot. */
 struct qnt__simd {
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
@@ -202,12 +205,14 @@ struct qnt__simd {
 #define QNT__SLOT_C(name, type, arguments) type qnt__##name##_c arguments;
 #define QNT__SLOT_AVX2(name, type, arguments) type qnt__##name##_avx2 arguments;
 #define QNT__SLOT_AVX512VNNI(name, type, arguments) type qnt__##name##_avx512vnni arguments;
+#define QNT__SLOT_AVX512VBMI(name, type, arguments) type qnt__##name##_avx512vbmi arguments;
 #define QNT__SLOT_NEON(name, type, arguments) type qnt__##name##_neon arguments;
 #define QNT__SLOT_NEONDOT(name, type, arguments) type qnt__##name##_neondot arguments;
 QNT__SLOTS(QNT__SLOT_C)
 #if defined(__x86_64__)
 QNT__SLOTS(QNT__SLOT_AVX2)
 QNT__SLOTS(QNT__SLOT_AVX512VNNI)
+QNT__SLOTS(QNT__SLOT_AVX512VBMI)
 #elif defined(__aarch64__)
 QNT__SLOTS(QNT__SLOT_NEON)
 QNT__SLOTS(QNT__SLOT_NEONDOT)

@@ -503,6 +503,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     static const uint64_t masks[] = {
         0, QNT_CPU_AVX2, QNT_CPU_AVX2 | QNT_CPU_AVX512VNNI,
+        QNT_CPU_AVX2 | QNT_CPU_AVX512VNNI | QNT_CPU_AVX512VBMI,
         QNT_CPU_NEON, QNT_CPU_NEON | QNT_CPU_NEONDOT,
     };
     for (int i = 0; i < INPUTS; i++) open_area(&inputs[i]);

@@ -74,6 +74,8 @@ pub mod cpu {
     pub const AVX2: u64 = 0x1;
     /// AVX-512 F, BW, DQ, VL and VNNI.
     pub const AVX512VNNI: u64 = 0x2;
+    /// The same with VBMI, VBMI2, BITALG and VPOPCNTDQ.
+    pub const AVX512VBMI: u64 = 0x4;
     /// AArch64 Advanced SIMD.
     pub const NEON: u64 = 0x10000;
     /// AArch64 dot product.
