@@ -36,7 +36,10 @@ typedef struct qnt_quantizer qnt_quantizer;
 
 /** Schemes: what a code means. */
 enum {
-    QNT_AFFINE = 0 /**< scale * (code - zero). */
+    QNT_AFFINE = 0, /**< scale * (code - zero). */
+    QNT_POINTS = 1, /**< Sum over points of coefficient * code of the point. */
+    QNT_EXP = 2,    /**< +-(alpha * base^exponent + beta), or 0. */
+    QNT_TABLE = 3   /**< scale * level[code]. */
 };
 
 /** Methods: how parameters are found. */
@@ -93,6 +96,9 @@ enum {
     QNT_P_SAMPLES = 18,      /**< get/set: values kept exactly before histograms; default 2^22. */
     QNT_P_BINS = 19,         /**< get/set: histogram bins per group, 64 to 65536; default 4096. */
     QNT_P_NODES = 20,        /**< get/set: most nodes #QNT_MSE visits per group; 0: no limit. */
+    QNT_P_BUDGET = 21,       /**< get/set: mean bits or rows a method may spend; 0: no limit. */
+    QNT_P_TOLERANCE = 22,    /**< get/set: error at which a method stops; 0: the method's default. */
+    QNT_P_ROUNDS = 23,       /**< get/set: refinements at most; 0: the method's default. */
 
     QNT_P_ERROR = 32,    /**< G, get: weighted squared error, measured with the stored numbers. */
     QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error (#QNT_MSE). */

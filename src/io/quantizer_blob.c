@@ -4,7 +4,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "format.h"
-#include "quantizer/quantizer.h"
+#include "quantizer/schemes.h"
 #include "stream.h"
 
 /* The numbers, in the order of version 1. */
@@ -29,6 +29,19 @@ static void exchange_numbers(struct qnt__stream *s, struct numbers *n)
     qnt__stream_f64(s, &n->options.samples);
     qnt__stream_f64(s, &n->options.bins);
     qnt__stream_f64(s, &n->options.nodes);
+    if (n->spec.scheme == QNT_AFFINE) return; /* the first of them, and complete */
+    qnt__stream_f64(s, &n->options.budget);
+    qnt__stream_f64(s, &n->options.tolerance);
+    qnt__stream_f64(s, &n->options.rounds);
+}
+
+/* Bytes of the numbers of a scheme. */
+static size_t numbers_bytes(int32_t scheme)
+{
+    struct numbers n = {.spec = {.scheme = scheme}};
+    struct qnt__stream count = {0};
+    exchange_numbers(&count, &n);
+    return count.at;
 }
 
 /* Goes on to the next array; false if what is skipped is read and not 0. */
@@ -39,16 +52,22 @@ static bool pad(struct qnt__stream *s)
     return clean;
 }
 
-/* The data: scale; zero or offset; after a fit error, bound, visited. False if padding is not 0. */
+/* The data: scale; zero or offset; what the scheme keeps besides; after a fit error, bound, visited.
+ * False if padding is not 0. */
 static bool exchange_data(struct qnt__stream *s, qnt_quantizer *q)
 {
     double *const certificate[] = {q->error, q->bound, q->visited};
+    size_t own = q->groups * q->own_count;
     for (size_t g = 0; g < q->groups; g++) qnt__stream_f32(s, &q->scale[g]);
     bool clean = pad(s);
     for (size_t g = 0; g < q->groups; g++) {
         if (q->spec.flags & QNT_REAL_OFFSET) qnt__stream_f32(s, &q->offset[g]);
         else qnt__stream_i32(s, &q->zero[g]);
     }
+    clean = pad(s) && clean;
+    for (size_t i = 0; i < own; i++) qnt__stream_f32(s, &q->own[i]);
+    clean = pad(s) && clean;
+    for (size_t i = 0; i < q->shared_count; i++) qnt__stream_f32(s, &q->shared[i]);
     clean = pad(s) && clean;
     for (int i = 0; q->fitted && i < 3; i++) {
         for (size_t g = 0; g < q->groups; g++) qnt__stream_f64(s, &certificate[i][g]);
@@ -57,14 +76,24 @@ static bool exchange_data(struct qnt__stream *s, qnt_quantizer *q)
     return clean;
 }
 
-/* Bytes of the data; false if they overflow. */
-static bool data_bytes(uint64_t groups, bool fitted, size_t *bytes)
+/* Bytes of an array of n numbers; false if they overflow. */
+static bool add_array(size_t n, size_t size, size_t *bytes)
 {
-    if (groups > SIZE_MAX / 64) return false;
-    size_t singles = qnt__round_up((size_t)groups * 4, QNT__BLOB_ALIGN);
-    size_t doubles = qnt__round_up((size_t)groups * 8, QNT__BLOB_ALIGN);
-    *bytes = 2 * singles + (fitted ? 3 * doubles : 0);
-    return true;
+    size_t array;
+    if (!qnt__mul(n, size, &array) || array > SIZE_MAX - QNT__BLOB_ALIGN) return false;
+    return qnt__add(*bytes, qnt__round_up(array, QNT__BLOB_ALIGN), bytes);
+}
+
+/* Bytes of the data; false if they overflow. */
+static bool data_bytes(const qnt_quantizer *q, uint64_t groups, bool fitted, size_t *bytes)
+{
+    size_t n = (size_t)groups, own;
+    *bytes = 0;
+    if (n != groups || !qnt__mul(n, q->own_count, &own)) return false;
+    bool fits = add_array(n, 4, bytes) && add_array(n, 4, bytes) && add_array(own, 4, bytes) &&
+                add_array(groups ? q->shared_count : 0, 4, bytes);
+    for (int i = 0; fitted && i < 3; i++) fits = fits && add_array(n, 8, bytes);
+    return fits;
 }
 
 qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *quantizer,
@@ -76,16 +105,14 @@ qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *q
     if (!(q.spec.flags & QNT_DYNAMIC)) QNT__TRY(qnt__quantizer_ready(context, quantizer));
     struct numbers n = {.spec = q.spec, .options = q.options, .ready = q.ready, .fitted = q.fitted,
                         .groups = q.groups};
-    struct qnt__stream count = {0};
     uint8_t *numbers, *arrays;
     size_t bytes;
-    exchange_numbers(&count, &n);
-    if (!data_bytes(n.groups, q.fitted, &bytes)) bytes = SIZE_MAX;
-    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_QUANTIZER, count.at, bytes, data, capacity, length,
-                             &numbers, &arrays));
+    if (!data_bytes(&q, n.groups, q.fitted, &bytes)) bytes = SIZE_MAX;
+    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_QUANTIZER, numbers_bytes(q.spec.scheme), bytes, data,
+                             capacity, length, &numbers, &arrays));
     if (!data) return QNT_OK;
     exchange_numbers(&(struct qnt__stream){.out = numbers}, &n);
-    exchange_data(&(struct qnt__stream){.out = arrays}, &q);
+    if (q.ready) exchange_data(&(struct qnt__stream){.out = arrays}, &q);
     qnt__blob_seal(data, *length);
     return QNT_OK;
 }
@@ -93,26 +120,24 @@ qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *q
 static qnt_status read_numbers(const qnt_context *context, const struct qnt__blob *blob,
                                struct numbers *n)
 {
-    struct qnt__stream count = {0}, in = {.in = blob->numbers};
-    size_t bytes;
+    struct qnt__stream in = {.in = blob->numbers}, first = in;
+    size_t expected = numbers_bytes(QNT_AFFINE);
     *n = (struct numbers){.spec = {.size = sizeof(qnt_spec)}};
-    exchange_numbers(&count, n);
-    if (blob->numbers_bytes != count.at) {
+    if (blob->numbers_bytes >= expected) {
+        qnt__stream_i32(&first, &n->spec.scheme); /* decides how many there are */
+        expected = numbers_bytes(n->spec.scheme);
+    }
+    if (blob->numbers_bytes != expected) {
         return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
-                         blob->numbers_bytes, count.at);
+                         blob->numbers_bytes, expected);
     }
     exchange_numbers(&in, n);
     if (n->spec.bits == 0) return qnt__fail(context, QNT_E_FORMAT, "data: bits is 0");
     bool dynamic = n->spec.flags & QNT_DYNAMIC, tensor = n->spec.grain == QNT_PER_TENSOR;
     bool counts = dynamic ? n->groups == 0 : !tensor || n->groups == 1;
-    if (n->ready != !dynamic || n->fitted < 0 || n->fitted > n->ready || !counts) {
-        return qnt__fail(context, QNT_E_FORMAT,
-                         "data: state %d, %d with %llu groups does not occur", (int)n->ready,
-                         (int)n->fitted, (unsigned long long)n->groups);
-    }
-    if (data_bytes(n->groups, n->fitted, &bytes) && bytes == blob->data_bytes) return QNT_OK;
-    return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of arrays do not hold %llu groups",
-                     blob->data_bytes, (unsigned long long)n->groups);
+    if (n->ready == !dynamic && n->fitted >= 0 && n->fitted <= n->ready && counts) return QNT_OK;
+    return qnt__fail(context, QNT_E_FORMAT, "data: state %d, %d with %llu groups does not occur",
+                     (int)n->ready, (int)n->fitted, (unsigned long long)n->groups);
 }
 
 /* What set would refuse makes a damaged blob. */
@@ -128,15 +153,15 @@ static qnt_status set_options(const qnt_context *context, const struct qnt__opti
     QNT__TRY(qnt_quantizer_set(context, q, QNT_P_DISTRIBUTION, &o->distribution, 1));
     QNT__TRY(qnt_quantizer_set(context, q, QNT_P_SAMPLES, &o->samples, 1));
     QNT__TRY(qnt_quantizer_set(context, q, QNT_P_BINS, &o->bins, 1));
-    return qnt_quantizer_set(context, q, QNT_P_NODES, &o->nodes, 1);
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_NODES, &o->nodes, 1));
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_BUDGET, &o->budget, 1));
+    QNT__TRY(qnt_quantizer_set(context, q, QNT_P_TOLERANCE, &o->tolerance, 1));
+    return qnt_quantizer_set(context, q, QNT_P_ROUNDS, &o->rounds, 1);
 }
 
 static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q, size_t g)
 {
-    bool real = q->spec.flags & QNT_REAL_OFFSET;
-    QNT__TRY(qnt__parameter_check(context, &q->spec, QNT_P_SCALE, g, (double)q->scale[g]));
-    QNT__TRY(qnt__parameter_check(context, &q->spec, real ? QNT_P_OFFSET : QNT_P_ZERO, g,
-                                  real ? (double)q->offset[g] : (double)q->zero[g]));
+    QNT__TRY(q->scheme->verify(context, q, g));
     if (q->error[g] >= 0 && q->bound[g] >= 0 && q->visited[g] >= 0) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: the certificate of group %zu is negative or NaN",
                      g);
@@ -145,6 +170,11 @@ static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q
 static qnt_status fill(const qnt_context *context, const struct numbers *n,
                        const struct qnt__blob *blob, qnt_quantizer *q)
 {
+    size_t bytes;
+    if (!data_bytes(q, n->groups, n->fitted, &bytes) || bytes != blob->data_bytes) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of arrays do not hold %llu groups",
+                         blob->data_bytes, (unsigned long long)n->groups);
+    }
     QNT__TRY(set_options(context, &n->options, q));
     if (!n->ready) return QNT_OK;
     QNT__TRY(qnt__parameters_allocate(context, q, (size_t)n->groups));

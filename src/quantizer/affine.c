@@ -1,25 +1,99 @@
-/* Encoding, decoding and both at once. The contract is in qnt/quantizer.h. */
-#include "base/arith.h"
+/* The affine scheme: value = scale (code - zero), or offset + scale code. */
+#include "measure.h"
+#include "methods.h"
+#include "schemes.h"
+
+#include <math.h>
+
 #include "base/try.h"
-#include "chunk.h"
-#include "dynamic.h"
-#include "grouping.h"
-#include "quantizer.h"
-#include "tensor/range.h"
 
-/* Streaming pays when what is moved exceeds the caches, and for runs that cover whole lines. */
-enum { STREAM_BYTES = 1 << 25, STREAM_RUN = 512 };
-
-/* One call: x becomes codes, codes become y, or x becomes y. */
-struct job {
-    const qnt_context *context;
-    const qnt_quantizer *quantizer;
-    struct qnt__grouping grouping;
-    struct qnt__view x, codes, y; /* flattened; count 0 if unused */
-    size_t pieces;
-    bool stream;     /* write past the caches */
-    bool runs;       /* all views lie in one run each, in the form that kernels take */
+enum {
+    REAL_OFFSET_BITS = 5 /* most that the exact search over scale and real offset serves */
 };
+
+int32_t qnt__code_low(const qnt_spec *spec)
+{
+    int32_t low = spec->flags & QNT_SIGNED ? -(1 << (spec->bits - 1)) : 0;
+    return low + (spec->flags & QNT_NARROW ? 1 : 0);
+}
+
+int32_t qnt__code_high(const qnt_spec *spec)
+{
+    return spec->flags & QNT_SIGNED ? (1 << (spec->bits - 1)) - 1 : (1 << spec->bits) - 1;
+}
+
+int32_t qnt__zero_default(const qnt_spec *spec)
+{
+    bool middle = (spec->flags & QNT_SYMMETRIC) && !(spec->flags & QNT_SIGNED);
+    return middle ? 1 << (spec->bits - 1) : 0;
+}
+
+struct qnt__affine qnt__affine_of(const qnt_quantizer *quantizer, size_t group)
+{
+    int32_t zero = quantizer->zero[group];
+    return (struct qnt__affine){.scale = quantizer->scale[group],
+                                .offset = quantizer->offset[group],
+                                .low = (float)(qnt__code_low(&quantizer->spec) - zero),
+                                .high = (float)(qnt__code_high(&quantizer->spec) - zero),
+                                .zero = zero};
+}
+
+/* ---- requests ---- */
+
+static qnt_status check_flags(const qnt_context *context, const qnt_spec *spec)
+{
+    if ((spec->flags & QNT_NARROW) && spec->bits == 1) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: QNT_NARROW leaves 1 code of 1 bit, expected at least 2 bits");
+    }
+    if ((spec->flags & QNT_SYMMETRIC) && (spec->flags & QNT_REAL_OFFSET)) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: flags has QNT_SYMMETRIC and QNT_REAL_OFFSET, expected one of them");
+    }
+    int32_t unserved = spec->flags & (QNT_DYNAMIC | QNT_REAL_OFFSET) &
+                       ~qnt__method_of(spec->method)->flags;
+    if (unserved & QNT_DYNAMIC) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: QNT_DYNAMIC with method %s, expected QNT_MINMAX",
+                         qnt__method_of(spec->method)->name);
+    }
+    if ((spec->flags & QNT_DYNAMIC) && (spec->flags & QNT_REAL_OFFSET)) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: QNT_DYNAMIC with QNT_REAL_OFFSET, expected a zero point");
+    }
+    if ((spec->flags & QNT_REAL_OFFSET) && spec->method == QNT_MSE &&
+        spec->bits > REAL_OFFSET_BITS) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: QNT_MSE with QNT_REAL_OFFSET has %d bits, expected at most %d",
+                         (int)spec->bits, REAL_OFFSET_BITS);
+    }
+    return QNT_OK;
+}
+
+static qnt_status check(const qnt_context *context, const qnt_spec *spec)
+{
+    if ((spec->bits < 1 || spec->bits > 8) && spec->bits != 16) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: bits is %d, expected 1 to 8 or 16",
+                         (int)spec->bits);
+    }
+    if (spec->points != 0) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 0",
+                         (int)spec->points);
+    }
+    return check_flags(context, spec);
+}
+
+static int32_t code_bits(const qnt_spec *spec)
+{
+    return spec->bits;
+}
+
+static bool code_signed(const qnt_spec *spec)
+{
+    return spec->flags & QNT_SIGNED;
+}
+
+/* ---- codes ---- */
 
 /* Parameters of the groups from this one on. */
 static struct qnt__affine_each each_of(const qnt_quantizer *q, size_t group)
@@ -32,286 +106,184 @@ static struct qnt__affine_each each_of(const qnt_quantizer *q, size_t group)
                                      .last = qnt__code_high(&q->spec)};
 }
 
-static void encode_each(const struct job *job, size_t group, const float *x, size_t n, void *codes)
+static void encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                   const struct qnt__segment *s, const float *x, void *codes)
 {
-    const struct qnt__simd *simd = &job->context->simd;
-    struct qnt__affine_each q = each_of(job->quantizer, group);
-    if (job->quantizer->spec.bits == 16) simd->encode_each_16(&q, x, n, codes);
-    else simd->encode_each_8(&q, x, n, codes);
-}
-
-static void decode_each(const struct job *job, size_t group, const void *codes, size_t n, float *y)
-{
-    const struct qnt__simd *simd = &job->context->simd;
-    const qnt_spec *spec = &job->quantizer->spec;
-    bool wide = spec->bits == 16, sign = spec->flags & QNT_SIGNED;
-    struct qnt__affine_each q = each_of(job->quantizer, group);
-    if (wide && sign) simd->decode_each_s16(&q, codes, n, y);
-    else if (wide) simd->decode_each_u16(&q, codes, n, y);
-    else if (sign) simd->decode_each_s8(&q, codes, n, y);
-    else simd->decode_each_u8(&q, codes, n, y);
-}
-
-static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
-                         void *codes, bool stream)
-{
-    const struct qnt__simd *simd = &job->context->simd;
-    size_t group = 0, n, size = job->quantizer->spec.bits == 16 ? 2 : 1;
-    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
-        void *to = (uint8_t *)codes + at * size;
-        if (chunk->each) {
-            encode_each(job, group, x + at, n, to);
-            continue;
-        }
-        struct qnt__affine q = qnt__affine_of(job->quantizer, group);
-        q.stream = stream && n >= STREAM_RUN;
-        if (size == 2) simd->encode_16(&q, x + at, n, to);
-        else simd->encode_8(&q, x + at, n, to);
+    bool wide = quantizer->spec.bits == 16;
+    if (s->each) {
+        struct qnt__affine_each q = each_of(quantizer, s->group);
+        if (wide) simd->encode_each_16(&q, x, s->n, codes);
+        else simd->encode_each_8(&q, x, s->n, codes);
+        return;
     }
+    struct qnt__affine q = qnt__affine_of(quantizer, s->group);
+    q.stream = s->stream;
+    if (wide) simd->encode_16(&q, x, s->n, codes);
+    else simd->encode_8(&q, x, s->n, codes);
 }
 
-static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, const void *codes,
-                         float *y, bool stream)
+static void decode_each(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                        const struct qnt__segment *s, const void *codes, float *y)
 {
-    const struct qnt__simd *simd = &job->context->simd;
-    bool wide = job->quantizer->spec.bits == 16, sign = job->quantizer->spec.flags & QNT_SIGNED;
-    size_t group = 0, n;
-    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &group, &n); at += n) {
-        const void *from = (const uint8_t *)codes + at * (wide ? 2 : 1);
-        if (chunk->each) {
-            decode_each(job, group, from, n, y + at);
-            continue;
-        }
-        struct qnt__affine q = qnt__affine_of(job->quantizer, group);
-        q.stream = stream && n >= STREAM_RUN;
-        if (wide && sign) simd->decode_s16(&q, from, n, y + at);
-        else if (wide) simd->decode_u16(&q, from, n, y + at);
-        else if (sign) simd->decode_s8(&q, from, n, y + at);
-        else simd->decode_u8(&q, from, n, y + at);
+    bool wide = quantizer->spec.bits == 16, sign = quantizer->spec.flags & QNT_SIGNED;
+    struct qnt__affine_each q = each_of(quantizer, s->group);
+    if (wide && sign) simd->decode_each_s16(&q, codes, s->n, y);
+    else if (wide) simd->decode_each_u16(&q, codes, s->n, y);
+    else if (sign) simd->decode_each_s8(&q, codes, s->n, y);
+    else simd->decode_each_u8(&q, codes, s->n, y);
+}
+
+static void decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                   const struct qnt__segment *s, const void *codes, float *y)
+{
+    bool wide = quantizer->spec.bits == 16, sign = quantizer->spec.flags & QNT_SIGNED;
+    if (s->each) {
+        decode_each(simd, quantizer, s, codes, y);
+        return;
     }
+    struct qnt__affine q = qnt__affine_of(quantizer, s->group);
+    q.stream = s->stream;
+    if (wide && sign) simd->decode_s16(&q, codes, s->n, y);
+    else if (wide) simd->decode_u16(&q, codes, s->n, y);
+    else if (sign) simd->decode_s8(&q, codes, s->n, y);
+    else simd->decode_u8(&q, codes, s->n, y);
 }
 
-/* The part of a view in one run that begins at an element. */
-static void *run_at(const struct qnt__view *view, size_t first)
+static void ends(const qnt_quantizer *quantizer, size_t group, double value[2], double step[2])
 {
-    return view->data + first * (view->bits / 8u);
+    struct qnt__affine q = qnt__affine_of(quantizer, group);
+    value[0] = (double)q.low * (double)q.scale + (double)q.offset;
+    value[1] = (double)q.high * (double)q.scale + (double)q.offset;
+    step[0] = step[1] = (double)q.scale;
 }
 
-/* The stages that a call needs, for a chunk of views in one run. Only packed codes need a buffer. */
-static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
+static double measure(const qnt_quantizer *quantizer, size_t group, const float *x, const double *h,
+                      size_t n)
 {
-    const struct qnt__simd *simd = &job->context->simd;
-    bool packed = !job->codes.count || job->codes.bits < 8;
-    size_t most = packed ? QNT__CHUNK : chunk->count;
-    struct qnt__chunk part = *chunk;
-    uint16_t buffer[QNT__CHUNK];
-
-    for (size_t done = 0; done < chunk->count; done += part.count) {
-        part.first = chunk->first + done;
-        part.count = qnt__min(chunk->count - done, most);
-        int64_t at = (int64_t)part.first;
-        void *codes = packed ? buffer : run_at(&job->codes, part.first);
-        if (job->x.count) {
-            const float *x = run_at(&job->x, part.first);
-            encode_chunk(job, &part, x, codes, job->stream && !packed);
-            if (packed && job->codes.count) {
-                qnt__write_codes(simd, &job->codes, at, 1, part.count, codes);
-            }
-        } else if (packed) {
-            qnt__read_codes(simd, &job->codes, at, 1, part.count, codes);
-        }
-        if (job->y.count) {
-            decode_chunk(job, &part, codes, run_at(&job->y, part.first), job->stream);
-        }
-    }
+    struct qnt__affine q = qnt__affine_of(quantizer, group);
+    return qnt__measure(&q, x, h, n);
 }
 
-/* The same for any views: what does not lie right goes through buffers. */
-static void convert_chunk(const struct job *job, const struct qnt__chunk *chunk)
-{
-    const struct qnt__simd *simd = &job->context->simd;
-    float floats[QNT__CHUNK];
-    uint16_t narrow[QNT__CHUNK];
-    const void *codes = narrow;
-    if (job->x.count) {
-        const float *x = qnt__chunk_f32(simd, &job->x, chunk, floats);
-        void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, chunk, narrow) : narrow;
-        encode_chunk(job, chunk, x, to, false);
-        if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, chunk, to);
-    } else {
-        codes = qnt__chunk_codes(simd, &job->codes, chunk, narrow);
-    }
-    if (job->y.count) {
-        float *y = qnt__chunk_f32_place(&job->y, chunk, floats);
-        decode_chunk(job, chunk, codes, y, false);
-        qnt__chunk_write_f32(simd, &job->y, chunk, y);
-    }
-}
-
-static void run_piece(void *task, size_t index, size_t worker)
-{
-    (void)worker;
-    const struct job *job = task;
-    struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
-    struct qnt__chunk chunk = {.unbuffered = job->runs, .by_rows = true};
-    while (qnt__piece_next(&job->grouping, &piece, &chunk)) {
-        if (job->runs && !chunk.transposed) convert_run(job, &chunk);
-        else convert_chunk(job, &chunk);
-    }
-}
-
-static void run_serially(void *task, size_t index, size_t worker)
-{
-    struct job *job = task;
-    (void)index;
-    for (size_t i = 0; i < job->pieces; i++) run_piece(task, i, worker);
-}
-
-static size_t moved_bytes(const struct job *job)
-{
-    return job->x.count / 8 * job->x.bits + job->codes.count / 8 * job->codes.bits +
-           job->y.count / 8 * job->y.bits;
-}
-
-/* Does the flattened view lie in one run, as kernels take it? True if it is not used. */
-static bool is_run(const struct qnt__view *view)
-{
-    if (view->count == 0) return true;
-    bool whole = view->ndim == 0 || (view->ndim == 1 && view->strides[0] == 1);
-    bool half = view->code == QNT_BFLOAT || (view->code == QNT_FLOAT && view->bits == 16);
-    return whole && !half && (uintptr_t)view->data % qnt__max(view->bits / 8u, 1) == 0;
-}
-
-/* Packed codes that are not compact may share a byte between any two elements: one worker only. */
-static qnt_status run(struct job *job)
-{
-    const struct qnt__view *codes = &job->codes;
-    bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
-    job->stream = job->codes.count && moved_bytes(job) >= STREAM_BYTES;
-    qnt__view_flatten(&job->x);
-    qnt__view_flatten(&job->codes);
-    qnt__view_flatten(&job->y);
-    job->runs = is_run(&job->x) && is_run(&job->codes) && is_run(&job->y);
-    job->pieces = qnt__element_pieces(&job->grouping);
-    return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
-                        : qnt__parallel(job->context, run_piece, job, job->pieces);
-}
-
-static qnt_status check_codes(const qnt_context *context, const qnt_quantizer *quantizer,
-                              const struct qnt__view *codes)
+/* A scale takes 32 bits; a zero point those of a code, an offset 32, symmetric ones nothing. */
+static double overhead(const qnt_quantizer *quantizer, size_t group)
 {
     const qnt_spec *spec = &quantizer->spec;
-    bool sign = spec->flags & QNT_SIGNED;
-    if (codes->code == (sign ? QNT_INT : QNT_UINT) &&
-        (codes->bits == spec->bits || (codes->bits == 8 && spec->bits < 8))) {
-        return QNT_OK;
-    }
-    return qnt__fail(context, QNT_E_DTYPE,
-                     "codes: type code %d with %d bits; expected type code %d with %d bits%s",
-                     codes->code, codes->bits, sign ? QNT_INT : QNT_UINT, (int)spec->bits,
-                     spec->bits < 8 ? " or 8" : "");
+    (void)group;
+    if (spec->flags & QNT_REAL_OFFSET) return 64;
+    return spec->flags & QNT_SYMMETRIC ? 32 : 32 + spec->bits;
 }
 
-static qnt_status check_pair(const qnt_context *context, const char *a_name,
-                             const struct qnt__view *a, const char *b_name,
-                             const struct qnt__view *b)
+/* ---- parameters ---- */
+
+static qnt_status check_offset_or_zero(const qnt_context *context, const qnt_quantizer *quantizer,
+                                       int32_t param)
 {
-    if (!qnt__view_same_shape(a, b)) {
-        return qnt__fail(context, QNT_E_SHAPE, "%s: shape differs from that of %s", b_name, a_name);
+    bool real = quantizer->spec.flags & QNT_REAL_OFFSET;
+    if (param == QNT_P_ZERO && real) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "param is QNT_P_ZERO, but a quantizer with QNT_REAL_OFFSET has QNT_P_OFFSET");
+    }
+    if (param == QNT_P_OFFSET && !real) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "param is QNT_P_OFFSET, but a quantizer without QNT_REAL_OFFSET has "
+                         "QNT_P_ZERO");
     }
     return QNT_OK;
 }
 
-static qnt_status check_disjoint(const qnt_context *context, const char *a_name,
-                                 const struct qnt__view *a, const char *b_name,
-                                 const struct qnt__view *b)
+static qnt_status count(const qnt_context *context, const qnt_quantizer *quantizer, int32_t param,
+                        size_t *out)
 {
-    if (!qnt__view_overlaps(a, b)) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
-                     b_name, a_name);
-}
-
-/* Finds the groups of a shape and compares their number with the parameters'. */
-static qnt_status check_groups(const char *name, const struct qnt__view *view, struct job *job)
-{
-    const qnt_quantizer *q = job->quantizer;
-    QNT__TRY(qnt__grouping_of(job->context, name, &q->spec, view->ndim, view->shape, &job->grouping));
-    if ((q->spec.flags & QNT_DYNAMIC) || job->grouping.groups == q->groups) return QNT_OK;
-    return qnt__fail(job->context, QNT_E_SHAPE, "%s has %zu groups, but the quantizer has %zu", name,
-                     job->grouping.groups, q->groups);
-}
-
-qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,
-                              const qnt_tensor *x, qnt_tensor *codes)
-{
-    struct qnt__view view;
-    if (!context) return QNT_E_INVALID;
-    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
-    QNT__TRY(qnt__view_open_shape(context, "x", x, QNT__ANY, &view));
-    uint8_t type = quantizer->spec.flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
-    return qnt__view_describe(context, "codes", view.ndim, view.shape, type,
-                              (uint8_t)quantizer->spec.bits, codes);
-}
-
-qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer *quantizer,
-                                const qnt_tensor *x, qnt_tensor *codes)
-{
-    struct job job = {.context = context, .quantizer = quantizer};
-    if (!context) return QNT_E_INVALID;
+    if (param > QNT_P_HIGH) return qnt__parameter_unknown(context, param);
+    QNT__TRY(check_offset_or_zero(context, quantizer, param));
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
-    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
-    QNT__TRY(qnt__view_open_output(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
-    QNT__TRY(check_codes(context, quantizer, &job.codes));
-    QNT__TRY(check_pair(context, "x", &job.x, "codes", &job.codes));
-    QNT__TRY(check_groups("x", &job.x, &job));
-    QNT__TRY(check_disjoint(context, "x", &job.x, "codes", &job.codes));
-    return run(&job);
+    *out = quantizer->groups;
+    return QNT_OK;
 }
 
-qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer *quantizer,
-                                const qnt_tensor *codes, qnt_tensor *y)
+static double value(const qnt_quantizer *quantizer, int32_t param, size_t g)
 {
-    struct job job = {.context = context, .quantizer = quantizer};
-    if (!context) return QNT_E_INVALID;
-    QNT__TRY(qnt__quantizer_ready(context, quantizer));
-    QNT__TRY(qnt__view_open(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
-    QNT__TRY(check_codes(context, quantizer, &job.codes));
-    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
-    QNT__TRY(check_pair(context, "codes", &job.codes, "y", &job.y));
-    QNT__TRY(check_groups("codes", &job.codes, &job));
-    QNT__TRY(check_disjoint(context, "codes", &job.codes, "y", &job.y));
-    return run(&job);
-}
-
-static bool same_place(const struct qnt__view *x, const struct qnt__view *y)
-{
-    if (x->data != y->data || x->code != y->code || x->bits != y->bits) return false;
-    for (int d = 0; d < x->ndim; d++) {
-        if (x->strides[d] != y->strides[d] && x->shape[d] > 1) return false;
+    struct qnt__affine q = qnt__affine_of(quantizer, g);
+    switch (param) {
+    case QNT_P_SCALE: return q.scale;
+    case QNT_P_ZERO: return q.zero;
+    case QNT_P_OFFSET: return q.offset;
+    case QNT_P_LOW: return q.low * q.scale + q.offset;
+    default: return q.high * q.scale + q.offset;
     }
-    return true;
 }
 
-qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
-                               const qnt_tensor *x, qnt_tensor *y)
+static qnt_status check_value(const qnt_context *context, const qnt_spec *spec, int32_t param,
+                              size_t g, double value)
 {
-    struct job job = {.context = context, .quantizer = quantizer};
-    if (!context) return QNT_E_INVALID;
-    bool dynamic = quantizer && (quantizer->spec.flags & QNT_DYNAMIC);
-    if (!dynamic) QNT__TRY(qnt__quantizer_ready(context, quantizer));
-    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
-    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
-    QNT__TRY(check_pair(context, "x", &job.x, "y", &job.y));
-    QNT__TRY(check_groups("x", &job.x, &job));
-    if (!same_place(&job.x, &job.y)) {
-        QNT__TRY(check_disjoint(context, "x", &job.x, "y", &job.y));
+    if (param == QNT_P_SCALE) return qnt__scale_check(context, g, value);
+    if (param == QNT_P_OFFSET) {
+        if (isfinite((float)value)) return QNT_OK;
+        return qnt__fail(context, QNT_E_INVALID,
+                         "values: offset %zu is %g, expected a finite float32", g, value);
     }
-    if (!dynamic) return run(&job);
-
-    qnt_quantizer found;
-    QNT__TRY(qnt__dynamic_open(context, quantizer, &job.grouping, &job.x, &found));
-    job.quantizer = &found;
-    qnt_status status = run(&job);
-    qnt__parameters_free(&found);
-    return status;
+    qnt_spec wide = *spec; /* the zero point may be the code that QNT_NARROW does not use */
+    wide.flags &= ~QNT_NARROW;
+    int32_t low = qnt__code_low(&wide), high = qnt__code_high(&wide);
+    if (spec->flags & QNT_SYMMETRIC) low = high = qnt__zero_default(spec);
+    if (value >= low && value <= high && value == floor(value)) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID,
+                     "values: zero point %zu is %g, expected a whole number from %d to %d", g, value,
+                     (int)low, (int)high);
 }
+
+static void store(qnt_quantizer *quantizer, int32_t param, const double *values, size_t count)
+{
+    for (size_t g = 0; g < quantizer->groups; g++) {
+        double value = values[count == 1 ? 0 : g];
+        if (param == QNT_P_SCALE) quantizer->scale[g] = (float)value;
+        else if (param == QNT_P_OFFSET) quantizer->offset[g] = (float)value;
+        else quantizer->zero[g] = (int32_t)value;
+    }
+    quantizer->ready = true;
+    quantizer->fitted = false;
+}
+
+static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int32_t param,
+                      const double *values, size_t count)
+{
+    if (param != QNT_P_SCALE && param != QNT_P_ZERO && param != QNT_P_OFFSET) {
+        return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+    }
+    size_t groups = 0;
+    bool resize = param == QNT_P_SCALE && quantizer->spec.method == QNT_FIXED;
+    QNT__TRY(check_offset_or_zero(context, quantizer, param));
+    QNT__TRY(qnt__parameter_groups(context, quantizer, resize, count, &groups));
+    for (size_t g = 0; g < count; g++) {
+        QNT__TRY(check_value(context, &quantizer->spec, param, g, values[g]));
+    }
+    QNT__TRY(qnt__parameters_resize(context, quantizer, groups));
+    store(quantizer, param, values, count);
+    return QNT_OK;
+}
+
+static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, size_t g)
+{
+    bool real = q->spec.flags & QNT_REAL_OFFSET;
+    QNT__TRY(qnt__scale_check(context, g, (double)q->scale[g]));
+    return check_value(context, &q->spec, real ? QNT_P_OFFSET : QNT_P_ZERO, g,
+                       real ? (double)q->offset[g] : (double)q->zero[g]);
+}
+
+const struct qnt__scheme qnt__affine_scheme = {
+    .name = "QNT_AFFINE",
+    .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL | QNT_REAL_OFFSET,
+    .default_bits = 8,
+    .each = true,
+    .check = check,
+    .code_bits = code_bits,
+    .code_signed = code_signed,
+    .encode = encode,
+    .decode = decode,
+    .ends = ends,
+    .measure = measure,
+    .overhead = overhead,
+    .count = count,
+    .value = value,
+    .set = set,
+    .verify = verify};

@@ -11,7 +11,7 @@
 #include "chunk.h"
 #include "dynamic.h"
 #include "importance.h"
-#include "roundtrip.h"
+#include "schemes.h"
 #include "tensor/range.h"
 
 enum { FIRST_ERROR = sizeof(qnt_error) /* its size in release 1.0 */ };
@@ -49,12 +49,15 @@ static void add(struct sums *s, double x, double y, double h)
 static void add_segment(const struct job *job, size_t group, const float *x, const float *h,
                         size_t n, struct sums *s)
 {
+    const struct qnt__scheme *scheme = job->quantizer->scheme;
+    const struct qnt__segment segment = {.group = group, .n = n};
     float y[QNT__CHUNK];
-    struct qnt__affine q = qnt__affine_of(job->quantizer, group);
-    double scale = (double)q.scale, offset = (double)q.offset;
-    double low = ((double)q.low - 0.5) * scale + offset,
-           high = ((double)q.high + 0.5) * scale + offset;
-    qnt__roundtrip(&job->context->simd, &job->quantizer->spec, &q, x, n, y);
+    uint16_t codes[QNT__CHUNK];
+    double value[2], step[2];
+    scheme->ends(job->quantizer, group, value, step);
+    double low = value[0] - 0.5 * step[0], high = value[1] + 0.5 * step[1];
+    scheme->encode(&job->context->simd, job->quantizer, &segment, x, codes);
+    scheme->decode(&job->context->simd, job->quantizer, &segment, codes, y);
     for (size_t i = 0; i < n; i++) {
         float weight = h ? h[i] : 1.0f;
         if (!qnt__importance_is_legal(weight)) s->illegal++;
@@ -111,14 +114,18 @@ static double ratio(double a, double b)
     return b > 0 ? a / b : 0;
 }
 
-/* A scale takes 32 bits; a zero point those of a code, an offset 32, symmetric ones nothing. */
-static double bits_of(const qnt_quantizer *quantizer, size_t groups, size_t count)
+/* Mean bits of an element: its code and its share of what the groups keep. */
+static double bits_of(const struct job *job)
 {
-    const qnt_spec *spec = &quantizer->spec;
-    double each = 32;
-    if (spec->flags & QNT_REAL_OFFSET) each += 32;
-    else if (!(spec->flags & QNT_SYMMETRIC)) each += spec->bits;
-    return count == 0 ? 0 : spec->bits + each * (double)groups / (double)count;
+    const qnt_quantizer *q = job->quantizer;
+    const struct qnt__grouping *grouping = &job->grouping;
+    double total = 32.0 * (double)q->shared_count, count = (double)job->x.count;
+    if (job->x.count == 0) return 0;
+    for (size_t g = 0; g < grouping->groups; g++) {
+        double each = q->scheme->stored ? q->scheme->stored(q, g) : qnt__code_bits(q);
+        total += q->scheme->overhead(q, g) + each * (double)qnt__group_size(grouping, g);
+    }
+    return total / count;
 }
 
 static qnt_error summary_of(const struct job *job, const struct sums *t)
@@ -131,7 +138,7 @@ static qnt_error summary_of(const struct job *job, const struct sums *t)
                    .cosine = angle > 0 ? t->product / angle : t->x_square == t->y_square,
                    .largest = t->largest,
                    .clipped = ratio(t->clipped, t->count)};
-    e.bits = bits_of(job->quantizer, job->grouping.groups, job->x.count);
+    e.bits = bits_of(job);
     return e;
 }
 

@@ -7,8 +7,8 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "histogram.h"
-#include "measure.h"
 #include "methods.h"
+#include "schemes.h"
 #include "sort.h"
 
 enum {
@@ -77,23 +77,30 @@ static void load_bins(const struct job *job, size_t group, uint8_t *mine,
     data->within = within > 0 ? within : 0;
 }
 
+static void take_fit(struct job *job, size_t group, const struct qnt__group_data *data)
+{
+    qnt_quantizer *next = &job->next;
+    struct qnt__group_fit fit = {.own = next->own + group * next->own_count};
+    job->method->fit(next, data, &fit);
+    next->scale[group] = fit.scale;
+    next->offset[group] = fit.offset;
+    next->zero[group] = fit.zero;
+    next->bound[group] = fit.bound + data->within;
+    next->visited[group] = fit.visited;
+}
+
 static void fit_group(struct job *job, size_t group, uint8_t *mine)
 {
     const struct qnt__moments *moments = &job->seen->moments[group];
     if (moments->count == 0) return; /* the defaults stay */
     struct qnt__group_data data = {.moments = moments, .shared = job->shared,
                                    .scratch = mine + job->method_at};
-    struct qnt__group_fit fit = {0};
     if (job->seen->bin) load_bins(job, group, mine, &data);
     else load_values(job, group, mine, &data);
-    job->method->fit(&job->next, &data, &fit);
-    job->next.scale[group] = fit.scale;
-    job->next.offset[group] = fit.offset;
-    job->next.zero[group] = fit.zero;
-    job->next.bound[group] = fit.bound + data.within;
-    job->next.visited[group] = fit.visited;
-    struct qnt__affine q = qnt__affine_of(&job->next, group);
-    job->next.error[group] = qnt__measure(&q, data.values, data.weights, data.n) + data.within;
+    if (job->method->fit) take_fit(job, group, &data);
+    double error =
+        job->next.scheme->measure(&job->next, group, data.values, data.weights, data.n);
+    job->next.error[group] = error + data.within;
 }
 
 static void fit_task(void *task, size_t index, size_t worker)
@@ -182,7 +189,9 @@ qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantize
         job.most = qnt__max(job.most, seen->bin ? seen->bins : seen->moments[g].count);
     }
     QNT__TRY(qnt__parameters_allocate(context, &job.next, seen->groups));
-    qnt_status status = run(&job);
+    qnt_status status = QNT_OK;
+    if (job.method->fit_all) status = job.method->fit_all(context, seen, &job.next);
+    if (status == QNT_OK) status = run(&job);
     if (status != QNT_OK) {
         qnt__parameters_free(&job.next);
         return status;

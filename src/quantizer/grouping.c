@@ -43,6 +43,14 @@ size_t qnt__group_at(const struct qnt__grouping *g, size_t element)
     return (i * g->blocks + j / g->block) * g->inner + element % g->inner;
 }
 
+size_t qnt__group_size(const struct qnt__grouping *g, size_t group)
+{
+    if (g->grain == QNT_PER_TENSOR) return g->inner;
+    if (g->grain == QNT_PER_AXIS) return g->outer * g->inner;
+    size_t first = group / g->inner % g->blocks * g->block;
+    return qnt__min(g->block, g->length - first);
+}
+
 /* Neighbours in memory belong to different groups. */
 static bool interleaved(const struct qnt__grouping *g)
 {

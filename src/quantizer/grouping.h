@@ -38,6 +38,9 @@ struct qnt__chunk {
 /* The group of an element, given by its number in row-major order. */
 size_t qnt__group_at(const struct qnt__grouping *grouping, size_t element);
 
+/* How many elements a group has. */
+size_t qnt__group_size(const struct qnt__grouping *grouping, size_t group);
+
 /* Pieces that cover all elements, each once. */
 size_t qnt__element_pieces(const struct qnt__grouping *grouping);
 struct qnt__piece qnt__element_piece(const struct qnt__grouping *grouping, size_t index);

@@ -12,7 +12,14 @@
 #include "quantizer.h"
 #include "statistics.h"
 
-enum { QNT__SHARED = 4 };
+enum {
+    QNT__SHARED = 4,
+    /* bits of `schemes` */
+    QNT__FOR_AFFINE = 1 << QNT_AFFINE,
+    QNT__FOR_POINTS = 1 << QNT_POINTS,
+    QNT__FOR_EXP = 1 << QNT_EXP,
+    QNT__FOR_TABLE = 1 << QNT_TABLE
+};
 
 /* What is known of one group; moments->count is at least 1. */
 struct qnt__group_data {
@@ -28,23 +35,30 @@ struct qnt__group_data {
     void *scratch;          /* scratch(quantizer, n) bytes, 64-byte aligned, of this worker */
 };
 
-/* The answer; all zero before the call. */
+/* The answer; all zero before the call but for `own`, which points to the defaults. */
 struct qnt__group_fit {
     float scale;    /* > 0, finite */
     float offset;   /* value of code 0 with QNT_REAL_OFFSET, else 0 */
     int32_t zero;   /* code of the value 0; 0 with QNT_REAL_OFFSET */
+    float *own;     /* [own_count] of the handle, what the scheme keeps for the group besides */
     double bound;   /* proven lower bound of the squared error of (values, weights), or 0 */
     double visited; /* nodes of a branch and bound, or 0 */
 };
 
 struct qnt__method {
     const char *name;
+    uint32_t schemes; /* QNT__FOR_ bits */
     bool sorted; /* values must be ascending */
     /* Bytes of scratch for n values; NULL: none. SIZE_MAX if that overflows. */
     size_t (*scratch)(const qnt_quantizer *quantizer, size_t n);
     /* Computes what is the same for all groups; NULL: nothing. */
     void (*prepare)(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
-    /* NULL: there is nothing to fit (QNT_FIXED). */
+    /* Fits all groups together, where they depend on each other, and writes the parameters of `next`
+     * itself; NULL: `fit` does each on its own. Called on one thread; may share work among workers
+     * and report progress. `seen` has values or bins for every group. */
+    qnt_status (*fit_all)(const qnt_context *context, const struct qnt__statistics *seen,
+                          qnt_quantizer *next);
+    /* NULL: there is nothing to fit (QNT_FIXED), or fit_all does. */
     void (*fit)(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                 struct qnt__group_fit *fit);
     int32_t flags; /* flags of qnt_spec that the method serves, beyond SIGNED, SYMMETRIC, NARROW */

@@ -253,8 +253,8 @@ static qnt_status prepare(struct job *job, const qnt_quantizer *quantizer)
         most = qnt__max(most, now->moments[g].count);
     }
     size_t need = most + (job->x.count ? group_size(&job->grouping) : 0);
-    bool keeps = qnt__method_of(quantizer->spec.method)->fit &&
-                 !(quantizer->spec.flags & QNT_DYNAMIC);
+    const struct qnt__method *method = qnt__method_of(quantizer->spec.method);
+    bool keeps = (method->fit || method->fit_all) && !(quantizer->spec.flags & QNT_DYNAMIC);
     bool weighted = now->weights || job->importance.count;
     bool small = need / (sizeof(struct qnt__bin) / sizeof(float)) * (weighted ? 2 : 1) <= bins;
     job->exact = keeps && !now->bin && ((double)total <= options->samples || small);

@@ -4,66 +4,60 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "methods.h"
+#include "schemes.h"
 #include "statistics.h"
 
 enum {
     FIRST_SPEC = sizeof(qnt_spec), /* its size in release 1.0 */
     ALL_FLAGS = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL |
-                QNT_REAL_OFFSET,
-    REAL_OFFSET_BITS = 5 /* most that the exact search over scale and real offset serves */
+                QNT_REAL_OFFSET
 };
 
 static const struct qnt__options default_options = {
-    .percentile = 99.99, .distribution = 0, .samples = 1 << 22, .bins = 4096, .nodes = 0};
+    .percentile = 99.99, .distribution = 0, .samples = 1 << 22, .bins = 4096, .nodes = 0,
+    .budget = 0, .tolerance = 0, .rounds = 0};
 
-int32_t qnt__code_low(const qnt_spec *spec)
+int qnt__code_bits(const qnt_quantizer *quantizer)
 {
-    int32_t low = spec->flags & QNT_SIGNED ? -(1 << (spec->bits - 1)) : 0;
-    return low + (spec->flags & QNT_NARROW ? 1 : 0);
+    return quantizer->scheme->code_bits(&quantizer->spec);
 }
 
-int32_t qnt__code_high(const qnt_spec *spec)
+int qnt__code_type(const qnt_quantizer *quantizer)
 {
-    return spec->flags & QNT_SIGNED ? (1 << (spec->bits - 1)) - 1 : (1 << spec->bits) - 1;
+    return quantizer->scheme->code_signed(&quantizer->spec) ? QNT_INT : QNT_UINT;
 }
 
-int32_t qnt__zero_default(const qnt_spec *spec)
-{
-    bool middle = (spec->flags & QNT_SYMMETRIC) && !(spec->flags & QNT_SIGNED);
-    return middle ? 1 << (spec->bits - 1) : 0;
-}
-
-struct qnt__affine qnt__affine_of(const qnt_quantizer *quantizer, size_t group)
-{
-    int32_t zero = quantizer->zero[group];
-    return (struct qnt__affine){.scale = quantizer->scale[group],
-                                .offset = quantizer->offset[group],
-                                .low = (float)(qnt__code_low(&quantizer->spec) - zero),
-                                .high = (float)(qnt__code_high(&quantizer->spec) - zero),
-                                .zero = zero};
-}
-
+/* Numbers that do not depend on the scheme, and flags that no scheme knows. */
 static qnt_status check_numbers(const qnt_context *context, const qnt_spec *spec)
 {
-    if (spec->scheme != QNT_AFFINE) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, expected %d (QNT_AFFINE)",
-                         (int)spec->scheme, QNT_AFFINE);
+    if (!qnt__scheme_of(spec->scheme)) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, which is unknown",
+                         (int)spec->scheme);
     }
     if (!qnt__method_of(spec->method)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, expected %d to %d",
-                         (int)spec->method, QNT_FIXED, QNT_MSE);
-    }
-    if ((spec->bits < 1 || spec->bits > 8) && spec->bits != 16) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: bits is %d, expected 1 to 8 or 16",
-                         (int)spec->bits);
+        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, which is unknown",
+                         (int)spec->method);
     }
     if (spec->flags & ~ALL_FLAGS) {
         return qnt__fail(context, QNT_E_INVALID, "spec: flags 0x%x has unknown bits, known are 0x%x",
                          (unsigned)spec->flags, (unsigned)ALL_FLAGS);
     }
-    if (spec->points != 0) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 0",
-                         (int)spec->points);
+    return QNT_OK;
+}
+
+/* Does the scheme know the method and the flags, and the method the flags? */
+static qnt_status check_pair(const qnt_context *context, const qnt_spec *spec)
+{
+    const struct qnt__scheme *scheme = qnt__scheme_of(spec->scheme);
+    const struct qnt__method *method = qnt__method_of(spec->method);
+    if (!(method->schemes >> spec->scheme & 1)) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: method %s does not serve scheme %s",
+                         method->name, scheme->name);
+    }
+    int32_t unknown = spec->flags & ~scheme->flags;
+    if (unknown) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: flags 0x%x mean nothing with scheme %s",
+                         (unsigned)unknown, scheme->name);
     }
     return QNT_OK;
 }
@@ -86,36 +80,6 @@ static qnt_status check_grain(const qnt_context *context, const qnt_spec *spec)
     return QNT_OK;
 }
 
-static qnt_status check_flags(const qnt_context *context, const qnt_spec *spec)
-{
-    if ((spec->flags & QNT_NARROW) && spec->bits == 1) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "spec: QNT_NARROW leaves 1 code of 1 bit, expected at least 2 bits");
-    }
-    if ((spec->flags & QNT_SYMMETRIC) && (spec->flags & QNT_REAL_OFFSET)) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "spec: flags has QNT_SYMMETRIC and QNT_REAL_OFFSET, expected one of them");
-    }
-    int32_t unserved = spec->flags & (QNT_DYNAMIC | QNT_REAL_OFFSET) &
-                       ~qnt__method_of(spec->method)->flags;
-    if (unserved & QNT_DYNAMIC) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "spec: QNT_DYNAMIC with method %s, expected QNT_MINMAX",
-                         qnt__method_of(spec->method)->name);
-    }
-    if ((spec->flags & QNT_DYNAMIC) && (spec->flags & QNT_REAL_OFFSET)) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "spec: QNT_DYNAMIC with QNT_REAL_OFFSET, expected a zero point");
-    }
-    if ((spec->flags & QNT_REAL_OFFSET) && spec->method == QNT_MSE &&
-        spec->bits > REAL_OFFSET_BITS) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "spec: QNT_MSE with QNT_REAL_OFFSET has %d bits, expected at most %d",
-                         (int)spec->bits, REAL_OFFSET_BITS);
-    }
-    return QNT_OK;
-}
-
 qnt_status qnt_quantizer_create(const qnt_context *context, const qnt_spec *spec,
                                 qnt_quantizer **out)
 {
@@ -125,16 +89,22 @@ qnt_status qnt_quantizer_create(const qnt_context *context, const qnt_spec *spec
     qnt_spec own;
     QNT__TRY(qnt__sized_read(context, "spec", spec, FIRST_SPEC, sizeof own, &own));
     own.size = sizeof own;
-    if (own.bits == 0) own.bits = 8;
     QNT__TRY(check_numbers(context, &own));
+    const struct qnt__scheme *scheme = qnt__scheme_of(own.scheme);
+    if (own.bits == 0) own.bits = scheme->default_bits;
     QNT__TRY(check_grain(context, &own));
-    QNT__TRY(check_flags(context, &own));
+    QNT__TRY(check_pair(context, &own));
+    QNT__TRY(scheme->check(context, &own));
 
     void *memory;
     QNT__TRY(qnt__allocate(context, &context->memory, sizeof(qnt_quantizer), &memory));
     qnt_quantizer *quantizer = memory;
-    *quantizer =
-        (qnt_quantizer){.memory = context->memory, .spec = own, .options = default_options};
+    *quantizer = (qnt_quantizer){.memory = context->memory,
+                                 .spec = own,
+                                 .scheme = scheme,
+                                 .options = default_options,
+                                 .own_count = scheme->own ? scheme->own(&own) : 0,
+                                 .shared_count = scheme->shared ? scheme->shared(&own) : 0};
     *out = quantizer;
     return QNT_OK;
 }

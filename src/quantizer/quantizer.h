@@ -9,6 +9,7 @@
 #include "tensor/view.h"
 
 struct qnt__statistics; /* statistics.h */
+struct qnt__scheme;     /* schemes.h */
 
 /* Options of the methods, as set through qnt_quantizer_set(). */
 struct qnt__options {
@@ -17,11 +18,15 @@ struct qnt__options {
     double samples;
     double bins;
     double nodes;
+    double budget;
+    double tolerance;
+    double rounds;
 };
 
 struct qnt_quantizer {
     struct qnt__memory memory;
     qnt_spec spec; /* defaults filled in; axis as the caller gave it */
+    const struct qnt__scheme *scheme;
     struct qnt__options options;
     bool ready;    /* the parameters below are set */
     bool fitted;   /* and error, bound and visited belong to them */
@@ -29,11 +34,18 @@ struct qnt_quantizer {
     float *scale;  /* [groups] */
     float *offset; /* [groups]; all 0 without QNT_REAL_OFFSET */
     int32_t *zero; /* [groups]; all 0 with QNT_REAL_OFFSET */
+    float *own;    /* [groups][own_count], what the scheme keeps besides */
+    float *shared; /* [shared_count] */
+    size_t own_count, shared_count;
     double *error, *bound, *visited;    /* [groups] each; error is the start of the one block */
     struct qnt__statistics *statistics; /* NULL until the first observe */
 };
 
-/* Lowest and highest code of a spec. */
+/* Bits of one code, 1 to 8 or 16, and its type, QNT_INT or QNT_UINT. */
+int qnt__code_bits(const qnt_quantizer *quantizer);
+int qnt__code_type(const qnt_quantizer *quantizer);
+
+/* Affine: lowest and highest code of a spec. */
 int32_t qnt__code_low(const qnt_spec *spec);
 int32_t qnt__code_high(const qnt_spec *spec);
 
@@ -66,9 +78,20 @@ qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *q
                                     size_t groups);
 void qnt__parameters_free(qnt_quantizer *quantizer);
 
-/* Is the value legal for QNT_P_SCALE, QNT_P_ZERO or QNT_P_OFFSET of group g? */
-qnt_status qnt__parameter_check(const qnt_context *context, const qnt_spec *spec, int32_t param,
-                                size_t g, double value);
+/* Is the value legal as a scale? One reason for all schemes. */
+qnt_status qnt__scale_check(const qnt_context *context, size_t g, double value);
+
+/* Refuses a parameter that the scheme does not have. */
+qnt_status qnt__parameter_unknown(const qnt_context *context, int32_t param);
+
+/* Checks the count of values for a parameter of all groups: one for all, or one for each; with
+ * `resize`, as many as there will be groups. *groups becomes their number. */
+qnt_status qnt__parameter_groups(const qnt_context *context, const qnt_quantizer *quantizer,
+                                 bool resize, size_t count, size_t *groups);
+
+/* Changes the number of groups; all parameters start again at their defaults. */
+qnt_status qnt__parameters_resize(const qnt_context *context, qnt_quantizer *quantizer,
+                                  size_t groups);
 
 /* QNT_E_STATE, with advice, if there are no parameters to encode and decode with. */
 qnt_status qnt__quantizer_ready(const qnt_context *context, const qnt_quantizer *quantizer);

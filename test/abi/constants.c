@@ -51,6 +51,9 @@ static void tensor(void)
 static void quantizer(void)
 {
     IS(QNT_AFFINE, 0);
+    IS(QNT_POINTS, 1);
+    IS(QNT_EXP, 2);
+    IS(QNT_TABLE, 3);
     IS(QNT_FIXED, 0);
     IS(QNT_MINMAX, 1);
     IS(QNT_PERCENTILE, 2);
@@ -76,6 +79,9 @@ static void quantizer(void)
     IS(QNT_P_SAMPLES, 18);
     IS(QNT_P_BINS, 19);
     IS(QNT_P_NODES, 20);
+    IS(QNT_P_BUDGET, 21);
+    IS(QNT_P_TOLERANCE, 22);
+    IS(QNT_P_ROUNDS, 23);
     IS(QNT_P_ERROR, 32);
     IS(QNT_P_BOUND, 33);
     IS(QNT_P_VISITED, 34);

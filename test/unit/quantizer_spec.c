@@ -28,8 +28,9 @@ static void refused_specs(void)
     CHECK(qnt_quantizer_create(NULL, &spec, &q) == QNT_E_INVALID);
     REFUSED(s.size = 0, QNT_E_INVALID, "spec: size is 0, expected at least 48");
     REFUSED(s.size = sizeof s - 1, QNT_E_INVALID, "spec: size is 47");
-    REFUSED(s.scheme = 1, QNT_E_INVALID, "spec: scheme is 1, expected 0");
-    REFUSED(s.method = 6, QNT_E_INVALID, "spec: method is 6, expected 0 to 5");
+    REFUSED(s.scheme = 4, QNT_E_INVALID, "spec: scheme is 4, which is unknown");
+    REFUSED(s.scheme = -1, QNT_E_INVALID, "spec: scheme is -1");
+    REFUSED(s.method = 99, QNT_E_INVALID, "spec: method is 99, which is unknown");
     REFUSED(s.method = -1, QNT_E_INVALID, "spec: method is -1");
     REFUSED(s.bits = 9, QNT_E_INVALID, "spec: bits is 9, expected 1 to 8 or 16");
     REFUSED(s.bits = -1, QNT_E_INVALID, "spec: bits is -1");

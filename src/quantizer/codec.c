@@ -1,0 +1,272 @@
+/* Encoding, decoding and both at once. The contract is in qnt/quantizer.h. */
+#include "base/arith.h"
+#include "base/try.h"
+#include "chunk.h"
+#include "dynamic.h"
+#include "grouping.h"
+#include "schemes.h"
+#include "tensor/range.h"
+
+/* Streaming pays when what is moved exceeds the caches, and for runs that cover whole lines. */
+enum { STREAM_BYTES = 1 << 25, STREAM_RUN = 512 };
+
+/* One call: x becomes codes, codes become y, or x becomes y. */
+struct job {
+    const qnt_context *context;
+    const qnt_quantizer *quantizer;
+    struct qnt__grouping grouping;
+    struct qnt__view x, codes, y; /* flattened; count 0 if unused */
+    size_t pieces;
+    size_t code_bytes; /* 1 or 2 */
+    bool stream;     /* write past the caches */
+    bool runs;       /* all views lie in one run each, in the form that kernels take */
+};
+
+static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
+                         void *codes, bool stream)
+{
+    const qnt_quantizer *q = job->quantizer;
+    struct qnt__segment segment = {.each = chunk->each};
+    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
+         at += segment.n) {
+        segment.stream = stream && segment.n >= STREAM_RUN;
+        q->scheme->encode(&job->context->simd, q, &segment, x + at,
+                          (uint8_t *)codes + at * job->code_bytes);
+    }
+}
+
+static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, const void *codes,
+                         float *y, bool stream)
+{
+    const qnt_quantizer *q = job->quantizer;
+    struct qnt__segment segment = {.each = chunk->each};
+    for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
+         at += segment.n) {
+        segment.stream = stream && segment.n >= STREAM_RUN;
+        q->scheme->decode(&job->context->simd, q, &segment,
+                          (const uint8_t *)codes + at * job->code_bytes, y + at);
+    }
+}
+
+/* The part of a view in one run that begins at an element. */
+static void *run_at(const struct qnt__view *view, size_t first)
+{
+    return view->data + first * (view->bits / 8u);
+}
+
+/* The stages that a call needs, for a chunk of views in one run. Only packed codes need a buffer. */
+static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    bool packed = !job->codes.count || job->codes.bits < 8;
+    size_t most = packed ? QNT__CHUNK : chunk->count;
+    struct qnt__chunk part = *chunk;
+    uint16_t buffer[QNT__CHUNK];
+
+    for (size_t done = 0; done < chunk->count; done += part.count) {
+        part.first = chunk->first + done;
+        part.count = qnt__min(chunk->count - done, most);
+        int64_t at = (int64_t)part.first;
+        void *codes = packed ? buffer : run_at(&job->codes, part.first);
+        if (job->x.count) {
+            const float *x = run_at(&job->x, part.first);
+            encode_chunk(job, &part, x, codes, job->stream && !packed);
+            if (packed && job->codes.count) {
+                qnt__write_codes(simd, &job->codes, at, 1, part.count, codes);
+            }
+        } else if (packed) {
+            qnt__read_codes(simd, &job->codes, at, 1, part.count, codes);
+        }
+        if (job->y.count) {
+            decode_chunk(job, &part, codes, run_at(&job->y, part.first), job->stream);
+        }
+    }
+}
+
+/* The same for any views: what does not lie right goes through buffers. */
+static void convert_chunk(const struct job *job, const struct qnt__chunk *chunk)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    float floats[QNT__CHUNK];
+    uint16_t narrow[QNT__CHUNK];
+    const void *codes = narrow;
+    if (job->x.count) {
+        const float *x = qnt__chunk_f32(simd, &job->x, chunk, floats);
+        void *to = job->codes.count ? qnt__chunk_codes_place(&job->codes, chunk, narrow) : narrow;
+        encode_chunk(job, chunk, x, to, false);
+        if (job->codes.count) qnt__chunk_write_codes(simd, &job->codes, chunk, to);
+    } else {
+        codes = qnt__chunk_codes(simd, &job->codes, chunk, narrow);
+    }
+    if (job->y.count) {
+        float *y = qnt__chunk_f32_place(&job->y, chunk, floats);
+        decode_chunk(job, chunk, codes, y, false);
+        qnt__chunk_write_f32(simd, &job->y, chunk, y);
+    }
+}
+
+static void run_piece(void *task, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct job *job = task;
+    struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
+    struct qnt__chunk chunk = {.unbuffered = job->runs, .by_rows = job->quantizer->scheme->each};
+    while (qnt__piece_next(&job->grouping, &piece, &chunk)) {
+        if (job->runs && !chunk.transposed) convert_run(job, &chunk);
+        else convert_chunk(job, &chunk);
+    }
+}
+
+static void run_serially(void *task, size_t index, size_t worker)
+{
+    struct job *job = task;
+    (void)index;
+    for (size_t i = 0; i < job->pieces; i++) run_piece(task, i, worker);
+}
+
+static size_t moved_bytes(const struct job *job)
+{
+    return job->x.count / 8 * job->x.bits + job->codes.count / 8 * job->codes.bits +
+           job->y.count / 8 * job->y.bits;
+}
+
+/* Does the flattened view lie in one run, as kernels take it? True if it is not used. */
+static bool is_run(const struct qnt__view *view)
+{
+    if (view->count == 0) return true;
+    bool whole = view->ndim == 0 || (view->ndim == 1 && view->strides[0] == 1);
+    bool half = view->code == QNT_BFLOAT || (view->code == QNT_FLOAT && view->bits == 16);
+    return whole && !half && (uintptr_t)view->data % qnt__max(view->bits / 8u, 1) == 0;
+}
+
+/* Packed codes that are not compact may share a byte between any two elements: one worker only. */
+static qnt_status run(struct job *job)
+{
+    const struct qnt__view *codes = &job->codes;
+    job->code_bytes = qnt__code_bits(job->quantizer) == 16 ? 2 : 1;
+    bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
+    job->stream = job->codes.count && moved_bytes(job) >= STREAM_BYTES;
+    qnt__view_flatten(&job->x);
+    qnt__view_flatten(&job->codes);
+    qnt__view_flatten(&job->y);
+    job->runs = is_run(&job->x) && is_run(&job->codes) && is_run(&job->y);
+    job->pieces = qnt__element_pieces(&job->grouping);
+    return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
+                        : qnt__parallel(job->context, run_piece, job, job->pieces);
+}
+
+static qnt_status check_codes(const qnt_context *context, const qnt_quantizer *quantizer,
+                              const struct qnt__view *codes)
+{
+    int bits = qnt__code_bits(quantizer), type = qnt__code_type(quantizer);
+    if (codes->code == type && (codes->bits == bits || (codes->bits == 8 && bits < 8))) {
+        return QNT_OK;
+    }
+    return qnt__fail(context, QNT_E_DTYPE,
+                     "codes: type code %d with %d bits; expected type code %d with %d bits%s",
+                     codes->code, codes->bits, type, bits, bits < 8 ? " or 8" : "");
+}
+
+static qnt_status check_pair(const qnt_context *context, const char *a_name,
+                             const struct qnt__view *a, const char *b_name,
+                             const struct qnt__view *b)
+{
+    if (!qnt__view_same_shape(a, b)) {
+        return qnt__fail(context, QNT_E_SHAPE, "%s: shape differs from that of %s", b_name, a_name);
+    }
+    return QNT_OK;
+}
+
+static qnt_status check_disjoint(const qnt_context *context, const char *a_name,
+                                 const struct qnt__view *a, const char *b_name,
+                                 const struct qnt__view *b)
+{
+    if (!qnt__view_overlaps(a, b)) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
+                     b_name, a_name);
+}
+
+/* Finds the groups of a shape and compares their number with the parameters'. */
+static qnt_status check_groups(const char *name, const struct qnt__view *view, struct job *job)
+{
+    const qnt_quantizer *q = job->quantizer;
+    QNT__TRY(qnt__grouping_of(job->context, name, &q->spec, view->ndim, view->shape, &job->grouping));
+    if ((q->spec.flags & QNT_DYNAMIC) || job->grouping.groups == q->groups) return QNT_OK;
+    return qnt__fail(job->context, QNT_E_SHAPE, "%s has %zu groups, but the quantizer has %zu", name,
+                     job->grouping.groups, q->groups);
+}
+
+qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,
+                              const qnt_tensor *x, qnt_tensor *codes)
+{
+    struct qnt__view view;
+    if (!context) return QNT_E_INVALID;
+    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
+    QNT__TRY(qnt__view_open_shape(context, "x", x, QNT__ANY, &view));
+    return qnt__view_describe(context, "codes", view.ndim, view.shape,
+                              (uint8_t)qnt__code_type(quantizer),
+                              (uint8_t)qnt__code_bits(quantizer), codes);
+}
+
+qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                const qnt_tensor *x, qnt_tensor *codes)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
+    QNT__TRY(qnt__view_open_output(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
+    QNT__TRY(check_codes(context, quantizer, &job.codes));
+    QNT__TRY(check_pair(context, "x", &job.x, "codes", &job.codes));
+    QNT__TRY(check_groups("x", &job.x, &job));
+    QNT__TRY(check_disjoint(context, "x", &job.x, "codes", &job.codes));
+    return run(&job);
+}
+
+qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer *quantizer,
+                                const qnt_tensor *codes, qnt_tensor *y)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
+    QNT__TRY(check_codes(context, quantizer, &job.codes));
+    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
+    QNT__TRY(check_pair(context, "codes", &job.codes, "y", &job.y));
+    QNT__TRY(check_groups("codes", &job.codes, &job));
+    QNT__TRY(check_disjoint(context, "codes", &job.codes, "y", &job.y));
+    return run(&job);
+}
+
+static bool same_place(const struct qnt__view *x, const struct qnt__view *y)
+{
+    if (x->data != y->data || x->code != y->code || x->bits != y->bits) return false;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->strides[d] != y->strides[d] && x->shape[d] > 1) return false;
+    }
+    return true;
+}
+
+qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
+                               const qnt_tensor *x, qnt_tensor *y)
+{
+    struct job job = {.context = context, .quantizer = quantizer};
+    if (!context) return QNT_E_INVALID;
+    bool dynamic = quantizer && (quantizer->spec.flags & QNT_DYNAMIC);
+    if (!dynamic) QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
+    QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
+    QNT__TRY(check_pair(context, "x", &job.x, "y", &job.y));
+    QNT__TRY(check_groups("x", &job.x, &job));
+    if (!same_place(&job.x, &job.y)) {
+        QNT__TRY(check_disjoint(context, "x", &job.x, "y", &job.y));
+    }
+    if (!dynamic) return run(&job);
+
+    qnt_quantizer found;
+    QNT__TRY(qnt__dynamic_open(context, quantizer, &job.grouping, &job.x, &found));
+    job.quantizer = &found;
+    qnt_status status = run(&job);
+    qnt__parameters_free(&found);
+    return status;
+}
