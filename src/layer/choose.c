@@ -44,6 +44,7 @@ static uint64_t add_output(const struct qnt__recipe *r, size_t n, struct extreme
 static struct extremes survey(const struct qnt__recipe *r)
 {
     struct extremes e = {.zero_bytes = true, .code_bytes = true};
+    if (r->inputs == 0) return e; /* no codes bound the number of outputs then */
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) {
         uint64_t sum = add_output(r, n, &e);
         if (sum > e.largest) e.largest = sum;
