@@ -153,7 +153,7 @@ static void tidy(size_t n, int32_t count, double *coef, uint8_t *code)
     for (size_t i = 0; i < n; i++) {
         unsigned c = 0;
         for (int32_t p = 0; p < count; p++) {
-            unsigned bit = code[i] >> from[p] & 1u;
+            unsigned bit = (unsigned)code[i] >> from[p] & 1u;
             c |= (old[from[p]] < 0.0 ? 1u - bit : bit) << p;
         }
         code[i] = (uint8_t)c;
