@@ -38,6 +38,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->pack_codes = qnt__pack_codes_neon;
         table->unpack_codes = qnt__unpack_codes_neon;
         table->minmax = qnt__minmax_neon;
+        table->slice_codes = qnt__slice_codes_neon;
+        table->count_exp = qnt__count_exp_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_s8 = qnt__gemm_s8_neondot;

@@ -34,6 +34,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_codes, avx2);
         TAKE(unpack_codes, avx2);
         TAKE(minmax, avx2);
+        TAKE(slice_codes, avx2);
+        TAKE(count_exp, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -63,5 +65,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_codes, avx512vnni);
         TAKE(unpack_codes, avx512vnni);
         TAKE(minmax, avx512vnni);
+    }
+    if (cpu & QNT_CPU_AVX512VBMI) {
+        TAKE(slice_codes, avx512vbmi);
+        TAKE(count_exp, avx512vbmi);
     }
 }

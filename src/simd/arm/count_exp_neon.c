@@ -1,0 +1,47 @@
+/* Bit planes by weighing bits and adding pairs, counted exponent sums by CNT. */
+#include <arm_neon.h>
+
+typedef uint64x2_t vec;
+enum { VECTORS = 16 }; /* 8 each fit in a byte */
+
+static int count_signed(const vec *high, const vec *plus, const vec *minus)
+{
+    uint8x16_t sum = vdupq_n_u8(0), less = sum;
+    for (int i = 0; i < VECTORS; i++) {
+        sum = vaddq_u8(sum, vcntq_u8(vreinterpretq_u8_u64(high[i] & plus[i])));
+        less = vaddq_u8(less, vcntq_u8(vreinterpretq_u8_u64(high[i] & minus[i])));
+    }
+    return (int)vaddlvq_u8(sum) - (int)vaddlvq_u8(less);
+}
+
+#include "../slices.h"
+
+/* 64 codes, all there. */
+static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
+{
+    static const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t weight = vld1q_u8(weights), x[4], bit[4];
+    for (int i = 0; i < 4; i++) x[i] = vld1q_u8(codes + 16 * i);
+    for (int p = 0; p < bits; p++) {
+        uint8x16_t mask = vdupq_n_u8((uint8_t)(1u << p));
+        for (int i = 0; i < 4; i++) bit[i] = vandq_u8(vtstq_u8(x[i], mask), weight);
+        uint8x16_t sum = vpaddq_u8(vpaddq_u8(bit[0], bit[1]), vpaddq_u8(bit[2], bit[3]));
+        sum = vpaddq_u8(sum, sum);
+        planes[(size_t)p * words] = vgetq_lane_u64(vreinterpretq_u64_u8(sum), 0);
+    }
+}
+
+void qnt__slice_codes_neon(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
+{
+    for (size_t w = 0; w < words; w++) {
+        uint8_t last[64] = {0};
+        size_t left = 64 * w < n ? n - 64 * w : 0;
+        if (left < 64 && left > 0) memcpy(last, codes + 64 * w, left);
+        slice_word(left < 64 ? last : codes + 64 * w, bits, planes + w, words);
+    }
+}
+
+void qnt__count_exp_neon(const struct qnt__count_exp *c)
+{
+    count_slices(c);
+}
