@@ -40,7 +40,7 @@ struct product {
 struct piece {
     const struct product *product;
     size_t column, columns, first_row, end_row, first_k, depth;
-    int32_t w_sum[NARROW_BLOCKS * COLUMNS]; /* of bytes */
+    int32_t w_sum[NARROW_BLOCKS * COLUMNS]; /* of bytes, 0 of words */
     union {
         uint8_t bytes[NARROW_BLOCKS * COLUMNS * DEPTH];
         int16_t words[COLUMNS * DEPTH];
@@ -69,6 +69,20 @@ static void read_words(const struct piece *p, const struct operand *o, size_t ro
     if (p->depth % 2) levels[p->depth] = 0;
 }
 
+/* acc = m rows of bytes times the columns of one block. */
+static void multiply_panels(const struct piece *p, const uint8_t *const *rows, size_t m, size_t first,
+                            int32_t *acc)
+{
+    size_t panel_bytes = qnt__panel_bytes(1, p->depth, 8);
+    const ptrdiff_t tap = 0;
+    const struct qnt__gemm gemm = {
+        .rows = rows, .taps = &tap, .weight = p->panels.bytes + first / QNT__PANEL * panel_bytes,
+        .acc = acc, .m = m, .panels = qnt__ceil_div(qnt__min(p->columns - first, COLUMNS), QNT__PANEL),
+        .tap_count = 1, .depth = qnt__panel_depth(p->depth, 8), .panel_bytes = panel_bytes,
+        .ld = COLUMNS, .bits = 8};
+    p->product->context->simd.gemm_s8(&gemm);
+}
+
 static void pack_bytes(struct piece *p)
 {
     size_t bytes = qnt__panel_bytes(1, p->depth, 8);
@@ -76,14 +90,21 @@ static void pack_bytes(struct piece *p)
     for (size_t first = 0; first < p->columns; first += QNT__PANEL) {
         size_t columns = qnt__min(p->columns - first, QNT__PANEL);
         for (size_t j = 0; j < columns; j++) {
-            int8_t *row = levels + j * DEPTH;
-            int32_t sum = 0;
-            read_bytes(p, &p->product->b, p->column + first + j, (uint8_t *)row);
-            for (size_t k = 0; k < p->depth; k++) sum += row[k];
-            p->w_sum[first + j] = sum;
+            read_bytes(p, &p->product->b, p->column + first + j, (uint8_t *)levels + j * DEPTH);
         }
         qnt__pack_panel(levels, columns, DEPTH, 1, p->depth, 8,
                         p->panels.bytes + first / QNT__PANEL * bytes);
+    }
+}
+
+/* What the bias of a adds to a product: the product with a row of ones gives the sums of columns. */
+static void sum_columns(struct piece *p)
+{
+    uint8_t ones[DEPTH];
+    const uint8_t *row = ones;
+    memset(ones, 1, sizeof ones);
+    for (size_t first = 0; first < p->columns; first += COLUMNS) {
+        multiply_panels(p, &row, 1, first, p->w_sum + first);
     }
 }
 
@@ -98,24 +119,23 @@ static void pack_words(struct piece *p)
     }
 }
 
-/* Sets or adds up to 16 results of a row: c = acc - 128 w_sum, modulo 2^32; w_sum is NULL for words. */
-static void add_columns(const struct piece *p, size_t row, size_t column, const int32_t *acc,
-                        const int32_t *w_sum)
+/* Sets or adds up to 16 results of a row: c = acc - 128 w_sum, modulo 2^32. */
+static void add_columns(const struct piece *p, size_t row, size_t column, const int32_t *acc)
 {
     const struct qnt__view *c = &p->product->c;
     int64_t step = c->strides[1];
     uint8_t *to = c->data + 4 * ((int64_t)row * c->strides[0] + (int64_t)(p->column + column) * step);
     size_t count = qnt__min(p->columns - column, QNT__PANEL);
-    uint32_t old[QNT__PANEL] = {0}, v[QNT__PANEL];
+    uint32_t old[QNT__PANEL] = {0}, sum[QNT__PANEL], w_sum[QNT__PANEL];
     bool whole = step == 1 && count == QNT__PANEL, add = p->first_k > 0;
 
     if (add && whole) memcpy(old, to, sizeof old);
     for (size_t j = 0; add && !whole && j < count; j++) memcpy(&old[j], to + 4 * (int64_t)j * step, 4);
-    for (size_t j = 0; j < QNT__PANEL; j++) {
-        v[j] = old[j] + (uint32_t)acc[j] - (w_sum ? (uint32_t)w_sum[j] * 128 : 0);
-    }
-    if (whole) memcpy(to, v, sizeof v);
-    for (size_t j = 0; !whole && j < count; j++) memcpy(to + 4 * (int64_t)j * step, &v[j], 4);
+    memcpy(sum, acc, sizeof sum);
+    memcpy(w_sum, p->w_sum + column, sizeof w_sum);
+    for (size_t j = 0; j < QNT__PANEL; j++) sum[j] += old[j] - 128 * w_sum[j]; /* vectorizes */
+    if (whole) memcpy(to, sum, sizeof sum);
+    for (size_t j = 0; !whole && j < count; j++) memcpy(to + 4 * (int64_t)j * step, &sum[j], 4);
 }
 
 static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, size_t columns,
@@ -123,8 +143,7 @@ static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, 
 {
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < columns; j += QNT__PANEL) {
-            add_columns(p, row + i, first + j, acc + i * COLUMNS + j,
-                        p->product->wide ? NULL : p->w_sum + first + j);
+            add_columns(p, row + i, first + j, acc + i * COLUMNS + j);
         }
     }
 }
@@ -134,8 +153,7 @@ static void multiply_bytes(const struct piece *p, size_t row, size_t m)
     uint8_t copies[QNT__BLOCK_ROWS * DEPTH];
     const uint8_t *rows[QNT__BLOCK_ROWS];
     int32_t acc[QNT__BLOCK_ROWS * COLUMNS];
-    const ptrdiff_t tap = 0;
-    size_t depth = qnt__panel_depth(p->depth, 8), panel_bytes = qnt__panel_bytes(1, p->depth, 8);
+    size_t depth = qnt__panel_depth(p->depth, 8);
 
     for (size_t i = 0; i < m; i++) {
         uint8_t *copy = copies + i * DEPTH;
@@ -144,13 +162,8 @@ static void multiply_bytes(const struct piece *p, size_t row, size_t m)
         memset(copy + p->depth, 0, depth - p->depth);
     }
     for (size_t first = 0; first < p->columns; first += COLUMNS) {
-        size_t columns = qnt__min(p->columns - first, COLUMNS);
-        const struct qnt__gemm gemm = {
-            .rows = rows, .taps = &tap, .weight = p->panels.bytes + first / QNT__PANEL * panel_bytes,
-            .acc = acc, .m = m, .panels = qnt__ceil_div(columns, QNT__PANEL), .tap_count = 1,
-            .depth = depth, .panel_bytes = panel_bytes, .ld = COLUMNS, .bits = 8};
-        p->product->context->simd.gemm_s8(&gemm);
-        add_rows(p, row, m, first, columns, acc);
+        multiply_panels(p, rows, m, first, acc);
+        add_rows(p, row, m, first, qnt__min(p->columns - first, COLUMNS), acc);
     }
 }
 
@@ -175,7 +188,7 @@ static void set_zero(const struct piece *p)
 {
     static const int32_t zeros[QNT__PANEL];
     for (size_t row = p->first_row; row < p->end_row; row++) {
-        for (size_t j = 0; j < p->columns; j += QNT__PANEL) add_columns(p, row, j, zeros, NULL);
+        for (size_t j = 0; j < p->columns; j += QNT__PANEL) add_columns(p, row, j, zeros);
     }
 }
 
@@ -197,6 +210,7 @@ static void run_piece(void *task, size_t index, size_t worker)
     for (; p.first_k < g->k; p.first_k += DEPTH) {
         p.depth = qnt__min(g->k - p.first_k, DEPTH);
         (g->wide ? pack_words : pack_bytes)(&p);
+        if (!g->wide) sum_columns(&p);
         for (size_t row = p.first_row; row < p.end_row; row += QNT__BLOCK_ROWS) {
             size_t m = qnt__min(p.end_row - row, QNT__BLOCK_ROWS);
             (g->wide ? multiply_words : multiply_bytes)(&p, row, m);

@@ -1,17 +1,31 @@
 /* Bit planes by weighing bits and adding pairs, counted exponent sums by CNT. */
 #include <arm_neon.h>
 
-typedef uint64x2_t vec;
-enum { VECTORS = 16 }; /* 8 each fit in a byte */
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
-static int count_signed(const vec *high, const vec *plus, const vec *minus)
+typedef uint64x2_t vec;
+
+INLINE vec pick(vec m, vec high, vec low, int v)
 {
-    uint8x16_t sum = vdupq_n_u8(0), less = sum;
-    for (int i = 0; i < VECTORS; i++) {
-        sum = vaddq_u8(sum, vcntq_u8(vreinterpretq_u8_u64(high[i] & plus[i])));
-        less = vaddq_u8(less, vcntq_u8(vreinterpretq_u8_u64(high[i] & minus[i])));
-    }
-    return (int)vaddlvq_u8(sum) - (int)vaddlvq_u8(less);
+    m = v & 2 ? m & high : m & ~high;
+    return v & 1 ? m & low : m & ~low;
+}
+
+/* In bytes: 8 counts stay within -64 and 64. */
+INLINE vec count(vec acc, vec plus, vec minus)
+{
+    uint8x16_t more = vcntq_u8(vreinterpretq_u8_u64(plus)), less = vcntq_u8(vreinterpretq_u8_u64(minus));
+    return vreinterpretq_u64_u8(vsubq_u8(vaddq_u8(vreinterpretq_u8_u64(acc), more), less));
+}
+
+INLINE int32_t total(vec acc)
+{
+    return vaddlvq_s8(vreinterpretq_s8_u64(acc));
 }
 
 #include "../slices.h"

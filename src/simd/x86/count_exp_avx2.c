@@ -1,11 +1,20 @@
 /* Bit planes by VPMOVMSKB, counted exponent sums by looking up the population of half bytes. */
 #include <immintrin.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m256i vec;
-enum { VECTORS = 16 }; /* 8 each fit in a byte */
+
+INLINE vec pick(vec m, vec high, vec low, int v)
+{
+    m = v & 2 ? _mm256_and_si256(high, m) : _mm256_andnot_si256(high, m);
+    return v & 1 ? _mm256_and_si256(low, m) : _mm256_andnot_si256(low, m);
+}
 
 /* Population of each byte. */
-static inline __m256i count_bytes(__m256i x)
+INLINE __m256i count_bytes(__m256i x)
 {
     const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
                                            0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
@@ -15,16 +24,18 @@ static inline __m256i count_bytes(__m256i x)
     return _mm256_add_epi8(low, high);
 }
 
-static int count_signed(const vec *high, const vec *plus, const vec *minus)
+/* In bytes: 8 counts stay within -64 and 64. */
+INLINE vec count(vec acc, vec plus, vec minus)
 {
-    __m256i sum = _mm256_setzero_si256(), less = sum, zero = sum;
-    for (int i = 0; i < VECTORS; i++) {
-        sum = _mm256_add_epi8(sum, count_bytes(high[i] & plus[i]));
-        less = _mm256_add_epi8(less, count_bytes(high[i] & minus[i]));
-    }
-    sum = _mm256_sub_epi64(_mm256_sad_epu8(sum, zero), _mm256_sad_epu8(less, zero));
+    return _mm256_sub_epi8(_mm256_add_epi8(acc, count_bytes(plus)), count_bytes(minus));
+}
+
+INLINE int32_t total(vec acc)
+{
+    const __m256i bias = _mm256_set1_epi8((char)0x80);
+    __m256i sum = _mm256_sad_epu8(_mm256_xor_si256(acc, bias), _mm256_setzero_si256());
     __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-    return (int)(_mm_cvtsi128_si64(pair) + _mm_extract_epi64(pair, 1));
+    return (int32_t)(_mm_cvtsi128_si64(pair) + _mm_extract_epi64(pair, 1)) - 32 * 128;
 }
 
 #include "../slices.h"

@@ -1,17 +1,31 @@
 /* Bit planes and counted exponent sums: 64 codes for each test, VPOPCNTQ. */
 #include <immintrin.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m512i vec;
-enum { VECTORS = 8 };
 
-static int count_signed(const vec *high, const vec *plus, const vec *minus)
+INLINE vec pick(vec m, vec high, vec low, int v)
 {
-    __m512i sum = _mm512_setzero_si512(), less = sum;
-    for (int i = 0; i < VECTORS; i++) {
-        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(high[i] & plus[i]));
-        less = _mm512_add_epi64(less, _mm512_popcnt_epi64(high[i] & minus[i]));
+    switch (v) { /* the truth table must be a literal */
+    case 0: return _mm512_ternarylogic_epi64(m, high, low, 0x10);
+    case 1: return _mm512_ternarylogic_epi64(m, high, low, 0x20);
+    case 2: return _mm512_ternarylogic_epi64(m, high, low, 0x40);
+    default: return _mm512_ternarylogic_epi64(m, high, low, 0x80);
     }
-    return (int)_mm512_reduce_add_epi64(_mm512_sub_epi64(sum, less));
+}
+
+INLINE vec count(vec acc, vec plus, vec minus)
+{
+    acc = _mm512_add_epi64(acc, _mm512_popcnt_epi64(plus));
+    return _mm512_sub_epi64(acc, _mm512_popcnt_epi64(minus));
+}
+
+INLINE int32_t total(vec acc)
+{
+    return (int32_t)_mm512_reduce_add_epi64(acc);
 }
 
 #include "../slices.h"
