@@ -75,6 +75,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_AVX512VBMI) {
         TAKE(slice_codes, avx512vbmi);
         TAKE(count_exp, avx512vbmi);
+        TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
     }
