@@ -5,7 +5,8 @@
  *
  *     pick(m, high, low, v): m where the planes high and low hold the value v, 0..3
  *     count(acc, plus, minus): acc + population of plus - that of minus, lane by lane, and
- *     total(acc): the sum of the lanes, after at most SLICE_VECTORS counts from 0.
+ *     total(acc): the sum of the lanes, after at most SLICE_VECTORS counts from 0
+ *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
  *
  * Fields are added plane by plane, as an adder adds bits. Then each value of a group of planes has a mask,
  * whose population is what the scalar definition counts one by one: work grows with the number of values,
@@ -118,6 +119,17 @@ static void find_signs(row *a, row *b, int bits, vec *plus, vec *minus)
         vec both = some_a & some_b, differ = a[bits][i] ^ b[bits][i];
         plus[i] = both & ~differ;
         minus[i] = both & differ;
+    }
+}
+
+/* What is missing of the last 64 codes is 0. */
+static void slice_all(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
+{
+    for (size_t w = 0; w < words; w++) {
+        uint8_t last[64] = {0};
+        size_t left = 64 * w < n ? n - 64 * w : 0;
+        if (left < 64 && left > 0) memcpy(last, codes + 64 * w, left);
+        slice_word(left < 64 ? last : codes + 64 * w, bits, planes + w, words);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Bit planes by weighing bits and adding pairs, counted exponent sums by CNT. */
 #include <arm_neon.h>
+#include <stddef.h>
 
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
@@ -28,8 +29,6 @@ INLINE int32_t total(vec acc)
     return vaddlvq_s8(vreinterpretq_s8_u64(acc));
 }
 
-#include "../slices.h"
-
 /* 64 codes, all there. */
 static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
 {
@@ -45,14 +44,11 @@ static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t 
     }
 }
 
+#include "../slices.h"
+
 void qnt__slice_codes_neon(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
 {
-    for (size_t w = 0; w < words; w++) {
-        uint8_t last[64] = {0};
-        size_t left = 64 * w < n ? n - 64 * w : 0;
-        if (left < 64 && left > 0) memcpy(last, codes + 64 * w, left);
-        slice_word(left < 64 ? last : codes + 64 * w, bits, planes + w, words);
-    }
+    slice_all(codes, n, bits, planes, words);
 }
 
 void qnt__count_exp_neon(const struct qnt__count_exp *c)

@@ -1,5 +1,6 @@
 /* Bit planes by VPMOVMSKB, counted exponent sums by looking up the population of half bytes. */
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -38,8 +39,6 @@ INLINE int32_t total(vec acc)
     return (int32_t)(_mm_cvtsi128_si64(pair) + _mm_extract_epi64(pair, 1)) - 32 * 128;
 }
 
-#include "../slices.h"
-
 /* 64 codes, all there. */
 static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
 {
@@ -53,14 +52,11 @@ static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t 
     }
 }
 
+#include "../slices.h"
+
 void qnt__slice_codes_avx2(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
 {
-    for (size_t w = 0; w < words; w++) {
-        uint8_t last[64] = {0};
-        size_t left = 64 * w < n ? n - 64 * w : 0;
-        if (left < 64 && left > 0) memcpy(last, codes + 64 * w, left);
-        slice_word(left < 64 ? last : codes + 64 * w, bits, planes + w, words);
-    }
+    slice_all(codes, n, bits, planes, words);
 }
 
 void qnt__count_exp_avx2(const struct qnt__count_exp *c)

@@ -1,5 +1,6 @@
 /* Bit planes and counted exponent sums: 64 codes for each test, VPOPCNTQ. */
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -28,19 +29,20 @@ INLINE int32_t total(vec acc)
     return (int32_t)_mm512_reduce_add_epi64(acc);
 }
 
+INLINE void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
+{
+    __m512i x = _mm512_loadu_si512(codes);
+    for (int p = 0; p < bits; p++) {
+        planes[(size_t)p * words] = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << p)));
+    }
+}
+
 #include "../slices.h"
 
 void qnt__slice_codes_avx512vbmi(const uint8_t *codes, size_t n, int bits, uint64_t *planes,
                                  size_t words)
 {
-    for (size_t w = 0; w < words; w++) {
-        size_t left = 64 * w < n ? n - 64 * w : 0;
-        __mmask64 mask = left >= 64 ? ~0ull : (1ull << left) - 1;
-        __m512i x = _mm512_maskz_loadu_epi8(mask, left ? codes + 64 * w : codes);
-        for (int p = 0; p < bits; p++) {
-            planes[(size_t)p * words + w] = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << p)));
-        }
-    }
+    slice_all(codes, n, bits, planes, words);
 }
 
 void qnt__count_exp_avx512vbmi(const struct qnt__count_exp *c)
