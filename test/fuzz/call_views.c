@@ -12,21 +12,6 @@
 
 enum { ARENA = 1 << 16, MEMORY = 1 << 24 };
 
-/* Stateless products of codebooks. */
-static void call_products(struct source *s, const qnt_context *context, struct view *v)
-{
-    double numbers[3];
-    for (int i = 0; i < 3; i++) {
-        uint64_t pattern = take(s, 2) << 48;
-        memcpy(&numbers[i], &pattern, sizeof numbers[i]);
-    }
-    qnt_exp exp = {.size = sizeof exp, .exponent_bits = (int32_t)(take(s, 1) % 10), .base = numbers[0],
-                   .alpha = numbers[1], .beta = numbers[2]};
-    qnt_gemm_table(context, &v[0].t, &v[1].t, &v[2].t, &v[1].t, &v[3].t);
-    qnt_gemm_exp(context, &v[0].t, &exp, &v[1].t, &exp, &v[3].t);
-    qnt_dot_exp(context, exp.exponent_bits, &v[0].t, &v[1].t, &v[3].t);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Views may ask for any amount of memory; a host's allocator refuses at some point. An early one
@@ -165,6 +150,21 @@ static void call_quantizer(struct source *s, const qnt_context *context, qnt_qua
         qnt_error error = {.size = sizeof error};
         qnt_quantizer_error(context, q, x, take(s, 1) % 2 ? &v[1].t : NULL, &error);
     }
+}
+
+/* Stateless products of codebooks. */
+static void call_products(struct source *s, const qnt_context *context, struct view *v)
+{
+    double numbers[3];
+    for (int i = 0; i < 3; i++) {
+        uint64_t pattern = take(s, 2) << 48;
+        memcpy(&numbers[i], &pattern, sizeof numbers[i]);
+    }
+    qnt_exp exp = {.size = sizeof exp, .exponent_bits = (int32_t)(take(s, 1) % 10), .base = numbers[0],
+                   .alpha = numbers[1], .beta = numbers[2]};
+    qnt_gemm_table(context, &v[0].t, &v[1].t, &v[2].t, &v[1].t, &v[3].t);
+    qnt_gemm_exp(context, &v[0].t, &exp, &v[1].t, &exp, &v[3].t);
+    qnt_dot_exp(context, exp.exponent_bits, &v[0].t, &v[1].t, &v[3].t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
