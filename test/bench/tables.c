@@ -255,6 +255,37 @@ static void counting(void)
     }
 }
 
+/* ---- products by counting ---- */
+
+struct exp_product {
+    struct table_product *p;
+    qnt_tensor c;
+    qnt_exp exp;
+};
+
+static void exp_run(void *state)
+{
+    struct exp_product *e = state;
+    check(qnt_gemm_exp(context, &e->p->a, &e->exp, &e->p->b, &e->exp, &e->c), "qnt_gemm_exp");
+}
+
+static void exp_products(void)
+{
+    printf("\n%-16s %12s %12s %6s\n", "64x64x4096", "counted ms", "levels ms", "ratio");
+    for (int bits = 2; bits <= 7; bits++) {
+        struct exp_product e = {.p = table_create(64, 64, 4096, bits + 1, 8)};
+        e.exp = (qnt_exp){.size = sizeof e.exp, .exponent_bits = bits, .base = 1.02, .alpha = 1.0};
+        e.c = e.p->c;
+        e.c.dtype_code = QNT_FLOAT;
+        struct bench_candidate c[] = {{.name = "counted", .run = exp_run, .state = &e},
+                                      {.name = "levels", .run = table_run, .state = e.p}};
+        bench_compare(c, 2);
+        printf("%d exponent bits %12.3f %12.3f %6.1f\n", bits, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+               c[0].seconds / c[1].seconds);
+        table_destroy(e.p);
+    }
+}
+
 int main(int argc, char **argv)
 {
     bench_init(argc, argv);
@@ -264,6 +295,7 @@ int main(int argc, char **argv)
     if (!bench_option("--rows")) products();
     one_row();
     counting();
+    exp_products();
     qnt_context_destroy(context);
     return 0;
 }

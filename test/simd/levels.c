@@ -139,7 +139,8 @@ static void gemm_levels(void)
 /* With the levels -2^(bits - 1), ... the numbers are affine codes: both products are one. */
 static void affine_levels(void)
 {
-    for (int bits = 2; bits <= 4; bits++) {
+    for (int round = 0; round < 30; round++) {
+        int bits = 2 + round % 3;
         int8_t ascending[16];
         for (int u = 0; u < 1 << bits; u++) ascending[u] = (int8_t)(u - (1 << (bits - 1)));
         size_t depth = 5 * qnt__cell_depth(bits), bytes = 5 * qnt__cell_bytes(bits);
