@@ -100,6 +100,13 @@ class _Conv(ctypes.Structure):
     ]
 
 
+class _Exp(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("exponent_bits", c_int32), ("base", c_double), ("alpha", c_double),
+        ("beta", c_double),
+    ]
+
+
 class _LayerSpec(ctypes.Structure):
     _fields_ = [
         ("size", c_uint32), ("kind", c_int32), ("layout", c_int32), ("activation", c_int32),
@@ -143,6 +150,9 @@ _STATUS_FUNCTIONS = {
     "layer_save": [_H, _H, c_void_p, c_size_t, _S],
     "layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
     "gemm_s8": [_H, _T, c_int32, _T, _T, _T],
+    "gemm_table": [_H, _T, _T, _T, _T, _T],
+    "gemm_exp": [_H, _T, POINTER(_Exp), _T, POINTER(_Exp), _T],
+    "dot_exp": [_H, c_int32, _T, _T, _T],
     "conv_s8": [_H, POINTER(_Conv), _T, c_int32, _T, _T],
     "shuffle_cyclic": [_H, _T, c_int32, c_int32, c_int32, _T],
     "requantize": [_H, _T, _T, _T, c_int32, c_int32, c_int32, _T],
@@ -807,6 +817,36 @@ def gemm_s8(context, a, b, a_zero=0, b_zero=None, out=None):
     shape = (a.shape[0] if a.shape else 0, b.shape[0] if b.shape else 0)
     result, c = _result(out, shape, INT, 32)
     context.call("gemm_s8", _pointer(a), a_zero, _pointer(b), _pointer(b_zero), _pointer(c))
+    return result
+
+
+def gemm_table(context, a, a_table, b, b_table, out=None):
+    """int32 [M,N]: sum over k of a_table[a[m,k]] b_table[b[n,k]]; tables of int8 or int16."""
+    a, a_table, b, b_table = Tensor.of(a), Tensor.of(a_table), Tensor.of(b), Tensor.of(b_table)
+    shape = (a.shape[0] if a.shape else 0, b.shape[0] if b.shape else 0)
+    result, c = _result(out, shape, INT, 32)
+    context.call("gemm_table", _pointer(a), _pointer(a_table), _pointer(b), _pointer(b_table),
+                 _pointer(c))
+    return result
+
+
+def gemm_exp(context, a, b, exponent_bits, base, a_alpha=1.0, a_beta=0.0, b_alpha=1.0, b_beta=0.0,
+             out=None):
+    """float32 [M,N] of exponential codes, by counting exponent sums."""
+    a, b = Tensor.of(a), Tensor.of(b)
+    a_exp = _Exp(ctypes.sizeof(_Exp), exponent_bits, base, a_alpha, a_beta)
+    b_exp = _Exp(ctypes.sizeof(_Exp), exponent_bits, base, b_alpha, b_beta)
+    shape = (a.shape[0] if a.shape else 0, b.shape[0] if b.shape else 0)
+    result, c = _result(out, shape, FLOAT, 32)
+    context.call("gemm_exp", _pointer(a), byref(a_exp), _pointer(b), byref(b_exp), _pointer(c))
+    return result
+
+
+def dot_exp(context, a, b, exponent_bits, out=None):
+    """int32 [4 L], L = 2^exponent_bits - 1: signed counts of exponent sums of two vectors of codes."""
+    a, b = Tensor.of(a), Tensor.of(b)
+    result, counts = _result(out, (4 * (2 ** exponent_bits - 1),), INT, 32)
+    context.call("dot_exp", exponent_bits, _pointer(a), _pointer(b), _pointer(counts))
     return result
 
 

@@ -298,6 +298,26 @@ class Kernels(unittest.TestCase):
         got = qnt.gemm_s8(self.context, a, packed)
         np.testing.assert_array_equal(got, a.astype("i8") @ x.astype("i8").T)
 
+    def test_gemm_of_levels(self):
+        a, b = self.codes(5, 67, low=0, high=255, dtype="u1"), self.codes(9, 67, low=0, high=255, dtype="u1")
+        narrow, wide = self.codes(256), self.codes(256, low=-4095, high=4095, dtype="i2")
+        got = qnt.gemm_table(self.context, a, narrow, b, wide)
+        np.testing.assert_array_equal(got, narrow[a].astype("i8") @ wide[b].astype("i8").T)
+
+    def test_exponential_codes(self):
+        a, b = self.codes(3, 67, low=0, high=255, dtype="u1"), self.codes(4, 67, low=0, high=255, dtype="u1")
+
+        def decode(codes, alpha, beta):
+            field, sign = codes & 127, np.where(codes >> 7, -1.0, 1.0)
+            return np.where(field, sign * (alpha * 1.02 ** (field - 1.0) + beta), 0.0)
+
+        got = qnt.gemm_exp(self.context, a, b, 7, 1.02, 0.5, 0.25, 2.0)
+        np.testing.assert_allclose(got, decode(a, 0.5, 0.25) @ decode(b, 2.0, 0.0).T, 1e-6, 1e-9)
+        counts = qnt.dot_exp(self.context, a[0], b[0], 7)
+        both = (a[0] & 127 > 0) & (b[0] & 127 > 0)
+        self.assertEqual(counts[-1], (both * np.where((a[0] ^ b[0]) >> 7, -1, 1)).sum())
+        self.assertEqual(counts[:253].sum(), counts[-1])
+
     def test_conv(self):
         x, w = self.codes(2, 6, 5, 4), self.codes(6, 3, 3, 2)
         got = qnt.conv_s8(self.context, x, w, x_zero=-5, groups=2, stride=(2, 1), pad=1)

@@ -92,6 +92,89 @@ QNT_API qnt_status qnt_requantize(const qnt_context *context, const qnt_tensor *
                                   const qnt_tensor *bias, const qnt_tensor *scale, int32_t zero,
                                   int32_t low, int32_t high, qnt_tensor *y);
 
+/**
+ * @brief What exponential codes mean: value = sign (alpha base^(field - 1) + beta), field 0 is zero.
+ *
+ * A code holds the field in its low `exponent_bits` bits and, if it has one bit more, the sign above
+ * them (1: negative). Field 0 is the number zero whatever the sign. With L = 2^exponent_bits - 1 fields f
+ * of 1 to L, exponents are f - 1, so that codes grow with magnitudes. (DNA-TEQ, arXiv 2306.16430, with
+ * its exponents counted from 0.)
+ */
+typedef struct qnt_exp {
+    uint32_t size;         /**< sizeof(qnt_exp). */
+    int32_t exponent_bits; /**< Bits of a field, 2 to 7. */
+    double base;           /**< Above 1; both operands of a product have the same. */
+    double alpha;          /**< Above 0, finite. */
+    double beta;           /**< Finite. */
+} qnt_exp;
+
+/**
+ * @brief Counts the exponent sums of a dot product of exponential codes, signs included.
+ *
+ * With s = 1 where the signs agree, -1 where they differ, and 0 where either code is zero, for each k:
+ *
+ * | counters | count | what is added |
+ * |---|---|---|
+ * | 0 to 2 L - 2 | 2 L - 1 | counts[e_a + e_b] += s |
+ * | 2 L - 1 to 3 L - 2 | L | counts[2 L - 1 + e_a] += s |
+ * | 3 L - 1 to 4 L - 2 | L | counts[3 L - 1 + e_b] += s |
+ * | 4 L - 1 | 1 | counts[4 L - 1] += s |
+ *
+ * They are all that a product needs, for any base, alpha and beta: #qnt_gemm_exp says how.
+ * @param context hooks.
+ * @param exponent_bits bits of a field, 2 to 7; L = 2^exponent_bits - 1.
+ * @param a       [K] integers of exponent_bits bits, or of one more with a sign; packed or not.
+ * @param b       [K], likewise; one operand may have signs and the other none.
+ * @param[out] counts [4 L] int32, disjoint from the inputs. Exact up to K = 2^31 - 1.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_dot_exp(const qnt_context *context, int32_t exponent_bits, const qnt_tensor *a,
+                               const qnt_tensor *b, qnt_tensor *counts);
+
+/**
+ * @brief C[m,n] = sum over k of the values of A[m,k] times those of B[n,k], by adding exponents.
+ *
+ * Products become additions of exponents and the sum becomes counting, as DNA-TEQ's hardware has it:
+ *
+ *     C = alpha_a alpha_b sum_t counts[t] base^t + alpha_a beta_b sum_i counts[2 L - 1 + i] base^i
+ *       + beta_a alpha_b sum_j counts[3 L - 1 + j] base^j + beta_a beta_b counts[4 L - 1]
+ *
+ * with the exact counters of #qnt_dot_exp, each sum in ascending order and everything in double, and
+ * rounded to float32 once. This is the yardstick for other ways to multiply such codes, not the fastest
+ * way to do it: see #qnt_gemm_table.
+ * @param context hooks.
+ * @param a      [M,K] codes of exponent_bits bits, or of one more with a sign.
+ * @param a_exp  what they mean.
+ * @param b      [N,K] codes, likewise.
+ * @param b_exp  what they mean; exponent_bits and base are those of a_exp, and
+ *               base^(2 L - 2) is finite.
+ * @param[out] c [M,N] float32, disjoint from the inputs. K at most 2^31 - 1.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_VERSION, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_gemm_exp(const qnt_context *context, const qnt_tensor *a, const qnt_exp *a_exp,
+                                const qnt_tensor *b, const qnt_exp *b_exp, qnt_tensor *c);
+
+/**
+ * @brief C[m,n] = sum over k of a_table[A[m,k]] b_table[B[n,k]], in int32.
+ *
+ * Any codebook whose levels lie on an integer grid: uniform or not, ascending or not. Codes are looked up
+ * in registers, then multiplied as integers, exactly and on every CPU alike. An accumulator whose true
+ * value leaves int32 wraps modulo 2^32; with p and q the largest magnitudes of the two tables none does
+ * up to K = (2^31 - 1) / (p q): 133,144 for levels of 127, 131,071 for -128, 128 for 4,095 times 4,095.
+ * Two int8 tables take half the time of what holds an int16 table.
+ * @param context hooks.
+ * @param a       [M,K] unsigned integers of 1 to 8 bits, packed or one per byte, each below the
+ *                number of levels of a_table.
+ * @param a_table int8 or int16 levels [1 to 2^bits of a].
+ * @param b       [N,K], as a.
+ * @param b_table int8 or int16 levels [1 to 2^bits of b].
+ * @param[out] c  [M,N] int32, disjoint from the inputs.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_gemm_table(const qnt_context *context, const qnt_tensor *a,
+                                  const qnt_tensor *a_table, const qnt_tensor *b,
+                                  const qnt_tensor *b_table, qnt_tensor *c);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "slots_exp.h"
+#include "slots_levels.h"
+
 /*
  * A block of an integer matrix product: m rows of unsigned bytes times `panels` panels of signed codes
  * (layout.h). acc[i][16 p + c] = sum over taps t and k < depth of rows[i][taps[t] + k] * w[p][t, k][c].
@@ -192,7 +195,7 @@ struct qnt__affine_each {
     X(minmax, void, (const float *x, size_t n, float range[2]))
 
 /* All families; one that grows has a header of its own, slots_<family>.h. */
-#define QNT__SLOTS(X) QNT__SLOTS_AFFINE(X)
+#define QNT__SLOTS(X) QNT__SLOTS_AFFINE(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)
 
 /* One pointer for each slot. */
 struct qnt__simd {

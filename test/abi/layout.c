@@ -67,6 +67,16 @@ static void conv(void)
     MEMBER(qnt_conv, reserved, 44, 4);
 }
 
+static void exp_codes(void)
+{
+    TOTAL(qnt_exp, 32);
+    MEMBER(qnt_exp, size, 0, 4);
+    MEMBER(qnt_exp, exponent_bits, 4, 4);
+    MEMBER(qnt_exp, base, 8, 8);
+    MEMBER(qnt_exp, alpha, 16, 8);
+    MEMBER(qnt_exp, beta, 24, 8);
+}
+
 static void layer_spec(void)
 {
     TOTAL(qnt_layer_spec, 72);
@@ -92,6 +102,7 @@ int main(int argc, char **argv)
     RUN(spec);
     RUN(error);
     RUN(conv);
+    RUN(exp_codes);
     RUN(layer_spec);
     return DONE;
 }

@@ -40,6 +40,10 @@ void float_gemm_run(void *gemm)
 {
     struct float_gemm *g = gemm;
     blasint m = (blasint)g->m, n = (blasint)g->n, k = (blasint)g->k;
+    if (m == 1) {
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, n, k, 1.0f, g->b, k, g->a, 1, 0.0f, g->c, 1);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, g->a, k, g->b, k, 0.0f, g->c,
                 n);
 }

@@ -108,6 +108,23 @@ static qnt_status gemm(void *self, qnt_tensor *const *in, qnt_tensor *out)
     return qnt_gemm_s8(context, in[0], 0, in[1], in[2], out);
 }
 
+static qnt_status gemm_table(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_gemm_table(context, in[0], in[1], in[2], in[3], out);
+}
+
+static qnt_status gemm_exp(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_gemm_exp(context, in[0], self, in[1], self, out);
+}
+
+static qnt_status dot_exp(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_dot_exp(context, 3, in[0], in[1], out);
+}
+
 static qnt_status convolve(void *self, qnt_tensor *const *in, qnt_tensor *out)
 {
     return qnt_conv_s8(context, self, in[0], 0, in[1], out);
@@ -139,6 +156,18 @@ static void kernels(void)
         "gemm", gemm, NULL,
         {TENSOR(a, QNT_INT, 8, 6, 30), TENSOR(b, QNT_INT, 8, 8, 30), TENSOR(zeros, QNT_INT, 32, 8)},
         TENSOR(c, QNT_INT, 32, 6, 8), false});
+    qnt_exp exp = {.size = sizeof exp, .exponent_bits = 7, .base = 1.25, .alpha = 1.0};
+    check_subject(&(struct subject){
+        "gemm_table", gemm_table, NULL,
+        {TENSOR(a, QNT_UINT, 4, 6, 30), TENSOR(b, QNT_INT, 8, 16), TENSOR(b, QNT_UINT, 4, 8, 30),
+         TENSOR(a, QNT_INT, 8, 16)},
+        TENSOR(c, QNT_INT, 32, 6, 8), false});
+    check_subject(&(struct subject){
+        "gemm_exp", gemm_exp, &exp, {TENSOR(a, QNT_UINT, 8, 6, 30), TENSOR(b, QNT_UINT, 8, 8, 30)},
+        TENSOR(c, QNT_FLOAT, 32, 6, 8), false});
+    check_subject(&(struct subject){
+        "dot_exp", dot_exp, NULL, {TENSOR(a, QNT_UINT, 4, 100), TENSOR(b, QNT_UINT, 4, 100)},
+        TENSOR(c, QNT_INT, 32, 28), false});
     check_subject(&(struct subject){
         "conv", convolve, &conv,
         {TENSOR(a, QNT_INT, 8, 1, 5, 4, 3), TENSOR(b, QNT_INT, 8, 2, 3, 3, 3)},

@@ -6,7 +6,7 @@
 
 static qnt_context *context;
 
-enum { MOST = 4 };
+enum { MOST = 5 };
 enum { IN, OUT, OPTIONAL, SHAPE_ONLY };
 
 struct subject {
@@ -384,6 +384,23 @@ static qnt_status gemm(const qnt_context *c, void *self, qnt_tensor *const *t)
     return qnt_gemm_s8(c, t[0], 0, t[1], t[2], t[3]);
 }
 
+static qnt_status gemm_table(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_gemm_table(c, t[0], t[1], t[2], t[3], t[4]);
+}
+
+static qnt_status gemm_exp(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_gemm_exp(c, t[0], self, t[1], self, t[2]);
+}
+
+static qnt_status dot_exp(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_dot_exp(c, 3, t[0], t[1], t[2]);
+}
+
 static qnt_status convolve(const qnt_context *c, void *self, qnt_tensor *const *t)
 {
     return qnt_conv_s8(c, self, t[0], 0, t[1], t[2]);
@@ -403,9 +420,9 @@ static qnt_status requantize(const qnt_context *c, void *self, qnt_tensor *const
 
 static void kernels(void)
 {
-    int8_t a[240], b[240];
+    int8_t a[240], b[240], table[256] = {0};
     int32_t c[240] = {0}, zeros[20] = {0};
-    float scale[20] = {1};
+    float scale[48] = {1};
     fill_bytes(a, sizeof a);
     fill_bytes(b, sizeof b);
     qnt_conv conv = {.size = sizeof conv};
@@ -414,6 +431,21 @@ static void kernels(void)
                              {"b", IN, TENSOR(b, QNT_INT, 8, 8, 30)},
                              {"b_zero", OPTIONAL, TENSOR(zeros, QNT_INT, 32, 8)},
                              {"c", OUT, TENSOR(c, QNT_INT, 32, 6, 8)}}});
+    qnt_exp exp = {.size = sizeof exp, .exponent_bits = 7, .base = 1.25, .alpha = 1.0};
+    abuse(&(struct subject){"gemm_table", gemm_table, NULL,
+                            {{"a", IN, TENSOR(a, QNT_UINT, 8, 6, 30)},
+                             {"a_table", IN, TENSOR(table, QNT_INT, 8, 256)},
+                             {"b", IN, TENSOR(b, QNT_UINT, 8, 8, 30)},
+                             {"b_table", IN, TENSOR(table, QNT_INT, 8, 256)},
+                             {"c", OUT, TENSOR(c, QNT_INT, 32, 6, 8)}}});
+    abuse(&(struct subject){"gemm_exp", gemm_exp, &exp,
+                            {{"a", IN, TENSOR(a, QNT_UINT, 8, 6, 30)},
+                             {"b", IN, TENSOR(b, QNT_UINT, 8, 8, 30)},
+                             {"c", OUT, TENSOR(scale, QNT_FLOAT, 32, 6, 8)}}});
+    abuse(&(struct subject){"dot_exp", dot_exp, NULL,
+                            {{"a", IN, TENSOR(a, QNT_UINT, 4, 100)},
+                             {"b", IN, TENSOR(b, QNT_UINT, 4, 100)},
+                             {"counts", OUT, TENSOR(c, QNT_INT, 32, 28)}}});
     abuse(&(struct subject){"conv", convolve, &conv,
                             {{"x", IN, TENSOR(a, QNT_INT, 8, 2, 5, 4, 3)},
                              {"w", IN, TENSOR(b, QNT_INT, 8, 2, 3, 3, 3)},

@@ -323,6 +323,14 @@ static void kernels(void)
     fuse.calls = 0;
     MUST(qnt_gemm_s8(context, TENSOR(a, QNT_UINT, 8, 6, 10), 3, TENSOR(b, QNT_INT, 3, 7, 10), NULL,
                      TENSOR(c, QNT_INT, 32, 6, 7)));
+    qnt_exp exp = {.size = sizeof exp, .exponent_bits = 3, .base = 1.5, .alpha = 1.0};
+    MUST(qnt_gemm_table(context, TENSOR(a, QNT_UINT, 4, 6, 10), TENSOR(a, QNT_INT, 8, 16),
+                        TENSOR(b, QNT_UINT, 3, 7, 10), TENSOR(b, QNT_INT, 16, 8),
+                        TENSOR(c, QNT_INT, 32, 6, 7)));
+    MUST(qnt_gemm_exp(context, TENSOR(a, QNT_UINT, 4, 6, 10), &exp, TENSOR(b, QNT_UINT, 3, 7, 10), &exp,
+                      TENSOR(c, QNT_FLOAT, 32, 6, 7)));
+    MUST(qnt_dot_exp(context, 3, TENSOR(a, QNT_UINT, 4, 60), TENSOR(b, QNT_UINT, 3, 60),
+                     TENSOR(c, QNT_INT, 32, 28)));
     MUST(qnt_conv_s8(context, &conv, TENSOR(a, QNT_UINT, 8, 1, 3, 5, 4), 3,
                      TENSOR(b, QNT_INT, 4, 2, 3, 3, 4), TENSOR(c, QNT_INT, 32, 1, 3, 5, 2)));
     MUST(qnt_requantize(context, TENSOR(c, QNT_INT, 32, 5, 6), NULL,

@@ -105,6 +105,50 @@ static qnt_status run_conv(void *self, qnt_tensor *const *in, qnt_tensor *out)
     return qnt_conv_s8(context, self, in[0], 5, in[1], out);
 }
 
+static qnt_status run_table(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_gemm_table(context, in[0], in[1], in[2], in[3], out);
+}
+
+static qnt_status run_exp(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_gemm_exp(context, in[0], self, in[1], self, out);
+}
+
+static qnt_status run_dot_exp(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_dot_exp(context, *(int32_t *)self, in[0], in[1], out);
+}
+
+/* Products of codes without arithmetic of their own. */
+static void codebooks(void)
+{
+    static uint8_t a[1024], b[1024];
+    int32_t counts[508];
+    int16_t levels[256];
+    float c[160];
+    fill_bytes(a, sizeof a);
+    fill_bytes(b, sizeof b);
+    fill_bytes(levels, sizeof levels);
+    for (int32_t bits = 2; bits <= 7; bits++) {
+        qnt_exp exp = {.size = sizeof exp, .exponent_bits = bits, .base = 1.1, .alpha = 1.0, .beta = 0.5};
+        int64_t count = 1 << bits;
+        exercise(&(struct operation){"gemm_table", run_table, NULL,
+                                     {TENSOR(a, QNT_UINT, bits, 5, 19),
+                                      TENSOR(levels, QNT_INT, bits % 2 ? 8 : 16, count),
+                                      TENSOR(b, QNT_UINT, bits, 21, 19), TENSOR(levels, QNT_INT, 8, count)},
+                                     TENSOR(c, QNT_INT, 32, 5, 21)});
+        exercise(&(struct operation){"gemm_exp", run_exp, &exp,
+                                     {TENSOR(a, QNT_UINT, bits, 3, 70),
+                                      TENSOR(b, QNT_UINT, bits + 1, 6, 70)},
+                                     TENSOR(c, QNT_FLOAT, 32, 3, 6)});
+        exercise(&(struct operation){"dot_exp", run_dot_exp, &bits,
+                                     {TENSOR(a, QNT_UINT, bits + 1, 130), TENSOR(b, QNT_UINT, bits, 130)},
+                                     TENSOR(counts, QNT_INT, 32, 4 * (count - 1))});
+    }
+}
+
 static void products(void)
 {
     static uint8_t a[1024], b[1024];
@@ -280,6 +324,7 @@ int main(int argc, char **argv)
     RUN(layers);
     RUN(creating);
     RUN(products);
+    RUN(codebooks);
     RUN(requantize);
     RUN(shuffle);
     qnt_context_destroy(context);

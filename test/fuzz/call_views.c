@@ -152,6 +152,21 @@ static void call_quantizer(struct source *s, const qnt_context *context, qnt_qua
     }
 }
 
+/* Stateless products of codebooks. */
+static void call_products(struct source *s, const qnt_context *context, struct view *v)
+{
+    double numbers[3];
+    for (int i = 0; i < 3; i++) {
+        uint64_t pattern = take(s, 2) << 48;
+        memcpy(&numbers[i], &pattern, sizeof numbers[i]);
+    }
+    qnt_exp exp = {.size = sizeof exp, .exponent_bits = (int32_t)(take(s, 1) % 10), .base = numbers[0],
+                   .alpha = numbers[1], .beta = numbers[2]};
+    qnt_gemm_table(context, &v[0].t, &v[1].t, &v[2].t, &v[1].t, &v[3].t);
+    qnt_gemm_exp(context, &v[0].t, &exp, &v[1].t, &exp, &v[3].t);
+    qnt_dot_exp(context, exp.exponent_bits, &v[0].t, &v[1].t, &v[3].t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct source s = {data, size, 0};
@@ -160,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (qnt_context_create(bounded_alloc, bounded_free, NULL, &context) != QNT_OK) return 0;
     for (int i = 0; i < 4; i++) make_view(&s, context, &v[i]);
     qnt_quantizer *q = make_quantizer(&s, context), *other = make_quantizer(&s, context);
+    call_products(&s, context, v);
     if (q) call_quantizer(&s, context, q, v);
     if (q) call_layer(&s, context, v, q, other);
     qnt_quantizer_destroy(other);

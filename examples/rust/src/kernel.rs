@@ -38,6 +38,59 @@ pub fn gemm_s8(context: &Context, a: &View, a_zero: i32, b: &View, b_zero: Optio
     })
 }
 
+/// c[m,n] = sum over k of a_table[a[m,k]] b_table[b[n,k]]; tables of int8 or int16.
+pub fn gemm_table(context: &Context, a: &View, a_table: &View, b: &View, b_table: &View,
+                  c: &mut ViewMut) -> Result<()> {
+    let (a, a_table, b, b_table) = (a.0.raw(), a_table.0.raw(), b.0.raw(), b_table.0.raw());
+    let mut c = c.0.raw();
+    context.check(|| unsafe {
+        sys::qnt_gemm_table(context.handle(), &a, &a_table, &b, &b_table, &mut c)
+    })
+}
+
+/// Meaning of exponential codes: sign (alpha base^(field - 1) + beta), field 0 is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Exponential {
+    /// Bits of a field, 2 to 7.
+    pub exponent_bits: i32,
+    /// Above 1.
+    pub base: f64,
+    /// Above 0.
+    pub alpha: f64,
+    /// Any finite number.
+    pub beta: f64,
+}
+
+impl Exponential {
+    fn raw(&self) -> sys::qnt_exp {
+        sys::qnt_exp {
+            size: size_of::<sys::qnt_exp>() as u32,
+            exponent_bits: self.exponent_bits,
+            base: self.base,
+            alpha: self.alpha,
+            beta: self.beta,
+        }
+    }
+}
+
+/// Product of exponential codes by counting exponent sums; c is float32.
+pub fn gemm_exp(context: &Context, a: &View, a_exp: &Exponential, b: &View, b_exp: &Exponential,
+                c: &mut ViewMut) -> Result<()> {
+    let (a, b, mut c) = (a.0.raw(), b.0.raw(), c.0.raw());
+    context.check(|| unsafe {
+        sys::qnt_gemm_exp(context.handle(), &a, &a_exp.raw(), &b, &b_exp.raw(), &mut c)
+    })
+}
+
+/// Signed counts of exponent sums of two vectors of codes.
+pub fn dot_exp(context: &Context, exponent_bits: i32, a: &View, b: &View,
+               counts: &mut ViewMut) -> Result<()> {
+    let (a, b, mut counts) = (a.0.raw(), b.0.raw(), counts.0.raw());
+    context.check(|| unsafe {
+        sys::qnt_dot_exp(context.handle(), exponent_bits, &a, &b, &mut counts)
+    })
+}
+
 /// Grouped convolution in int32: x [B,H,W,C], w [O,kh,kw,C/groups], y [B,OH,OW,O].
 pub fn conv_s8(context: &Context, geometry: &Geometry, x: &View, x_zero: i32, w: &View,
                y: &mut ViewMut) -> Result<()> {

@@ -29,7 +29,10 @@ pub mod sys;
 mod tensor;
 
 pub use context::{cpu, cpu_detect, cpu_name, version, Context, Error, Level, Pool};
-pub use kernel::{blob_probe, conv_s8, gemm_s8, requantize, shuffle_cyclic, Blob, Geometry, Kind};
+pub use kernel::{
+    blob_probe, conv_s8, dot_exp, gemm_exp, gemm_s8, gemm_table, requantize, shuffle_cyclic, Blob,
+    Exponential, Geometry, Kind,
+};
 pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};

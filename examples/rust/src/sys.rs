@@ -96,6 +96,16 @@ pub struct qnt_conv {
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_exp {
+    pub size: u32,
+    pub exponent_bits: i32,
+    pub base: f64,
+    pub alpha: f64,
+    pub beta: f64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct qnt_layer_spec {
     pub size: u32,
     pub kind: i32,
@@ -208,6 +218,18 @@ extern "C" {
     pub fn qnt_gemm_s8(
         context: *const qnt_context, a: *const qnt_tensor, a_zero: i32, b: *const qnt_tensor,
         b_zero: *const qnt_tensor, c: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_gemm_table(
+        context: *const qnt_context, a: *const qnt_tensor, a_table: *const qnt_tensor,
+        b: *const qnt_tensor, b_table: *const qnt_tensor, c: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_gemm_exp(
+        context: *const qnt_context, a: *const qnt_tensor, a_exp: *const qnt_exp,
+        b: *const qnt_tensor, b_exp: *const qnt_exp, c: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_dot_exp(
+        context: *const qnt_context, exponent_bits: i32, a: *const qnt_tensor,
+        b: *const qnt_tensor, counts: *mut qnt_tensor,
     ) -> qnt_status;
     pub fn qnt_conv_s8(
         context: *const qnt_context, conv: *const qnt_conv, x: *const qnt_tensor, x_zero: i32,

@@ -163,6 +163,41 @@ fn layers_run_on_many_threads() {
 }
 
 #[test]
+fn codebooks() {
+    let context = Context::new().unwrap();
+    let a: Vec<u8> = (0..3 * 20).map(|i| (i * 37 % 256) as u8).collect();
+    let b: Vec<u8> = (0..5 * 20).map(|i| (i * 91 % 256) as u8).collect();
+    let levels: Vec<i8> = (0..256).map(|i| (i * 13 % 255 - 127) as i8).collect();
+    let (av, bv) = (View::new(&a, &[3, 20]).unwrap(), View::new(&b, &[5, 20]).unwrap());
+    let table = View::new(&levels, &[256]).unwrap();
+    let mut c = [0i32; 15];
+    gemm_table(&context, &av, &table, &bv, &table, &mut ViewMut::new(&mut c, &[3, 5]).unwrap()).unwrap();
+    let level = |code: u8| levels[code as usize] as i32;
+    for (i, &sum) in c.iter().enumerate() {
+        let (m, n) = (i / 5, i % 5);
+        assert_eq!(sum, (0..20).map(|k| level(a[m * 20 + k]) * level(b[n * 20 + k])).sum::<i32>());
+    }
+
+    let exp = Exponential { exponent_bits: 7, base: 1.02, alpha: 0.5, beta: 0.25 };
+    let value = |code: u8| -> f64 {
+        let field = (code & 127) as i32;
+        let magnitude = if field > 0 { 0.5 * 1.02f64.powi(field - 1) + 0.25 } else { 0.0 };
+        if code > 127 { -magnitude } else { magnitude }
+    };
+    let mut y = [0f32; 15];
+    gemm_exp(&context, &av, &exp, &bv, &exp, &mut ViewMut::new(&mut y, &[3, 5]).unwrap()).unwrap();
+    for (i, &got) in y.iter().enumerate() {
+        let (m, n) = (i / 5, i % 5);
+        let want: f64 = (0..20).map(|k| value(a[m * 20 + k]) * value(b[n * 20 + k])).sum();
+        assert!((got as f64 - want).abs() < 1e-4);
+    }
+    let mut counts = [0i32; 508];
+    dot_exp(&context, 7, &View::new(&a, &[60]).unwrap(), &View::new(&b[..60], &[60]).unwrap(),
+            &mut ViewMut::new(&mut counts, &[508]).unwrap()).unwrap();
+    assert_eq!(counts[..253].iter().sum::<i32>(), counts[507]);
+}
+
+#[test]
 fn kernels() {
     let context = Context::new().unwrap();
     let a: Vec<i8> = (0..3 * 20).map(|i| (i * 37 % 255 - 127) as i8).collect();

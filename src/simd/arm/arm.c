@@ -38,10 +38,17 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->pack_codes = qnt__pack_codes_neon;
         table->unpack_codes = qnt__unpack_codes_neon;
         table->minmax = qnt__minmax_neon;
+        table->slice_codes = qnt__slice_codes_neon;
+        table->count_exp = qnt__count_exp_neon;
+        table->look_up_8 = qnt__look_up_8_neon;
+        table->look_up_16 = qnt__look_up_16_neon;
+        table->gemm_s16 = qnt__gemm_s16_neon;
+        table->gemm_levels = qnt__gemm_levels_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_s8 = qnt__gemm_s8_neondot;
         table->gemm_blocks = qnt__gemm_blocks_neondot;
+        table->gemm_levels = qnt__gemm_levels_neondot;
         table->sum_rows = qnt__sum_rows_neondot;
     }
 }

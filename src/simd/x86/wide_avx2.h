@@ -101,7 +101,8 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, 
 }
 
 /* All rows of a chunk, in pieces as even as possible. */
-static void wide_rows(const struct wide *c, size_t m, size_t quads, int add, int32_t *acc, size_t ld)
+static inline void wide_rows(const struct wide *c, size_t m, size_t quads, int add, int32_t *acc,
+                             size_t ld)
 {
     for (size_t row = 0; row < m;) {
         size_t left = m - row, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;

@@ -34,6 +34,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_codes, avx2);
         TAKE(unpack_codes, avx2);
         TAKE(minmax, avx2);
+        TAKE(slice_codes, avx2);
+        TAKE(count_exp, avx2);
+        TAKE(look_up_8, avx2);
+        TAKE(look_up_16, avx2);
+        TAKE(gemm_s16, avx2);
+        TAKE(gemm_levels, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -63,5 +69,14 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_codes, avx512vnni);
         TAKE(unpack_codes, avx512vnni);
         TAKE(minmax, avx512vnni);
+        TAKE(gemm_s16, avx512vnni);
+        TAKE(gemm_levels, avx512vnni);
+    }
+    if (cpu & QNT_CPU_AVX512VBMI) {
+        TAKE(slice_codes, avx512vbmi);
+        TAKE(count_exp, avx512vbmi);
+        TAKE(gemm_levels, avx512vbmi);
+        TAKE(look_up_8, avx512vbmi);
+        TAKE(look_up_16, avx512vbmi);
     }
 }

@@ -1,0 +1,36 @@
+/* Slots of level tables: looking up integer levels, and products of codes that stay packed. */
+#ifndef QNT__SIMD_SLOTS_LEVELS_H
+#define QNT__SIMD_SLOTS_LEVELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct qnt__gemm;
+
+/*
+ * m rows of int16 times `panels` panels of int16: acc[i][16 p + c] = sum over k of
+ * rows[i][k] * weight[p][k][c], modulo 2^32. A panel is a row of cells of 16 columns and two k; word
+ * 2 c + j of cell e belongs to column c and k = 2 e + j.
+ */
+struct qnt__gemm_s16 {
+    const int16_t *const *rows; /* m pointers */
+    const int16_t *weight;      /* first panel */
+    int32_t *acc;               /* written, [m][ld] */
+    size_t m;                   /* 1..QNT__BLOCK_ROWS */
+    size_t panels;              /* 1..QNT__BLOCK_PANELS */
+    size_t depth;               /* a multiple of 2, at least 2; a panel is 16 depth words */
+    size_t ld;                  /* of acc, in elements, at least 16 panels */
+};
+
+#define QNT__SLOTS_LEVELS(X)                                                                       \
+    /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below that; */ \
+    /* levels may be codes */                                                                      \
+    X(look_up_8, void,                                                                             \
+      (const uint8_t *table, int bits, const uint8_t *codes, size_t n, uint8_t *levels))           \
+    X(look_up_16, void,                                                                            \
+      (const int16_t *table, int bits, const uint8_t *codes, size_t n, int16_t *levels))           \
+    X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
+    /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \
+    X(gemm_levels, void, (const struct qnt__gemm *g, const int8_t *levels))
+
+#endif

@@ -1,0 +1,67 @@
+/* Looking up levels with VPERMB: a table of 64 bytes is one register. */
+#include <immintrin.h>
+
+#include "../slots.h"
+
+struct table {
+    __m512i piece[4];
+    int bits;
+};
+
+static inline struct table load_table(const uint8_t *entries, int bits)
+{
+    struct table t = {.bits = bits};
+    size_t size = (size_t)1 << bits;
+    for (size_t i = 0; i < 4 && 64 * i < size; i++) {
+        __mmask64 mask = size >= 64 ? ~0ull : (1ull << size) - 1;
+        t.piece[i] = _mm512_maskz_loadu_epi8(mask, entries + 64 * i);
+    }
+    return t;
+}
+
+static inline __m512i look_up(const struct table *t, __m512i codes)
+{
+    if (t->bits <= 6) return _mm512_permutexvar_epi8(codes, t->piece[0]);
+    __m512i low = _mm512_permutex2var_epi8(t->piece[0], codes, t->piece[1]);
+    if (t->bits == 7) return low;
+    __m512i high = _mm512_permutex2var_epi8(t->piece[2], codes, t->piece[3]);
+    return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(codes), high);
+}
+
+void qnt__look_up_8_avx512vbmi(const uint8_t *table, int bits, const uint8_t *codes, size_t n,
+                               uint8_t *levels)
+{
+    struct table t = load_table(table, bits);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        _mm512_storeu_si512(levels + i, look_up(&t, _mm512_loadu_si512(codes + i)));
+    }
+    if (i == n) return;
+    __mmask64 mask = (1ull << (n - i)) - 1;
+    __m512i x = _mm512_maskz_loadu_epi8(mask, codes + i);
+    _mm512_mask_storeu_epi8(levels + i, mask, look_up(&t, x));
+}
+
+void qnt__look_up_16_avx512vbmi(const int16_t *table, int bits, const uint8_t *codes, size_t n,
+                                int16_t *levels)
+{
+    uint8_t bytes[2][256];
+    for (size_t e = 0; e < (size_t)1 << bits; e++) {
+        bytes[0][e] = (uint8_t)table[e];
+        bytes[1][e] = (uint8_t)((uint16_t)table[e] >> 8);
+    }
+    struct table low = load_table(bytes[0], bits), high = load_table(bytes[1], bits);
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    for (size_t i = 0; i < n; i += 64) {
+        size_t left = n - i;
+        __m512i x = _mm512_maskz_loadu_epi8(left < 64 ? (1ull << left) - 1 : ~0ull, codes + i);
+        __m512i a = look_up(&low, x), b = look_up(&high, x);
+        __m512i even = _mm512_unpacklo_epi8(a, b), odd = _mm512_unpackhi_epi8(a, b);
+        __mmask32 mask = left < 32 ? (1u << left) - 1 : ~0u;
+        _mm512_mask_storeu_epi16(levels + i, mask, _mm512_permutex2var_epi64(even, first, odd));
+        if (left <= 32) continue;
+        mask = left < 64 ? (1u << (left - 32)) - 1 : ~0u;
+        _mm512_mask_storeu_epi16(levels + i + 32, mask, _mm512_permutex2var_epi64(even, second, odd));
+    }
+}

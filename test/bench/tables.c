@@ -1,0 +1,301 @@
+/*
+ * Codes that stand for levels: products of two codebooks against the float product that they replace, one
+ * row of packed weights against the memory's pace, and counting exponents by bit slices against counting
+ * them one by one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "kernel/panels.h"
+#include "openblas.h"
+#include "qnt.h"
+#include "simd/slots.h"
+
+static void check(qnt_status status, const char *what)
+{
+    if (status == QNT_OK) return;
+    fprintf(stderr, "%s: %s\n", what, qnt_status_name(status));
+    exit(1);
+}
+
+static qnt_context *context;
+
+/* ---- qnt_gemm_table, decode of both operands included ---- */
+
+struct table_product {
+    int64_t a_shape[2], b_shape[2], c_shape[2], levels;
+    qnt_tensor a, b, c, table;
+};
+
+static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shape)
+{
+    return (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
+                        .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = shape};
+}
+
+static struct table_product *table_create(size_t m, size_t n, size_t k, int bits, int level_bits)
+{
+    struct table_product *p = calloc(1, sizeof *p);
+    p->a_shape[0] = p->c_shape[0] = (int64_t)m;
+    p->b_shape[0] = p->c_shape[1] = (int64_t)n;
+    p->a_shape[1] = p->b_shape[1] = (int64_t)k;
+    p->levels = 1 << bits;
+    p->a = tensor(bench_memory(m * k), QNT_UINT, bits, 2, p->a_shape);
+    p->b = tensor(bench_memory(n * k), QNT_UINT, bits, 2, p->b_shape);
+    p->c = tensor(bench_memory(m * n * 4), QNT_INT, 32, 2, p->c_shape);
+    p->table = tensor(bench_memory(512), QNT_INT, level_bits, 1, &p->levels);
+    return p;
+}
+
+static void table_run(void *state)
+{
+    struct table_product *p = state;
+    check(qnt_gemm_table(context, &p->a, &p->table, &p->b, &p->table, &p->c), "qnt_gemm_table");
+}
+
+static void table_destroy(struct table_product *p)
+{
+    free(p->a.data), free(p->b.data), free(p->c.data), free(p->table.data);
+    free(p);
+}
+
+/* ---- slots on packed panels ---- */
+
+struct packed_product {
+    size_t m, n, k, copies, turn, panel_bytes;
+    int bits;
+    struct qnt__simd simd;
+    uint8_t *x, *w;
+    int32_t *acc;
+    int8_t levels[16];
+};
+
+static struct packed_product *packed_create(size_t m, size_t n, size_t k, int bits, size_t copies)
+{
+    struct packed_product *p = calloc(1, sizeof *p);
+    *p = (struct packed_product){.m = m, .n = n, .k = k, .bits = bits, .copies = copies};
+    qnt__simd_choose(&p->simd, bench_cpu());
+    p->panel_bytes = qnt__panel_bytes(1, k, bits);
+    p->x = bench_memory(m * k);
+    p->w = bench_memory(copies * n / QNT__PANEL * p->panel_bytes);
+    p->acc = bench_memory(m * n * sizeof *p->acc);
+    bench_fill(p->levels, sizeof p->levels);
+    return p;
+}
+
+static void packed_run(void *state)
+{
+    struct packed_product *p = state;
+    ptrdiff_t tap = 0;
+    size_t panels = p->n / QNT__PANEL;
+    const uint8_t *rows[QNT__BLOCK_ROWS], *w = p->w + p->turn * panels * p->panel_bytes;
+    p->turn = (p->turn + 1) % p->copies;
+    for (size_t j = 0; j < panels; j += QNT__BLOCK_PANELS) {
+        for (size_t i = 0; i < p->m; i += QNT__BLOCK_ROWS) {
+            struct qnt__gemm g = {.rows = rows, .taps = &tap, .tap_count = 1, .depth = p->k,
+                                  .weight = w + j * p->panel_bytes, .panel_bytes = p->panel_bytes,
+                                  .acc = p->acc + i * p->n + j * QNT__PANEL, .ld = p->n, .bits = p->bits};
+            g.m = p->m - i < QNT__BLOCK_ROWS ? p->m - i : QNT__BLOCK_ROWS;
+            g.panels = panels - j < QNT__BLOCK_PANELS ? panels - j : QNT__BLOCK_PANELS;
+            for (size_t r = 0; r < g.m; r++) rows[r] = p->x + (i + r) * p->k;
+            p->simd.gemm_levels(&g, p->levels);
+        }
+    }
+}
+
+static void packed_destroy(struct packed_product *p)
+{
+    free(p->x), free(p->w), free(p->acc);
+    free(p);
+}
+
+/* 16-bit levels that are there already. */
+struct word_product {
+    size_t m, n, k;
+    struct qnt__simd simd;
+    int16_t *x, *w;
+    int32_t *acc;
+};
+
+static void word_run(void *state)
+{
+    struct word_product *p = state;
+    const int16_t *rows[QNT__BLOCK_ROWS];
+    for (size_t j = 0; j < p->n; j += QNT__BLOCK_PANELS * QNT__PANEL) {
+        for (size_t i = 0; i < p->m; i += QNT__BLOCK_ROWS) {
+            struct qnt__gemm_s16 g = {.rows = rows, .weight = p->w + j * p->k, .depth = p->k, .ld = p->n,
+                                      .acc = p->acc + i * p->n + j, .panels = QNT__BLOCK_PANELS};
+            g.m = p->m - i < QNT__BLOCK_ROWS ? p->m - i : QNT__BLOCK_ROWS;
+            for (size_t r = 0; r < g.m; r++) rows[r] = p->x + (i + r) * p->k;
+            p->simd.gemm_s16(&g);
+        }
+    }
+}
+
+static void products(void)
+{
+    enum { M = 256, N = 1024, K = 1024 };
+    printf("\n%-34s %8s %8s %6s\n", "256x1024x1024", "ms", "float ms", "ratio");
+    for (int bits = 2; bits <= 8; bits++) {
+        struct table_product *narrow = table_create(M, N, K, bits, 8);
+        struct table_product *wide = table_create(M, N, K, bits, 16);
+        struct packed_product *packed = bits <= 4 ? packed_create(M, N, K, bits, 1) : NULL;
+        struct word_product words = {M, N, K, .x = bench_memory(M * K * 2), .w = bench_memory(N * K * 2),
+                                     .acc = bench_memory(M * N * 4)};
+        qnt__simd_choose(&words.simd, bench_cpu());
+        struct float_gemm *peer = float_gemm_create(M, N, K);
+        struct bench_candidate c[] = {
+            {.name = "both decoded to int8", .run = table_run, .state = narrow},
+            {.name = "both decoded to int16", .run = table_run, .state = wide},
+            {.name = "packed weights to int8", .run = packed_run, .state = packed},
+            {.name = "int16 levels", .run = word_run, .state = bits == 8 ? &words : NULL},
+            {.name = "sgemm", .run = float_gemm_run, .state = peer}};
+        bench_compare(c, 5);
+        for (int i = 0; i < 4; i++) {
+            if (!c[i].state) continue;
+            printf("%d bits, %-26s %8.3f %8.3f %6.2f\n", bits, c[i].name, 1e3 * c[i].seconds,
+                   1e3 * c[4].seconds, c[4].seconds / c[i].seconds);
+        }
+        table_destroy(narrow), table_destroy(wide);
+        if (packed) packed_destroy(packed);
+        free(words.x), free(words.w), free(words.acc);
+        float_gemm_destroy(peer);
+    }
+}
+
+static void one_row(void)
+{
+    enum { N = 4096, K = 4096, COPIES = 24 };
+    printf("\n%-18s %8s %8s %9s %12s\n", "1x4096x4096", "us", "GB/s", "of memory", "against float");
+    for (int bits = 4; bits >= 2; bits--) {
+        for (int cold = 0; cold < 2; cold++) {
+            struct packed_product *p = packed_create(1, N, K, bits, cold ? COPIES : 1);
+            size_t bytes = N / QNT__PANEL * p->panel_bytes;
+            struct bench_stream stream = bench_stream(bytes, p->copies);
+            struct float_gemm *peer = float_gemm_create(1, N, K);
+            struct bench_candidate c[] = {{.name = "levels", .run = packed_run, .state = p},
+                                          {.name = "stream", .run = bench_stream_run, .state = &stream},
+                                          {.name = "sgemm", .run = float_gemm_run, .state = peer}};
+            bench_compare(c, 3);
+            printf("w%d %-15s %8.1f %8.1f %8.0f%% %12.1f\n", bits, cold ? "memory" : "warm",
+                   1e6 * c[0].seconds, 1e-9 * (double)bytes / c[0].seconds,
+                   100 * c[1].seconds / c[0].seconds, c[2].seconds / c[0].seconds);
+            bench_stream_free(&stream);
+            packed_destroy(p);
+            float_gemm_destroy(peer);
+        }
+    }
+}
+
+/* ---- counting ---- */
+
+struct counting {
+    size_t n;
+    int bits;
+    uint8_t *a, *b;         /* a code per byte, as the loop reads them */
+    uint64_t *a_planes, *b_planes;
+    struct qnt__simd simd;
+    int32_t counts[508];
+};
+
+/* One product after the other, as the method is described. */
+static void count_one_by_one(void *state)
+{
+    struct counting *s = state;
+    int levels = (1 << s->bits) - 1;
+    int32_t *sums = s->counts, *of_a = sums + 2 * levels - 1, *of_b = of_a + levels;
+    int32_t *all = of_b + levels;
+    for (size_t k = 0; k < s->n; k++) {
+        int f = s->a[k] & levels, g = s->b[k] & levels;
+        if (f == 0 || g == 0) continue;
+        int sign = (s->a[k] ^ s->b[k]) >> s->bits & 1 ? -1 : 1;
+        sums[f + g - 2] += sign;
+        of_a[f - 1] += sign;
+        of_b[g - 1] += sign;
+        *all += sign;
+    }
+}
+
+static void count_planes(void *state)
+{
+    struct counting *s = state;
+    const struct qnt__count_exp c = {.a = s->a_planes, .b = s->b_planes, .words = s->n / 64,
+                                     .bits = s->bits, .counts = s->counts};
+    s->simd.count_exp(&c);
+}
+
+static void slice_and_count(void *state)
+{
+    struct counting *s = state;
+    s->simd.slice_codes(s->a, s->n, s->bits + 1, s->a_planes, s->n / 64);
+    s->simd.slice_codes(s->b, s->n, s->bits + 1, s->b_planes, s->n / 64);
+    count_planes(s);
+}
+
+static void counting(void)
+{
+    enum { N = 4096 };
+    printf("\n%-14s %10s %10s %6s %14s %6s\n", "counting, 4096", "loop us", "planes us", "ratio",
+           "sliced too us", "ratio");
+    for (int bits = 2; bits <= 7; bits++) {
+        struct counting s = {.n = N, .bits = bits, .a = bench_memory(N), .b = bench_memory(N),
+                             .a_planes = bench_memory(N), .b_planes = bench_memory(N)};
+        qnt__simd_choose(&s.simd, bench_cpu());
+        slice_and_count(&s);
+        struct bench_candidate c[] = {{.name = "loop", .run = count_one_by_one, .state = &s},
+                                      {.name = "planes", .run = count_planes, .state = &s},
+                                      {.name = "both", .run = slice_and_count, .state = &s}};
+        bench_compare(c, 3);
+        printf("%d exponent bits %9.2f %10.3f %6.1f %14.3f %6.1f\n", bits, 1e6 * c[0].seconds,
+               1e6 * c[1].seconds, c[0].seconds / c[1].seconds, 1e6 * c[2].seconds,
+               c[0].seconds / c[2].seconds);
+        free(s.a), free(s.b), free(s.a_planes), free(s.b_planes);
+    }
+}
+
+/* ---- products by counting ---- */
+
+struct exp_product {
+    struct table_product *p;
+    qnt_tensor c;
+    qnt_exp exp;
+};
+
+static void exp_run(void *state)
+{
+    struct exp_product *e = state;
+    check(qnt_gemm_exp(context, &e->p->a, &e->exp, &e->p->b, &e->exp, &e->c), "qnt_gemm_exp");
+}
+
+static void exp_products(void)
+{
+    printf("\n%-16s %12s %12s %6s\n", "64x64x4096", "counted ms", "levels ms", "ratio");
+    for (int bits = 2; bits <= 7; bits++) {
+        struct exp_product e = {.p = table_create(64, 64, 4096, bits + 1, 8)};
+        e.exp = (qnt_exp){.size = sizeof e.exp, .exponent_bits = bits, .base = 1.02, .alpha = 1.0};
+        e.c = e.p->c;
+        e.c.dtype_code = QNT_FLOAT;
+        struct bench_candidate c[] = {{.name = "counted", .run = exp_run, .state = &e},
+                                      {.name = "levels", .run = table_run, .state = e.p}};
+        bench_compare(c, 2);
+        printf("%d exponent bits %12.3f %12.3f %6.1f\n", bits, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+               c[0].seconds / c[1].seconds);
+        table_destroy(e.p);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench_init(argc, argv);
+    printf("# peer: %s\n", float_gemm_version() ? float_gemm_version() : "none");
+    check(qnt_context_create(NULL, NULL, NULL, &context), "qnt_context_create");
+    check(qnt_context_set_cpu(context, bench_cpu()), "qnt_context_set_cpu");
+    if (!bench_option("--rows")) products();
+    one_row();
+    counting();
+    exp_products();
+    qnt_context_destroy(context);
+    return 0;
+}

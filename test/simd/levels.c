@@ -1,0 +1,174 @@
+/*
+ * Looking up levels, and products of levels, of every CPU level against the portable definition, byte
+ * for byte: random shapes with all tails, extremes, wrapping sums, guard pages around all that is read
+ * and written.
+ */
+#include "check.h"
+#include "simd/layout.h"
+#include "simd/slots.h"
+
+enum { MAX_LEVELS = 8, MAX_TAPS = 5 };
+
+static struct qnt__simd tables[MAX_LEVELS];
+static const char *names[MAX_LEVELS];
+static int levels;
+
+static void choose_levels(void)
+{
+    uint64_t cpu = qnt_cpu_detect(), mask = 0;
+    for (uint64_t bit = 1; bit; bit <<= 1) {
+        if (!(cpu & bit)) continue;
+        mask |= bit;
+        qnt__simd_choose(&tables[levels], mask);
+        names[levels++] = qnt_cpu_name(bit);
+    }
+}
+
+/* Random bytes in guarded memory, or one of the extremes everywhere. */
+static guarded input(size_t size)
+{
+    static const uint8_t extremes[] = {0x00, 0xff, 0x80, 0x7f};
+    guarded g = guard(size, random_in(0, 1));
+    int kind = random_in(0, 2) ? 4 : (int)random_in(0, 3);
+    for (size_t i = 0; i < size; i++) {
+        g.data[i] = kind < 4 ? extremes[kind] : (uint8_t)(random_u64() >> 40);
+    }
+    return g;
+}
+
+static void look_up_8(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        int bits = 1 + i % 8;
+        size_t n = (size_t)random_in(0, 200);
+        guarded table = input((size_t)1 << bits), codes = input(n), out = guard(n, random_in(0, 1));
+        uint8_t want[200];
+        for (size_t e = 0; e < n; e++) codes.data[e] &= (uint8_t)((1 << bits) - 1);
+        qnt__look_up_8_c(table.data, bits, codes.data, n, want);
+        for (int l = 0; l < levels; l++) {
+            tables[l].look_up_8(table.data, bits, codes.data, n, out.data);
+            CHECK_MSG(!memcmp(out.data, want, n), "%s bits %d n %zu", names[l], bits, n);
+            memcpy(out.data, codes.data, n);
+            tables[l].look_up_8(table.data, bits, out.data, n, out.data);
+            CHECK_MSG(!memcmp(out.data, want, n), "%s bits %d n %zu in place", names[l], bits, n);
+        }
+        unguard(&table), unguard(&codes), unguard(&out);
+    }
+}
+
+static void look_up_16(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        int bits = 1 + i % 8;
+        size_t n = (size_t)random_in(0, 200);
+        guarded table = input((size_t)2 << bits), codes = input(n), out = guard(2 * n, random_in(0, 1));
+        int16_t want[200];
+        for (size_t e = 0; e < n; e++) codes.data[e] &= (uint8_t)((1 << bits) - 1);
+        qnt__look_up_16_c((void *)table.data, bits, codes.data, n, want);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 2 * n);
+            tables[l].look_up_16((void *)table.data, bits, codes.data, n, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 2 * n), "%s bits %d n %zu", names[l], bits, n);
+        }
+        unguard(&table), unguard(&codes), unguard(&out);
+    }
+}
+
+/* Outputs hold the same random bytes before each version, so that what must stay is compared too. */
+static void gemm_s16(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
+        size_t depth = 2 * (size_t)random_in(1, i % 9 ? 20 : 300), stride = depth + (size_t)random_in(0, 3);
+        size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+        size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
+        guarded x = input(2 * ((m - 1) * stride + depth)), w = input(2 * panels * QNT__PANEL * depth);
+        guarded acc = guard(size, random_in(0, 1)), want = input(size), before = guard(size, true);
+        const int16_t *rows[QNT__BLOCK_ROWS];
+        for (size_t r = 0; r < m; r++) rows[r] = (const int16_t *)(void *)x.data + r * stride;
+        struct qnt__gemm_s16 g = {.rows = rows, .weight = (void *)w.data, .m = m, .panels = panels,
+                                  .depth = depth, .ld = ld, .acc = (void *)want.data};
+        memcpy(before.data, want.data, size);
+        qnt__gemm_s16_c(&g);
+        for (int l = 0; l < levels; l++) {
+            memcpy(acc.data, before.data, size);
+            g.acc = (void *)acc.data;
+            tables[l].gemm_s16(&g);
+            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu depth %zu", names[l], m,
+                      panels, depth);
+        }
+        unguard(&x), unguard(&w), unguard(&acc), unguard(&want), unguard(&before);
+    }
+}
+
+static void gemm_levels(void)
+{
+    for (int i = 0; i < ROUNDS(400); i++) {
+        int bits = 2 + i % 3;
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
+        size_t taps = random_in(0, 2) ? 1 : (size_t)random_in(2, MAX_TAPS);
+        size_t cells = (size_t)random_in(1, i % 7 ? 9 : 70), depth = cells * qnt__cell_depth(bits);
+        size_t gap = random_in(0, 2) ? 0 : qnt__cell_bytes(bits) * (size_t)random_in(1, 3);
+        size_t used = taps * cells * qnt__cell_bytes(bits) + (taps - 1) * gap;
+        size_t panel_bytes = used + 32 * (size_t)random_in(0, 1);
+        size_t reach = depth + (size_t)random_in(0, 30), ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+        size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
+        ptrdiff_t at[MAX_TAPS];
+        for (size_t t = 0; t < taps; t++) at[t] = random_in(0, (int64_t)(reach - depth));
+        guarded x = input((m - 1) * reach + reach), w = input((panels - 1) * panel_bytes + used);
+        guarded table = input((size_t)1 << bits), acc = guard(size, random_in(0, 1));
+        guarded want = input(size), before = guard(size, true);
+        const uint8_t *rows[QNT__BLOCK_ROWS];
+        for (size_t r = 0; r < m; r++) rows[r] = x.data + r * reach;
+        struct qnt__gemm g = {.rows = rows, .taps = at, .weight = w.data, .m = m, .panels = panels,
+                              .tap_count = taps, .depth = depth, .panel_bytes = panel_bytes, .gap = gap,
+                              .ld = ld, .bits = bits, .acc = (void *)want.data};
+        memcpy(before.data, want.data, size);
+        qnt__gemm_levels_c(&g, (void *)table.data);
+        for (int l = 0; l < levels; l++) {
+            memcpy(acc.data, before.data, size);
+            g.acc = (void *)acc.data;
+            tables[l].gemm_levels(&g, (void *)table.data);
+            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu taps %zu depth %zu bits %d",
+                      names[l], m, panels, taps, depth, bits);
+        }
+        unguard(&x), unguard(&w), unguard(&table), unguard(&acc), unguard(&want), unguard(&before);
+    }
+}
+
+/* With the levels -2^(bits - 1), ... the numbers are affine codes: both products are one. */
+static void affine_levels(void)
+{
+    for (int round = 0; round < 30; round++) {
+        int bits = 2 + round % 3;
+        int8_t ascending[16];
+        for (int u = 0; u < 1 << bits; u++) ascending[u] = (int8_t)(u - (1 << (bits - 1)));
+        size_t depth = 5 * qnt__cell_depth(bits), bytes = 5 * qnt__cell_bytes(bits);
+        guarded x = input(3 * depth), w = input(2 * bytes);
+        const uint8_t *rows[3] = {x.data, x.data + depth, x.data + 2 * depth};
+        const ptrdiff_t tap = 0;
+        int32_t a[96], b[96];
+        struct qnt__gemm g = {.rows = rows, .taps = &tap, .weight = w.data, .m = 3, .panels = 2,
+                              .tap_count = 1, .depth = depth, .panel_bytes = bytes, .ld = 32, .bits = bits};
+        for (int l = 0; l < levels; l++) {
+            g.acc = a;
+            tables[l].gemm_levels(&g, ascending);
+            g.acc = b;
+            tables[l].gemm_s8(&g);
+            CHECK_MSG(!memcmp(a, b, sizeof a), "%s bits %d", names[l], bits);
+        }
+        unguard(&x), unguard(&w);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    choose_levels();
+    RUN(look_up_8);
+    RUN(look_up_16);
+    RUN(gemm_s16);
+    RUN(gemm_levels);
+    RUN(affine_levels);
+    return DONE;
+}
