@@ -85,6 +85,27 @@ static void layer_spec(void)
     MEMBER(qnt_layer_spec, reserved, 68, 4);
 }
 
+static void qtable(void)
+{
+    TOTAL(qnt_qtable, 128);
+    MEMBER(qnt_qtable, step, 0, 128);
+    TOTAL(qnt_image_spec, 24);
+    MEMBER(qnt_image_spec, size, 0, 4);
+    MEMBER(qnt_image_spec, width, 4, 4);
+    MEMBER(qnt_image_spec, height, 8, 4);
+    MEMBER(qnt_image_spec, components, 12, 4);
+    MEMBER(qnt_image_spec, sampling, 16, 4);
+    MEMBER(qnt_image_spec, transform, 20, 4);
+    TOTAL(qnt_image_bytes, 48);
+    MEMBER(qnt_image_bytes, size, 0, 4);
+    MEMBER(qnt_image_bytes, reserved, 4, 4);
+    MEMBER(qnt_image_bytes, file, 8, 8);
+    MEMBER(qnt_image_bytes, header, 16, 8);
+    MEMBER(qnt_image_bytes, entropy, 24, 8);
+    MEMBER(qnt_image_bytes, stuffed, 32, 8);
+    MEMBER(qnt_image_bytes, bits, 40, 8);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -93,5 +114,6 @@ int main(int argc, char **argv)
     RUN(error);
     RUN(conv);
     RUN(layer_spec);
+    RUN(qtable);
     return DONE;
 }
