@@ -19,6 +19,11 @@
  *
  * Pictures are rows of bytes, grey or RGB interleaved, any stride; coefficients and levels are in
  * row-major order within a block, [vertical frequency][horizontal frequency].
+ *
+ * A qnt_search() proposes tables and is told what they achieved. Published order: a thousand sorted
+ * tables; qnt_search_curve() and qnt_search_box() from these; then one of the searches within the box,
+ * with that curve and a target window; last, qnt_search_score() on data not used before. A search is
+ * deterministic given seed and answers, up to the last bit of the C library's log and cos.
  */
 #ifndef QNT_QTABLE_H
 #define QNT_QTABLE_H
@@ -219,6 +224,179 @@ QNT_API qnt_status qnt_image_write(const qnt_context *context, const qnt_image *
 QNT_API qnt_status qnt_psnr(const qnt_context *context, const uint8_t *a, size_t a_stride,
                             const uint8_t *b, size_t b_stride, size_t width, size_t height,
                             double *psnr);
+
+/** @brief A search for tables: what was tried, and how the next one is chosen. */
+typedef struct qnt_search qnt_search;
+
+/** Ways to choose the next table. */
+enum {
+    QNT_SEARCH_SORTED = 0,  /**< Sorted random sampling: half-normal values that rise along the
+                                 diagonal order (Li, De Sa, Sampson 2020). */
+    QNT_SEARCH_BOUNDED = 1, /**< Uniform within a box of steps. */
+    QNT_SEARCH_BAYES = 2,   /**< Gaussian process with Matern 5/2 covariance and a noise variance,
+                                 expected improvement, within a box. */
+    QNT_SEARCH_BANDIT = 3   /**< Four heuristics within a box; a bandit gives most trials to those
+                                 that lately found better tables (area under the curve). */
+};
+
+/** @brief A request for a search. Zero-filled with `size` set: the published sampling. */
+typedef struct qnt_search_spec {
+    uint32_t size;      /**< sizeof(qnt_search_spec). */
+    int32_t method;     /**< #QNT_SEARCH_SORTED to #QNT_SEARCH_BANDIT. */
+    int32_t tables;     /**< Tables of a trial, 1 or 3; 0 is 1. 1 with a box. */
+    int32_t start;      /**< Uniform trials before a model or bandit takes over; 0: 100 and 30. */
+    uint64_t seed;      /**< The same seed and answers give the same tables. */
+    double scale_low;   /**< Sorted: steps are scaled by a uniform factor; both 0: 0.5 to 1.5. */
+    double scale_high;  /**< Its upper end. */
+    double rate_low;    /**< Target window of the rate; both 0: any rate. */
+    double rate_high;   /**< Its upper end. */
+    double curve[3];    /**< Reference utility: curve[0] + curve[1] rate + curve[2] rate^2. */
+    const qnt_qtable *low;  /**< Lower corner of the box; NULL: all 1. Copied. */
+    const qnt_qtable *high; /**< Upper corner of the box; NULL: all 255. Copied. */
+} qnt_search_spec;
+
+/** @brief One table or three, and what they achieved: larger is better in both. */
+typedef struct qnt_trial {
+    double rate;         /**< Compression, e.g. raw bytes by coded bytes; > 0. */
+    double utility;      /**< E.g. accuracy, or minus cross-entropy. */
+    qnt_qtable table[3]; /**< All three alike if a trial is one table. */
+} qnt_trial;
+
+/**
+ * @brief Measures a trial. Returns 0, anything else ends the search with #QNT_E_CANCELLED.
+ */
+typedef int32_t (*qnt_trial_fn)(void *user, const qnt_qtable *tables, size_t count, double *rate,
+                                double *utility);
+
+/**
+ * @brief Starts a search.
+ * @param context  memory and reasons; not kept.
+ * @param spec     the request.
+ * @param[out] out the search; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_search_create(const qnt_context *context, const qnt_search_spec *spec,
+                                     qnt_search **out);
+
+/** @brief Frees a search; NULL is allowed. @param search what to free. */
+QNT_API void qnt_search_destroy(qnt_search *search);
+
+/**
+ * @brief Chooses what to try next; asked again before qnt_search_tell(), it gives the same.
+ * @param context     for memory and the reason.
+ * @param search      the search.
+ * @param[out] tables as many as the spec said.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_search_ask(const qnt_context *context, qnt_search *search,
+                                  qnt_qtable *tables);
+
+/**
+ * @brief Tells what the tables asked for achieved.
+ * @param context for memory and the reason.
+ * @param search  the search.
+ * @param rate    finite, > 0.
+ * @param utility finite.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE without a preceding qnt_search_ask(), #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_search_tell(const qnt_context *context, qnt_search *search, double rate,
+                                   double utility);
+
+/**
+ * @brief Asks, measures and tells, `budget` times; reports progress, which may cancel.
+ *
+ * Trials finished before a failure are kept.
+ * @param context for memory, progress and the reason.
+ * @param search  the search.
+ * @param budget  trials, at least 1.
+ * @param measure called on this thread.
+ * @param user    passed to it.
+ * @return as ask and tell; #QNT_E_CANCELLED if progress or `measure` says so.
+ */
+QNT_API qnt_status qnt_search_run(const qnt_context *context, qnt_search *search, uint64_t budget,
+                                  qnt_trial_fn measure, void *user);
+
+/**
+ * @brief Copies the trials told so far, in order.
+ * @param context    for the reason.
+ * @param search     the search.
+ * @param trials     receives them; NULL asks for their number only.
+ * @param capacity   room at `trials`.
+ * @param[out] count trials.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SPACE.
+ */
+QNT_API qnt_status qnt_search_trials(const qnt_context *context, const qnt_search *search,
+                                     qnt_trial *trials, size_t capacity, size_t *count);
+
+/**
+ * @brief The trial furthest above the reference curve among those in the target window.
+ *
+ * Chosen among many noisy measurements it looks better than it is: measure it again with
+ * qnt_search_score() on data the search has not seen.
+ * @param context   for the reason.
+ * @param search    the search.
+ * @param[out] best the trial.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE if no trial lies in the window.
+ */
+QNT_API qnt_status qnt_search_best(const qnt_context *context, const qnt_search *search,
+                                   qnt_trial *best);
+
+/**
+ * @brief Finds the trials that no other one beats in rate or utility without losing in the other;
+ * equal ones are all kept.
+ * @param context    for the reason.
+ * @param trials     what to compare.
+ * @param n          how many.
+ * @param[out] front room for n indices; receives them by falling rate.
+ * @param[out] count how many.
+ * @return #QNT_OK, #QNT_E_INVALID.
+ */
+QNT_API qnt_status qnt_search_front(const qnt_context *context, const qnt_trial *trials, size_t n,
+                                    size_t *front, size_t *count);
+
+/**
+ * @brief Fits the reference curve: the quadratic of least squares through the front of the trials.
+ * @param context    for memory and the reason.
+ * @param trials     what was measured.
+ * @param n          how many.
+ * @param[out] curve as in qnt_search_spec.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_NOMEM, #QNT_E_STATE if the front has fewer than three
+ * different rates.
+ */
+QNT_API qnt_status qnt_search_curve(const qnt_context *context, const qnt_trial *trials, size_t n,
+                                    double curve[3]);
+
+/**
+ * @brief Makes a box around the first tables, and their transposes, of the front trials in a window:
+ * smallest and largest step widened by `spread` standard deviations (published: 0.5 for bounded, 1.5
+ * for Bayesian search).
+ * @param context   for memory and the reason.
+ * @param trials    what was measured.
+ * @param n         how many.
+ * @param rate_low  the window.
+ * @param rate_high its upper end.
+ * @param spread    0 or more.
+ * @param[out] low  lower corner.
+ * @param[out] high upper corner.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_NOMEM, #QNT_E_STATE if no front trial lies in the window.
+ */
+QNT_API qnt_status qnt_search_box(const qnt_context *context, const qnt_trial *trials, size_t n,
+                                  double rate_low, double rate_high, double spread, qnt_qtable *low,
+                                  qnt_qtable *high);
+
+/**
+ * @brief Measures trials anew, on data that no search has used; replaces rate and utility.
+ * @param context for the reason.
+ * @param trials  rates and utilities are replaced one after the other; after a failure the rest is as
+ *                it was.
+ * @param n       how many.
+ * @param tables  1 or 3, as in the search.
+ * @param measure called on this thread, once for each trial.
+ * @param user    passed to it.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_CANCELLED.
+ */
+QNT_API qnt_status qnt_search_score(const qnt_context *context, qnt_trial *trials, size_t n,
+                                    size_t tables, qnt_trial_fn measure, void *user);
 
 #ifdef __cplusplus
 }

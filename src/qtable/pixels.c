@@ -46,7 +46,8 @@ static void read_block(const qnt_image *image, const uint8_t *pixels, size_t str
         int32_t value;
         if (image->plane[p].shrink == 1) {
             value = sample(image, pixels, stride, p, x, y);
-        } else {
+        } else { /* to the right pixels are repeated, below means */
+            y = qnt__min(y, ((size_t)image->spec.height - 1) / 2);
             value = sample(image, pixels, stride, p, 2 * x, 2 * y) +
                     sample(image, pixels, stride, p, 2 * x + 1, 2 * y) +
                     sample(image, pixels, stride, p, 2 * x, 2 * y + 1) +

@@ -119,6 +119,10 @@ static void qtable(void)
     IS(QNT_DCT_FLOAT, 1);
     IS(QNT_HUFFMAN_STANDARD, 0);
     IS(QNT_HUFFMAN_OPTIMAL, 1);
+    IS(QNT_SEARCH_SORTED, 0);
+    IS(QNT_SEARCH_BOUNDED, 1);
+    IS(QNT_SEARCH_BAYES, 2);
+    IS(QNT_SEARCH_BANDIT, 3);
 }
 
 int main(int argc, char **argv)

@@ -104,6 +104,23 @@ static void qtable(void)
     MEMBER(qnt_image_bytes, entropy, 24, 8);
     MEMBER(qnt_image_bytes, stuffed, 32, 8);
     MEMBER(qnt_image_bytes, bits, 40, 8);
+    TOTAL(qnt_search_spec, 96);
+    MEMBER(qnt_search_spec, size, 0, 4);
+    MEMBER(qnt_search_spec, method, 4, 4);
+    MEMBER(qnt_search_spec, tables, 8, 4);
+    MEMBER(qnt_search_spec, start, 12, 4);
+    MEMBER(qnt_search_spec, seed, 16, 8);
+    MEMBER(qnt_search_spec, scale_low, 24, 8);
+    MEMBER(qnt_search_spec, scale_high, 32, 8);
+    MEMBER(qnt_search_spec, rate_low, 40, 8);
+    MEMBER(qnt_search_spec, rate_high, 48, 8);
+    MEMBER(qnt_search_spec, curve, 56, 24);
+    MEMBER(qnt_search_spec, low, 80, 8);
+    MEMBER(qnt_search_spec, high, 88, 8);
+    TOTAL(qnt_trial, 400);
+    MEMBER(qnt_trial, rate, 0, 8);
+    MEMBER(qnt_trial, utility, 8, 8);
+    MEMBER(qnt_trial, table, 16, 384);
 }
 
 int main(int argc, char **argv)

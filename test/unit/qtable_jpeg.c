@@ -94,8 +94,10 @@ static void encoder(void)
         for (int sampling = 0; sampling < 2; sampling++) {
             size_t tables = (size_t)(q % 3 + 1);
             compare(context, 3, sampling, qualities[q], tables, WIDTH, HEIGHT);
-            compare(context, 3, sampling, qualities[q], 2, (int)random_in(1, WIDTH),
-                    (int)random_in(1, HEIGHT));
+            for (int i = 0; i < ROUNDS(8); i++) {
+                int width = (int)random_in(1, WIDTH), height = (int)random_in(1, HEIGHT);
+                compare(context, 3, sampling, qualities[q], 2, width, height);
+            }
         }
     }
     qnt_context_destroy(context);
