@@ -2,7 +2,8 @@
 # Installs what the tests need beyond a C compiler: Debian 12, as root. Does nothing if all is there.
 set -eu
 packages='make gcc g++ libc6-dev clang clang-format doxygen abigail-tools pkg-config shellcheck git
-    python3 python3-numpy python3-pip valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+    python3 python3-numpy python3-pip valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    libjpeg-turbo-progs'
 
 missing=
 for package in $packages; do

@@ -32,6 +32,7 @@ may_include() {
     tensor) echo 'base simd context' ;;
     pool) echo 'base context' ;;
     kernel) echo 'base simd context tensor' ;;
+    qtable) echo 'base simd context' ;;
     quantizer) echo 'base simd context tensor' ;;
     layer) echo 'base simd context tensor kernel quantizer' ;;
     io) echo 'base simd context tensor kernel quantizer layer' ;;

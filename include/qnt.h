@@ -3,7 +3,7 @@
  * @brief All of libqnt in one include.
  *
  * libqnt quantizes tensors that live in the caller's buffers and runs prepared low-bit layers.
- * Read the headers in this order: base, context, tensor, quantizer, layer, kernel, io, pool.
+ * Read the headers in this order: base, context, tensor, quantizer, layer, kernel, io, pool, qtable.
  */
 #ifndef QNT_H
 #define QNT_H
@@ -14,6 +14,7 @@
 #include "qnt/kernel.h"
 #include "qnt/layer.h"
 #include "qnt/pool.h"
+#include "qnt/qtable.h"
 #include "qnt/quantizer.h"
 #include "qnt/tensor.h"
 

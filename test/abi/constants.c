@@ -109,6 +109,22 @@ static void io(void)
     IS(QNT_BLOB_LAYER, 2);
 }
 
+static void qtable(void)
+{
+    IS(QNT_QTABLE_LUMA, 0);
+    IS(QNT_QTABLE_CHROMA, 1);
+    IS(QNT_SAMPLING_420, 0);
+    IS(QNT_SAMPLING_444, 1);
+    IS(QNT_DCT_INTEGER, 0);
+    IS(QNT_DCT_FLOAT, 1);
+    IS(QNT_HUFFMAN_STANDARD, 0);
+    IS(QNT_HUFFMAN_OPTIMAL, 1);
+    IS(QNT_SEARCH_SORTED, 0);
+    IS(QNT_SEARCH_BOUNDED, 1);
+    IS(QNT_SEARCH_BAYES, 2);
+    IS(QNT_SEARCH_BANDIT, 3);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -118,5 +134,6 @@ int main(int argc, char **argv)
     RUN(quantizer);
     RUN(layer);
     RUN(io);
+    RUN(qtable);
     return DONE;
 }

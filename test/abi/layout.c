@@ -95,6 +95,44 @@ static void layer_spec(void)
     MEMBER(qnt_layer_spec, reserved, 68, 4);
 }
 
+static void qtable(void)
+{
+    TOTAL(qnt_qtable, 128);
+    MEMBER(qnt_qtable, step, 0, 128);
+    TOTAL(qnt_image_spec, 24);
+    MEMBER(qnt_image_spec, size, 0, 4);
+    MEMBER(qnt_image_spec, width, 4, 4);
+    MEMBER(qnt_image_spec, height, 8, 4);
+    MEMBER(qnt_image_spec, components, 12, 4);
+    MEMBER(qnt_image_spec, sampling, 16, 4);
+    MEMBER(qnt_image_spec, transform, 20, 4);
+    TOTAL(qnt_image_bytes, 48);
+    MEMBER(qnt_image_bytes, size, 0, 4);
+    MEMBER(qnt_image_bytes, reserved, 4, 4);
+    MEMBER(qnt_image_bytes, file, 8, 8);
+    MEMBER(qnt_image_bytes, header, 16, 8);
+    MEMBER(qnt_image_bytes, entropy, 24, 8);
+    MEMBER(qnt_image_bytes, stuffed, 32, 8);
+    MEMBER(qnt_image_bytes, bits, 40, 8);
+    TOTAL(qnt_search_spec, 96);
+    MEMBER(qnt_search_spec, size, 0, 4);
+    MEMBER(qnt_search_spec, method, 4, 4);
+    MEMBER(qnt_search_spec, tables, 8, 4);
+    MEMBER(qnt_search_spec, start, 12, 4);
+    MEMBER(qnt_search_spec, seed, 16, 8);
+    MEMBER(qnt_search_spec, scale_low, 24, 8);
+    MEMBER(qnt_search_spec, scale_high, 32, 8);
+    MEMBER(qnt_search_spec, rate_low, 40, 8);
+    MEMBER(qnt_search_spec, rate_high, 48, 8);
+    MEMBER(qnt_search_spec, curve, 56, 24);
+    MEMBER(qnt_search_spec, low, 80, 8);
+    MEMBER(qnt_search_spec, high, 88, 8);
+    TOTAL(qnt_trial, 400);
+    MEMBER(qnt_trial, rate, 0, 8);
+    MEMBER(qnt_trial, utility, 8, 8);
+    MEMBER(qnt_trial, table, 16, 384);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -104,5 +142,6 @@ int main(int argc, char **argv)
     RUN(conv);
     RUN(exp_codes);
     RUN(layer_spec);
+    RUN(qtable);
     return DONE;
 }
