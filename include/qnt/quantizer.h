@@ -17,6 +17,14 @@
  * point and saturates: ONNX QuantizeLinear bit for bit. NaN becomes the code nearest to the value
  * 0; infinities saturate.
  *
+ * **#QNT_TABLE**: value = scale * level[code], with ascending levels, the same for all groups or, with
+ * #QNT_KMEANS, #QNT_LLOYD and #QNT_ANALYTIC, a group's own. Encoding finds the nearest value exactly,
+ * the lower of two equally near; NaN becomes the code nearest to the value 0; infinities saturate. The
+ * scale of given levels is the provably best one, or with #QNT_LITERAL the published: the largest
+ * magnitude meets that of the levels, a power of two for #QNT_FP4. Levels that a method finds are
+ * integers, of 8 bits up to 5-bit codes and of 16 beyond, so that products of codes are exact products
+ * of integers; with #QNT_LITERAL they are real, and the scale is 1.
+ *
  * A *group* is what shares one set of parameters: the tensor, a slice along `axis`, or a block of
  * `block` consecutive elements along `axis`. Groups are numbered in row-major order of the tensor
  * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as
@@ -49,7 +57,15 @@ enum {
     QNT_PERCENTILE = 2, /**< From the quantiles that leave #QNT_P_PERCENTILE percent inside. */
     QNT_ENTROPY = 3,    /**< Least Kullback-Leibler divergence of clipped histograms. */
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
-    QNT_MSE = 5         /**< Provably least weighted squared error, with certificate. */
+    QNT_MSE = 5,        /**< Provably least weighted squared error, with certificate. */
+
+    QNT_KMEANS = 10, /**< Table: levels of provably least weighted squared error. */
+    QNT_LLOYD = 11,  /**< Table: levels by Lloyd's iteration from those of a density. */
+    QNT_NF4 = 12,    /**< Table: normal quantiles (QLoRA), 4 bits. */
+    QNT_FP4 = 13,    /**< Table: E2M1 of the OCP microscaling formats, 4 bits. */
+    QNT_POT = 14,    /**< Table: powers of two, 2 to 4 bits. */
+    QNT_APOT = 15,   /**< Table: sums of powers of two (Li et al. 2020), 3 to 7 bits. */
+    QNT_LEVELS = 16  /**< Table: the caller's levels, set as #QNT_P_LEVELS. */
 };
 
 /** Flags of qnt_spec. */
@@ -72,9 +88,9 @@ enum {
 /** @brief A request for a quantizer. Zero-filled with `size` set: uint8, affine, per tensor. */
 typedef struct qnt_spec {
     uint32_t size;  /**< sizeof(qnt_spec). */
-    int32_t scheme; /**< #QNT_AFFINE. */
-    int32_t method; /**< #QNT_FIXED to #QNT_MSE. */
-    int32_t bits;   /**< Of one code: 1 to 8, or 16; 0 is 8. */
+    int32_t scheme; /**< #QNT_AFFINE or #QNT_TABLE. */
+    int32_t method; /**< #QNT_FIXED to #QNT_LEVELS, one that serves the scheme. */
+    int32_t bits;   /**< Of one code: 1 to 8, affine also 16; 0 is 8, of a table 4. */
     int32_t flags;  /**< OR of #QNT_SIGNED and its neighbours. */
     int32_t grain;  /**< #QNT_PER_TENSOR, #QNT_PER_AXIS or #QNT_PER_BLOCK. */
     int32_t axis;   /**< For axis and block; negative counts from the end. */
@@ -90,6 +106,8 @@ enum {
     QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
     QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
     QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
+    QNT_P_LEVELS = 11, /**< get: of #QNT_TABLE, 2^bits ascending numbers, for all groups or for each;
+                            set: with #QNT_LEVELS, 2 to 2^bits of them, before fit() or the scale. */
 
     QNT_P_PERCENTILE = 16,   /**< get/set: share of values kept, 50 < p <= 100; default 99.99. */
     QNT_P_DISTRIBUTION = 17, /**< get/set: of #QNT_ANALYTIC: 0 by likelihood, 1 Gauss, 2 Laplace. */
@@ -101,8 +119,8 @@ enum {
     QNT_P_ROUNDS = 23,       /**< get/set: refinements at most; 0: the method's default. */
 
     QNT_P_ERROR = 32,    /**< G, get: weighted squared error, measured with the stored numbers. */
-    QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error (#QNT_MSE). */
-    QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited (#QNT_MSE). */
+    QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error; 0 if nothing was proven. */
+    QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited. */
     QNT_P_OBSERVED = 35, /**< G, get: values observed. */
     QNT_P_MIN = 36,      /**< G, get: smallest finite value observed. */
     QNT_P_MAX = 37       /**< G, get: largest finite value observed. */

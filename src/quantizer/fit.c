@@ -2,6 +2,7 @@
  * Fitting: every group's data to the method, its answer into new parameters, which replace the
  * present ones when all groups are done. The contract is in qnt/quantizer.h.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -101,6 +102,8 @@ static void fit_group(struct job *job, size_t group, uint8_t *mine)
     double error =
         job->next.scheme->measure(&job->next, group, data.values, data.weights, data.n);
     job->next.error[group] = error + data.within;
+    /* rounding of what is stored may save what a bound over real numbers does not know of */
+    job->next.bound[group] = fmin(job->next.bound[group], job->next.error[group]);
 }
 
 static void fit_task(void *task, size_t index, size_t worker)

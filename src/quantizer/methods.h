@@ -13,7 +13,7 @@
 #include "statistics.h"
 
 enum {
-    QNT__SHARED = 4,
+    QNT__SHARED = 256,
     /* bits of `schemes` */
     QNT__FOR_AFFINE = 1 << QNT_AFFINE,
     QNT__FOR_POINTS = 1 << QNT_POINTS,
@@ -61,6 +61,7 @@ struct qnt__method {
     /* NULL: there is nothing to fit (QNT_FIXED), or fit_all does. */
     void (*fit)(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                 struct qnt__group_fit *fit);
+    bool certified; /* `bound` and `visited` are proven, not 0 */
     int32_t flags; /* flags of qnt_spec that the method serves, beyond SIGNED, SYMMETRIC, NARROW */
 };
 
@@ -90,8 +91,20 @@ void qnt__fit_entropy(const qnt_quantizer *quantizer, const struct qnt__group_da
                       struct qnt__group_fit *fit);
 
 /* fit_analytic.c */
+size_t qnt__fit_analytic_scratch(const qnt_quantizer *quantizer, size_t n);
 void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
 void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                        struct qnt__group_fit *fit);
+
+/* fit_levels.c: of the table scheme, QNT_LEVELS and the standard tables, and the rest */
+size_t qnt__fit_scale_scratch(const qnt_quantizer *quantizer, size_t n);
+void qnt__fit_scale(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                    struct qnt__group_fit *fit);
+qnt_status qnt__fit_levels_ready(const qnt_context *context, const struct qnt__statistics *seen,
+                                 qnt_quantizer *next);
+size_t qnt__fit_own_levels_scratch(const qnt_quantizer *quantizer, size_t n);
+void qnt__prepare_levels(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
+void qnt__fit_own_levels(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                         struct qnt__group_fit *fit);
 
 #endif

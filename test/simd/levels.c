@@ -103,7 +103,10 @@ static void rank_f32(void)
         guarded x = guard(4 * n, random_in(0, 1)), out = guard(n, random_in(0, 1));
         float at = -4, *v = (void *)x.data;
         uint8_t want[200];
-        for (int k = 0; k < 256; k++) t.value[k] = k < used ? at += 0.25f * (float)random_in(0, 2) : INFINITY;
+        for (int k = 0; k < 256; k++) {
+            at += 0.25f * (float)random_in(0, 2);
+            t.value[k] = k < used ? at : INFINITY;
+        }
         t.nan = (int32_t)random_in(0, used);
         for (size_t k = 0; k < n; k++) {
             const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f};

@@ -1,6 +1,6 @@
 /*
- * Ranks among thresholds, and levels by code. TBL finds entries of tables of up to 16 floats; of larger
- * ones the lanes are loaded one by one.
+ * Ranks among thresholds, and levels by code. TBL finds entries of tables of up to 16 floats; of
+ * larger ones the lanes are loaded one by one.
  */
 #include <arm_neon.h>
 #include <math.h>
@@ -21,8 +21,8 @@ static inline float32x4_t look_up_16(uint8x16x4_t table, uint32x4_t index)
 static inline uint8x16x4_t load_table(const float few[16])
 {
     const uint8_t *bytes = (const void *)few;
-    return (uint8x16x4_t){{vld1q_u8(bytes), vld1q_u8(bytes + 16), vld1q_u8(bytes + 32),
-                           vld1q_u8(bytes + 48)}};
+    return (uint8x16x4_t){
+        {vld1q_u8(bytes), vld1q_u8(bytes + 16), vld1q_u8(bytes + 32), vld1q_u8(bytes + 48)}};
 }
 
 static inline float32x4_t gather(const float *table, uint32x4_t index)

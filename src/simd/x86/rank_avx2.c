@@ -1,6 +1,6 @@
 /*
- * Ranks among thresholds, and levels by code, with VPERMPS on two registers of 8 entries. Larger tables
- * are searched in registers first, over every so many thresholds, then gathered.
+ * Ranks among thresholds, and levels by code, with VPERMPS on two registers of 8 entries. Larger
+ * tables are searched in registers first, over every so many thresholds, then gathered.
  */
 #include <immintrin.h>
 #include <math.h>

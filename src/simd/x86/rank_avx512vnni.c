@@ -68,8 +68,10 @@ INLINE void rank_all(const struct qnt__thresholds *t, const float *x, size_t n, 
         __m512i rank = coarse(&probes, v);
         if (more) rank = fine(t, v, rank, more);
         rank = _mm512_mask_mov_epi32(rank, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), nan);
-        if (mask == 0xffff) _mm_storeu_si128((void *)(ranks + i), _mm512_cvtepi32_epi8(rank));
-        else _mm512_mask_cvtepi32_storeu_epi8(ranks + i, mask, rank);
+        if (mask == 0xffff)
+            _mm_storeu_si128((void *)(ranks + i), _mm512_cvtepi32_epi8(rank));
+        else
+            _mm512_mask_cvtepi32_storeu_epi8(ranks + i, mask, rank);
     }
 }
 
@@ -79,11 +81,14 @@ void qnt__rank_f32_avx512vnni(const struct qnt__thresholds *t, const float *x, s
     struct qnt__thresholds small;
     if (t->steps < IN_REGISTER) { /* fill up with thresholds that nothing exceeds */
         small = (struct qnt__thresholds){.steps = IN_REGISTER, .nan = t->nan};
-        for (int i = 0; i < 15; i++) small.value[i] = i < (1 << t->steps) - 1 ? t->value[i] : INFINITY;
+        for (int i = 0; i < 15; i++)
+            small.value[i] = i < (1 << t->steps) - 1 ? t->value[i] : INFINITY;
         t = &small;
     }
-    if (t->steps == IN_REGISTER) rank_all(t, x, n, ranks, 0);
-    else rank_all(t, x, n, ranks, t->steps - IN_REGISTER);
+    if (t->steps == IN_REGISTER)
+        rank_all(t, x, n, ranks, 0);
+    else
+        rank_all(t, x, n, ranks, t->steps - IN_REGISTER);
 }
 
 INLINE __m512i load_codes(const uint8_t *codes, __mmask16 mask)
@@ -102,10 +107,15 @@ void qnt__look_up_f32_avx512vnni(const float *table, int bits, const uint8_t *co
         __mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
         __m512i code = _mm512_and_si512(load_codes(codes + i, mask), legal);
         __m512 y;
-        if (bits <= 4) y = _mm512_permutexvar_ps(code, low);
-        else if (bits == 5) y = _mm512_permutex2var_ps(low, code, high);
-        else y = _mm512_i32gather_ps(code, table, 4);
-        if (mask == 0xffff) _mm512_storeu_ps(levels + i, y);
-        else _mm512_mask_storeu_ps(levels + i, mask, y);
+        if (bits <= 4)
+            y = _mm512_permutexvar_ps(code, low);
+        else if (bits == 5)
+            y = _mm512_permutex2var_ps(low, code, high);
+        else
+            y = _mm512_i32gather_ps(code, table, 4);
+        if (mask == 0xffff)
+            _mm512_storeu_ps(levels + i, y);
+        else
+            _mm512_mask_storeu_ps(levels + i, mask, y);
     }
 }
