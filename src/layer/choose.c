@@ -110,6 +110,11 @@ static bool is_depthwise(const struct qnt__layer_head *h)
 static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e)
 {
     struct qnt__layer_head *h = &r->head;
+    if (r->levels) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "weight_q has levels that are not integers of 8 bits, which needs a float input "
+                         "(input_q NULL)");
+    }
     if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "weight_q has a real offset, which needs a float input (input_q NULL)");
@@ -139,6 +144,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
         h->arithmetic = QNT__DECODE;
         if (r->blocks > 1) h->block = (int64_t)r->block;
         if (r->weight_q->spec.flags & QNT_REAL_OFFSET) h->arrays |= QNT__HAS_OFFSET;
+        bool shared = r->weight_q->own_count == 0;
+        if (r->levels) h->arrays |= shared ? QNT__HAS_LEVELS : QNT__HAS_OWN_LEVELS;
     }
     /* Constants of the input's zero point, and of a real offset, become part of the bias. */
     bool folds = h->arithmetic == QNT__BLOCKS && h->input.kind == QNT__IN_STATIC;

@@ -49,7 +49,14 @@ struct qnt__layer_head {
 };
 
 /* Optional arrays. */
-enum { QNT__HAS_ZERO = 1, QNT__HAS_OFFSET = 2, QNT__HAS_BIAS = 4, QNT__HAS_SUM = 8 };
+enum {
+    QNT__HAS_ZERO = 1,
+    QNT__HAS_OFFSET = 2,
+    QNT__HAS_BIAS = 4,
+    QNT__HAS_SUM = 8,
+    QNT__HAS_LEVELS = 16,    /* codes are places in one table of levels, QNT__DECODE only */
+    QNT__HAS_OWN_LEVELS = 32 /* or in a table for each scale */
+};
 
 /*
  * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that
@@ -84,6 +91,8 @@ struct qnt_layer {
     const int32_t *sum;    /* [columns] or NULL: sum over k of code - zero */
     const float *fsum;     /* the same times scale, QNT__BLOCKS with dynamic zero points */
     const float *bias;     /* [columns] or NULL */
+    const float *levels;   /* [2^weight_bits], or that for each scale, or NULL: the value over the
+                              scale of code + 2^(weight_bits - 1) */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the

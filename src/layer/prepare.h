@@ -16,6 +16,8 @@ struct qnt__recipe {
     size_t inputs; /* k of one output */
     size_t blocks; /* groups of weight_q along one output */
     size_t block;  /* k of one of them */
+    bool integers; /* codes of a codebook become its integer levels */
+    bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
 

@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
+#include "quantizer/schemes.h"
 
 /* An infinite bound is no bound. */
 static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spec)
@@ -156,26 +157,40 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
+/* Are all levels of all groups integers that int8 holds? */
+static bool has_integers(const qnt_quantizer *q)
+{
+    int8_t level[256];
+    size_t groups = q->own_count ? q->groups : 1;
+    if (!q->scheme->integers) return false;
+    for (size_t g = 0; g < groups; g++) {
+        if (!q->scheme->integers(q, g, level)) return false;
+    }
+    return true;
+}
+
 static qnt_status read_weight_q(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->weight_q;
     if (!q) return qnt__fail(r->context, QNT_E_INVALID, "weight_q is NULL");
-    if (q->spec.scheme != QNT_AFFINE || q->spec.bits > 8) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q: scheme %d with %d bits, expected affine with at most 8",
-                         (int)q->spec.scheme, (int)q->spec.bits);
+    const int bits = qnt__code_bits(q);
+    if (bits > 8) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8", bits);
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
-    r->head.weight_bits = q->spec.bits;
+    bool codebook = q->scheme->values;
+    r->integers = codebook && has_integers(q);
+    r->levels = codebook && !r->integers;
+    r->head.weight_bits = r->integers ? 8 : bits;
 
     const struct qnt__view *w = &r->weight;
-    uint8_t code = q->spec.flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
+    int code = qnt__code_type(q);
     bool integer = w->code == QNT_INT || w->code == QNT_UINT;
-    if (integer && (w->code != code || (w->bits != 8 && w->bits != q->spec.bits))) {
+    if (integer && (w->code != code || (w->bits != 8 && w->bits != bits))) {
         return qnt__fail(r->context, QNT_E_DTYPE,
                          "weight: %s codes of %d bits, expected %s of %d or 8 as in weight_q",
                          w->code == QNT_INT ? "signed" : "unsigned", w->bits,
-                         code == QNT_INT ? "signed" : "unsigned", (int)q->spec.bits);
+                         code == QNT_INT ? "signed" : "unsigned", bits);
     }
     return QNT_OK;
 }
