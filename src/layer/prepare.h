@@ -8,7 +8,7 @@
 /* What a layer is made from; views are open, the head is filled in as far as the spec says. */
 struct qnt__recipe {
     const qnt_context *context;
-    const qnt_quantizer *weight_q;
+    const qnt_quantizer *weight_q, *input_q;
     struct qnt__view weight; /* strides reordered: [outputs][kh][kw][channels] */
     struct qnt__view bias;
     bool has_bias;

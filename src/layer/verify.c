@@ -39,6 +39,10 @@ static bool arrays_hold(const struct qnt__layer_head *h)
                    (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
+    if ((h->arrays & QNT__HAS_INPUT_LEVELS) &&
+        (h->input.kind != QNT__IN_STATIC || h->input.zero != 0 || !(h->input.flags & QNT_SIGNED))) {
+        return false;
+    }
     switch (h->arithmetic) {
     case QNT__INTEGER: return sum;
     case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);

@@ -66,10 +66,6 @@ void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *qua
     struct book book;
     struct qnt__thresholds t;
     open_book(quantizer, segment->group, &book);
-    if (book.count == 1) { /* every value is the only one */
-        for (size_t i = 0; i < segment->n; i++) ((uint8_t *)codes)[i] = book.code[0];
-        return;
-    }
     qnt__thresholds_between(book.level, book.count, &t);
     simd->rank_f32(&t, x, segment->n, codes);
     if (!book.ascending) simd->look_up_8(book.code, t.steps, codes, segment->n, codes);
@@ -100,12 +96,12 @@ double qnt__measure_values(const float *ascending, int32_t count, const float *x
 {
     enum { CHUNK = 512 };
     struct qnt__thresholds t;
-    uint8_t rank[CHUNK] = {0};
+    uint8_t rank[CHUNK];
     double sum = 0.0;
-    if (count > 1) qnt__thresholds_between(ascending, count, &t);
+    qnt__thresholds_between(ascending, count, &t);
     for (size_t at = 0; at < n; at += CHUNK) {
         size_t part = qnt__min(CHUNK, n - at);
-        if (count > 1) qnt__rank_f32_c(&t, x + at, part, rank);
+        qnt__rank_f32_c(&t, x + at, part, rank);
         for (size_t i = 0; i < part; i++) {
             double away = (double)x[at + i] - (double)ascending[rank[i]];
             sum += (h ? h[at + i] : 1.0) * (away * away);

@@ -24,7 +24,7 @@ void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double val
 double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
                              const double *h, size_t n);
 
-/* The thresholds between `count` ascending finite values, 2 to 256. */
+/* The thresholds between `count` ascending finite values, 1 to 256. */
 void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__thresholds *out);
 
 /* sum h (x - nearest value)^2, h NULL: all 1. */
