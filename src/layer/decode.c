@@ -1,4 +1,4 @@
-/* Decodes panels of weights into floats: value = float(code - zero) * scale (+ offset), or level * scale. */
+/* Decodes panels of weights into floats: float(code - zero) * scale (+ offset), or level * scale. */
 #include "base/arith.h"
 #include "run.h"
 
