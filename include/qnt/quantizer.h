@@ -25,6 +25,13 @@
  * integers, of 8 bits up to 5-bit codes and of 16 beyond, so that products of codes are exact products
  * of integers; with #QNT_LITERAL they are real, and the scale is 1.
  *
+ * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
+ * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:
+ * integers times the scale, of 8 bits up to 4 bits of exponent and of 16 beyond, so that products of codes
+ * are exact; 0 is a level like the others, and encoding finds the nearest. With #QNT_LITERAL levels are
+ * real, only 0 itself becomes 0, and rounding is that of the logarithm. Without #QNT_SIGNED negative
+ * values become 0.
+ *
  * A *group* is what shares one set of parameters: the tensor, a slice along `axis`, or a block of
  * `block` consecutive elements along `axis`. Groups are numbered in row-major order of the tensor
  * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as
@@ -59,6 +66,7 @@ enum {
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
     QNT_MSE = 5,        /**< Provably least weighted squared error, with certificate. */
 
+    QNT_TEQ = 9,     /**< Exponential: base, alpha and beta (DNA-TEQ, arXiv 2306.16430). */
     QNT_KMEANS = 10, /**< Table: levels of provably least weighted squared error. */
     QNT_LLOYD = 11,  /**< Table: levels by Lloyd's iteration from those of a density. */
     QNT_NF4 = 12,    /**< Table: normal quantiles (QLoRA), 4 bits. */
@@ -88,9 +96,10 @@ enum {
 /** @brief A request for a quantizer. Zero-filled with `size` set: uint8, affine, per tensor. */
 typedef struct qnt_spec {
     uint32_t size;  /**< sizeof(qnt_spec). */
-    int32_t scheme; /**< #QNT_AFFINE or #QNT_TABLE. */
+    int32_t scheme; /**< #QNT_AFFINE, #QNT_EXP or #QNT_TABLE. */
     int32_t method; /**< #QNT_FIXED to #QNT_LEVELS, one that serves the scheme. */
-    int32_t bits;   /**< Of one code: 1 to 8, affine also 16; 0 is 8, of a table 4. */
+    int32_t bits;   /**< Of one code: 1 to 8, affine also 16, 0 is 8; of a table 1 to 8, 0 is 4; of
+                         #QNT_EXP the exponent's, 2 to 7, 0 is 3: with #QNT_SIGNED codes have one more. */
     int32_t flags;  /**< OR of #QNT_SIGNED and its neighbours. */
     int32_t grain;  /**< #QNT_PER_TENSOR, #QNT_PER_AXIS or #QNT_PER_BLOCK. */
     int32_t axis;   /**< For axis and block; negative counts from the end. */
@@ -106,6 +115,9 @@ enum {
     QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
     QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
     QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
+    QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1; fit() keeps one that was set. */
+    QNT_P_ALPHA = 9,  /**< G, get/set: of #QNT_EXP, above 0; decides the groups of a #QNT_FIXED one. */
+    QNT_P_BETA = 10,  /**< G, get/set: of #QNT_EXP; setting alpha makes it 0. */
     QNT_P_LEVELS = 11, /**< get: of #QNT_TABLE, 2^bits ascending numbers, for all groups or for each;
                             set: with #QNT_LEVELS, 2 to 2^bits of them, before fit() or the scale. */
 
@@ -188,6 +200,17 @@ QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantiz
  * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_NOMEM, #QNT_E_CANCELLED.
  */
 QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer);
+
+/**
+ * @brief Fits two quantizers of method #QNT_TEQ with one base, as the two operands of a product need it.
+ *
+ * The base has the least sum of the two relative errors; alpha and beta are each quantizer's own.
+ * @param context hooks; reports progress.
+ * @param a       fitted from what it observed; both are unchanged on failure.
+ * @param b       another one, with the same bits and the same #QNT_LITERAL.
+ * @return as qnt_quantizer_fit(), #QNT_E_INVALID, #QNT_E_UNSUPPORTED.
+ */
+QNT_API qnt_status qnt_quantizer_fit_pair(const qnt_context *context, qnt_quantizer *a, qnt_quantizer *b);
 
 /**
  * @brief Reads a parameter.

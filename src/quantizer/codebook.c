@@ -60,13 +60,23 @@ void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__
     for (int32_t i = count; i < 1 << out->steps; i++) out->value[i - 1] = infinity;
 }
 
+/* The thresholds of a group's values. */
+static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const struct book *book,
+                          struct qnt__thresholds *out)
+{
+    const struct qnt__scheme *scheme = quantizer->scheme;
+    bool nearest = !scheme->thresholds || !(quantizer->spec.flags & QNT_LITERAL);
+    qnt__thresholds_between(book->level, book->count, out);
+    if (!nearest) scheme->thresholds(quantizer, group, book->code, book->count, out);
+}
+
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                           const struct qnt__segment *segment, const float *x, void *codes)
 {
     struct book book;
     struct qnt__thresholds t;
     open_book(quantizer, segment->group, &book);
-    qnt__thresholds_between(book.level, book.count, &t);
+    thresholds_of(quantizer, segment->group, &book, &t);
     simd->rank_f32(&t, x, segment->n, codes);
     if (!book.ascending) simd->look_up_8(book.code, t.steps, codes, segment->n, codes);
 }
@@ -91,29 +101,38 @@ void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double val
     step[1] = last ? value[1] - (double)book.level[last - 1] : 0.0;
 }
 
-double qnt__measure_values(const float *ascending, int32_t count, const float *x, const double *h,
-                           size_t n)
+/* sum h (x - level)^2 */
+static double measure(const struct qnt__thresholds *t, const float *level, const float *x,
+                      const double *h, size_t n)
 {
     enum { CHUNK = 512 };
-    struct qnt__thresholds t;
     uint8_t rank[CHUNK];
     double sum = 0.0;
-    qnt__thresholds_between(ascending, count, &t);
     for (size_t at = 0; at < n; at += CHUNK) {
         size_t part = qnt__min(CHUNK, n - at);
-        qnt__rank_f32_c(&t, x + at, part, rank);
+        qnt__rank_f32_c(t, x + at, part, rank);
         for (size_t i = 0; i < part; i++) {
-            double away = (double)x[at + i] - (double)ascending[rank[i]];
+            double away = (double)x[at + i] - (double)level[rank[i]];
             sum += (h ? h[at + i] : 1.0) * (away * away);
         }
     }
     return sum;
 }
 
+double qnt__measure_values(const float *ascending, int32_t count, const float *x, const double *h,
+                           size_t n)
+{
+    struct qnt__thresholds t;
+    qnt__thresholds_between(ascending, count, &t);
+    return measure(&t, ascending, x, h, n);
+}
+
 double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
                              const double *h, size_t n)
 {
     struct book book;
+    struct qnt__thresholds t;
     open_book(quantizer, group, &book);
-    return qnt__measure_values(book.level, book.count, x, h, n);
+    thresholds_of(quantizer, group, &book, &t);
+    return measure(&t, book.level, x, h, n);
 }

@@ -155,7 +155,7 @@ static qnt_status run(struct job *job)
     return status;
 }
 
-static qnt_status check_state(const qnt_context *context, const qnt_quantizer *quantizer)
+qnt_status qnt__fit_check(const qnt_context *context, const qnt_quantizer *quantizer)
 {
     const struct qnt__statistics *seen = quantizer->statistics;
     if (quantizer->spec.method == QNT_FIXED) {
@@ -179,28 +179,38 @@ static qnt_status check_state(const qnt_context *context, const qnt_quantizer *q
     return QNT_OK;
 }
 
-qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer)
+qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next)
 {
-    if (!context) return QNT_E_INVALID;
-    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
-    QNT__TRY(check_state(context, quantizer));
-    const struct qnt__statistics *seen = quantizer->statistics;
-    struct job job = {.context = context, .seen = seen, .next = *quantizer,
-                      .method = qnt__method_of(quantizer->spec.method),
+    const struct qnt__statistics *seen = next->statistics;
+    struct job job = {.context = context, .seen = seen, .next = *next,
+                      .method = qnt__method_of(next->spec.method),
                       .weighted = seen->bin || seen->weights};
     for (size_t g = 0; g < seen->groups; g++) {
         job.most = qnt__max(job.most, seen->bin ? seen->bins : seen->moments[g].count);
     }
-    QNT__TRY(qnt__parameters_allocate(context, &job.next, seen->groups));
+    QNT__TRY(run(&job));
+    job.next.ready = job.next.fitted = true;
+    *next = job.next;
+    return QNT_OK;
+}
+
+qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer)
+{
+    if (!context) return QNT_E_INVALID;
+    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
+    QNT__TRY(qnt__fit_check(context, quantizer));
+    const struct qnt__statistics *seen = quantizer->statistics;
+    const struct qnt__method *method = qnt__method_of(quantizer->spec.method);
+    qnt_quantizer next = *quantizer;
+    QNT__TRY(qnt__parameters_allocate(context, &next, seen->groups));
     qnt_status status = QNT_OK;
-    if (job.method->fit_all) status = job.method->fit_all(context, seen, &job.next);
-    if (status == QNT_OK) status = run(&job);
+    if (method->fit_all) status = method->fit_all(context, seen, &next);
+    if (status == QNT_OK) status = qnt__fit_finish(context, &next);
     if (status != QNT_OK) {
-        qnt__parameters_free(&job.next);
+        qnt__parameters_free(&next);
         return status;
     }
     qnt__parameters_free(quantizer);
-    job.next.ready = job.next.fitted = true;
-    *quantizer = job.next;
+    *quantizer = next;
     return QNT_OK;
 }

@@ -8,7 +8,8 @@
     .prepare = qnt__prepare_levels, .fit = qnt__fit_own_levels
 
 static const struct qnt__method methods[] = {
-    [QNT_FIXED] = {.name = "QNT_FIXED", .schemes = QNT__FOR_AFFINE, .flags = QNT_REAL_OFFSET},
+    [QNT_FIXED] = {.name = "QNT_FIXED", .schemes = QNT__FOR_AFFINE | QNT__FOR_EXP,
+                   .flags = QNT_REAL_OFFSET},
     [QNT_MINMAX] = {.name = "QNT_MINMAX", .schemes = QNT__FOR_AFFINE, .fit = qnt__fit_minmax,
                     .flags = QNT_DYNAMIC | QNT_REAL_OFFSET},
     [QNT_PERCENTILE] = {.name = "QNT_PERCENTILE", .schemes = QNT__FOR_AFFINE, .sorted = true,
@@ -21,6 +22,7 @@ static const struct qnt__method methods[] = {
                       .fit = qnt__fit_analytic, .flags = QNT_REAL_OFFSET},
     [QNT_MSE] = {.name = "QNT_MSE", .schemes = QNT__FOR_AFFINE, .scratch = qnt__fit_mse_scratch,
                  .fit = qnt__fit_mse, .certified = true, .flags = QNT_REAL_OFFSET},
+    [QNT_TEQ] = {.name = "QNT_TEQ", .schemes = QNT__FOR_EXP, .fit_all = qnt__fit_teq},
     [QNT_KMEANS] = {.name = "QNT_KMEANS", OWN_LEVELS, .certified = true},
     [QNT_LLOYD] = {.name = "QNT_LLOYD", OWN_LEVELS},
     [QNT_NF4] = {.name = "QNT_NF4", SCALE_ONLY},

@@ -68,6 +68,11 @@ struct qnt__method {
 /* The row of a method; NULL if the number is unknown. */
 const struct qnt__method *qnt__method_of(int32_t method);
 
+/* fit.c: may the quantizer be fitted? Tells the reason if not. And what is left to do when new parameters
+ * are allocated: fitting group by group, if that is how the method does it, and measuring. */
+qnt_status qnt__fit_check(const qnt_context *context, const qnt_quantizer *quantizer);
+qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next);
+
 /* fit_mse.c */
 size_t qnt__fit_mse_scratch(const qnt_quantizer *quantizer, size_t n);
 void qnt__fit_mse(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
@@ -95,6 +100,10 @@ size_t qnt__fit_analytic_scratch(const qnt_quantizer *quantizer, size_t n);
 void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
 void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                        struct qnt__group_fit *fit);
+
+/* fit_teq.c */
+qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics *seen,
+                        qnt_quantizer *next);
 
 /* fit_levels.c: of the table scheme, QNT_LEVELS and the standard tables, and the rest */
 size_t qnt__fit_scale_scratch(const qnt_quantizer *quantizer, size_t n);

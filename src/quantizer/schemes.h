@@ -41,6 +41,10 @@ struct qnt__scheme {
      * not use; returns how many, at least 1. */
     void (*values)(const qnt_quantizer *quantizer, size_t group, float value[256]);
     int32_t (*order)(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256]);
+    /* The thresholds between these codes where they are not those of the nearest value; NULL: they are.
+     * With QNT_LITERAL only; `steps` and infinities are set before. */
+    void (*thresholds)(const qnt_quantizer *quantizer, size_t group, const uint8_t *code, int32_t count,
+                       struct qnt__thresholds *out);
     /* Integers whose products with scale[group] are the values, by code; false if they do not all lie
      * in int8, or if there are none. */
     bool (*integers)(const qnt_quantizer *quantizer, size_t group, int8_t level[256]);
@@ -75,7 +79,7 @@ struct qnt__scheme {
 /* The row of a scheme; NULL if the number is unknown. */
 const struct qnt__scheme *qnt__scheme_of(int32_t scheme);
 
-/* affine.c, table.c */
-extern const struct qnt__scheme qnt__affine_scheme, qnt__table_scheme;
+/* affine.c, exp.c, table.c */
+extern const struct qnt__scheme qnt__affine_scheme, qnt__exp_scheme, qnt__table_scheme;
 
 #endif
