@@ -25,6 +25,15 @@
  * integers, of 8 bits up to 5-bit codes and of 16 beyond, so that products of codes are exact products
  * of integers; with #QNT_LITERAL they are real, and the scale is 1.
  *
+ * **#QNT_POINTS**: value = scale * sum over points of coef[p] * digit p; digit p occupies `bits` bits of a
+ * code from bit p * bits. #QNT_BASES has signs as digits (bit 1: +1, bit 0: -1), #QNT_MULTIPOINT numbers
+ * of 2 to 4 bits in two's complement. Each group has points of its own number, 0 allowed with #QNT_BASES:
+ * all of them, or as few as keep the weighted error of the group at #QNT_P_TOLERANCE of its energy
+ * (absolute with #QNT_LITERAL), or so many that the mean over all elements of digits and coefficients is
+ * at most #QNT_P_BUDGET bits, spent where they save most. Encoding finds the nearest sum. Coefficients
+ * are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL they are
+ * real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint).
+ *
  * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
  * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:
  * integers times the scale, of 8 bits up to 4 bits of exponent and of 16 beyond, so that products of codes
@@ -66,6 +75,8 @@ enum {
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
     QNT_MSE = 5,        /**< Provably least weighted squared error, with certificate. */
 
+    QNT_BASES = 7,   /**< Points: bases of signs (ALQ and its relatives), coefficients and counts. */
+    QNT_MULTIPOINT = 8, /**< Points: low-bit integers (Liu et al., AAAI 2021). */
     QNT_TEQ = 9,     /**< Exponential: base, alpha and beta (DNA-TEQ, arXiv 2306.16430). */
     QNT_KMEANS = 10, /**< Table: levels of provably least weighted squared error. */
     QNT_LLOYD = 11,  /**< Table: levels by Lloyd's iteration from those of a density. */
@@ -96,14 +107,15 @@ enum {
 /** @brief A request for a quantizer. Zero-filled with `size` set: uint8, affine, per tensor. */
 typedef struct qnt_spec {
     uint32_t size;  /**< sizeof(qnt_spec). */
-    int32_t scheme; /**< #QNT_AFFINE, #QNT_EXP or #QNT_TABLE. */
+    int32_t scheme; /**< #QNT_AFFINE, #QNT_POINTS, #QNT_EXP or #QNT_TABLE. */
     int32_t method; /**< #QNT_FIXED to #QNT_LEVELS, one that serves the scheme. */
-    int32_t bits;   /**< Of one code: 1 to 8, affine also 16, 0 is 8; of a table 1 to 8, 0 is 4; of
+    int32_t bits;   /**< Of one code: 1 to 8, affine also 16, 0 is 8; of a table 1 to 8, 0 is 4; of a point
+                         1, or 2 to 4 for #QNT_MULTIPOINT; of
                          #QNT_EXP the exponent's, 2 to 7, 0 is 3: with #QNT_SIGNED codes have one more. */
     int32_t flags;  /**< OR of #QNT_SIGNED and its neighbours. */
     int32_t grain;  /**< #QNT_PER_TENSOR, #QNT_PER_AXIS or #QNT_PER_BLOCK. */
     int32_t axis;   /**< For axis and block; negative counts from the end. */
-    int32_t points; /**< 0; reserved for schemes with several points. */
+    int32_t points; /**< Of #QNT_POINTS: at most so many, points * bits at most 8; else 0. */
     int64_t block;  /**< Block length along axis, at least 1, for #QNT_PER_BLOCK only. */
     uint64_t seed;  /**< Of stochastic methods. */
 } qnt_spec;
@@ -115,6 +127,8 @@ enum {
     QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
     QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
     QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
+    QNT_P_COEF = 6,   /**< get/set: of #QNT_POINTS, `points` for each group, 0 where it has fewer. */
+    QNT_P_COUNT = 7,  /**< G, get: of #QNT_POINTS, how many points a group has. */
     QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1; fit() keeps one that was set. */
     QNT_P_ALPHA = 9,  /**< G, get/set: of #QNT_EXP, above 0; decides the groups of a #QNT_FIXED one. */
     QNT_P_BETA = 10,  /**< G, get/set: of #QNT_EXP; setting alpha makes it 0. */

@@ -187,25 +187,6 @@ qnt_status qnt__teq_base(struct qnt__teq *const *teq, int count, double *base)
 
 /* ---- groups ---- */
 
-/* The values of a group, and weights where there are any; exact or of bins. */
-static size_t load_group(const struct qnt__statistics *seen, size_t g, float *x, double *h,
-                         bool *weighted)
-{
-    size_t n = 0;
-    *weighted = seen->bin || seen->weights;
-    for (size_t i = 0; seen->bin && i < seen->bins; i++) {
-        const struct qnt__bin *bin = &seen->bin[g * seen->bins + i];
-        if (!(bin->weight > 0.0)) continue;
-        x[n] = (float)(bin->sum / bin->weight);
-        h[n++] = bin->weight;
-    }
-    for (size_t i = 0; !seen->bin && i < seen->moments[g].count; i++, n++) {
-        x[n] = seen->values[g * seen->capacity + i];
-        if (seen->weights) h[n] = (double)seen->weights[g * seen->capacity + i];
-    }
-    return n;
-}
-
 static size_t values_of(const struct qnt__statistics *seen, size_t g)
 {
     return seen->bin ? seen->bins : (size_t)seen->moments[g].count;
@@ -252,7 +233,7 @@ qnt_status qnt__teq_open(const qnt_context *context, const struct qnt__statistic
     at += qnt__round_up(most * (sizeof *h + sizeof *x), 64);
     for (size_t g = 0; g < next->groups; g++) {
         bool weighted;
-        size_t n = load_group(seen, g, x, h, &weighted);
+        size_t n = qnt__group_values(seen, g, x, h, &weighted);
         qnt__sort(x, weighted ? h : NULL, n,
                   next->spec.flags & QNT_SIGNED ? QNT__FOLDED : QNT__SIDES, at,
                   &teq->group[g].sorted);

@@ -79,7 +79,8 @@ struct qnt__scheme {
 /* The row of a scheme; NULL if the number is unknown. */
 const struct qnt__scheme *qnt__scheme_of(int32_t scheme);
 
-/* affine.c, exp.c, table.c */
-extern const struct qnt__scheme qnt__affine_scheme, qnt__exp_scheme, qnt__table_scheme;
+/* affine.c, exp.c, points.c, table.c */
+extern const struct qnt__scheme qnt__affine_scheme, qnt__exp_scheme, qnt__points_scheme,
+    qnt__table_scheme;
 
 #endif
