@@ -146,11 +146,11 @@ static qnt_status run(struct job *job)
 
     qnt_status status = QNT_OK;
     for (job->base = 0; job->base < tasks && status == QNT_OK; job->base += BATCH) {
-        status = qnt__progress(job->context, job->base, tasks);
+        if (job->method->fit) status = qnt__progress(job->context, job->base, tasks);
         if (status != QNT_OK) break;
         status = qnt__parallel(job->context, fit_task, job, qnt__min(BATCH, tasks - job->base));
     }
-    if (status == QNT_OK) status = qnt__progress(job->context, tasks, tasks);
+    if (status == QNT_OK && job->method->fit) status = qnt__progress(job->context, tasks, tasks);
     qnt__free(&job->next.memory, scratch, bytes);
     return status;
 }

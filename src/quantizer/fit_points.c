@@ -328,6 +328,7 @@ static qnt_status fit_groups(struct job *job)
         if (status != QNT_OK) break;
         status = qnt__parallel(job->context, fit_task, job, qnt__min(BATCH, groups - job->base));
     }
+    if (status == QNT_OK) status = qnt__progress(job->context, groups, groups);
     return status == QNT_OK ? choose(job) : status;
 }
 

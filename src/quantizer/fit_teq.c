@@ -182,7 +182,7 @@ qnt_status qnt__teq_base(struct qnt__teq *const *teq, int count, double *base)
         for (size_t g = 0; g < teq[i]->groups; g++) teq[i]->group[g].known = false;
     }
     *base = 1.0 + exp(golden(all, count, fmax(best - step, low), fmin(best + step, high)));
-    return QNT_OK;
+    return qnt__progress(teq[0]->context, SCAN + 1, SCAN + 1);
 }
 
 /* ---- groups ---- */
@@ -280,7 +280,7 @@ qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics
     struct qnt__teq *teq;
     double base = (double)next->shared[0];
     QNT__TRY(qnt__teq_open(context, seen, next, &teq));
-    qnt_status status = base > 1.0 ? QNT_OK : qnt__teq_base(&teq, 1, &base);
+    qnt_status status = base > 1.0 ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
     if (status == QNT_OK) qnt__teq_store(teq, base);
     qnt__teq_close(teq);
     return status;

@@ -54,8 +54,9 @@ struct qnt__method {
     /* Computes what is the same for all groups; NULL: nothing. */
     void (*prepare)(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
     /* Fits all groups together, where they depend on each other, and writes the parameters of `next`
-     * itself; NULL: `fit` does each on its own. Called on one thread; may share work among workers
-     * and report progress. `seen` has values or bins for every group. */
+     * itself; NULL: `fit` does each on its own. Called on one thread; may share work among workers;
+     * reports progress to the end unless there is `fit` as well. `seen` has values or bins for every
+     * group. */
     qnt_status (*fit_all)(const qnt_context *context, const struct qnt__statistics *seen,
                           qnt_quantizer *next);
     /* NULL: there is nothing to fit (QNT_FIXED), or fit_all does. */
