@@ -52,9 +52,9 @@ static inline __m512 clamp(__m512 x, __m512 low, __m512 high)
  * times a row scale of 0. */
 static inline int may_be_nan(const struct qnt__finish *f, const struct columns *c)
 {
-    const int other = 0x99; /* VFPCLASSPS: NaN and infinities */
+    enum { OTHER = 0x99 }; /* VFPCLASSPS: NaN and infinities */
     return f->row_scale != NULL ||
-           (_mm512_fpclass_ps_mask(c->multiplier, other) | _mm512_fpclass_ps_mask(c->bias, other)) != 0;
+           (_mm512_fpclass_ps_mask(c->multiplier, OTHER) | _mm512_fpclass_ps_mask(c->bias, OTHER)) != 0;
 }
 
 static inline __mmask16 columns_left(size_t left)
