@@ -50,14 +50,20 @@ CPU_AVX2, CPU_AVX512VNNI, CPU_AVX512VBMI, CPU_NEON, CPU_NEONDOT = 0x1, 0x2, 0x4,
 MAX_NDIM = 8
 INT, UINT, FLOAT, BFLOAT = 0, 1, 2, 4
 
-SCHEMES = {"affine": 0}
-METHODS = {"fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5}
+SCHEMES = {"affine": 0, "points": 1, "exp": 2, "table": 3}
+METHODS = {
+    "fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5, "bases": 7,
+    "multipoint": 8, "teq": 9, "kmeans": 10, "lloyd": 11, "nf4": 12, "fp4": 13, "pot": 14, "apot": 15,
+    "levels": 16,
+}
 SIGNED, SYMMETRIC, NARROW, DYNAMIC, LITERAL, REAL_OFFSET = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 PER_TENSOR, PER_AXIS, PER_BLOCK = range(3)
 
 PARAMETERS = {
-    "scale": 1, "zero": 2, "offset": 3, "low": 4, "high": 5,
-    "percentile": 16, "distribution": 17, "samples": 18, "bins": 19, "nodes": 20,
+    "scale": 1, "zero": 2, "offset": 3, "low": 4, "high": 5, "coef": 6, "count": 7, "base": 8, "alpha": 9,
+    "beta": 10, "levels": 11,
+    "percentile": 16, "distribution": 17, "samples": 18, "bins": 19, "nodes": 20, "budget": 21,
+    "tolerance": 22, "rounds": 23,
     "error": 32, "bound": 33, "visited": 34, "observed": 35, "min": 36, "max": 37,
 }
 
@@ -134,6 +140,7 @@ _STATUS_FUNCTIONS = {
     "quantizer_spec": [_H, _H, POINTER(_Spec)],
     "quantizer_observe": [_H, _H, _T, _T],
     "quantizer_fit": [_H, _H],
+    "quantizer_fit_pair": [_H, _H, _H],
     "quantizer_get": [_H, _H, c_int32, POINTER(c_double), c_size_t, _S],
     "quantizer_set": [_H, _H, c_int32, POINTER(c_double), c_size_t],
     "quantizer_view": [_H, _H, _T, _T],
@@ -588,8 +595,11 @@ ErrorMeasures = collections.namedtuple(
 class Quantizer(_Handle):
     """What codes mean (scheme) and how their parameters are found (method).
 
-    method  fixed, minmax, percentile, entropy, analytic, mse
-    bits    1 to 8, or 16
+    method  affine: fixed, minmax, percentile, entropy, analytic, mse; points: bases, multipoint; exp: teq;
+            table: kmeans, lloyd, nf4, fp4, pot, apot, levels
+    bits    1 to 8, or 16; of one point, of the exponent; 0: the scheme's default
+    scheme  affine, points, exp, table; None: that of the method
+    points  of the scheme points: at most so many
     axis    one group per index along this axis; with block=n, one per n elements along it
     signed, symmetric, narrow, dynamic, literal, real_offset: the flags of qnt_spec
 
@@ -602,14 +612,17 @@ class Quantizer(_Handle):
 
     _destroy = "qnt_quantizer_destroy"
 
-    def __init__(self, context, method="minmax", bits=8, scheme="affine", signed=False,
+    def __init__(self, context, method="minmax", bits=0, scheme=None, signed=False,
                  symmetric=False, narrow=False, dynamic=False, literal=False, real_offset=False,
-                 axis=None, block=0, seed=0):
+                 axis=None, block=0, seed=0, points=0):
+        number = METHODS[method]
+        scheme = scheme or ("affine" if number < 7 else "points" if number < 9 else
+                            "exp" if number == 9 else "table")
         flags = (signed * SIGNED | symmetric * SYMMETRIC | narrow * NARROW | dynamic * DYNAMIC |
                  literal * LITERAL | real_offset * REAL_OFFSET)
         grain = PER_TENSOR if axis is None else PER_BLOCK if block else PER_AXIS
-        spec = _Spec(ctypes.sizeof(_Spec), SCHEMES[scheme], METHODS[method], bits, flags, grain,
-                     axis or 0, 0, block, seed)
+        spec = _Spec(ctypes.sizeof(_Spec), SCHEMES[scheme], number, bits, flags, grain, axis or 0,
+                     points, block, seed)
         handle = c_void_p()
         context.call("quantizer_create", byref(spec), byref(handle))
         super().__init__(handle)
@@ -634,6 +647,11 @@ class Quantizer(_Handle):
     def fit(self):
         """Chooses the parameters from what was observed."""
         self._call("quantizer_fit")
+        return self
+
+    def fit_pair(self, other):
+        """Fits two quantizers of method teq with one base."""
+        self._call("quantizer_fit_pair", other.handle)
         return self
 
     def get(self, parameter):

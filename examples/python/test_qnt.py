@@ -231,6 +231,24 @@ class Quantizers(unittest.TestCase):
             worst[method] = found.mse
         self.assertEqual(min(worst, key=worst.get), "mse")
 
+    def test_codebooks(self):
+        x = self.random.normal(size=(8, 300)).astype("f4")
+        for method, more in (("kmeans", {"bits": 3}), ("nf4", {}), ("fp4", {}), ("teq", {"signed": True}),
+                             ("bases", {"points": 3}), ("multipoint", {"bits": 2, "points": 2})):
+            q = qnt.Quantizer(self.context, method, axis=0, **more).observe(x).fit()
+            y = q.apply(x)
+            np.testing.assert_array_equal(q.decode(q.encode(x)), y)
+            self.assertLess(float(np.mean((x - y) ** 2)), 0.06)
+            self.assertLessEqual(len(np.unique(y[0])), 16)
+        q = qnt.Quantizer(self.context, "levels", bits=2)
+        q.levels = [-1, 0, 2]
+        np.testing.assert_array_equal(q.levels, [-1, 0, 2, 2])
+        q.scale = 0.5
+        np.testing.assert_array_equal(q.apply(np.array([-3, -0.2, 0.6, 9], "f4")), [-0.5, 0, 1, 1])
+        a, b = (qnt.Quantizer(self.context, "teq", bits=4, signed=True).observe(v) for v in (x, 3 * x))
+        a.fit_pair(b)
+        self.assertEqual(a.base[0], b.base[0])
+
     def test_certificate(self):
         x = self.random.normal(size=500).astype("f4")
         q = qnt.Quantizer(self.context, "mse", 3, signed=True, symmetric=True).observe(x).fit()

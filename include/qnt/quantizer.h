@@ -17,6 +17,30 @@
  * point and saturates: ONNX QuantizeLinear bit for bit. NaN becomes the code nearest to the value
  * 0; infinities saturate.
  *
+ * **#QNT_TABLE**: value = scale * level[code], with ascending levels, the same for all groups or, with
+ * #QNT_KMEANS, #QNT_LLOYD and #QNT_ANALYTIC, a group's own. Encoding finds the nearest value exactly,
+ * the lower of two equally near; NaN becomes the code nearest to the value 0; infinities saturate. The
+ * scale of given levels is the provably best one, or with #QNT_LITERAL the published: the largest
+ * magnitude meets that of the levels, a power of two for #QNT_FP4. Levels that a method finds are
+ * integers, of 8 bits up to 5-bit codes and of 16 beyond, so that products of codes are exact products
+ * of integers; with #QNT_LITERAL they are real, and the scale is 1.
+ *
+ * **#QNT_POINTS**: value = scale * sum over points of coef[p] * digit p; digit p occupies `bits` bits of a
+ * code from bit p * bits. #QNT_BASES has signs as digits (bit 1: +1, bit 0: -1), #QNT_MULTIPOINT numbers
+ * of 2 to 4 bits in two's complement. Each group has points of its own number, 0 allowed with #QNT_BASES:
+ * all of them, or as few as keep the weighted error of the group at #QNT_P_TOLERANCE of its energy
+ * (absolute with #QNT_LITERAL), or so many that the mean over all elements of digits and coefficients is
+ * at most #QNT_P_BUDGET bits, spent where they save most. Encoding finds the nearest sum. Coefficients
+ * are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL they are
+ * real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint).
+ *
+ * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
+ * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:
+ * integers times the scale, of 8 bits up to 4 bits of exponent and of 16 beyond, so that products of codes
+ * are exact; 0 is a level like the others, and encoding finds the nearest. With #QNT_LITERAL levels are
+ * real, only 0 itself becomes 0, and rounding is that of the logarithm. Without #QNT_SIGNED negative
+ * values become 0.
+ *
  * A *group* is what shares one set of parameters: the tensor, a slice along `axis`, or a block of
  * `block` consecutive elements along `axis`. Groups are numbered in row-major order of the tensor
  * whose extent along `axis` is replaced by the number of blocks (the last block may be shorter), as
@@ -49,7 +73,18 @@ enum {
     QNT_PERCENTILE = 2, /**< From the quantiles that leave #QNT_P_PERCENTILE percent inside. */
     QNT_ENTROPY = 3,    /**< Least Kullback-Leibler divergence of clipped histograms. */
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
-    QNT_MSE = 5         /**< Provably least weighted squared error, with certificate. */
+    QNT_MSE = 5,        /**< Provably least weighted squared error, with certificate. */
+
+    QNT_BASES = 7,   /**< Points: bases of signs (ALQ and its relatives), coefficients and counts. */
+    QNT_MULTIPOINT = 8, /**< Points: low-bit integers (Liu et al., AAAI 2021). */
+    QNT_TEQ = 9,     /**< Exponential: base, alpha and beta (DNA-TEQ, arXiv 2306.16430). */
+    QNT_KMEANS = 10, /**< Table: levels of provably least weighted squared error. */
+    QNT_LLOYD = 11,  /**< Table: levels by Lloyd's iteration from those of a density. */
+    QNT_NF4 = 12,    /**< Table: normal quantiles (QLoRA), 4 bits. */
+    QNT_FP4 = 13,    /**< Table: E2M1 of the OCP microscaling formats, 4 bits. */
+    QNT_POT = 14,    /**< Table: powers of two, 2 to 4 bits. */
+    QNT_APOT = 15,   /**< Table: sums of powers of two (Li et al. 2020), 3 to 7 bits. */
+    QNT_LEVELS = 16  /**< Table: the caller's levels, set as #QNT_P_LEVELS. */
 };
 
 /** Flags of qnt_spec. */
@@ -72,13 +107,15 @@ enum {
 /** @brief A request for a quantizer. Zero-filled with `size` set: uint8, affine, per tensor. */
 typedef struct qnt_spec {
     uint32_t size;  /**< sizeof(qnt_spec). */
-    int32_t scheme; /**< #QNT_AFFINE. */
-    int32_t method; /**< #QNT_FIXED to #QNT_MSE. */
-    int32_t bits;   /**< Of one code: 1 to 8, or 16; 0 is 8. */
+    int32_t scheme; /**< #QNT_AFFINE, #QNT_POINTS, #QNT_EXP or #QNT_TABLE. */
+    int32_t method; /**< #QNT_FIXED to #QNT_LEVELS, one that serves the scheme. */
+    int32_t bits;   /**< Of one code: 1 to 8, affine also 16, 0 is 8; of a table 1 to 8, 0 is 4; of a point
+                         1, or 2 to 4 for #QNT_MULTIPOINT; of
+                         #QNT_EXP the exponent's, 2 to 7, 0 is 3: with #QNT_SIGNED codes have one more. */
     int32_t flags;  /**< OR of #QNT_SIGNED and its neighbours. */
     int32_t grain;  /**< #QNT_PER_TENSOR, #QNT_PER_AXIS or #QNT_PER_BLOCK. */
     int32_t axis;   /**< For axis and block; negative counts from the end. */
-    int32_t points; /**< 0; reserved for schemes with several points. */
+    int32_t points; /**< Of #QNT_POINTS: at most so many, points * bits at most 8; else 0. */
     int64_t block;  /**< Block length along axis, at least 1, for #QNT_PER_BLOCK only. */
     uint64_t seed;  /**< Of stochastic methods. */
 } qnt_spec;
@@ -90,6 +127,13 @@ enum {
     QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
     QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
     QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
+    QNT_P_COEF = 6,   /**< get/set: of #QNT_POINTS, `points` for each group, 0 where it has fewer. */
+    QNT_P_COUNT = 7,  /**< G, get: of #QNT_POINTS, how many points a group has. */
+    QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1; fit() keeps one that was set. */
+    QNT_P_ALPHA = 9,  /**< G, get/set: of #QNT_EXP, above 0; decides the groups of a #QNT_FIXED one. */
+    QNT_P_BETA = 10,  /**< G, get/set: of #QNT_EXP; setting alpha makes it 0. */
+    QNT_P_LEVELS = 11, /**< get: of #QNT_TABLE, 2^bits ascending numbers, for all groups or for each;
+                            set: with #QNT_LEVELS, 2 to 2^bits of them, before fit() or the scale. */
 
     QNT_P_PERCENTILE = 16,   /**< get/set: share of values kept, 50 < p <= 100; default 99.99. */
     QNT_P_DISTRIBUTION = 17, /**< get/set: of #QNT_ANALYTIC: 0 by likelihood, 1 Gauss, 2 Laplace. */
@@ -101,8 +145,8 @@ enum {
     QNT_P_ROUNDS = 23,       /**< get/set: refinements at most; 0: the method's default. */
 
     QNT_P_ERROR = 32,    /**< G, get: weighted squared error, measured with the stored numbers. */
-    QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error (#QNT_MSE). */
-    QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited (#QNT_MSE). */
+    QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error; 0 if nothing was proven. */
+    QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited. */
     QNT_P_OBSERVED = 35, /**< G, get: values observed. */
     QNT_P_MIN = 36,      /**< G, get: smallest finite value observed. */
     QNT_P_MAX = 37       /**< G, get: largest finite value observed. */
@@ -170,6 +214,17 @@ QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantiz
  * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_NOMEM, #QNT_E_CANCELLED.
  */
 QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer);
+
+/**
+ * @brief Fits two quantizers of method #QNT_TEQ with one base, as the two operands of a product need it.
+ *
+ * The base has the least sum of the two relative errors; alpha and beta are each quantizer's own.
+ * @param context hooks; reports progress.
+ * @param a       fitted from what it observed; both are unchanged on failure.
+ * @param b       another one, with the same bits and the same #QNT_LITERAL.
+ * @return as qnt_quantizer_fit(), #QNT_E_INVALID, #QNT_E_UNSUPPORTED.
+ */
+QNT_API qnt_status qnt_quantizer_fit_pair(const qnt_context *context, qnt_quantizer *a, qnt_quantizer *b);
 
 /**
  * @brief Reads a parameter.

@@ -53,8 +53,10 @@ static struct extremes survey(const struct qnt__recipe *r)
 }
 
 /* Most that |code - zero| of an input can be. */
-static uint64_t input_reach(const struct qnt__layer_codes *c)
+static uint64_t input_reach(const struct qnt__layer_head *h)
 {
+    const struct qnt__layer_codes *c = &h->input;
+    if (h->arrays & QNT__HAS_INPUT_LEVELS) return 128;
     qnt_spec spec = {.bits = c->bits, .flags = c->flags};
     int32_t low = qnt__code_low(&spec), high = qnt__code_high(&spec);
     int32_t reach = high - c->zero > c->zero - low ? high - c->zero : c->zero - low;
@@ -110,12 +112,17 @@ static bool is_depthwise(const struct qnt__layer_head *h)
 static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e)
 {
     struct qnt__layer_head *h = &r->head;
+    if (r->levels) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "weight_q has levels that are not integers of 8 bits, which needs a float input "
+                         "(input_q NULL)");
+    }
     if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "weight_q has a real offset, which needs a float input (input_q NULL)");
     }
     if (r->blocks > 1) return choose_blocks(r, e, r->block);
-    if (e->largest > INT32_MAX / input_reach(&h->input)) return choose_split(r, e);
+    if (e->largest > INT32_MAX / input_reach(h)) return choose_split(r, e);
     h->arrays |= QNT__HAS_SUM;
     h->arithmetic = QNT__INTEGER;
     if (!is_depthwise(h) || !e->code_bytes) return QNT_OK;
@@ -129,7 +136,7 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
     struct extremes e = survey(r);
-    h->arrays = e.any_zero ? QNT__HAS_ZERO : 0;
+    h->arrays = (h->arrays & QNT__HAS_INPUT_LEVELS) | (e.any_zero ? QNT__HAS_ZERO : 0);
     if (r->has_bias) h->arrays |= QNT__HAS_BIAS;
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;
@@ -139,6 +146,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
         h->arithmetic = QNT__DECODE;
         if (r->blocks > 1) h->block = (int64_t)r->block;
         if (r->weight_q->spec.flags & QNT_REAL_OFFSET) h->arrays |= QNT__HAS_OFFSET;
+        bool shared = r->weight_q->own_count == 0;
+        if (r->levels) h->arrays |= shared ? QNT__HAS_LEVELS : QNT__HAS_OWN_LEVELS;
     }
     /* Constants of the input's zero point, and of a real offset, become part of the bias. */
     bool folds = h->arithmetic == QNT__BLOCKS && h->input.kind == QNT__IN_STATIC;

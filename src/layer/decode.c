@@ -1,4 +1,4 @@
-/* Decodes panels of weights into floats: value = float(code - zero) * scale (+ offset). */
+/* Decodes panels of weights into floats: float(code - zero) * scale (+ offset), or level * scale. */
 #include "base/arith.h"
 #include "run.h"
 
@@ -19,6 +19,18 @@ static void open_cell(const uint8_t *cell, int bits, int8_t *out)
             }
             for (size_t c = 0; c < QNT__PANEL; c++) out[c] = (int8_t)(out[c] - (1 << (bits - 1)));
         }
+    }
+}
+
+/* The same for codes that are places in a table, as schemes with codebooks have them. */
+static void decode_row_levels(const qnt_layer *layer, size_t at, const int8_t *codes, float *out)
+{
+    const float *scale = layer->scale + at, *levels = layer->levels;
+    const int bits = layer->head.weight_bits, size = 1 << bits;
+    size_t step = layer->head.arrays & QNT__HAS_OWN_LEVELS ? (size_t)size : 0;
+    levels += at * step;
+    for (size_t c = 0; c < QNT__PANEL; c++, levels += step) {
+        out[c] = levels[(codes[c] + size / 2) & (size - 1)] * scale[c];
     }
 }
 
@@ -49,7 +61,9 @@ static float *decode_tap(const qnt_layer *layer, size_t panel, const uint8_t *ce
         open_cell(cell, bits, codes);
         for (size_t k = first; k < end; k++, out += QNT__PANEL) {
             size_t at = (panel * s->blocks + k / block) * QNT__PANEL;
-            decode_row(layer, at, codes + (k - first) * QNT__PANEL, out);
+            const int8_t *row = codes + (k - first) * QNT__PANEL;
+            if (layer->levels) decode_row_levels(layer, at, row, out);
+            else decode_row(layer, at, row, out);
         }
     }
     return out;

@@ -2,6 +2,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "prepare.h"
+#include "quantizer/schemes.h"
 
 enum { CHUNK = 512 };
 
@@ -22,7 +23,26 @@ size_t qnt__recipe_group(const struct qnt__recipe *r, size_t n, size_t k)
 
 int32_t qnt__recipe_zero(const struct qnt__recipe *r, size_t group)
 {
+    if (r->integers || r->levels) return 0;
     return r->weight_q->zero[group] - shift_of(&r->weight_q->spec);
+}
+
+/* Codes of a codebook, which are unsigned, as its integers or as they are. */
+static qnt_status take_levels(const struct qnt__recipe *r, size_t group, const uint8_t *bytes, size_t n,
+                              int8_t *out)
+{
+    const int32_t size = 1 << qnt__code_bits(r->weight_q);
+    int8_t level[256];
+    if (r->integers) r->weight_q->scheme->integers(r->weight_q, group, level);
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] >= size) {
+            return qnt__fail(r->context, QNT_E_INVALID,
+                             "weight: code %d does not fit the %d bits of weight_q", bytes[i],
+                             qnt__code_bits(r->weight_q));
+        }
+        out[i] = r->integers ? level[bytes[i]] : (int8_t)(bytes[i] - size / 2);
+    }
+    return QNT_OK;
 }
 
 /* Codes held one per byte may lie; those that were packed or encoded cannot. */
@@ -49,7 +69,8 @@ static qnt_status encode_run(const struct qnt__recipe *r, int64_t at, size_t n, 
                              int8_t *out)
 {
     const struct qnt__simd *simd = &r->context->simd;
-    struct qnt__affine q = qnt__affine_of(r->weight_q, group);
+    const struct qnt__scheme *scheme = r->weight_q->scheme;
+    bool codebook = r->integers || r->levels;
     int64_t step = r->weight.strides[3];
     bool floats = r->weight.code != QNT_INT && r->weight.code != QNT_UINT;
     float values[CHUNK];
@@ -59,11 +80,13 @@ static qnt_status encode_run(const struct qnt__recipe *r, int64_t at, size_t n, 
         size_t length = qnt__min(n - i, CHUNK);
         if (floats) {
             qnt__read_f32(simd, &r->weight, at, step, length, values);
-            simd->encode_8(&q, values, length, bytes);
+            const struct qnt__segment segment = {.group = group, .n = length};
+            scheme->encode(simd, r->weight_q, &segment, values, bytes);
         } else {
             qnt__read_codes(simd, &r->weight, at, step, length, bytes);
         }
-        QNT__TRY(shift_codes(r, bytes, length, out + i));
+        if (codebook) QNT__TRY(take_levels(r, group, bytes, length, out + i));
+        else QNT__TRY(shift_codes(r, bytes, length, out + i));
     }
     return QNT_OK;
 }

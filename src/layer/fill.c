@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
+#include "quantizer/schemes.h"
 
 /* The sections of data, writable. */
 struct arrays {
@@ -17,6 +18,8 @@ struct arrays {
     int32_t *sum;
     float *fsum;
     float *bias;
+    float *levels;
+    int8_t *input_levels;
 };
 
 /* The same section as `at` of the layer, in the buffer that is being filled. */
@@ -30,7 +33,8 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
     return (struct arrays){section(l, data, l->weight), section(l, data, l->scale),
                            section(l, data, l->zero),   section(l, data, l->zero8),
                            section(l, data, l->offset), section(l, data, l->sum),
-                           section(l, data, l->fsum),   section(l, data, l->bias)};
+                           section(l, data, l->fsum),   section(l, data, l->bias),
+                           section(l, data, l->levels), section(l, data, l->input_levels)};
 }
 
 /* Column of an output in all arrays. */
@@ -81,6 +85,14 @@ static int64_t sum_block(const struct qnt__recipe *r, size_t n, size_t first, si
     return sum;
 }
 
+/* The values of a group by code, over the scale that the layer multiplies with. */
+static void fill_levels(const struct qnt__recipe *r, size_t group, float *levels)
+{
+    float value[256];
+    r->weight_q->scheme->values(r->weight_q, group, value);
+    memcpy(levels, value, sizeof(float) << qnt__code_bits(r->weight_q));
+}
+
 static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, const struct arrays *a,
                         size_t n)
 {
@@ -99,6 +111,10 @@ static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, con
         if (a->zero) a->zero[at] = zero;
         if (a->zero8) a->zero8[at] = (int8_t)zero;
         if (a->offset) a->offset[at] = r->weight_q->offset[group];
+        if (layer->head.arrays & QNT__HAS_OWN_LEVELS) {
+            a->scale[at] = 1.0f;
+            fill_levels(r, group, a->levels + (at << layer->head.weight_bits));
+        }
         sum += here;
         block_sum += (double)a->scale[at] * (double)here;
     }
@@ -153,6 +169,10 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         fill_panels(r, layer, padded, a.weight);
         qnt__free(&r->context->memory, padded, bytes);
     }
+    if (layer->head.arrays & QNT__HAS_LEVELS) {
+        memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
+    }
+    if (a.input_levels) r->input_q->scheme->integers(r->input_q, 0, a.input_levels);
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
     return QNT_OK;
 }

@@ -26,7 +26,7 @@ enum { QNT__IN_FLOAT = 0, QNT__IN_STATIC = 1, QNT__IN_DYNAMIC = 2 };
 struct qnt__layer_codes {
     int32_t kind;  /* QNT__IN_ value; of outputs QNT__IN_FLOAT or QNT__IN_STATIC */
     int32_t bits;  /* 1..8 */
-    int32_t flags; /* of qnt_spec */
+    int32_t flags; /* of qnt_spec; signed and symmetric where codes stand for levels */
     int32_t zero;
     float scale;
     float offset; /* of outputs with QNT_REAL_OFFSET */
@@ -49,7 +49,15 @@ struct qnt__layer_head {
 };
 
 /* Optional arrays. */
-enum { QNT__HAS_ZERO = 1, QNT__HAS_OFFSET = 2, QNT__HAS_BIAS = 4, QNT__HAS_SUM = 8 };
+enum {
+    QNT__HAS_ZERO = 1,
+    QNT__HAS_OFFSET = 2,
+    QNT__HAS_BIAS = 4,
+    QNT__HAS_SUM = 8,
+    QNT__HAS_LEVELS = 16,    /* codes are places in one table of levels, QNT__DECODE only */
+    QNT__HAS_OWN_LEVELS = 32,  /* or in a table for each scale */
+    QNT__HAS_INPUT_LEVELS = 64 /* input codes are places in a table of integers */
+};
 
 /*
  * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that
@@ -84,6 +92,9 @@ struct qnt_layer {
     const int32_t *sum;    /* [columns] or NULL: sum over k of code - zero */
     const float *fsum;     /* the same times scale, QNT__BLOCKS with dynamic zero points */
     const float *bias;     /* [columns] or NULL */
+    const float *levels;   /* [2^weight_bits], or that for each scale, or NULL: the value over the
+                              scale of code + 2^(weight_bits - 1) */
+    const int8_t *input_levels; /* [256] or NULL: by input code, 2^bits of them */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the

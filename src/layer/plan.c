@@ -119,7 +119,7 @@ static qnt_status check_type(const struct qnt__run *run)
         return qnt__fail(run->context, QNT_E_DTYPE, "x: integer codes, expected floats, since %s",
                          c->kind == QNT__IN_FLOAT ? "input_q was NULL" : "input_q is dynamic");
     }
-    uint8_t code = c->flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
+    uint8_t code = (c->flags & QNT_SIGNED) && !run->layer->input_levels ? QNT_INT : QNT_UINT;
     if (x->code == code && (x->bits == 8 || x->bits == c->bits)) return QNT_OK;
     return qnt__fail(run->context, QNT_E_DTYPE, "x: %s codes of %d bits, expected %s of %d or 8",
                      x->code == QNT_INT ? "signed" : "unsigned", x->bits,

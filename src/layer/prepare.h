@@ -8,7 +8,7 @@
 /* What a layer is made from; views are open, the head is filled in as far as the spec says. */
 struct qnt__recipe {
     const qnt_context *context;
-    const qnt_quantizer *weight_q;
+    const qnt_quantizer *weight_q, *input_q;
     struct qnt__view weight; /* strides reordered: [outputs][kh][kw][channels] */
     struct qnt__view bias;
     bool has_bias;
@@ -16,6 +16,8 @@ struct qnt__recipe {
     size_t inputs; /* k of one output */
     size_t blocks; /* groups of weight_q along one output */
     size_t block;  /* k of one of them */
+    bool integers; /* codes of a codebook become its integer levels */
+    bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
 

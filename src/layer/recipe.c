@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
+#include "quantizer/schemes.h"
 
 /* An infinite bound is no bound. */
 static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spec)
@@ -107,11 +108,37 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
     return QNT_OK;
 }
 
-static qnt_status read_formats(struct qnt__recipe *r, const qnt_quantizer *input_q,
-                               const qnt_quantizer *output_q)
+/* A format of input codes that stand for integer levels: signed bytes with the zero point 0, once they
+ * have been looked up. */
+static qnt_status read_input_levels(struct qnt__recipe *r)
 {
+    const qnt_quantizer *q = r->input_q;
+    int8_t level[256];
+    if (q->spec.grain != QNT_PER_TENSOR) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "input_q: grain %d, expected per tensor",
+                         (int)q->spec.grain);
+    }
+    if (!q->ready || q->groups != 1) {
+        return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
+    }
+    if (!q->scheme->integers || !q->scheme->integers(q, 0, level)) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "input_q has levels that are not integers of 8 bits");
+    }
+    r->head.arrays = QNT__HAS_INPUT_LEVELS;
+    r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
+                                              .bits = qnt__code_bits(q),
+                                              .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                                              .scale = q->scale[0]};
+    return QNT_OK;
+}
+
+static qnt_status read_formats(struct qnt__recipe *r, const qnt_quantizer *output_q)
+{
+    const qnt_quantizer *input_q = r->input_q;
     struct qnt__layer_head *h = &r->head;
-    QNT__TRY(read_codes(r->context, "input_q", input_q, &h->input));
+    if (input_q && input_q->scheme->values) QNT__TRY(read_input_levels(r));
+    else QNT__TRY(read_codes(r->context, "input_q", input_q, &h->input));
     QNT__TRY(read_codes(r->context, "output_q", output_q, &h->output));
     if (input_q && (h->input.flags & QNT_REAL_OFFSET)) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
@@ -156,26 +183,40 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
+/* Are all levels of all groups integers that int8 holds? */
+static bool has_integers(const qnt_quantizer *q)
+{
+    int8_t level[256];
+    size_t groups = q->own_count ? q->groups : 1;
+    if (!q->scheme->integers) return false;
+    for (size_t g = 0; g < groups; g++) {
+        if (!q->scheme->integers(q, g, level)) return false;
+    }
+    return true;
+}
+
 static qnt_status read_weight_q(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->weight_q;
     if (!q) return qnt__fail(r->context, QNT_E_INVALID, "weight_q is NULL");
-    if (q->spec.scheme != QNT_AFFINE || q->spec.bits > 8) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q: scheme %d with %d bits, expected affine with at most 8",
-                         (int)q->spec.scheme, (int)q->spec.bits);
+    const int bits = qnt__code_bits(q);
+    if (bits > 8) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8", bits);
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
-    r->head.weight_bits = q->spec.bits;
+    bool codebook = q->scheme->values;
+    r->integers = codebook && has_integers(q);
+    r->levels = codebook && !r->integers;
+    r->head.weight_bits = r->integers ? 8 : bits;
 
     const struct qnt__view *w = &r->weight;
-    uint8_t code = q->spec.flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
+    int code = qnt__code_type(q);
     bool integer = w->code == QNT_INT || w->code == QNT_UINT;
-    if (integer && (w->code != code || (w->bits != 8 && w->bits != q->spec.bits))) {
+    if (integer && (w->code != code || (w->bits != 8 && w->bits != bits))) {
         return qnt__fail(r->context, QNT_E_DTYPE,
                          "weight: %s codes of %d bits, expected %s of %d or 8 as in weight_q",
                          w->code == QNT_INT ? "signed" : "unsigned", w->bits,
-                         code == QNT_INT ? "signed" : "unsigned", (int)q->spec.bits);
+                         code == QNT_INT ? "signed" : "unsigned", bits);
     }
     return QNT_OK;
 }
@@ -206,7 +247,8 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
     QNT__TRY(qnt__view_open(r->context, "weight", weight, QNT__FLOATS | QNT__CODES, &r->weight));
     QNT__TRY(read_weight_shape(r));
     QNT__TRY(read_weight_q(r));
-    QNT__TRY(read_formats(r, input_q, output_q));
+    r->input_q = input_q;
+    QNT__TRY(read_formats(r, output_q));
 
     /* The final arithmetic comes later; decoding has the fewest conditions and checks the rest. */
     struct qnt__layer_head probe = r->head;
@@ -214,6 +256,7 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
     size_t bytes;
     probe.arithmetic = QNT__DECODE;
     probe.input.kind = QNT__IN_FLOAT;
+    probe.arrays = 0;
     probe.cell_bits = r->head.cell_bits = qnt__panel_bits(probe.weight_bits);
     QNT__TRY(qnt__layer_measure(r->context, QNT_E_INVALID, &probe, &shape, &bytes));
     r->inputs = shape.inputs;

@@ -137,13 +137,22 @@ const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *im
            (ptrdiff_t)(x * g->stride[1]) * run->pixel_step;
 }
 
+/* Rows of one line follow each other in equal steps; only their first one needs divisions. */
 static void find_input(const struct qnt__run *run, ptrdiff_t slice, struct qnt__rows *rows)
 {
+    const struct qnt__geometry *g = &run->g;
+    const ptrdiff_t right = (ptrdiff_t)g->stride[1] * run->pixel_step;
     bool dense = run->layer->head.kind == QNT_DENSE;
+    size_t image = 0, left = 0; /* rows left in the line */
     slice += (ptrdiff_t)(rows->first_k * run->element);
-    for (size_t i = 0; i < rows->m; i++) {
-        size_t row = rows->first_row + i * rows->row_step, image;
-        rows->at[i] = qnt__row_input(run, row, &image) + slice;
+    for (size_t i = 0; i < rows->m; i++, left--) {
+        size_t row = rows->first_row + i * rows->row_step;
+        if (left == 0) {
+            rows->at[i] = qnt__row_input(run, row, &image) + slice;
+            left = rows->row_step == 1 ? g->out_width - row % g->out_width : 1;
+        } else {
+            rows->at[i] = rows->at[i - 1] + right;
+        }
         rows->zero[i] = run->input_zero;
         if (run->dynamic) {
             const struct qnt__affine *q = &run->dynamic[dense ? row : image];

@@ -39,6 +39,12 @@ struct qnt__scratch {
     size_t end;
 };
 
+/* How input codes, or floats, become the bytes of integer levels. */
+struct qnt__input_levels {
+    uint8_t by_code[256], by_rank[256];
+    struct qnt__thresholds thresholds;
+};
+
 struct qnt__run {
     const qnt_context *context;
     const qnt_layer *layer;
@@ -57,6 +63,7 @@ struct qnt__run {
     ptrdiff_t *taps;                            /* in elements */
     struct qnt__affine input;                   /* how floats are encoded, static */
     struct qnt__affine *dynamic;
+    struct qnt__input_levels levels; /* if the layer has input_levels */
     int32_t input_zero; /* what the kernels see as 0, static */
 
     bool collapsed;    /* output row r begins at r * y_step */

@@ -97,7 +97,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, QNT__HAS_ZERO | QNT__HAS_OFFSET | QNT__HAS_BIAS | QNT__HAS_SUM},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_INPUT_LEVELS - 1},
         {"block", h->block, blocks ? 16 : 0,
          blocks            ? 65536
          : dense && decode ? LARGEST
@@ -109,7 +109,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
-        (!decode && (h->arrays & QNT__HAS_OFFSET))) {
+        (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS)))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
@@ -145,7 +145,7 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
-enum { SECTIONS = 7 };
+enum { SECTIONS = 9 };
 
 /* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
 static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
@@ -166,7 +166,10 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[4] = h->arrays & QNT__HAS_OFFSET ? 4 * scales : 0;
     bytes[5] = h->arrays & QNT__HAS_SUM ? 4 * s->columns : 0;
     bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
-    return true;
+    size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
+    bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
+    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
+    return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
 }
 
 qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
@@ -212,4 +215,6 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->sum = blocks ? NULL : at[5];
     layer->fsum = blocks ? at[5] : NULL;
     layer->bias = at[6];
+    layer->levels = at[7];
+    layer->input_levels = at[8];
 }

@@ -36,8 +36,7 @@ struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const float ra
     return q;
 }
 
-/* A run of float32 elements that needs no copy, or NULL. */
-static const float *floats_at(const struct qnt__view *x, int64_t at, int64_t step)
+const float *qnt__stage_floats_at(const struct qnt__view *x, int64_t at, int64_t step)
 {
     const uint8_t *p = x->data + at * 4;
     if (x->bits != 32 || step != 1 || (uintptr_t)p % sizeof(float) != 0) return NULL;
@@ -50,7 +49,7 @@ void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, 
     const struct qnt__simd *simd = &run->context->simd;
     float *chunk = (void *)(scratch + run->scratch.floats), part[2];
     if (n == 0) return;
-    const float *all = floats_at(&run->x, at, step);
+    const float *all = qnt__stage_floats_at(&run->x, at, step);
     size_t most = all ? n : QNT__CHUNK;
     for (size_t i = 0; i < n; i += most) {
         size_t length = qnt__min(n - i, most);
@@ -74,7 +73,7 @@ static void stage_bytes(const struct qnt__run *run, uint8_t *scratch, const stru
         for (size_t i = 0; i < n; i++) out[i] ^= 0x80;
         return;
     }
-    const float *all = floats_at(x, at, step);
+    const float *all = qnt__stage_floats_at(x, at, step);
     if (all) {
         simd->encode_8(q, all, n, out);
         return;
@@ -91,7 +90,9 @@ void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const str
                          int64_t at, int64_t step, size_t n, uint8_t *out)
 {
     if (n == 0) return;
-    if (run->element == 1) {
+    if (run->layer->input_levels) {
+        qnt__stage_levels(run, scratch, at, step, n, out);
+    } else if (run->element == 1) {
         stage_bytes(run, scratch, q, at, step, n, out);
     } else {
         qnt__read_f32(&run->context->simd, &run->x, at, step, n, (void *)out);
@@ -118,13 +119,14 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     if (h->input.kind == QNT__IN_STATIC) {
         run->input = static_input(run);
         run->input_zero = run->input.zero;
+        if (run->layer->input_levels) qnt__stage_levels_open(run);
     }
     if (h->input.kind == QNT__IN_DYNAMIC) {
         run->dynamic = (void *)(run->space + run->places.affine);
     }
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
-    bool may_stay = run->element == 1 ? bytes : floats;
+    bool may_stay = run->element == 1 ? bytes && !run->layer->input_levels : floats;
     if (h->kind == QNT_CONV) {
         QNT__TRY(qnt__stage_images(run, may_stay));
     } else {

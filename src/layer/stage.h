@@ -15,6 +15,14 @@ void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, 
 void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q,
                          int64_t at, int64_t step, size_t n, uint8_t *out);
 
+/* The same where input codes stand for levels (stage_levels.c). */
+void qnt__stage_levels_open(struct qnt__run *run);
+void qnt__stage_levels(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step, size_t n,
+                       uint8_t *out);
+
+/* A run of float32 elements of x that needs no copy, or NULL. */
+const float *qnt__stage_floats_at(const struct qnt__view *x, int64_t at, int64_t step);
+
 /* Stages everything, or, if it may, lets the kernels read x where it is. */
 qnt_status qnt__stage_matrix(struct qnt__run *run, bool may_stay);
 qnt_status qnt__stage_images(struct qnt__run *run, bool may_stay);

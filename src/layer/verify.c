@@ -34,6 +34,15 @@ static bool activation_holds(const struct qnt__layer_head *h)
 static bool arrays_hold(const struct qnt__layer_head *h)
 {
     bool sum = h->arrays & QNT__HAS_SUM;
+    int32_t levels = h->arrays & (QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS);
+    if (levels && (levels == (QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS) ||
+                   (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
+        return false;
+    }
+    if ((h->arrays & QNT__HAS_INPUT_LEVELS) &&
+        (h->input.kind != QNT__IN_STATIC || h->input.zero != 0 || !(h->input.flags & QNT_SIGNED))) {
+        return false;
+    }
     switch (h->arithmetic) {
     case QNT__INTEGER: return sum;
     case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);

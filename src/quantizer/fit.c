@@ -2,6 +2,7 @@
  * Fitting: every group's data to the method, its answer into new parameters, which replace the
  * present ones when all groups are done. The contract is in qnt/quantizer.h.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -101,6 +102,8 @@ static void fit_group(struct job *job, size_t group, uint8_t *mine)
     double error =
         job->next.scheme->measure(&job->next, group, data.values, data.weights, data.n);
     job->next.error[group] = error + data.within;
+    /* rounding of what is stored may save what a bound over real numbers does not know of */
+    job->next.bound[group] = fmin(job->next.bound[group], job->next.error[group]);
 }
 
 static void fit_task(void *task, size_t index, size_t worker)
@@ -143,16 +146,16 @@ static qnt_status run(struct job *job)
 
     qnt_status status = QNT_OK;
     for (job->base = 0; job->base < tasks && status == QNT_OK; job->base += BATCH) {
-        status = qnt__progress(job->context, job->base, tasks);
+        if (job->method->fit) status = qnt__progress(job->context, job->base, tasks);
         if (status != QNT_OK) break;
         status = qnt__parallel(job->context, fit_task, job, qnt__min(BATCH, tasks - job->base));
     }
-    if (status == QNT_OK) status = qnt__progress(job->context, tasks, tasks);
+    if (status == QNT_OK && job->method->fit) status = qnt__progress(job->context, tasks, tasks);
     qnt__free(&job->next.memory, scratch, bytes);
     return status;
 }
 
-static qnt_status check_state(const qnt_context *context, const qnt_quantizer *quantizer)
+qnt_status qnt__fit_check(const qnt_context *context, const qnt_quantizer *quantizer)
 {
     const struct qnt__statistics *seen = quantizer->statistics;
     if (quantizer->spec.method == QNT_FIXED) {
@@ -176,28 +179,38 @@ static qnt_status check_state(const qnt_context *context, const qnt_quantizer *q
     return QNT_OK;
 }
 
-qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer)
+qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next)
 {
-    if (!context) return QNT_E_INVALID;
-    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
-    QNT__TRY(check_state(context, quantizer));
-    const struct qnt__statistics *seen = quantizer->statistics;
-    struct job job = {.context = context, .seen = seen, .next = *quantizer,
-                      .method = qnt__method_of(quantizer->spec.method),
+    const struct qnt__statistics *seen = next->statistics;
+    struct job job = {.context = context, .seen = seen, .next = *next,
+                      .method = qnt__method_of(next->spec.method),
                       .weighted = seen->bin || seen->weights};
     for (size_t g = 0; g < seen->groups; g++) {
         job.most = qnt__max(job.most, seen->bin ? seen->bins : seen->moments[g].count);
     }
-    QNT__TRY(qnt__parameters_allocate(context, &job.next, seen->groups));
+    QNT__TRY(run(&job));
+    job.next.ready = job.next.fitted = true;
+    *next = job.next;
+    return QNT_OK;
+}
+
+qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer)
+{
+    if (!context) return QNT_E_INVALID;
+    if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
+    QNT__TRY(qnt__fit_check(context, quantizer));
+    const struct qnt__statistics *seen = quantizer->statistics;
+    const struct qnt__method *method = qnt__method_of(quantizer->spec.method);
+    qnt_quantizer next = *quantizer;
+    QNT__TRY(qnt__parameters_allocate(context, &next, seen->groups));
     qnt_status status = QNT_OK;
-    if (job.method->fit_all) status = job.method->fit_all(context, seen, &job.next);
-    if (status == QNT_OK) status = run(&job);
+    if (method->fit_all) status = method->fit_all(context, seen, &next);
+    if (status == QNT_OK) status = qnt__fit_finish(context, &next);
     if (status != QNT_OK) {
-        qnt__parameters_free(&job.next);
+        qnt__parameters_free(&next);
         return status;
     }
     qnt__parameters_free(quantizer);
-    job.next.ready = job.next.fitted = true;
-    *quantizer = job.next;
+    *quantizer = next;
     return QNT_OK;
 }

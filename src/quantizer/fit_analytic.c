@@ -86,9 +86,18 @@ static double literal_reach(enum density density, int bits)
     return low;
 }
 
+size_t qnt__fit_analytic_scratch(const qnt_quantizer *quantizer, size_t n)
+{
+    return quantizer->spec.scheme == QNT_TABLE ? qnt__fit_own_levels_scratch(quantizer, n) : 0;
+}
+
 void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SHARED])
 {
     const qnt_spec *spec = &quantizer->spec;
+    if (spec->scheme == QNT_TABLE) {
+        qnt__prepare_levels(quantizer, shared);
+        return;
+    }
     int32_t first = qnt__code_low(spec), last = qnt__code_high(spec);
     int32_t above = last - qnt__zero_default(spec);
     for (enum density d = GAUSS; d <= LAPLACE; d++) {
@@ -153,6 +162,10 @@ void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_d
 {
     const qnt_spec *spec = &quantizer->spec;
     const struct qnt__moments *m = data->moments;
+    if (spec->scheme == QNT_TABLE) {
+        qnt__fit_own_levels(quantizer, data, fit);
+        return;
+    }
     bool symmetric = spec->flags & QNT_SYMMETRIC;
     bool one_sided = !symmetric && m->min >= 0 && !(spec->flags & QNT_REAL_OFFSET);
     double centre = symmetric || one_sided ? 0 : m->sum / m->weight;

@@ -13,7 +13,7 @@
 #include "statistics.h"
 
 enum {
-    QNT__SHARED = 4,
+    QNT__SHARED = 256,
     /* bits of `schemes` */
     QNT__FOR_AFFINE = 1 << QNT_AFFINE,
     QNT__FOR_POINTS = 1 << QNT_POINTS,
@@ -54,18 +54,25 @@ struct qnt__method {
     /* Computes what is the same for all groups; NULL: nothing. */
     void (*prepare)(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
     /* Fits all groups together, where they depend on each other, and writes the parameters of `next`
-     * itself; NULL: `fit` does each on its own. Called on one thread; may share work among workers
-     * and report progress. `seen` has values or bins for every group. */
+     * itself; NULL: `fit` does each on its own. Called on one thread; may share work among workers;
+     * reports progress to the end unless there is `fit` as well. `seen` has values or bins for every
+     * group. */
     qnt_status (*fit_all)(const qnt_context *context, const struct qnt__statistics *seen,
                           qnt_quantizer *next);
     /* NULL: there is nothing to fit (QNT_FIXED), or fit_all does. */
     void (*fit)(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                 struct qnt__group_fit *fit);
+    bool certified; /* `bound` and `visited` are proven, not 0 */
     int32_t flags; /* flags of qnt_spec that the method serves, beyond SIGNED, SYMMETRIC, NARROW */
 };
 
 /* The row of a method; NULL if the number is unknown. */
 const struct qnt__method *qnt__method_of(int32_t method);
+
+/* fit.c: may the quantizer be fitted? Tells the reason if not. And what is left to do when new parameters
+ * are allocated: fitting group by group, if that is how the method does it, and measuring. */
+qnt_status qnt__fit_check(const qnt_context *context, const qnt_quantizer *quantizer);
+qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next);
 
 /* fit_mse.c */
 size_t qnt__fit_mse_scratch(const qnt_quantizer *quantizer, size_t n);
@@ -90,8 +97,28 @@ void qnt__fit_entropy(const qnt_quantizer *quantizer, const struct qnt__group_da
                       struct qnt__group_fit *fit);
 
 /* fit_analytic.c */
+size_t qnt__fit_analytic_scratch(const qnt_quantizer *quantizer, size_t n);
 void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
 void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                        struct qnt__group_fit *fit);
+
+/* fit_points.c */
+qnt_status qnt__fit_points(const qnt_context *context, const struct qnt__statistics *seen,
+                           qnt_quantizer *next);
+
+/* fit_teq.c */
+qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics *seen,
+                        qnt_quantizer *next);
+
+/* fit_levels.c: of the table scheme, QNT_LEVELS and the standard tables, and the rest */
+size_t qnt__fit_scale_scratch(const qnt_quantizer *quantizer, size_t n);
+void qnt__fit_scale(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                    struct qnt__group_fit *fit);
+qnt_status qnt__fit_levels_ready(const qnt_context *context, const struct qnt__statistics *seen,
+                                 qnt_quantizer *next);
+size_t qnt__fit_own_levels_scratch(const qnt_quantizer *quantizer, size_t n);
+void qnt__prepare_levels(const qnt_quantizer *quantizer, double shared[QNT__SHARED]);
+void qnt__fit_own_levels(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                         struct qnt__group_fit *fit);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "methods.h"
 #include "schemes.h"
 #include "statistics.h"
 
@@ -21,6 +22,7 @@ qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *q
 {
     size_t bytes;
     void *block;
+    const float *shared = quantizer->shared;
     if (!block_bytes(quantizer, groups, &bytes)) {
         return qnt__fail(context, QNT_E_NOMEM, "%zu groups overflow memory", groups);
     }
@@ -40,8 +42,14 @@ qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *q
         quantizer->scale[g] = 1;
         quantizer->zero[g] = zero;
     }
-    if (quantizer->scheme->reset) quantizer->scheme->reset(quantizer);
+    if (shared) memcpy(quantizer->shared, shared, quantizer->shared_count * sizeof *shared);
+    else if (quantizer->scheme->reset) quantizer->scheme->reset(quantizer);
     return QNT_OK;
+}
+
+qnt_status qnt__parameters_shared(const qnt_context *context, qnt_quantizer *quantizer)
+{
+    return quantizer->shared ? QNT_OK : qnt__parameters_allocate(context, quantizer, quantizer->groups);
 }
 
 void qnt__parameters_free(qnt_quantizer *quantizer)
@@ -102,9 +110,10 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
         return QNT_OK;
     case QNT_P_BOUND:
     case QNT_P_VISITED:
-        if (quantizer->spec.method != QNT_MSE) {
-            return qnt__fail(context, QNT_E_UNSUPPORTED, "param is %d, which only QNT_MSE has",
-                             (int)param);
+        if (!qnt__method_of(quantizer->spec.method)->certified) {
+            return qnt__fail(context, QNT_E_UNSUPPORTED,
+                             "param is %d, which method %s does not have (QNT_MSE does)", (int)param,
+                             qnt__method_of(quantizer->spec.method)->name);
         }
         break;
     case QNT_P_ERROR: break;

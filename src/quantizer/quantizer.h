@@ -71,12 +71,15 @@ qnt_status qnt__grouping_of(const qnt_context *context, const char *name, const 
  * unsigned symmetric codes. */
 int32_t qnt__zero_default(const qnt_spec *spec);
 
-/* Gives the quantizer parameters for `groups` groups at their defaults: scales 1, errors 0. Former
- * parameters are forgotten, not freed, so that a copy of the handle can be filled and then kept or
- * not; on failure nothing changes. */
+/* Gives the quantizer parameters for `groups` groups at their defaults: scales 1, errors 0; what it
+ * shares between groups stays. Former parameters are forgotten, not freed, so that a copy of the handle
+ * can be filled and then kept or not; on failure nothing changes. */
 qnt_status qnt__parameters_allocate(const qnt_context *context, qnt_quantizer *quantizer,
                                     size_t groups);
 void qnt__parameters_free(qnt_quantizer *quantizer);
+
+/* Makes sure that there is memory for what is shared between groups, before their number is known. */
+qnt_status qnt__parameters_shared(const qnt_context *context, qnt_quantizer *quantizer);
 
 /* Is the value legal as a scale? One reason for all schemes. */
 qnt_status qnt__scale_check(const qnt_context *context, size_t g, double value);

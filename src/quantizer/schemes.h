@@ -32,8 +32,22 @@ struct qnt__scheme {
     /* Floats that the scheme keeps for each group, and for the whole quantizer; NULL: none. */
     size_t (*own)(const qnt_spec *spec);
     size_t (*shared)(const qnt_spec *spec);
-    /* Gives `own` and `shared`, all 0, their values before anything is set or fitted; NULL: 0. */
+    /* Gives `own` and `shared`, all 0, their values before anything is set or fitted; NULL: 0. Not
+     * called where `shared` is kept. */
     void (*reset)(qnt_quantizer *quantizer);
+
+    /* Of schemes with codebooks (codebook.h), which serve the functions below: the value of every code of
+     * a group, and the codes in ascending order of their values, leaving out those that encoding does
+     * not use; returns how many, at least 1. */
+    void (*values)(const qnt_quantizer *quantizer, size_t group, float value[256]);
+    int32_t (*order)(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256]);
+    /* The thresholds between these codes where they are not those of the nearest value; NULL: they are.
+     * With QNT_LITERAL only; `steps` and infinities are set before. */
+    void (*thresholds)(const qnt_quantizer *quantizer, size_t group, const uint8_t *code, int32_t count,
+                       struct qnt__thresholds *out);
+    /* Integers whose products with scale[group] are the values, by code; false if they do not all lie
+     * in int8, or if there are none. */
+    bool (*integers)(const qnt_quantizer *quantizer, size_t group, int8_t level[256]);
 
     /* Codes are bytes, or uint16_t if code_bits is 16. */
     void (*encode)(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
@@ -65,7 +79,8 @@ struct qnt__scheme {
 /* The row of a scheme; NULL if the number is unknown. */
 const struct qnt__scheme *qnt__scheme_of(int32_t scheme);
 
-/* affine.c */
-extern const struct qnt__scheme qnt__affine_scheme;
+/* affine.c, exp.c, points.c, table.c */
+extern const struct qnt__scheme qnt__affine_scheme, qnt__exp_scheme, qnt__points_scheme,
+    qnt__table_scheme;
 
 #endif

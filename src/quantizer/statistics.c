@@ -11,3 +11,22 @@ void qnt__statistics_free(struct qnt__statistics *s)
     qnt__free(&memory, s->bin, s->groups * s->bins * sizeof *s->bin);
     qnt__free(&memory, s, sizeof *s);
 }
+
+size_t qnt__group_values(const struct qnt__statistics *statistics, size_t group, float *x, double *h,
+                         bool *weighted)
+{
+    const struct qnt__statistics *s = statistics;
+    size_t n = 0;
+    *weighted = s->bin || s->weights;
+    for (size_t i = 0; s->bin && i < s->bins; i++) {
+        const struct qnt__bin *bin = &s->bin[group * s->bins + i];
+        if (!(bin->weight > 0.0)) continue;
+        x[n] = (float)(bin->sum / bin->weight);
+        h[n++] = bin->weight;
+    }
+    for (size_t i = 0; !s->bin && i < s->moments[group].count; i++, n++) {
+        x[n] = s->values[group * s->capacity + i];
+        if (s->weights) h[n] = (double)s->weights[group * s->capacity + i];
+    }
+    return n;
+}

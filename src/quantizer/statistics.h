@@ -47,6 +47,11 @@ struct qnt__statistics {
     struct qnt__bin *bin; /* [groups][bins], or NULL */
 };
 
+/* Copies the values of a group, or the centroids of its bins, and their weights if *weighted; returns how
+ * many there are: at most moments[group].count, or `bins`. */
+size_t qnt__group_values(const struct qnt__statistics *statistics, size_t group, float *x, double *h,
+                         bool *weighted);
+
 /* NULL is allowed. */
 void qnt__statistics_free(struct qnt__statistics *statistics);
 

@@ -1,4 +1,4 @@
-/* Slots of level tables: looking up integer levels, and products of codes that stay packed. */
+/* Slots of level tables: finding and looking up levels, and products of codes that stay packed. */
 #ifndef QNT__SIMD_SLOTS_LEVELS_H
 #define QNT__SIMD_SLOTS_LEVELS_H
 
@@ -22,6 +22,13 @@ struct qnt__gemm_s16 {
     size_t ld;                  /* of acc, in elements, at least 16 panels */
 };
 
+/* Thresholds between 2 to 256 levels: the rank of x is the number of thresholds that are smaller. */
+struct qnt__thresholds {
+    int32_t steps;    /* of a binary search, 1..8 */
+    int32_t nan;      /* the rank of NaN, below 2^steps */
+    float value[256]; /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
+};
+
 #define QNT__SLOTS_LEVELS(X)                                                                       \
     /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below that; */ \
     /* levels may be codes */                                                                      \
@@ -29,6 +36,11 @@ struct qnt__gemm_s16 {
       (const uint8_t *table, int bits, const uint8_t *codes, size_t n, uint8_t *levels))           \
     X(look_up_16, void,                                                                            \
       (const int16_t *table, int bits, const uint8_t *codes, size_t n, int16_t *levels))           \
+    /* the same for floats; codes may be anything, only their low `bits` count */                  \
+    X(look_up_f32, void,                                                                           \
+      (const float *table, int bits, const uint8_t *codes, size_t n, float *levels))               \
+    X(rank_f32, void,                                                                              \
+      (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks))                 \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \
     X(gemm_levels, void, (const struct qnt__gemm *g, const int8_t *levels))

@@ -110,6 +110,10 @@ static void calibration(void)
     }
     qnt_spec real = grained(QNT_MSE, 2, QNT_REAL_OFFSET, QNT_PER_AXIS, 0, 0);
     stop_calibration(&real);
+    for (int i = 0; i < CODEBOOKS; i++) {
+        qnt_spec spec = codebook(i, i % 2 ? QNT_PER_AXIS : QNT_PER_TENSOR, 0, 0);
+        stop_calibration(&spec);
+    }
 }
 
 int main(int argc, char **argv)

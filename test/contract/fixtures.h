@@ -83,6 +83,28 @@ static UNUSED qnt_spec grained(int method, int bits, int flags, int grain, int a
     return spec;
 }
 
+/* Schemes with codebook_specs, and every way in which their methods work. */
+static UNUSED const qnt_spec codebook_specs[] = {
+    {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 3},
+    {.scheme = QNT_TABLE, .method = QNT_ANALYTIC, .bits = 2},
+    {.scheme = QNT_TABLE, .method = QNT_NF4, .bits = 4},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .flags = QNT_SIGNED},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED | QNT_LITERAL},
+    {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 3},
+    {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 2, .points = 2}};
+
+enum { CODEBOOKS = sizeof codebook_specs / sizeof *codebook_specs };
+
+static UNUSED qnt_spec codebook(int i, int grain, int axis, int64_t block)
+{
+    qnt_spec spec = codebook_specs[i];
+    spec.size = sizeof spec;
+    spec.grain = grain;
+    spec.axis = axis;
+    spec.block = block;
+    return spec;
+}
+
 static UNUSED qnt_quantizer *new_quantizer(const qnt_context *context, qnt_spec spec)
 {
     qnt_quantizer *q = NULL;

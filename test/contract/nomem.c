@@ -181,6 +181,10 @@ static void calibration(void)
     }
     qnt_spec real = format(QNT_MSE, 3, QNT_REAL_OFFSET);
     burn_calibration(&real, true);
+    for (int i = 0; i < CODEBOOKS; i++) {
+        qnt_spec s = codebook(i, i % 2 ? QNT_PER_AXIS : QNT_PER_TENSOR, i % 2, 0);
+        burn_calibration(&s, true);
+    }
 }
 
 /* What keeps nothing, but needs memory meanwhile. */

@@ -4,14 +4,14 @@
 
 #include "fixtures.h"
 
-enum { FLOATS, BYTES, DYNAMIC };
+enum { FLOATS, BYTES, DYNAMIC, LEVELS };
 
 struct recipe {
     const char *name;
     qnt_layer_spec spec;
     int64_t weight[4], x[4];
     int ndim;
-    int bits, flags, grain; /* of the weights */
+    int bits, flags, grain; /* of the weights; bits below 0: codebook number -1 - bits */
     int64_t block;
     int input, output;
     bool bias;
@@ -47,6 +47,12 @@ static UNUSED const struct recipe recipes[] = {
      QNT_PER_AXIS, 0, BYTES, BYTES, true},
     {"conv, depthwise", CONV(.groups = 11), {11, 3, 3, 1}, {1, 6, 8, 11}, 4, 8, SYMMETRIC,
      QNT_PER_AXIS, 0, BYTES, BYTES, true},
+    {"dense, integer levels", WITH(.kind = QNT_DENSE), {19, 37}, {5, 37}, 2, -1, 0, QNT_PER_AXIS, 0,
+     LEVELS, FLOATS, true},
+    {"dense, real levels", WITH(.kind = QNT_DENSE), {19, 37}, {5, 37}, 2, -5, 0, QNT_PER_AXIS, 0, FLOATS,
+     FLOATS, true},
+    {"conv, points", CONV(.groups = 1), {5, 3, 3, 4}, {1, 6, 5, 4}, 4, -6, 0, QNT_PER_AXIS, 0, LEVELS,
+     BYTES, true},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -69,10 +75,12 @@ static UNUSED struct parts *open_parts(const qnt_context *context, const struct 
     p->weight = check_view(&p->weight_view, p->weights, QNT_FLOAT, 32, r->ndim, r->weight);
     if (r->bias) p->bias = check_view(&p->bias_view, p->biases, QNT_FLOAT, 32, 1, r->weight);
     int axis = r->grain == QNT_PER_BLOCK;
-    qnt_spec spec = grained(QNT_MINMAX, r->bits, r->flags, r->grain, axis, r->block);
+    qnt_spec spec = r->bits < 0 ? codebook(-1 - r->bits, r->grain, axis, r->block)
+                                : grained(QNT_MINMAX, r->bits, r->flags, r->grain, axis, r->block);
     p->weight_q = fitted_quantizer(context, spec, p->weight);
     if (r->input == BYTES) p->input_q = byte_quantizer(context);
     if (r->input == DYNAMIC) p->input_q = dynamic_quantizer(context);
+    if (r->input == LEVELS) p->input_q = fitted_quantizer(context, codebook(3, 0, 0, 0), p->weight);
     if (r->output == BYTES) p->output_q = byte_quantizer(context);
     return p;
 }

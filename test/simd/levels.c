@@ -3,6 +3,8 @@
  * for byte: random shapes with all tails, extremes, wrapping sums, guard pages around all that is read
  * and written.
  */
+#include <math.h>
+
 #include "check.h"
 #include "simd/layout.h"
 #include "simd/slots.h"
@@ -71,6 +73,57 @@ static void look_up_16(void)
             CHECK_MSG(!memcmp(out.data, want, 2 * n), "%s bits %d n %zu", names[l], bits, n);
         }
         unguard(&table), unguard(&codes), unguard(&out);
+    }
+}
+
+static void look_up_f32(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        int bits = 1 + i % 8;
+        size_t n = (size_t)random_in(0, 200);
+        guarded table = input((size_t)4 << bits), codes = input(n), out = guard(4 * n, random_in(0, 1));
+        float want[200];
+        qnt__look_up_f32_c((void *)table.data, bits, codes.data, n, want);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 4 * n);
+            tables[l].look_up_f32((void *)table.data, bits, codes.data, n, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 4 * n), "%s bits %d n %zu", names[l], bits, n);
+        }
+        unguard(&table), unguard(&codes), unguard(&out);
+    }
+}
+
+/* Thresholds with ties and infinities; values on, beside and between them, NaN and infinities. */
+static void rank_f32(void)
+{
+    for (int i = 0; i < ROUNDS(400); i++) {
+        struct qnt__thresholds t = {.steps = 1 + i % 8};
+        int most = (1 << t.steps) - 1, used = (int)random_in(most / 2, most);
+        size_t n = (size_t)random_in(0, 200);
+        guarded x = guard(4 * n, random_in(0, 1)), out = guard(n, random_in(0, 1));
+        float at = -4, *v = (void *)x.data;
+        uint8_t want[200];
+        for (int k = 0; k < 256; k++) {
+            at += 0.25f * (float)random_in(0, 2);
+            t.value[k] = k < used ? at : INFINITY;
+        }
+        t.nan = (int32_t)random_in(0, used);
+        for (size_t k = 0; k < n; k++) {
+            const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f};
+            v[k] = random_in(0, 3) ? 0.125f * (float)random_in(-40, 400) : odd[random_in(0, 5)];
+        }
+        qnt__rank_f32_c(&t, v, n, want);
+        for (size_t k = 0; k < n; k++) { /* the definition of a rank */
+            int smaller = 0;
+            for (int j = 0; j < most; j++) smaller += t.value[j] < v[k];
+            CHECK_MSG(want[k] == (isnan(v[k]) ? t.nan : smaller), "%g", (double)v[k]);
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, n);
+            tables[l].rank_f32(&t, v, n, out.data);
+            CHECK_MSG(!memcmp(out.data, want, n), "%s steps %d n %zu", names[l], t.steps, n);
+        }
+        unguard(&x), unguard(&out);
     }
 }
 
@@ -167,6 +220,8 @@ int main(int argc, char **argv)
     choose_levels();
     RUN(look_up_8);
     RUN(look_up_16);
+    RUN(look_up_f32);
+    RUN(rank_f32);
     RUN(gemm_s16);
     RUN(gemm_levels);
     RUN(affine_levels);

@@ -71,6 +71,14 @@ static const struct quantizer_sample quantizer_samples[] = {
     {"1.0_minmax_16", {.method = QNT_MINMAX, .bits = 16, .flags = QNT_SIGNED}},
     {"1.0_percentile_6_blocks", {.method = QNT_PERCENTILE, .bits = 6, .grain = QNT_PER_BLOCK,
                                  .axis = -1, .block = 5, .seed = 42}},
+    {"1.0_kmeans_3_axis", {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 3, .grain = QNT_PER_AXIS}},
+    {"1.0_nf4_blocks", {.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_BLOCK, .axis = 1,
+                        .block = 8}},
+    {"1.0_teq_4", {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED}},
+    {"1.0_teq_3_literal", {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3,
+                           .flags = QNT_SIGNED | QNT_LITERAL, .grain = QNT_PER_AXIS}},
+    {"1.0_bases_3_axis", {.scheme = QNT_POINTS, .method = QNT_BASES, .points = 3, .grain = QNT_PER_AXIS}},
+    {"1.0_multipoint_4_2", {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 4, .points = 2}},
     {"1.0_dynamic_8", {.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC | QNT_SIGNED}},
 };
 

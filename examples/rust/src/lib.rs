@@ -34,7 +34,7 @@ pub use kernel::{
     Exponential, Geometry, Kind,
 };
 pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
-pub use quantizer::{param, Grain, Measures, Method, Quantizer, Spec};
+pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 
 /// What almost every function returns.

@@ -23,6 +23,40 @@ pub enum Method {
     Analytic = 4,
     /// Provably least weighted squared error.
     Mse = 5,
+    /// Points: bases of signs.
+    Bases = 7,
+    /// Points: low-bit integers.
+    Multipoint = 8,
+    /// Exponential: DNA-TEQ.
+    Teq = 9,
+    /// Table: levels of provably least weighted squared error.
+    Kmeans = 10,
+    /// Table: levels by Lloyd's iteration.
+    Lloyd = 11,
+    /// Table: normal quantiles.
+    Nf4 = 12,
+    /// Table: E2M1.
+    Fp4 = 13,
+    /// Table: powers of two.
+    Pot = 14,
+    /// Table: sums of powers of two.
+    Apot = 15,
+    /// Table: the caller's levels, set as `param::LEVELS`.
+    Levels = 16,
+}
+
+/// What a code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// scale * (code - zero).
+    #[default]
+    Affine = 0,
+    /// scale * sum of coef[p] * digit p.
+    Points = 1,
+    /// +-(alpha * base^exponent + beta), or 0.
+    Exp = 2,
+    /// scale * level[code].
+    Table = 3,
 }
 
 /// What shares one set of parameters.
@@ -41,10 +75,14 @@ pub enum Grain {
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)] // the flags of qnt_spec, by name
 pub struct Spec {
+    /// What a code means.
+    pub scheme: Scheme,
     /// How parameters are found.
     pub method: Method,
-    /// Bits of one code: 1 to 8, or 16; 0 is 8.
+    /// Bits of one code, of one point, or of the exponent; 0 is the scheme's default.
     pub bits: i32,
+    /// Of [`Scheme::Points`]: at most so many.
+    pub points: i32,
     /// Granularity.
     pub grain: Grain,
     pub signed: bool,
@@ -68,7 +106,9 @@ impl Spec {
         };
         sys::qnt_spec {
             size: size_of::<sys::qnt_spec>() as u32,
+            scheme: self.scheme as i32,
             method: self.method as i32,
+            points: self.points,
             bits: self.bits,
             flags: flags.iter().enumerate().map(|(i, &on)| (on as i32) << i).sum(),
             grain,
@@ -88,11 +128,20 @@ pub mod param {
     pub const OFFSET: i32 = 3;
     pub const LOW: i32 = 4;
     pub const HIGH: i32 = 5;
+    pub const COEF: i32 = 6;
+    pub const COUNT: i32 = 7;
+    pub const BASE: i32 = 8;
+    pub const ALPHA: i32 = 9;
+    pub const BETA: i32 = 10;
+    pub const LEVELS: i32 = 11;
     pub const PERCENTILE: i32 = 16;
     pub const DISTRIBUTION: i32 = 17;
     pub const SAMPLES: i32 = 18;
     pub const BINS: i32 = 19;
     pub const NODES: i32 = 20;
+    pub const BUDGET: i32 = 21;
+    pub const TOLERANCE: i32 = 22;
+    pub const ROUNDS: i32 = 23;
     pub const ERROR: i32 = 32;
     pub const BOUND: i32 = 33;
     pub const VISITED: i32 = 34;
@@ -156,6 +205,11 @@ impl Quantizer {
     /// Chooses the parameters from what was observed.
     pub fn fit(&mut self, context: &Context) -> Result<()> {
         context.check(|| unsafe { sys::qnt_quantizer_fit(context.handle(), self.handle) })
+    }
+
+    /// Fits two quantizers of [`Method::Teq`] with one base.
+    pub fn fit_pair(context: &Context, a: &mut Quantizer, b: &mut Quantizer) -> Result<()> {
+        context.check(|| unsafe { sys::qnt_quantizer_fit_pair(context.handle(), a.handle, b.handle) })
     }
 
     /// All values of a parameter.

@@ -167,6 +167,9 @@ extern "C" {
     pub fn qnt_quantizer_fit(
         context: *const qnt_context, quantizer: *mut qnt_quantizer,
     ) -> qnt_status;
+    pub fn qnt_quantizer_fit_pair(
+        context: *const qnt_context, a: *mut qnt_quantizer, b: *mut qnt_quantizer,
+    ) -> qnt_status;
     pub fn qnt_quantizer_get(
         context: *const qnt_context, quantizer: *const qnt_quantizer, param: i32, values: *mut f64,
         capacity: usize, count: *mut usize,

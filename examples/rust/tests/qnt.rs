@@ -122,6 +122,26 @@ fn fits_and_measures() {
 }
 
 #[test]
+fn codebooks() {
+    let context = Context::new().unwrap();
+    let x = numbers(1, 4 * 100);
+    let view = View::new(&x, &[4, 100]).unwrap();
+    let table = Spec { scheme: Scheme::Table, method: Method::Kmeans, bits: 3, ..Spec::default() };
+    let bases = Spec { scheme: Scheme::Points, method: Method::Bases, points: 3, ..Spec::default() };
+    let exp = Spec { scheme: Scheme::Exp, method: Method::Teq, signed: true, ..Spec::default() };
+    for spec in [table, bases, exp] {
+        let q = fitted(&context, &spec, &view);
+        assert!(q.measure(&context, &view, None).unwrap().sqnr_db > 10.0);
+    }
+    let mut a = Quantizer::new(&context, &exp).unwrap();
+    let mut b = Quantizer::new(&context, &exp).unwrap();
+    a.observe(&context, &view, None).unwrap();
+    b.observe(&context, &view, None).unwrap();
+    Quantizer::fit_pair(&context, &mut a, &mut b).unwrap();
+    assert_eq!(a.get(&context, param::BASE).unwrap(), b.get(&context, param::BASE).unwrap());
+}
+
+#[test]
 fn layers_run_on_many_threads() {
     let context = Context::with_threads(2).unwrap();
     let (w, b, x) = (numbers(2, 10 * 32), numbers(3, 10), numbers(4, 6 * 32));

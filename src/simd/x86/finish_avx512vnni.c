@@ -48,6 +48,15 @@ static inline __m512 clamp(__m512 x, __m512 low, __m512 high)
     return _mm512_min_ps(high, _mm512_max_ps(low, x));
 }
 
+/* Can a sum times these columns become NaN? It takes an infinity or NaN in them, or one that overflowed
+ * times a row scale of 0. */
+static inline int may_be_nan(const struct qnt__finish *f, const struct columns *c)
+{
+    enum { OTHER = 0x99 }; /* VFPCLASSPS: NaN and infinities */
+    return f->row_scale != NULL ||
+           (_mm512_fpclass_ps_mask(c->multiplier, OTHER) | _mm512_fpclass_ps_mask(c->bias, OTHER)) != 0;
+}
+
 static inline __mmask16 columns_left(size_t left)
 {
     return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u);
@@ -84,11 +93,12 @@ void qnt__finish_codes_avx512vnni(const struct qnt__finish *finish)
     for (size_t j = 0; j < f.n; j += 16) {
         __mmask16 mask = columns_left(f.n - j);
         struct columns c = load_columns(&f, j, mask);
+        const int nan = may_be_nan(&f, &c);
         const int32_t *acc = f.acc + j;
         uint8_t *y = (uint8_t *)f.y + j;
         for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
             __m512 x = scaled_sum(&f, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
-            x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
+            if (nan) x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
             __m512i code = _mm512_add_epi32(_mm512_cvtps_epi32(clamp(x, low, high)), zero);
             if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(code));
             else _mm512_mask_cvtepi32_storeu_epi8(y, mask, code);

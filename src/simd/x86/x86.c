@@ -40,6 +40,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_16, avx2);
         TAKE(gemm_s16, avx2);
         TAKE(gemm_levels, avx2);
+        TAKE(look_up_f32, avx2);
+        TAKE(rank_f32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -71,6 +73,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(minmax, avx512vnni);
         TAKE(gemm_s16, avx512vnni);
         TAKE(gemm_levels, avx512vnni);
+        TAKE(look_up_f32, avx512vnni);
+        TAKE(rank_f32, avx512vnni);
     }
     if (cpu & QNT_CPU_AVX512VBMI) {
         TAKE(slice_codes, avx512vbmi);

@@ -1,0 +1,63 @@
+/* Input codes that stand for integer levels: looked up, from codes or from the ranks of floats. */
+#include "base/arith.h"
+#include "quantizer/codebook.h"
+#include "stage.h"
+
+/* Kernels take unsigned bytes, QNT__BLOCKS signed ones. */
+static uint8_t byte_of(const struct qnt__run *run, int level)
+{
+    return (uint8_t)(run->layer->head.arithmetic == QNT__BLOCKS ? level : level + 128);
+}
+
+void qnt__stage_levels_open(struct qnt__run *run)
+{
+    const struct qnt__layer_codes *c = &run->layer->head.input;
+    struct qnt__input_levels *l = &run->levels;
+    bool used[256] = {false};
+    float value[256];
+    int32_t count = 0;
+    for (int i = 0; i < 1 << c->bits; i++) {
+        int level = run->layer->input_levels[i];
+        l->by_code[i] = byte_of(run, level);
+        used[level + 128] = true;
+    }
+    for (int level = -128; level < 128; level++) {
+        if (!used[level + 128]) continue;
+        l->by_rank[count] = byte_of(run, level);
+        value[count++] = c->scale * (float)level;
+    }
+    for (int32_t i = count; i < 256; i++) l->by_rank[i] = 0;
+    qnt__thresholds_between(value, count, &l->thresholds);
+}
+
+static void from_floats(const struct qnt__run *run, const float *x, size_t n, uint8_t *out)
+{
+    const struct qnt__input_levels *l = &run->levels;
+    run->context->simd.rank_f32(&l->thresholds, x, n, out);
+    run->context->simd.look_up_8(l->by_rank, l->thresholds.steps, out, n, out);
+}
+
+void qnt__stage_levels(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
+                       size_t n, uint8_t *out)
+{
+    const struct qnt__simd *simd = &run->context->simd;
+    const struct qnt__view *x = &run->x;
+    const int bits = run->layer->head.input.bits;
+    if (x->code == QNT_UINT) {
+        qnt__read_codes(simd, x, at, step, n, out);
+        for (size_t i = 0; x->bits > bits && i < n; i++) out[i] &= (uint8_t)((1 << bits) - 1);
+        simd->look_up_8(run->levels.by_code, bits, out, n, out);
+        return;
+    }
+    const float *all = qnt__stage_floats_at(x, at, step);
+    if (all) {
+        from_floats(run, all, n, out);
+        return;
+    }
+    float *chunk = (void *)(scratch + run->scratch.floats);
+    for (size_t i = 0; i < n; i += QNT__CHUNK) {
+        size_t length = qnt__min(n - i, QNT__CHUNK);
+        qnt__read_f32(simd, x, at + (int64_t)i * step, step, length, chunk);
+        from_floats(run, chunk, length, out + i);
+    }
+}

@@ -1,0 +1,138 @@
+/* Encoding, decoding and measuring with codebooks. See codebook.h. */
+#include "codebook.h"
+
+#include <math.h>
+
+#include "base/arith.h"
+#include "base/numeric.h"
+
+/* The values of a group in ascending order. */
+struct book {
+    float value[QNT__BOOK]; /* by code */
+    uint8_t code[QNT__BOOK];
+    float level[QNT__BOOK]; /* level[i] = value[code[i]] */
+    int32_t count;
+    bool ascending; /* code[i] = i */
+};
+
+static void open_book(const qnt_quantizer *quantizer, size_t group, struct book *book)
+{
+    const struct qnt__scheme *scheme = quantizer->scheme;
+    scheme->values(quantizer, group, book->value);
+    book->count = scheme->order(quantizer, book->value, book->code);
+    book->ascending = true;
+    for (int32_t i = 0; i < book->count; i++) {
+        book->level[i] = book->value[book->code[i]];
+        book->ascending &= book->code[i] == i;
+    }
+    for (int32_t i = book->count; i < QNT__BOOK; i++) book->code[i] = 0;
+}
+
+/* The next smaller float32. */
+static float before(float x)
+{
+    uint32_t bits = qnt__bits_of_f32(x);
+    if (x > 0.0f) return qnt__f32_of_bits(bits - 1);
+    return x < 0.0f ? qnt__f32_of_bits(bits + 1) : qnt__f32_of_bits(0x80000001u);
+}
+
+/* The largest float32 that is not above the middle of low <= high. The sum of the two is exact in
+ * two doubles. */
+static float threshold_between(float low, float high)
+{
+    double a = (double)low, b = (double)high, sum = a + b;
+    double share = sum - a, rest = (a - (sum - share)) + (b - share);
+    float t = (float)(0.5 * sum);
+    double excess = 2.0 * (double)t - sum;
+    return excess > 0.0 || (excess == 0.0 && rest < 0.0) ? before(t) : t;
+}
+
+void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__thresholds *out)
+{
+    const float infinity = qnt__f32_of_bits(0x7f800000u);
+    out->steps = 1;
+    while (1 << out->steps < count) out->steps++;
+    out->nan = 0;
+    for (int32_t i = 1; i < count; i++) {
+        out->value[i - 1] = threshold_between(ascending[i - 1], ascending[i]);
+        if (fabsf(ascending[i]) < fabsf(ascending[out->nan])) out->nan = i;
+    }
+    for (int32_t i = count; i < 1 << out->steps; i++) out->value[i - 1] = infinity;
+}
+
+/* The thresholds of a group's values. */
+static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const struct book *book,
+                          struct qnt__thresholds *out)
+{
+    const struct qnt__scheme *scheme = quantizer->scheme;
+    bool nearest = !scheme->thresholds || !(quantizer->spec.flags & QNT_LITERAL);
+    qnt__thresholds_between(book->level, book->count, out);
+    if (!nearest) scheme->thresholds(quantizer, group, book->code, book->count, out);
+}
+
+void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                          const struct qnt__segment *segment, const float *x, void *codes)
+{
+    struct book book;
+    struct qnt__thresholds t;
+    open_book(quantizer, segment->group, &book);
+    thresholds_of(quantizer, segment->group, &book, &t);
+    simd->rank_f32(&t, x, segment->n, codes);
+    if (!book.ascending) simd->look_up_8(book.code, t.steps, codes, segment->n, codes);
+}
+
+void qnt__codebook_decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                          const struct qnt__segment *segment, const void *codes, float *y)
+{
+    float value[QNT__BOOK];
+    quantizer->scheme->values(quantizer, segment->group, value);
+    simd->look_up_f32(value, qnt__code_bits(quantizer), codes, segment->n, y);
+}
+
+void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double value[2],
+                        double step[2])
+{
+    struct book book;
+    open_book(quantizer, group, &book);
+    int32_t last = book.count - 1;
+    value[0] = (double)book.level[0];
+    value[1] = (double)book.level[last];
+    step[0] = last ? (double)book.level[1] - value[0] : 0.0;
+    step[1] = last ? value[1] - (double)book.level[last - 1] : 0.0;
+}
+
+/* sum h (x - level)^2 */
+static double measure(const struct qnt__thresholds *t, const float *level, const float *x,
+                      const double *h, size_t n)
+{
+    enum { CHUNK = 512 };
+    uint8_t rank[CHUNK];
+    double sum = 0.0;
+    for (size_t at = 0; at < n; at += CHUNK) {
+        size_t part = qnt__min(CHUNK, n - at);
+        qnt__rank_f32_c(t, x + at, part, rank);
+        for (size_t i = 0; i < part; i++) {
+            double away = (double)x[at + i] - (double)level[rank[i]];
+            sum += (h ? h[at + i] : 1.0) * (away * away);
+        }
+    }
+    return sum;
+}
+
+double qnt__measure_values(const float *ascending, int32_t count, const float *x, const double *h,
+                           size_t n)
+{
+    struct qnt__thresholds t;
+    qnt__thresholds_between(ascending, count, &t);
+    return measure(&t, ascending, x, h, n);
+}
+
+double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
+                             const double *h, size_t n)
+{
+    struct book book;
+    struct qnt__thresholds t;
+    open_book(quantizer, group, &book);
+    thresholds_of(quantizer, group, &book, &t);
+    return measure(&t, book.level, x, h, n);
+}

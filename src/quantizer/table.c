@@ -1,0 +1,234 @@
+/*
+ * The table scheme: value = scale * level[code], levels ascending.
+ *
+ * Levels are the same for all groups (`shared`), or a group's own (`own`). Unless literal, or set
+ * by the caller, they are integers: then a product of codes is a product of integers, the same in a
+ * kernel and in decoded floats up to one rounding.
+ */
+#include <math.h>
+
+#include "base/try.h"
+#include "codebook.h"
+#include "methods.h"
+#include "standard_levels.h"
+
+static bool has_own_levels(const qnt_spec *spec)
+{
+    return spec->method == QNT_KMEANS || spec->method == QNT_LLOYD || spec->method == QNT_ANALYTIC;
+}
+
+static size_t size_of(const qnt_spec *spec)
+{
+    return (size_t)1 << spec->bits;
+}
+
+static const float *levels_of(const qnt_quantizer *quantizer, size_t group)
+{
+    bool own = has_own_levels(&quantizer->spec);
+    return own ? quantizer->own + group * quantizer->own_count : quantizer->shared;
+}
+
+/* ---- requests ---- */
+
+static qnt_status check(const qnt_context *context, const qnt_spec *spec)
+{
+    if (spec->bits < 1 || spec->bits > 8) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: bits is %d, expected 1 to 8",
+                         (int)spec->bits);
+    }
+    if (spec->points != 0) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 0",
+                         (int)spec->points);
+    }
+    return qnt__standard_levels_check(context, spec);
+}
+
+static int32_t code_bits(const qnt_spec *spec)
+{
+    return spec->bits;
+}
+
+static bool code_signed(const qnt_spec *spec)
+{
+    (void)spec;
+    return false;
+}
+
+static size_t own(const qnt_spec *spec)
+{
+    return has_own_levels(spec) ? size_of(spec) : 0;
+}
+
+static size_t shared(const qnt_spec *spec)
+{
+    return has_own_levels(spec) ? 0 : size_of(spec);
+}
+
+static void reset(qnt_quantizer *quantizer)
+{
+    if (!has_own_levels(&quantizer->spec))
+        qnt__standard_levels(&quantizer->spec, quantizer->shared);
+}
+
+/* ---- codes ---- */
+
+static void values(const qnt_quantizer *quantizer, size_t group, float value[256])
+{
+    const float *level = levels_of(quantizer, group), scale = quantizer->scale[group];
+    for (size_t c = 0; c < size_of(&quantizer->spec); c++) value[c] = scale * level[c];
+}
+
+/* All but repetitions of the largest. */
+static int32_t order(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256])
+{
+    int32_t count = 0, size = (int32_t)size_of(&quantizer->spec);
+    while (count < size && (count == 0 || value[count] > value[count - 1])) {
+        code[count] = (uint8_t)count;
+        count++;
+    }
+    return count;
+}
+
+static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[256])
+{
+    const float *own_level = levels_of(quantizer, group);
+    for (size_t c = 0; c < size_of(&quantizer->spec); c++) {
+        if (!(own_level[c] >= -128.0f && own_level[c] <= 127.0f) ||
+            own_level[c] != rintf(own_level[c])) {
+            return false;
+        }
+        level[c] = (int8_t)own_level[c];
+    }
+    return true;
+}
+
+static double overhead(const qnt_quantizer *quantizer, size_t group)
+{
+    (void)group;
+    return 32.0 * (1.0 + (double)quantizer->own_count);
+}
+
+/* ---- parameters ---- */
+
+static qnt_status count(const qnt_context *context, const qnt_quantizer *quantizer, int32_t param,
+                        size_t *out)
+{
+    bool level = param == QNT_P_LEVELS;
+    if (param != QNT_P_SCALE && param != QNT_P_LOW && param != QNT_P_HIGH && !level) {
+        return qnt__parameter_unknown(context, param);
+    }
+    if (level && quantizer->shared_count > 0 && quantizer->shared) {
+        *out = quantizer->shared_count;
+        return QNT_OK;
+    }
+    QNT__TRY(qnt__quantizer_ready(context, quantizer));
+    *out = level ? quantizer->groups * quantizer->own_count : quantizer->groups;
+    return QNT_OK;
+}
+
+static double value(const qnt_quantizer *quantizer, int32_t param, size_t i)
+{
+    double ends[2], step[2];
+    if (param == QNT_P_SCALE) return (double)quantizer->scale[i];
+    if (param == QNT_P_LEVELS)
+        return (double)(quantizer->own_count ? quantizer->own : quantizer->shared)[i];
+    qnt__codebook_ends(quantizer, i, ends, step);
+    return ends[param == QNT_P_HIGH];
+}
+
+/* Are the values finite and ascending that a scale gives the levels of a group? */
+static qnt_status check_values(const qnt_context *context, const qnt_quantizer *quantizer, size_t g,
+                               float scale)
+{
+    const float *level = levels_of(quantizer, g);
+    for (size_t c = 0; c < size_of(&quantizer->spec); c++) {
+        if (isfinite(level[c] * scale) && (c == 0 || level[c] >= level[c - 1])) continue;
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "level %zu of group %zu is %g with scale %g, expected ascending finite numbers", c, g,
+            (double)level[c], (double)scale);
+    }
+    return QNT_OK;
+}
+
+static qnt_status set_scale(const qnt_context *context, qnt_quantizer *quantizer,
+                            const double *scale, size_t n)
+{
+    size_t groups = 0;
+    bool resize = quantizer->spec.method == QNT_LEVELS;
+    if (resize && (!quantizer->shared || !(quantizer->shared[1] > quantizer->shared[0]))) {
+        return qnt__fail(context, QNT_E_STATE,
+                         "quantizer has no levels yet; set QNT_P_LEVELS first");
+    }
+    QNT__TRY(qnt__parameter_groups(context, quantizer, resize, n, &groups));
+    for (size_t g = 0; g < (quantizer->own_count ? groups : n); g++) {
+        double s = scale[n == 1 ? 0 : g];
+        QNT__TRY(qnt__scale_check(context, g, s));
+        QNT__TRY(check_values(context, quantizer, g, (float)s));
+    }
+    QNT__TRY(qnt__parameters_resize(context, quantizer, groups));
+    for (size_t g = 0; g < groups; g++) quantizer->scale[g] = (float)scale[n == 1 ? 0 : g];
+    quantizer->ready = true;
+    quantizer->fitted = false;
+    return QNT_OK;
+}
+
+static qnt_status set_levels(const qnt_context *context, qnt_quantizer *quantizer,
+                             const double *level, size_t n)
+{
+    const size_t size = size_of(&quantizer->spec);
+    if (quantizer->spec.method != QNT_LEVELS) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "param is QNT_P_LEVELS, which only method QNT_LEVELS lets the caller set");
+    }
+    if (n < 2 || n > size) {
+        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 2 to %zu levels", n, size);
+    }
+    for (size_t i = 0; i < n; i++) {
+        float now = (float)level[i];
+        if (isfinite(now) && (i == 0 || now > (float)level[i - 1])) continue;
+        return qnt__fail(context, QNT_E_INVALID,
+                         "values: level %zu is %g, expected finite float32 numbers that increase",
+                         i, level[i]);
+    }
+    QNT__TRY(qnt__parameters_shared(context, quantizer));
+    for (size_t i = 0; i < size; i++) quantizer->shared[i] = (float)level[i < n ? i : n - 1];
+    quantizer->fitted = false;
+    return QNT_OK;
+}
+
+static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int32_t param,
+                      const double *numbers, size_t n)
+{
+    if (param == QNT_P_SCALE) return set_scale(context, quantizer, numbers, n);
+    if (param == QNT_P_LEVELS) return set_levels(context, quantizer, numbers, n);
+    return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+}
+
+static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, size_t g)
+{
+    QNT__TRY(qnt__scale_check(context, g, (double)q->scale[g]));
+    return check_values(context, q, g, q->scale[g]);
+}
+
+const struct qnt__scheme qnt__table_scheme = {.name = "QNT_TABLE",
+                                              .flags = QNT_LITERAL,
+                                              .default_bits = 4,
+                                              .check = check,
+                                              .code_bits = code_bits,
+                                              .code_signed = code_signed,
+                                              .own = own,
+                                              .shared = shared,
+                                              .reset = reset,
+                                              .values = values,
+                                              .order = order,
+                                              .integers = integers,
+                                              .encode = qnt__codebook_encode,
+                                              .decode = qnt__codebook_decode,
+                                              .ends = qnt__codebook_ends,
+                                              .measure = qnt__codebook_measure,
+                                              .overhead = overhead,
+                                              .count = count,
+                                              .value = value,
+                                              .set = set,
+                                              .verify = verify};

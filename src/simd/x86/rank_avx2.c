@@ -1,0 +1,93 @@
+/*
+ * Ranks among thresholds, and levels by code, with VPERMPS on two registers of 8 entries. Larger
+ * tables are searched in registers first, over every so many thresholds, then gathered.
+ */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "../slots.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { IN_REGISTERS = 4 /* steps */ };
+
+/* Entry `index` (0..15) of a table in two registers. */
+INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
+{
+    __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)); /* bit 3 becomes the sign */
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index),
+                            _mm256_permutevar8x32_ps(high, index), upper);
+}
+
+/* The rank among 15 thresholds. */
+INLINE __m256i coarse(__m256 low, __m256 high, __m256 x)
+{
+    __m256i rank = _mm256_setzero_si256();
+#pragma GCC unroll 4
+    for (int half = 8; half > 0; half >>= 1) {
+        __m256i at = _mm256_add_epi32(rank, _mm256_set1_epi32(half - 1));
+        __m256 above = _mm256_cmp_ps(x, look_up_16(low, high, at), _CMP_GT_OQ);
+        __m256i step = _mm256_and_si256(_mm256_castps_si256(above), _mm256_set1_epi32(half));
+        rank = _mm256_add_epi32(rank, step);
+    }
+    return rank;
+}
+
+/* The remaining `steps` steps from the rank that the coarse ones found. */
+INLINE __m256i fine(const struct qnt__thresholds *t, __m256 x, __m256i rank, int steps)
+{
+    rank = _mm256_slli_epi32(rank, steps);
+    for (int half = 1 << steps >> 1; half > 0; half >>= 1) {
+        __m256 probe = _mm256_i32gather_ps(t->value + half - 1, rank, 4);
+        __m256 above = _mm256_cmp_ps(x, probe, _CMP_GT_OQ);
+        __m256i step = _mm256_and_si256(_mm256_castps_si256(above), _mm256_set1_epi32(half));
+        rank = _mm256_add_epi32(rank, step);
+    }
+    return rank;
+}
+
+/* The low bytes of eight numbers. */
+INLINE void store_bytes(uint8_t *to, __m256i v)
+{
+    __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64((void *)to, _mm_packus_epi16(words, words));
+}
+
+void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)
+{
+    const int more = t->steps > IN_REGISTERS ? t->steps - IN_REGISTERS : 0;
+    float few[16];
+    for (int i = 0; i < 16; i++) {
+        int at = ((i + 1) << more) - 1;
+        few[i] = at < (1 << t->steps) - 1 ? t->value[at] : INFINITY;
+    }
+    const __m256 low = _mm256_loadu_ps(few), high = _mm256_loadu_ps(few + 8);
+    const __m256i nan = _mm256_set1_epi32(t->nan);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_loadu_ps(x + i);
+        __m256i rank = coarse(low, high, v);
+        if (more) rank = fine(t, v, rank, more);
+        __m256i unordered = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+        store_bytes(ranks + i, _mm256_blendv_epi8(rank, nan, unordered));
+    }
+    qnt__rank_f32_c(t, x + i, n - i, ranks + i);
+}
+
+void qnt__look_up_f32_avx2(const float *table, int bits, const uint8_t *codes, size_t n,
+                           float *levels)
+{
+    float few[16] = {0};
+    memcpy(few, table, sizeof(float) << (bits < 4 ? bits : 4));
+    const __m256 low = _mm256_loadu_ps(few), high = _mm256_loadu_ps(few + 8);
+    const __m256i legal = _mm256_set1_epi32((1 << bits) - 1);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i code = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(codes + i)));
+        code = _mm256_and_si256(code, legal);
+        _mm256_storeu_ps(levels + i, bits <= 4 ? look_up_16(low, high, code)
+                                               : _mm256_i32gather_ps(table, code, 4));
+    }
+    qnt__look_up_f32_c(table, bits, codes + i, n - i, levels + i);
+}

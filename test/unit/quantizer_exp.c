@@ -1,0 +1,324 @@
+/*
+ * Exponential codes: golden errors of the published and of the best form, codes of every level,
+ * thresholds of the logarithm, symmetries, kernels that agree with decoded values, and bad input.
+ */
+#include "check.h"
+
+enum { N = 100000 };
+
+static qnt_context *c;
+static float x[N], y[N], z[N];
+static uint8_t code[N];
+
+static qnt_quantizer *create(qnt_spec spec)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    spec.scheme = QNT_EXP;
+    if (spec.method == 0) spec.method = QNT_TEQ;
+    CHECK_MSG(qnt_quantizer_create(c, &spec, &q) == QNT_OK, "%s", check_reason);
+    return q;
+}
+
+static double get(const qnt_quantizer *q, int param)
+{
+    double v = NAN;
+    size_t count;
+    CHECK_MSG(qnt_quantizer_get(c, q, param, &v, 1, &count) == QNT_OK, "%s", check_reason);
+    return v;
+}
+
+static void fit(qnt_quantizer *q, const float *data, int64_t n)
+{
+    OK(qnt_quantizer_observe(c, q, TENSOR(data, QNT_FLOAT, 32, n), NULL));
+    OK(qnt_quantizer_fit(c, q));
+}
+
+static double gauss_quantile(double p)
+{
+    double low = -10, high = 10;
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (erfc(-middle / sqrt(2)) / 2 < p)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void quantiles(bool laplace, int n)
+{
+    for (int i = 0; i < n; i++) {
+        double p = (i + 0.5) / n, tail = p < 0.5 ? log(2 * p) : -log(2 * (1 - p));
+        x[i] = (float)(laplace ? tail : gauss_quantile(p));
+    }
+}
+
+static qnt_error error_of(const qnt_quantizer *q, int64_t n)
+{
+    qnt_error e = {.size = sizeof e};
+    CHECK(qnt_quantizer_error(c, q, TENSOR(x, QNT_FLOAT, 32, n), NULL, &e) == QNT_OK);
+    return e;
+}
+
+/* Relative mean absolute errors of the published form, on the quantiles of two densities. */
+static void golden_literal(void)
+{
+    static const struct {
+        bool laplace;
+        int bits;
+        double base, rmae;
+    } rows[] = {{false, 2, 3.009, 0.45286},  {false, 3, 1.448, 0.15541}, {false, 4, 1.173, 0.06642},
+                {false, 5, 1.0773, 0.03098}, {true, 3, 1.754, 0.19937},  {true, 4, 1.274, 0.08495},
+                {true, 6, 1.0565, 0.01916}};
+    for (int i = 0; i < ROUNDS(7); i++) {
+        quantiles(rows[i].laplace, N);
+        qnt_quantizer *q =
+            create((qnt_spec){.bits = rows[i].bits, .flags = QNT_SIGNED | QNT_LITERAL});
+        fit(q, x, N);
+        qnt_error e = error_of(q, N);
+        CHECK_MSG(fabs(get(q, QNT_P_BASE) / rows[i].base - 1) < 0.01,
+                  "%d bits: base %g, expected %g", rows[i].bits, get(q, QNT_P_BASE), rows[i].base);
+        CHECK_MSG(fabs(e.rmae - rows[i].rmae) < 1e-4, "%d bits: %g, expected %g", rows[i].bits,
+                  e.rmae, rows[i].rmae);
+        CHECK(fabs(get(q, QNT_P_HIGH) - (double)x[N - 1]) < 1e-5); /* no value is clipped */
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* Signal to noise of the best form: a little below Lloyd-Max. */
+static void golden_best(void)
+{
+    static const struct {
+        bool laplace;
+        int bits;
+        double sqnr;
+    } rows[] = {{false, 2, 13.56}, {false, 3, 19.60}, {false, 4, 25.47}, {false, 5, 31.28},
+                {true, 2, 11.67},  {true, 3, 17.55},  {true, 4, 23.35},  {true, 5, 29.19}};
+    for (int i = 0; i < ROUNDS(8); i++) {
+        quantiles(rows[i].laplace, N / 5);
+        qnt_quantizer *q = create((qnt_spec){.bits = rows[i].bits, .flags = QNT_SIGNED});
+        fit(q, x, N / 5);
+        qnt_error e = error_of(q, N / 5);
+        CHECK_MSG(e.sqnr_db > rows[i].sqnr - 0.06 && e.sqnr_db < rows[i].sqnr + 0.2,
+                  "%d bits: %g dB, %g", rows[i].bits, e.sqnr_db, rows[i].sqnr);
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* decode(encode(level)) is the level, signs mirror, magnitudes ascend with fields; literal borders
+ * lie half an exponent up, where the larger magnitude wins, and only 0 is 0. */
+static void codes(void)
+{
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int bits = 2 + i % 6, flags = (i / 6 % 2 ? QNT_SIGNED : 0) | (i / 12 % 2 ? QNT_LITERAL : 0);
+        int levels = (1 << bits) - 1, all = levels + 1;
+        qnt_quantizer *q = create((qnt_spec){.bits = bits, .flags = flags});
+        for (int k = 0; k < 400; k++)
+            x[k] = (float)(flags & QNT_SIGNED ? random_laplace() : fabs(random_gauss()));
+        fit(q, x, 400);
+        for (int k = 0; k < 2 * all; k++) code[k] = (uint8_t)k;
+        int used = flags & QNT_SIGNED ? 2 * all : all;
+        OK(qnt_quantizer_decode(c, q, TENSOR(code, QNT_UINT, 8, used),
+                                TENSOR(y, QNT_FLOAT, 32, used)));
+        CHECK(y[0] == 0);
+        for (int k = 1; k < all; k++)
+            CHECK_MSG(y[k] >= y[k - 1] && y[k] > 0, "%d: %g", k, (double)y[k]);
+        for (int k = 0; k < all && used > all; k++)
+            CHECK(y[all + k] == -y[k] && (k || !signbit(y[all])));
+        OK(qnt_quantizer_apply(c, q, TENSOR(y, QNT_FLOAT, 32, used),
+                               TENSOR(z, QNT_FLOAT, 32, used)));
+        CHECK(!memcmp(y, z, (size_t)used * 4));
+        if (flags & QNT_LITERAL) {
+            double base = get(q, QNT_P_BASE), alpha = get(q, QNT_P_ALPHA),
+                   beta = get(q, QNT_P_BETA);
+            float tiny[] = {1e-45f, -1e-45f, 0, -0.0f, NAN, INFINITY};
+            OK(qnt_quantizer_apply(c, q, TENSOR(tiny, QNT_FLOAT, 32, 6),
+                                   TENSOR(z, QNT_FLOAT, 32, 6)));
+            CHECK(z[0] == y[1] && z[1] == (used > all ? -y[1] : 0) && z[2] == 0 && z[3] == 0 &&
+                  z[4] == 0);
+            CHECK(z[5] == y[levels]);
+            for (int f = 1; f < levels; f++) {
+                double border = alpha * pow(base, f - 0.5) + beta;
+                float near[] = {(float)(border * (1 - 1e-5)), (float)(border * (1 + 1e-5))};
+                if (y[f + 1] - y[f] < 1e-4f * y[f]) continue;
+                OK(qnt_quantizer_apply(c, q, TENSOR(near, QNT_FLOAT, 32, 2),
+                                       TENSOR(z, QNT_FLOAT, 32, 2)));
+                CHECK_MSG(z[0] == y[f] && z[1] == y[f + 1], "border %d", f);
+            }
+        }
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* More bits cost less; free ranges cost less than pinned ones; powers of two scale everything. */
+static void order(void)
+{
+    double before[2] = {INFINITY, INFINITY};
+    for (int k = 0; k < 3000; k++) x[k] = (float)random_laplace();
+    for (int bits = 2; bits <= 7; bits++) {
+        double error[2];
+        for (int literal = 0; literal < 2; literal++) {
+            int flags = QNT_SIGNED | (literal ? QNT_LITERAL : 0);
+            qnt_quantizer *q = create((qnt_spec){.bits = bits, .flags = flags});
+            qnt_quantizer *large = create((qnt_spec){.bits = bits, .flags = flags});
+            fit(q, x, 3000);
+            error[literal] = get(q, QNT_P_ERROR);
+            CHECK(error[literal] < before[literal]);
+            before[literal] = error[literal];
+            for (int k = 0; k < 3000; k++) z[k] = x[k] * 1024;
+            fit(large, z, 3000);
+            CHECK(get(large, QNT_P_BASE) == get(q, QNT_P_BASE));
+            CHECK(get(large, QNT_P_ALPHA) == 1024 * get(q, QNT_P_ALPHA));
+            CHECK(get(large, QNT_P_BETA) == 1024 * get(q, QNT_P_BETA));
+            qnt_quantizer_destroy(q), qnt_quantizer_destroy(large);
+        }
+        CHECK_MSG(error[0] < error[1], "%d bits: %g, published %g", bits, error[0], error[1]);
+    }
+}
+
+/* A pair shares its base; kernels multiply the codes to what their decoded values give. */
+static void pairs(void)
+{
+    for (int i = 0; i < ROUNDS(24); i++) {
+        int bits = 2 + i % 6, flags = QNT_SIGNED | (i % 2 ? QNT_LITERAL : 0);
+        qnt_quantizer *a = create((qnt_spec){.bits = bits, .flags = flags});
+        qnt_quantizer *b = create((qnt_spec){.bits = bits, .flags = flags});
+        enum { M = 3, ROWS = 4, K = 70 };
+        static uint8_t b_code[ROWS * K];
+        static float w[ROWS * K], b_value[ROWS * K];
+        for (int k = 0; k < M * K; k++) x[k] = (float)random_laplace();
+        for (int k = 0; k < ROWS * K; k++) w[k] = (float)(random_gauss() * 0.05);
+        OK(qnt_quantizer_observe(c, a, TENSOR(x, QNT_FLOAT, 32, M, K), NULL));
+        OK(qnt_quantizer_observe(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K), NULL));
+        OK(qnt_quantizer_fit_pair(c, a, b));
+        CHECK(get(a, QNT_P_BASE) == get(b, QNT_P_BASE) && get(a, QNT_P_BASE) > 1);
+        OK(qnt_quantizer_encode(c, a, TENSOR(x, QNT_FLOAT, 32, M, K),
+                                TENSOR(code, QNT_UINT, bits + 1, M, K)));
+        OK(qnt_quantizer_encode(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K),
+                                TENSOR(b_code, QNT_UINT, bits + 1, ROWS, K)));
+        OK(qnt_quantizer_decode(c, a, TENSOR(code, QNT_UINT, bits + 1, M, K),
+                                TENSOR(y, QNT_FLOAT, 32, M, K)));
+        OK(qnt_quantizer_decode(c, b, TENSOR(b_code, QNT_UINT, bits + 1, ROWS, K),
+                                TENSOR(b_value, QNT_FLOAT, 32, ROWS, K)));
+        qnt_exp ae = {sizeof ae, bits, get(a, QNT_P_BASE), get(a, QNT_P_ALPHA), get(a, QNT_P_BETA)};
+        qnt_exp be = {sizeof be, bits, get(b, QNT_P_BASE), get(b, QNT_P_ALPHA), get(b, QNT_P_BETA)};
+        OK(qnt_gemm_exp(c, TENSOR(code, QNT_UINT, bits + 1, M, K), &ae,
+                        TENSOR(b_code, QNT_UINT, bits + 1, ROWS, K), &be,
+                        TENSOR(z, QNT_FLOAT, 32, M, ROWS)));
+        for (int m = 0; m < M; m++) {
+            for (int n = 0; n < ROWS; n++) {
+                double sum = 0, size = 0;
+                for (int k = 0; k < K; k++) {
+                    double term = (double)y[m * K + k] * (double)b_value[n * K + k];
+                    sum += term, size += fabs(term);
+                }
+                double slack = i % 2 ? 1e-6 : 0.05; /* snapping moves levels by half a step */
+                CHECK_MSG(fabs(sum - (double)z[m * ROWS + n]) <= slack * size, "%g, counted %g",
+                          sum, (double)z[m * ROWS + n]);
+            }
+        }
+        qnt_quantizer_destroy(a), qnt_quantizer_destroy(b);
+    }
+}
+
+static void grains_and_blobs(void)
+{
+    for (int k = 0; k < 400; k++) x[k] = (float)(random_laplace() * (k / 100 + 1));
+    for (int grain = QNT_PER_TENSOR; grain <= QNT_PER_BLOCK; grain++) {
+        qnt_spec spec = {.bits = 3, .flags = QNT_SIGNED, .grain = grain};
+        if (grain == QNT_PER_BLOCK) spec.axis = 1, spec.block = 30;
+        qnt_quantizer *q = create(spec), *copy = NULL;
+        size_t bytes;
+        OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, 4, 100), NULL));
+        OK(qnt_quantizer_fit(c, q));
+        OK(qnt_quantizer_save(c, q, NULL, 0, &bytes));
+        void *blob = malloc(bytes);
+        OK(qnt_quantizer_save(c, q, blob, bytes, &bytes));
+        OK(qnt_quantizer_load(c, blob, bytes, &copy));
+        OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, 4, 100),
+                               TENSOR(y, QNT_FLOAT, 32, 4, 100)));
+        OK(qnt_quantizer_apply(c, copy, TENSOR(x, QNT_FLOAT, 32, 4, 100),
+                               TENSOR(z, QNT_FLOAT, 32, 4, 100)));
+        CHECK(!memcmp(y, z, 400 * sizeof *y));
+        free(blob);
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+    }
+}
+
+static void degenerate(void)
+{
+    static const float data[][4] = {{0, 0, 0, 0},          {3, 3, -3, 3},
+                                    {-2, 0, 0, 0},         {1e-45f, 0, 0, 0},
+                                    {3e38f, -3e38f, 1, 0}, {1e-40f, -2e-40f, 3e-40f, 0},
+                                    {1e-30f, 1e30f, 0, 0}};
+    for (int i = 0; i < 28; i++) {
+        int flags = QNT_SIGNED | (i % 2 ? QNT_LITERAL : 0);
+        const float *v = data[i / 4];
+        qnt_quantizer *q = create((qnt_spec){.bits = i / 2 % 2 ? 7 : 3, .flags = flags});
+        fit(q, v, 4);
+        OK(qnt_quantizer_apply(c, q, TENSOR(v, QNT_FLOAT, 32, 4), TENSOR(y, QNT_FLOAT, 32, 4)));
+        for (int k = 0; k < 4; k++) CHECK_MSG(isfinite(y[k]), "data %d: %g", i / 4, (double)y[k]);
+        if (i / 4 == 1)
+            CHECK_MSG(fabs((double)y[0] - 3) < 1e-4 && y[2] == -y[0], "%g", (double)y[0]);
+        qnt_quantizer_destroy(q);
+    }
+}
+
+static void bad_input(void)
+{
+    qnt_spec spec = {.size = sizeof spec, .scheme = QNT_EXP, .method = QNT_TEQ, .bits = 1};
+    qnt_quantizer *q = NULL;
+    double v;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "2 to 7");
+    spec.bits = 8;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "2 to 7");
+    spec.bits = 3;
+    spec.method = QNT_MSE;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_UNSUPPORTED, "QNT_EXP");
+    spec.method = QNT_FIXED;
+    OK(qnt_quantizer_create(c, &spec, &q));
+    v = 1;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1), QNT_E_STATE, "base");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BASE, &v, 1), QNT_E_INVALID, "above 1");
+    v = INFINITY;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BASE, &v, 1), QNT_E_INVALID, "above 1");
+    v = NAN;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BASE, &v, 1), QNT_E_INVALID, "above 1");
+    v = 1.5;
+    OK(qnt_quantizer_set(c, q, QNT_P_BASE, &v, 1));
+    v = 0;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1), QNT_E_INVALID, "alpha above 0");
+    v = -1;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1), QNT_E_INVALID, "alpha above 0");
+    v = 1e38;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1), QNT_E_INVALID, "finite");
+    v = 0.25;
+    OK(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1));
+    OK(qnt_quantizer_set(c, q, QNT_P_BETA, &v, 1));
+    CHECK(get(q, QNT_P_BETA) == 0.25 && get(q, QNT_P_ALPHA) == 0.25);
+    qnt_quantizer *other = create((qnt_spec){.bits = 4});
+    FAILS(qnt_quantizer_fit_pair(c, q, other), QNT_E_UNSUPPORTED, "QNT_TEQ");
+    FAILS(qnt_quantizer_fit_pair(c, other, NULL), QNT_E_INVALID, "NULL");
+    FAILS(qnt_quantizer_fit_pair(c, other, other), QNT_E_INVALID, "same");
+    qnt_quantizer *narrow = create((qnt_spec){.bits = 3});
+    FAILS(qnt_quantizer_fit_pair(c, narrow, other), QNT_E_INVALID, "bits");
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(other), qnt_quantizer_destroy(narrow);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    c = check_context();
+    RUN(golden_literal);
+    RUN(golden_best);
+    RUN(codes);
+    RUN(order);
+    RUN(pairs);
+    RUN(grains_and_blobs);
+    RUN(degenerate);
+    RUN(bad_input);
+    qnt_context_destroy(c);
+    return DONE;
+}

@@ -1,0 +1,379 @@
+/*
+ * The points scheme: nearest sums, more points and more freedom, budgets, tolerances, published
+ * forms, integer coefficients in layers, blobs, bad input; and the solver of multipoint against a
+ * full search.
+ */
+#include "check.h"
+#include "quantizer/multipoint.h"
+
+enum { ROWS = 24, COLUMNS = 48, N = ROWS * COLUMNS };
+
+static qnt_context *c;
+static float x[N], y[N], z[N], h[N];
+static uint8_t code[N], packed[N];
+
+static qnt_quantizer *create(qnt_spec spec)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    spec.scheme = QNT_POINTS;
+    CHECK_MSG(qnt_quantizer_create(c, &spec, &q) == QNT_OK, "%s", check_reason);
+    return q;
+}
+
+static size_t get(const qnt_quantizer *q, int param, double *values, size_t room)
+{
+    size_t count = 0;
+    CHECK_MSG(qnt_quantizer_get(c, q, param, values, room, &count) == QNT_OK, "%s", check_reason);
+    return count;
+}
+
+static void set(qnt_quantizer *q, int param, double value)
+{
+    CHECK_MSG(qnt_quantizer_set(c, q, param, &value, 1) == QNT_OK, "%s", check_reason);
+}
+
+static void fit(qnt_quantizer *q, bool weighted)
+{
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS),
+                             weighted ? TENSOR(h, QNT_FLOAT, 32, ROWS, COLUMNS) : NULL));
+    OK(qnt_quantizer_fit(c, q));
+}
+
+static double total(const qnt_quantizer *q, int param)
+{
+    double values[N], sum = 0;
+    size_t count = get(q, param, values, N);
+    for (size_t i = 0; i < count; i++) sum += values[i];
+    return sum;
+}
+
+static void fill(void)
+{
+    for (int i = 0; i < N; i++) {
+        x[i] = (float)(random_gauss() * (1 + i / COLUMNS % 5));
+        h[i] = (float)random_in(0, 3);
+    }
+}
+
+static qnt_spec random_spec(int i)
+{
+    qnt_spec spec = {
+        .method = i % 2 ? QNT_MULTIPOINT : QNT_BASES, .bits = 1, .grain = QNT_PER_AXIS};
+    if (i % 2) spec.bits = 2 + i / 2 % 3;
+    spec.points = (int32_t)random_in(1, spec.method == QNT_BASES ? 4 : 8 / spec.bits);
+    spec.flags = i / 6 % 2 ? QNT_LITERAL : 0;
+    if (i / 12 % 2) spec.grain = QNT_PER_BLOCK, spec.axis = 1, spec.block = 20;
+    return spec;
+}
+
+/* Values are those of the coefficients, and of all of them the nearest. */
+static void nearest(void)
+{
+    for (int i = 0; i < ROUNDS(72); i++) {
+        qnt_spec spec = random_spec(i);
+        qnt_quantizer *q = create(spec);
+        static double coef[N * 8], scale[N];
+        fill();
+        fit(q, i % 3 == 0);
+        get(q, QNT_P_COEF, coef, N * 8);
+        get(q, QNT_P_SCALE, scale, N);
+        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS);
+        OK(qnt_quantizer_encode(c, q, in, TENSOR(code, QNT_UINT, 8, ROWS, COLUMNS)));
+        OK(qnt_quantizer_decode(c, q, TENSOR(code, QNT_UINT, 8, ROWS, COLUMNS),
+                                TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)));
+        OK(qnt_quantizer_apply(c, q, in, TENSOR(z, QNT_FLOAT, 32, ROWS, COLUMNS)));
+        CHECK(!memcmp(y, z, sizeof y));
+        int bits = spec.bits * spec.points, blocks = spec.block ? 3 : 1;
+        if (bits < 8) {
+            OK(qnt_quantizer_encode(c, q, in, TENSOR(packed, QNT_UINT, bits, ROWS, COLUMNS)));
+            OK(qnt_quantizer_decode(c, q, TENSOR(packed, QNT_UINT, bits, ROWS, COLUMNS),
+                                    TENSOR(z, QNT_FLOAT, 32, ROWS, COLUMNS)));
+            CHECK(!memcmp(y, z, sizeof y));
+        }
+        for (int k = 0; k < N; k += 7) {
+            int g = k / COLUMNS * blocks + (spec.block ? k % COLUMNS / 20 : 0);
+            double least = INFINITY, mine = 0;
+            for (int l = 0; l < 1 << bits; l++) {
+                double sum = 0;
+                bool lowest = false;
+                for (int p = 0; p < spec.points; p++) {
+                    int raw = l >> (p * spec.bits) & ((1 << spec.bits) - 1),
+                        half = 1 << (spec.bits - 1);
+                    int digit = spec.method == QNT_BASES ? 2 * raw - 1
+                                : raw >= half            ? raw - 2 * half
+                                                         : raw;
+                    lowest |= spec.method == QNT_MULTIPOINT && raw == half;
+                    sum += digit * coef[g * spec.points + p];
+                }
+                double value = (double)((float)scale[g] * (float)sum);
+                if (l == code[k]) mine = value;
+                if (lowest && (spec.flags & QNT_LITERAL)) continue;
+                least = fmin(least, fabs(value - (double)x[k]));
+            }
+            CHECK_MSG((double)y[k] == mine, "code %d decodes to %g, expected %g", code[k],
+                      (double)y[k], mine);
+            CHECK_MSG(fabs(mine - (double)x[k]) <= least * (1 + 1e-6), "%g became %g", (double)x[k],
+                      mine);
+        }
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* More points never cost more; alternating and joint forms are not worse than the published ones.
+ */
+static void order(void)
+{
+    for (int i = 0; i < ROUNDS(16); i++) {
+        int bits = 1 + i % 4;
+        double before[2] = {INFINITY, INFINITY};
+        fill();
+        for (int points = 1; points <= (bits == 1 ? 4 : 8 / bits); points++) {
+            double error[2];
+            for (int literal = 0; literal < 2; literal++) {
+                qnt_spec spec = {.method = bits == 1 ? QNT_BASES : QNT_MULTIPOINT,
+                                 .bits = bits,
+                                 .points = points,
+                                 .grain = QNT_PER_AXIS,
+                                 .flags = literal ? QNT_LITERAL : 0};
+                qnt_quantizer *q = create(spec);
+                fit(q, i % 2);
+                error[literal] = total(q, QNT_P_ERROR);
+                CHECK_MSG(error[literal] <= before[literal] * (1 + 1e-9), "%d points: %g after %g",
+                          points, error[literal], before[literal]);
+                before[literal] = error[literal];
+                qnt_quantizer_destroy(q);
+            }
+            double all = 0;
+            for (int k = 0; k < N; k++)
+                all += (i % 2 ? (double)h[k] : 1) * (double)x[k] * (double)x[k];
+            CHECK_MSG(error[0] <= error[1] * 1.005 + 2e-5 * all,
+                      "%d bits %d points: %g, published %g", bits, points, error[0], error[1]);
+        }
+    }
+}
+
+/* Budgets are kept, spent almost whole, better than evenly; points go where the error is. */
+static void budgets(void)
+{
+    for (int i = 0; i < ROUNDS(20); i++) {
+        qnt_spec spec = {.method = QNT_BASES, .points = 4, .grain = QNT_PER_AXIS};
+        double budget = 1.5 + 0.25 * (i % 8), count[ROWS], scale = 32.0 / COLUMNS, spent = 0;
+        qnt_quantizer *q = create(spec), *even = NULL;
+        qnt_error e = {.size = sizeof e};
+        fill();
+        set(q, QNT_P_BUDGET, budget);
+        fit(q, false);
+        get(q, QNT_P_COUNT, count, ROWS);
+        for (int g = 0; g < ROWS; g++) spent += count[g] * (1 + scale) / ROWS;
+        CHECK_MSG(spent <= budget + 1e-9 && spent > budget - 4 * (1 + scale) / ROWS,
+                  "spent %g of %g", spent, budget);
+        OK(qnt_quantizer_error(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL, &e));
+        CHECK(e.bits >= spent);
+        spec.points = (int32_t)floor(budget / (1 + scale));
+        if (spec.points > 0) {
+            even = create(spec);
+            fit(even, false);
+            CHECK(total(q, QNT_P_ERROR) <= total(even, QNT_P_ERROR));
+            qnt_quantizer_destroy(even);
+        }
+        qnt_quantizer_destroy(q);
+
+        spec = (qnt_spec){.method = QNT_MULTIPOINT, .bits = 3, .points = 2, .grain = QNT_PER_AXIS};
+        q = create(spec);
+        set(q, QNT_P_TOLERANCE, 0.02);
+        fit(q, false);
+        double error[ROWS];
+        get(q, QNT_P_ERROR, error, ROWS);
+        get(q, QNT_P_COUNT, count, ROWS);
+        for (int g = 0; g < ROWS; g++) {
+            double energy = 0;
+            for (int k = 0; k < COLUMNS; k++)
+                energy += (double)x[g * COLUMNS + k] * (double)x[g * COLUMNS + k];
+            CHECK_MSG(count[g] == 2 || error[g] <= 0.02 * energy * (1 + 1e-6), "row %d", g);
+        }
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* One base is the mean magnitude; rows of zeros need none; published bases refit what was found. */
+static void known(void)
+{
+    double coef[4], count[1], scale[1];
+    qnt_quantizer *q = create((qnt_spec){.method = QNT_BASES, .points = 1, .flags = QNT_LITERAL});
+    double mean = 0;
+    fill();
+    for (int i = 0; i < N; i++) mean += fabs((double)x[i]) / N;
+    fit(q, false);
+    get(q, QNT_P_COEF, coef, 4);
+    CHECK_MSG(fabs(coef[0] / mean - 1) < 1e-6, "%g, mean magnitude %g", coef[0], mean);
+    qnt_quantizer_destroy(q);
+
+    memset(x, 0, sizeof x);
+    q = create((qnt_spec){.method = QNT_BASES, .points = 3});
+    fit(q, false);
+    get(q, QNT_P_COUNT, count, 1);
+    CHECK(count[0] == 0);
+    OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, N), TENSOR(y, QNT_FLOAT, 32, N)));
+    for (int i = 0; i < N; i++) CHECK(y[i] == 0);
+    qnt_quantizer_destroy(q);
+
+    fill();
+    q = create((qnt_spec){.method = QNT_MULTIPOINT, .bits = 4, .points = 2});
+    fit(q, false);
+    get(q, QNT_P_COEF, coef, 4);
+    get(q, QNT_P_SCALE, scale, 1);
+    qnt_error e = {.size = sizeof e};
+    OK(qnt_quantizer_error(c, q, TENSOR(x, QNT_FLOAT, 32, N), NULL, &e));
+    CHECK_MSG(e.sqnr_db > 36, "%g dB", e.sqnr_db); /* two radix points of 4 bits: a grid of +-112 */
+    qnt_quantizer_destroy(q);
+}
+
+/* Greedy points of short vectors: no better first point exists on a fine grid of scales. */
+static void first_point(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        int bits = 2 + i % 3, limit = (1 << (bits - 1)) - 1;
+        size_t n = (size_t)random_in(1, 12);
+        double coef[QNT__POINTS_MAX] = {0}, error = 0;
+        void *space = aligned_alloc(64, (qnt__multipoint_bytes(n, bits, 2) + 63) / 64 * 64);
+        for (size_t k = 0; k < n; k++) x[k] = (float)random_gauss();
+        qnt__multipoint_greedy(x, NULL, n, bits, 2, space, coef);
+        for (int t = -1; t < 4000; t++) {
+            double s = t < 0 ? coef[0] : 0.001 * (t + 1), sum = 0;
+            for (size_t k = 0; k < n; k++) {
+                double q = fmax(fmin(rint((double)x[k] / s), limit), -limit);
+                sum += ((double)x[k] - s * q) * ((double)x[k] - s * q);
+            }
+            if (t < 0) error = sum;
+            CHECK_MSG(error <= sum * (1 + 1e-6) + 1e-12, "scale %g costs %g, found %g", s, sum,
+                      error);
+        }
+        free(space);
+    }
+}
+
+/* A layer multiplies the integers: the same bytes as affine int8 weights of these integers. */
+static void layers(void)
+{
+    enum { M = 5 };
+    for (int i = 0; i < ROUNDS(30); i++) {
+        qnt_spec spec = random_spec(i);
+        spec.flags = 0, spec.grain = QNT_PER_AXIS, spec.axis = 0, spec.block = 0;
+        qnt_quantizer *q = create(spec), *w8 = NULL, *in = NULL;
+        static double coef[ROWS * 8], scale[ROWS];
+        static int8_t integer[N];
+        static float input[M * COLUMNS];
+        qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_DENSE};
+        qnt_layer *layer = NULL, *same = NULL;
+        fill();
+        if (spec.method == QNT_BASES)
+            set(q, QNT_P_BUDGET, (double)spec.points * 0.6 * (1 + 32.0 / COLUMNS));
+        fit(q, false);
+        get(q, QNT_P_COEF, coef, ROWS * 8);
+        get(q, QNT_P_SCALE, scale, ROWS);
+        OK(qnt_quantizer_encode(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS),
+                                TENSOR(code, QNT_UINT, 8, ROWS, COLUMNS)));
+        for (int k = 0; k < N; k++) {
+            double sum = 0;
+            for (int p = 0; p < spec.points; p++) {
+                int raw = code[k] >> (p * spec.bits) & ((1 << spec.bits) - 1),
+                    half = 1 << (spec.bits - 1);
+                int digit = spec.method == QNT_BASES ? 2 * raw - 1
+                            : raw >= half            ? raw - 2 * half
+                                                     : raw;
+                sum += digit * coef[k / COLUMNS * spec.points + p];
+            }
+            CHECK(sum >= -128 && sum <= 127 && sum == rint(sum));
+            integer[k] = (int8_t)sum;
+        }
+        qnt_spec fixed = {.size = sizeof fixed,
+                          .bits = 8,
+                          .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                          .grain = QNT_PER_AXIS};
+        qnt_spec dynamic = {.size = sizeof dynamic, .method = QNT_MINMAX, .flags = QNT_DYNAMIC};
+        OK(qnt_quantizer_create(c, &fixed, &w8));
+        OK(qnt_quantizer_set(c, w8, QNT_P_SCALE, scale, ROWS));
+        OK(qnt_quantizer_create(c, &dynamic, &in));
+        OK(qnt_layer_create(c, &ls, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), q, NULL, in, NULL,
+                            &layer));
+        OK(qnt_layer_create(c, &ls, TENSOR(integer, QNT_INT, 8, ROWS, COLUMNS), w8, NULL, in, NULL,
+                            &same));
+        for (int k = 0; k < M * COLUMNS; k++) input[k] = (float)random_gauss();
+        const qnt_tensor *data = TENSOR(input, QNT_FLOAT, 32, M, COLUMNS);
+        size_t bytes;
+        OK(qnt_layer_workspace(c, layer, data, &bytes));
+        void *space = malloc(bytes);
+        OK(qnt_layer_run(c, layer, data, TENSOR(y, QNT_FLOAT, 32, M, ROWS), space, bytes));
+        OK(qnt_layer_run(c, same, data, TENSOR(z, QNT_FLOAT, 32, M, ROWS), space, bytes));
+        CHECK(!memcmp(y, z, M * ROWS * sizeof *y));
+        free(space);
+        qnt_layer_destroy(layer), qnt_layer_destroy(same);
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(w8), qnt_quantizer_destroy(in);
+    }
+}
+
+static void blobs(void)
+{
+    for (int i = 0; i < 12; i++) {
+        qnt_quantizer *q = create(random_spec(i)), *copy = NULL;
+        size_t bytes;
+        fill();
+        fit(q, true);
+        OK(qnt_quantizer_save(c, q, NULL, 0, &bytes));
+        void *blob = malloc(bytes);
+        OK(qnt_quantizer_save(c, q, blob, bytes, &bytes));
+        OK(qnt_quantizer_load(c, blob, bytes, &copy));
+        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS);
+        OK(qnt_quantizer_apply(c, q, in, TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)));
+        OK(qnt_quantizer_apply(c, copy, in, TENSOR(z, QNT_FLOAT, 32, ROWS, COLUMNS)));
+        CHECK(!memcmp(y, z, sizeof y));
+        free(blob);
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+    }
+}
+
+static void bad_input(void)
+{
+    qnt_spec spec = {.size = sizeof spec, .scheme = QNT_POINTS, .method = QNT_BASES};
+    qnt_quantizer *q = NULL;
+    double v[4] = {1, NAN, 0, 1};
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "points");
+    spec.points = 9;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "1 to 8");
+    spec.points = 2, spec.bits = 2;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "bits");
+    spec.method = QNT_MULTIPOINT, spec.bits = 3, spec.points = 3;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "1 to 2");
+    spec.bits = 5;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_INVALID, "2 to 4");
+    spec = (qnt_spec){.size = sizeof spec, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 2};
+    OK(qnt_quantizer_create(c, &spec, &q));
+    FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v, 2), QNT_E_STATE, "");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BUDGET, &(double){-1}, 1), QNT_E_INVALID, "");
+    OK(qnt_quantizer_set(c, q, QNT_P_SCALE, v, 1));
+    FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v, 2), QNT_E_INVALID, "finite");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v + 2, 2), QNT_E_INVALID, "after a 0");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v, 1), QNT_E_INVALID, "count");
+    set(q, QNT_P_BUDGET, 100);
+    fill();
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+    FAILS(qnt_quantizer_fit(c, q), QNT_E_INVALID, "QNT_P_BUDGET");
+    qnt_quantizer_destroy(q);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    c = check_context();
+    RUN(nearest);
+    RUN(order);
+    RUN(budgets);
+    RUN(known);
+    RUN(first_point);
+    RUN(layers);
+    RUN(blobs);
+    RUN(bad_input);
+    qnt_context_destroy(c);
+    return DONE;
+}
