@@ -122,7 +122,7 @@ fn fits_and_measures() {
 }
 
 #[test]
-fn codebooks() {
+fn schemes_with_codebooks() {
     let context = Context::new().unwrap();
     let x = numbers(1, 4 * 100);
     let view = View::new(&x, &[4, 100]).unwrap();
