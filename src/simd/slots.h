@@ -15,6 +15,7 @@
 
 #include "slots_exp.h"
 #include "slots_levels.h"
+#include "slots_lowbit.h"
 
 /*
  * A block of an integer matrix product: m rows of unsigned bytes times `panels` panels of signed codes
@@ -195,7 +196,8 @@ struct qnt__affine_each {
     X(minmax, void, (const float *x, size_t n, float range[2]))
 
 /* All families; one that grows has a header of its own, slots_<family>.h. */
-#define QNT__SLOTS(X) QNT__SLOTS_AFFINE(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)
+#define QNT__SLOTS(X)                                                                              \
+    QNT__SLOTS_AFFINE(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X)
 
 /* One pointer for each slot. */
 struct qnt__simd {
