@@ -50,7 +50,7 @@ static int32_t naive(const struct qnt__lowbit *g, size_t i, size_t c)
     return sum;
 }
 
-/* A row of m output pixels of a kernel of size x size; pixels have `bytes` bytes, of which some are read. */
+/* A row of m output pixels of a kernel of size x size; of `bytes` a pixel, some are read. */
 static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t triples, size_t bytes,
                     bool extreme)
 {

@@ -6,12 +6,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-#define KEEP(v) __asm__("" : "+w"(v))
 
 typedef uint8x16_t vec;
 struct index { uint8x16_t pair, third; };
+struct row { uint8x16_t pair, third; };
 
-enum { LANES = 16, PIXELS = 8 };
+enum { LANES = 16, PIXELS = 8, SLIDE = 0 };
 
 static const uint8_t products[16][16] = {ROWS_16(ROW_OF_16, 0)};
 
@@ -21,17 +21,26 @@ INLINE struct index load_index(const uint8_t *w)
     return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
 }
 
-INLINE vec look_up(struct index index, uint8_t x)
+INLINE struct row load_row(uint8_t x)
 {
-    return vaddq_u8(vqtbl1q_u8(vld1q_u8(products[x & 15]), index.pair),
-                    vqtbl1q_u8(vld1q_u8(products[x >> 4]), index.third));
+    return (struct row){vld1q_u8(products[x & 15]), vld1q_u8(products[x >> 4])};
+}
+
+INLINE vec look_up(struct index index, struct row row)
+{
+    return vaddq_u8(vqtbl1q_u8(row.pair, index.pair), vqtbl1q_u8(row.third, index.third));
+}
+
+INLINE vec add_8(vec a, vec b)
+{
+    __asm__("add %0.16b, %0.16b, %1.16b" : "+w"(a) : "w"(b));
+    return a;
 }
 
 #define WIDE vreinterpretq_u16_u8
 #define BYTES vreinterpretq_u8_u16
 
 INLINE vec zero(void) { return vdupq_n_u8(0); }
-INLINE vec add_8(vec a, vec b) { return vaddq_u8(a, b); }
 INLINE vec add_16(vec a, vec b) { return BYTES(vaddq_u16(WIDE(a), WIDE(b))); }
 INLINE vec sub_16(vec a, vec b) { return BYTES(vsubq_u16(WIDE(a), WIDE(b))); }
 INLINE vec high_16(vec a) { return BYTES(vshrq_n_u16(WIDE(a), 8)); }

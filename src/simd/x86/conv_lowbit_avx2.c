@@ -6,12 +6,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-#define KEEP(v) __asm__("" : "+x"(v))
 
 typedef __m256i vec;
 struct index { __m256i pair, third; };
+struct row { __m256i pair, third; };
 
-enum { LANES = 32, PIXELS = 4 };
+enum { LANES = 32, PIXELS = 4, SLIDE = 0 };
 
 static const uint8_t products[16][16] __attribute__((aligned(16))) = {ROWS_16(ROW_OF_16, 0)};
 
@@ -21,19 +21,29 @@ INLINE struct index load_index(const uint8_t *w)
     return (struct index){_mm256_and_si256(x, low), _mm256_and_si256(_mm256_srli_epi16(x, 4), low)};
 }
 
-INLINE __m256i row(unsigned x)
+INLINE __m256i broadcast(unsigned x)
 {
     return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)products[x]));
 }
 
-INLINE vec look_up(struct index index, uint8_t x)
+INLINE struct row load_row(uint8_t x)
 {
-    return _mm256_add_epi8(_mm256_shuffle_epi8(row(x & 15u), index.pair),
-                           _mm256_shuffle_epi8(row(x >> 4u), index.third));
+    return (struct row){broadcast(x & 15u), broadcast((unsigned)x >> 4)};
+}
+
+INLINE vec look_up(struct index index, struct row row)
+{
+    return _mm256_add_epi8(_mm256_shuffle_epi8(row.pair, index.pair),
+                           _mm256_shuffle_epi8(row.third, index.third));
+}
+
+INLINE vec add_8(vec a, vec b)
+{
+    __asm__("vpaddb %1, %0, %0" : "+x"(a) : "x"(b));
+    return a;
 }
 
 INLINE vec zero(void) { return _mm256_setzero_si256(); }
-INLINE vec add_8(vec a, vec b) { return _mm256_add_epi8(a, b); }
 INLINE vec add_16(vec a, vec b) { return _mm256_add_epi16(a, b); }
 INLINE vec sub_16(vec a, vec b) { return _mm256_sub_epi16(a, b); }
 INLINE vec high_16(vec a) { return _mm256_srli_epi16(a, 8); }

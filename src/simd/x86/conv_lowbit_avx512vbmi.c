@@ -6,12 +6,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-#define KEEP(v) __asm__("" : "+v"(v))
 
 typedef __m512i vec;
 struct index { __m512i w; };
+struct row { __m512i product; };
 
-enum { LANES = 64, PIXELS = 7 };
+enum { LANES = 64, PIXELS = 7, SLIDE = 1 };
 
 static const uint8_t products[64][64] __attribute__((aligned(64))) = {
     ROWS_16(PRODUCTS_64, 0), ROWS_16(PRODUCTS_64, 16), ROWS_16(PRODUCTS_64, 32),
@@ -22,13 +22,23 @@ INLINE struct index load_index(const uint8_t *w)
     return (struct index){_mm512_loadu_si512(w)};
 }
 
-INLINE vec look_up(struct index index, uint8_t x)
+INLINE struct row load_row(uint8_t x)
 {
-    return _mm512_permutexvar_epi8(index.w, _mm512_load_si512(products[x]));
+    return (struct row){_mm512_load_si512(products[x])};
+}
+
+INLINE vec look_up(struct index index, struct row row)
+{
+    return _mm512_permutexvar_epi8(index.w, row.product);
+}
+
+INLINE vec add_8(vec a, vec b)
+{
+    __asm__("vpaddb %1, %0, %0" : "+v"(a) : "v"(b));
+    return a;
 }
 
 INLINE vec zero(void) { return _mm512_setzero_si512(); }
-INLINE vec add_8(vec a, vec b) { return _mm512_add_epi8(a, b); }
 INLINE vec add_16(vec a, vec b) { return _mm512_add_epi16(a, b); }
 INLINE vec sub_16(vec a, vec b) { return _mm512_sub_epi16(a, b); }
 INLINE vec high_16(vec a) { return _mm512_srli_epi16(a, 8); }
