@@ -90,8 +90,8 @@ QNT_API qnt_status qnt_pack_bits(const qnt_context *context, const qnt_tensor *c
  * networks: Qu et al., "Adaptive loss-aware quantization", CVPR 2020.)
  *
  * Products of planes are exact integers, by counting the bits in which they differ. Floats are formed in
- * this order, each operation rounded to float32: p = float(product), or a_coef[0] float(product with plane
- * 0) + a_coef[1] float(...) + ...; then b_coef[n,0] p_0 + b_coef[n,1] p_1 + ...
+ * this order, each operation rounded to float32: the sum over planes i of b, and with a_coef over planes j
+ * of a within, of float(product) coef, coef = b_coef[n,i] or a_coef[j] b_coef[n,i].
  * @param context hooks; memory for the planes of a.
  * @param a      [M,K] unsigned integers of 1 to 8 bits, packed or one per byte; K at most 2^23.
  * @param a_coef NULL, or float32 [bits of a].

@@ -6,6 +6,7 @@
  * - D. Planes of a number are weighted by powers of two while they are counted: sum_j 2^j (P - D_j)
  * = (2^bits - 1) P - D.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -31,21 +32,30 @@ struct product {
     uint64_t *rows; /* a: [m][a_planes][words] */
 };
 
-/* Up to 12 rows and 64 columns. */
+/* Up to 12 rows and 64 columns. The epilogue of integer products does the rest: with a zero point
+ * of 1 and sums M it forms D - M, whose negative is the product, so coefficients are negated too.
+ */
 struct block {
     const struct product *g;
     size_t row, m, column, n;
-    int32_t count[QNT__BLOCK_ROWS * COLUMNS]; /* differing bits */
-    float plane[QNT__BLOCK_ROWS * COLUMNS];   /* product with one plane of b */
-    float sum[QNT__BLOCK_ROWS * COLUMNS];
+    int32_t count[QNT__BLOCK_ROWS * COLUMNS]; /* D */
+    int32_t most[COLUMNS];                    /* M: (2^bits - 1) P, or K of signs */
+    float coef[COLUMNS];                      /* of a pair of planes, negated */
+    uint32_t tile[QNT__BLOCK_ROWS * COLUMNS]; /* results that c does not hold in rows */
 };
 
-/* A plane of b, of the block's first panel. */
+/* Words from a plane of b to the same one of the next panel. */
+static size_t panel_words(const struct product *g)
+{
+    return g->b_planes * (g->words + 1) * QNT__PANEL;
+}
+
+/* Plane i of b, of the block's first panel. */
 static const uint64_t *plane_of(const struct block *b, size_t i)
 {
     const struct product *g = b->g;
-    size_t plane = (g->words + 1) * QNT__PANEL;
-    return (const uint64_t *)(void *)g->b.data + (b->column / QNT__PANEL * g->b_planes + i) * plane;
+    const uint64_t *all = (const void *)g->b.data;
+    return all + b->column / QNT__PANEL * panel_words(g) + i * (g->words + 1) * QNT__PANEL;
 }
 
 /* Counts against `planes` planes of a from plane j. */
@@ -56,117 +66,107 @@ static void count(struct block *b, size_t i, size_t j, size_t planes)
                                         .a_row = g->a_planes * g->words,
                                         .a_plane = g->words,
                                         .b = plane_of(b, i),
-                                        .b_panel = g->b_planes * (g->words + 1) * QNT__PANEL,
+                                        .b_panel = panel_words(g),
                                         .acc = b->count,
                                         .m = b->m,
                                         .panels = qnt__ceil_div(b->n, QNT__PANEL),
                                         .planes = planes,
                                         .words = g->words,
+                                        .shift = g->signs ? 1 : 0,
                                         .ld = COLUMNS};
     g->context->simd.gemm_bits(&bits);
 }
 
-/* Turns counts into products of the numbers of a with signs of b. */
-static void finish_numbers(struct block *b, size_t i)
+static void load_most(struct block *b, size_t i)
 {
     const struct product *g = b->g;
     const int32_t all = (1 << g->a_planes) - 1;
-    int32_t most[COLUMNS];
+    const uint64_t *set = plane_of(b, i) + g->words * QNT__PANEL;
     for (size_t c = 0; c < b->n; c++) {
-        size_t panel = c / QNT__PANEL * g->b_planes * (g->words + 1) * QNT__PANEL;
-        most[c] = all * (int32_t)plane_of(b, i)[panel + g->words * QNT__PANEL + c % QNT__PANEL];
+        int32_t ones = (int32_t)set[c / QNT__PANEL * panel_words(g) + c % QNT__PANEL];
+        b->most[c] = g->signs ? (int32_t)g->k : all * ones;
     }
+}
+
+static void load_coef(struct block *b, size_t i, size_t j)
+{
+    const struct product *g = b->g;
+    const struct qnt__view *v = &g->b_coef;
+    for (size_t c = 0; c < b->n; c++) {
+        float coef = 1.0f;
+        int64_t at = (int64_t)(b->column + c) * v->strides[0] + (int64_t)i * v->strides[1];
+        if (g->has_b_coef) memcpy(&coef, v->data + 4 * at, sizeof coef);
+        b->coef[c] = -(g->signs ? g->a_coef[j] * coef : coef);
+    }
+}
+
+/* Where the results of the block go, and how far their rows are apart. */
+static void *results_of(struct block *b, size_t *ld)
+{
+    const struct qnt__view *c = &b->g->c;
+    bool rows = c->strides[1] == 1 && c->strides[0] >= 0;
+    *ld = rows ? (size_t)c->strides[0] : COLUMNS;
+    if (!rows) return b->tile;
+    return c->data + 4 * ((int64_t)b->row * c->strides[0] + (int64_t)b->column);
+}
+
+/* The product of a pair of planes times its coefficient, added to those before it. */
+static void finish(struct block *b, bool first)
+{
+    static const int32_t one[QNT__BLOCK_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    struct qnt__finish f = {.acc = b->count,
+                            .a_zero = one,
+                            .w_sum = b->most,
+                            .multiplier = b->coef,
+                            .m = b->m,
+                            .n = b->n,
+                            .ld = COLUMNS,
+                            .low = -INFINITY,
+                            .high = INFINITY,
+                            .accumulate = !first};
+    f.y = results_of(b, &f.y_ld);
+    b->g->context->simd.finish_s32(&f);
+}
+
+static void finish_integers(struct block *b)
+{
+    size_t ld;
+    uint8_t *to = results_of(b, &ld);
     for (size_t r = 0; r < b->m; r++) {
         int32_t *at = b->count + r * COLUMNS;
-        for (size_t c = 0; c < b->n; c++) at[c] = most[c] - at[c];
+        for (size_t c = 0; c < b->n; c++) at[c] = b->most[c] - at[c];
+        memcpy(to + 4 * r * ld, at, 4 * b->n);
     }
 }
 
-static float b_coef_of(const struct product *g, size_t n, size_t i)
-{
-    float coef;
-    const struct qnt__view *v = &g->b_coef;
-    memcpy(&coef, v->data + 4 * ((int64_t)n * v->strides[0] + (int64_t)i * v->strides[1]),
-           sizeof coef);
-    return coef;
-}
-
-/* plane (=, or +=) a_coef[j] * float(K - 2 D) */
-static void add_signs(struct block *b, size_t j)
-{
-    const float coef = b->g->a_coef[j];
-    const int32_t k = (int32_t)b->g->k;
-    for (size_t r = 0; r < b->m; r++) {
-        const int32_t *at = b->count + r * COLUMNS;
-        float *to = b->plane + r * COLUMNS;
-        for (size_t c = 0; c < b->n; c++) {
-            float term = coef * (float)(k - 2 * at[c]);
-            to[c] = j ? to[c] + term : term;
-        }
-    }
-}
-
-static void convert_numbers(struct block *b)
-{
-    for (size_t r = 0; r < b->m; r++) {
-        for (size_t c = 0; c < b->n; c++)
-            b->plane[r * COLUMNS + c] = (float)b->count[r * COLUMNS + c];
-    }
-}
-
-/* sum (=, or +=) b_coef[n][i] * plane */
-static void add_plane(struct block *b, size_t i)
-{
-    float coef[COLUMNS];
-    for (size_t c = 0; c < b->n; c++)
-        coef[c] = b->g->has_b_coef ? b_coef_of(b->g, b->column + c, i) : 1.0f;
-    for (size_t r = 0; r < b->m; r++) {
-        const float *at = b->plane + r * COLUMNS;
-        float *to = b->sum + r * COLUMNS;
-        for (size_t c = 0; c < b->n; c++) {
-            float term = coef[c] * at[c];
-            to[c] = i ? to[c] + term : term;
-        }
-    }
-}
-
-/* 32-bit results, floats or integers. */
-static void store(const struct block *b, const void *results)
+/* Results from the tile to wherever c has them. */
+static void scatter(const struct block *b)
 {
     const struct qnt__view *c = &b->g->c;
     for (size_t r = 0; r < b->m; r++) {
-        const uint8_t *from = (const uint8_t *)results + 4 * r * COLUMNS;
         int64_t at = (int64_t)(b->row + r) * c->strides[0] + (int64_t)b->column * c->strides[1];
-        if (c->strides[1] == 1) {
-            memcpy(c->data + 4 * at, from, 4 * b->n);
-            continue;
+        for (size_t j = 0; j < b->n; j++, at += c->strides[1]) {
+            memcpy(c->data + 4 * at, &b->tile[r * COLUMNS + j], 4);
         }
-        for (size_t j = 0; j < b->n; j++)
-            memcpy(c->data + 4 * (at + (int64_t)j * c->strides[1]), from + 4 * j, 4);
     }
 }
 
 static void run_block(struct block *b)
 {
     const struct product *g = b->g;
+    size_t ld, pairs = g->signs ? g->a_planes : 1; /* of a plane of b */
     for (size_t i = 0; i < g->b_planes; i++) {
-        if (g->signs) {
-            for (size_t j = 0; j < g->a_planes; j++) {
-                count(b, i, j, 1);
-                add_signs(b, j);
-            }
-        } else {
-            count(b, i, 0, g->a_planes);
-            finish_numbers(b, i);
-            if (g->c.code == QNT_INT) {
-                store(b, b->count);
-                return;
-            }
-            convert_numbers(b);
+        load_most(b, i);
+        for (size_t j = 0; j < pairs; j++) {
+            count(b, i, j, g->signs ? 1 : g->a_planes);
+            load_coef(b, i, j);
+            if (g->c.code == QNT_INT)
+                finish_integers(b);
+            else
+                finish(b, i == 0 && j == 0);
         }
-        add_plane(b, i);
     }
-    store(b, b->sum);
+    if (results_of(b, &ld) == b->tile) scatter(b);
 }
 
 static void run_task(void *task, size_t index, size_t worker)
@@ -174,10 +174,13 @@ static void run_task(void *task, size_t index, size_t worker)
     (void)worker;
     const struct product *g = task;
     size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), first = index % row_tasks * TASK_ROWS;
-    struct block b = {.g = g, .column = index / row_tasks * COLUMNS};
+    size_t end = qnt__min(g->m, first + TASK_ROWS);
+    struct block b;
+    b.g = g;
+    b.column = index / row_tasks * COLUMNS;
     b.n = qnt__min(g->n - b.column, COLUMNS);
-    for (b.row = first; b.row < qnt__min(g->m, first + TASK_ROWS); b.row += b.m) {
-        b.m = qnt__min(qnt__min(g->m, first + TASK_ROWS) - b.row, QNT__BLOCK_ROWS);
+    for (b.row = first; b.row < end; b.row += b.m) {
+        b.m = qnt__min(end - b.row, QNT__BLOCK_ROWS);
         run_block(&b);
     }
 }

@@ -7,7 +7,7 @@
 
 /*
  * Rows of bit planes against panels of 16 columns: acc[i][16 p + c] = sum over planes j of 2^j times the
- * number of bits in which plane j of row i differs from column c of panel p.
+ * number of bits in which plane j of row i differs from column c of panel p, times 2^shift.
  *
  * Words are stored in pairs: an even word as it is, an odd word as the parity of itself and all words
  * before it (exclusive or). The exclusive or of two operands stored so is the same of their difference: its
@@ -27,6 +27,7 @@ struct qnt__gemm_bits {
     size_t panels; /* 1..QNT__BLOCK_PANELS */
     size_t planes; /* 1..8 */
     size_t words;  /* even, at least 2 */
+    int shift;     /* 0 or 1 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
 };
 

@@ -109,16 +109,13 @@ static void signs(void)
             for (int64_t j = 0; j < n; j++) {
                 float sum = 0;
                 for (int p = 0; p < b_bits; p++) {
-                    float plane = 0;
                     for (int q = 0; q < a_bits; q++) {
                         int64_t dot = 0;
                         for (int64_t e = 0; e < k; e++)
                             dot += sign(b[j * k + e], p) * sign(a[r * k + e], q);
-                        float term = a_coef[q] * (float)dot;
-                        plane = q ? plane + term : term;
+                        float both = a_coef[q] * coef[j * b_bits + p], term = (float)dot * both;
+                        sum = p + q ? sum + term : term;
                     }
-                    float term = coef[j * b_bits + p] * plane;
-                    sum = p ? sum + term : term;
                 }
                 CHECK_MSG(y[r * n + j] == sum, "%g, expected %g", (double)y[r * n + j],
                           (double)sum);

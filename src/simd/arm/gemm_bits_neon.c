@@ -63,7 +63,8 @@ void qnt__gemm_bits_neon(const struct qnt__gemm_bits *g)
                 }
                 int32_t *to = g->acc + i * g->ld + p * QNT__PANEL + 2 * q;
                 for (int h = 0; h < 4; h++) {
-                    vst1_s32(to + 2 * h, vreinterpret_s32_u32(vmovn_u64(sum[h])));
+                    vst1_s32(to + 2 * h, vreinterpret_s32_u32(
+                                             vmovn_u64(vshlq_u64(sum[h], vdupq_n_s64(g->shift)))));
                 }
             }
         }

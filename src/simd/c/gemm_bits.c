@@ -35,7 +35,7 @@ void qnt__gemm_bits_c(const struct qnt__gemm_bits *g)
                 const uint64_t *row = g->a + i * g->a_row + j * g->a_plane;
                 sum = 2 * sum + differing(row, column, QNT__PANEL, g->words);
             }
-            g->acc[i * g->ld + c] = (int32_t)sum;
+            g->acc[i * g->ld + c] = (int32_t)(sum << g->shift);
         }
     }
 }

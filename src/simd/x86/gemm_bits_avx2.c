@@ -81,8 +81,9 @@ void qnt__gemm_bits_avx2(const struct qnt__gemm_bits *g)
                     }
                 }
                 int32_t *to = g->acc + i * g->ld + p * QNT__PANEL + 4 * q;
-                UNROLL for (int h = 0; h < 2; h++)
-                    _mm_storeu_si128((void *)(to + 4 * h), low_halves(sum[h]));
+                UNROLL for (int h = 0; h < 2; h++) _mm_storeu_si128(
+                    (void *)(to + 4 * h),
+                    low_halves(_mm256_sll_epi64(sum[h], _mm_cvtsi32_si128(g->shift))));
             }
         }
     }

@@ -69,7 +69,8 @@ INLINE void tile(const struct qnt__gemm_bits *g, size_t row, size_t panel, int r
         UNROLL for (int h = 0; h < halves; h++)
         {
             int32_t *to = g->acc + (row + (size_t)i) * g->ld + panel * QNT__PANEL + h * 8;
-            _mm256_storeu_si256((void *)to, _mm512_cvtepi64_epi32(sum[i][h]));
+            __m512i shifted = _mm512_sll_epi64(sum[i][h], _mm_cvtsi32_si128(g->shift));
+            _mm256_storeu_si256((void *)to, _mm512_cvtepi64_epi32(shifted));
         }
     }
 }
