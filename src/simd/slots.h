@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "slots_bits.h"
 #include "slots_exp.h"
 #include "slots_levels.h"
 
@@ -195,7 +196,8 @@ struct qnt__affine_each {
     X(minmax, void, (const float *x, size_t n, float range[2]))
 
 /* All families; one that grows has a header of its own, slots_<family>.h. */
-#define QNT__SLOTS(X) QNT__SLOTS_AFFINE(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)
+#define QNT__SLOTS(X)                                                                              \
+    QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)
 
 /* One pointer for each slot. */
 struct qnt__simd {
