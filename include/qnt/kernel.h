@@ -5,8 +5,8 @@
  * @defgroup kernel Kernels
  * @{
  *
- * No preparation, no workspace, no allocation: every call does all of its work. Layers (layer.h)
- * are faster for weights that are used again, because they are packed once.
+ * No preparation, no workspace, no allocation unless its description says so: every call does all of its
+ * work. Layers (layer.h) are faster for weights that are used again, because they are packed once.
  *
  * Integer results are exact. An accumulator whose true value leaves int32 wraps modulo 2^32 on
  * every CPU alike; |sum| < 2^31 holds up to K = 65,536 for any 8-bit operands with zero points.
@@ -57,6 +57,51 @@ QNT_API qnt_status qnt_gemm_s8(const qnt_context *context, const qnt_tensor *a, 
 QNT_API qnt_status qnt_conv_s8(const qnt_context *context, const qnt_conv *conv,
                                const qnt_tensor *x, int32_t x_zero, const qnt_tensor *w,
                                qnt_tensor *y);
+
+/**
+ * @brief Describes the planes of codes: compact bytes [ceil(N/16), bits, words + 1, 128].
+ * @param context for the reason.
+ * @param codes   [N,K] unsigned integers of 1 to 8 bits.
+ * @param[in,out] planes `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything but
+ *                `data` is filled in.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_pack_bits_view(const qnt_context *context, const qnt_tensor *codes,
+                                      qnt_tensor *planes);
+
+/**
+ * @brief Takes codes apart into bit planes, the form of the second operand of qnt_gemm_bits().
+ * @param context hooks.
+ * @param codes   [N,K] unsigned integers of 1 to 8 bits, packed or one per byte.
+ * @param[out] planes as qnt_pack_bits_view() describes it, aligned to 8 bytes, disjoint from codes. The
+ *                bytes are the same on every CPU (doc/formats.md).
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_pack_bits(const qnt_context *context, const qnt_tensor *codes,
+                                 qnt_tensor *planes);
+
+/**
+ * @brief C[m,n] = sum over planes i of b_coef[n,i] <B_i[n], A[m]>, where the bits of B are signs.
+ *
+ * A bit 1 is +1, a bit 0 is -1.
+ *
+ * Without a_coef, A is numbers: the codes themselves. With it, A is signs as well: the value of a code
+ * is the sum over its bits j of a_coef[j] where the bit is 1, -a_coef[j] where it is 0. (Multi-bit
+ * networks: Qu et al., "Adaptive loss-aware quantization", CVPR 2020.)
+ *
+ * Products of planes are exact integers, by counting the bits in which they differ. Floats are formed in
+ * this order, each operation rounded to float32: the sum over planes i of b, and with a_coef over planes j
+ * of a within, of float(product) coef, coef = b_coef[n,i] or a_coef[j] b_coef[n,i].
+ * @param context hooks; memory for the planes of a.
+ * @param a      [M,K] unsigned integers of 1 to 8 bits, packed or one per byte; K at most 2^23.
+ * @param a_coef NULL, or float32 [bits of a].
+ * @param b      planes of [N,K] codes, from qnt_pack_bits().
+ * @param b_coef float32 [N, planes of b]; NULL where b has one plane: 1.
+ * @param[out] c [M,N] float32, or int32 without coefficients; disjoint from the inputs.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_gemm_bits(const qnt_context *context, const qnt_tensor *a, const qnt_tensor *a_coef,
+                                 const qnt_tensor *b, const qnt_tensor *b_coef, qnt_tensor *c);
 
 /**
  * @brief Rotates groups of channels: group g of y is group (g + shift) mod groups of x.

@@ -3,7 +3,7 @@
 #include "base/try.h"
 #include "run.h"
 
-enum { ALIGN = 64, SLACK = 64, DECODE_BYTES = 256 * 1024 };
+enum { ALIGN = 64, DECODE_BYTES = 256 * 1024 };
 
 /* Appends a section of n elements; *at becomes its offset. */
 static bool append(size_t *end, size_t n, size_t size, size_t *at)
@@ -40,7 +40,7 @@ static bool image_elements(const struct qnt__run *run, size_t *n)
     const struct qnt__geometry *g = &run->g;
     size_t depth = run->layer->head.kind == QNT_DENSE ? run->layer->shape.panel_depth : g->channels;
     return qnt__mul(g->batch, g->padded_height, n) && qnt__mul(*n, g->padded_width, n) &&
-           qnt__mul(*n, depth, n) && qnt__add(*n, SLACK, n);
+           qnt__mul(*n, depth, n) && qnt__add(*n, QNT__IMAGE_SLACK, n);
 }
 
 static qnt_status plan_places(struct qnt__run *run)

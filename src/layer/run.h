@@ -14,7 +14,8 @@
 #include "tensor/view.h"
 
 enum {
-    QNT__CHUNK = 1024, /* elements converted at a time */
+    QNT__CHUNK = 1024,     /* elements converted at a time */
+    QNT__IMAGE_SLACK = 64, /* elements behind the staged input: cells of the last tap reach there */
     QNT__TILE = QNT__BLOCK_ROWS * QNT__BLOCK_PANELS * QNT__PANEL
 };
 
@@ -64,7 +65,7 @@ struct qnt__run {
     struct qnt__affine input;                   /* how floats are encoded, static */
     struct qnt__affine *dynamic;
     struct qnt__input_levels levels; /* if the layer has input_levels */
-    int32_t input_zero; /* what the kernels see as 0, static */
+    int32_t input_zero;              /* what the kernels see as 0, static */
 
     bool collapsed;    /* output row r begins at r * y_step */
     bool direct;       /* epilogues can write into y */

@@ -138,6 +138,7 @@ qnt_status qnt__stage_images(struct qnt__run *run, bool may_stay)
     run->row_step = (ptrdiff_t)g->padded_width * run->pixel_step;
     run->image_step = (ptrdiff_t)g->padded_height * run->row_step;
     size_t lines = g->batch * g->padded_height, work = lines * g->padded_width * g->channels;
+    memset(qnt__run_image(run) + work * run->element, 0, QNT__IMAGE_SLACK * run->element);
     if (run->dynamic) QNT__TRY(qnt__run_share(run, measure_image, g->batch, work));
     return qnt__run_share(run, stage_line, lines, work);
 }

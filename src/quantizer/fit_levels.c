@@ -55,7 +55,7 @@ static float literal_scale(const qnt_quantizer *quantizer, const struct qnt__mom
     double top = top_of(quantizer->shared, 1 << quantizer->spec.bits);
     if (!(most > 0.0)) return 1.0f;
     if (quantizer->spec.method == QNT_FP4)
-        most = top * ldexp(1.0, ilogb(most) - 3); /* half units */
+        most = top * ldexp(1.0, ilogbf((float)most) - 3); /* half units */
     return legal_scale(most / top, top);
 }
 

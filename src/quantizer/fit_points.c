@@ -8,7 +8,6 @@
  * Gram matrix.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -184,13 +183,34 @@ struct step {
     int32_t to;
 };
 
-static int by_rate(const void *a, const void *b)
+/* Is a step worth more than another? Equal ones go by group, so that the order is always the same.
+ */
+static bool is_better(const struct step *s, const struct step *t)
 {
-    const struct step *s = a, *t = b;
     double left = s->gain * t->bits, right = t->gain * s->bits;
-    if (left != right) return left > right ? -1 : 1;
-    if (s->group != t->group) return s->group < t->group ? -1 : 1;
-    return (s->to > t->to) - (s->to < t->to);
+    return left != right ? left > right : s->group < t->group;
+}
+
+/* Moves the first step of a heap, best first, down to where it belongs. */
+static void sift(struct step *heap, size_t count)
+{
+    struct step moved = heap[0];
+    size_t at = 0;
+    for (size_t child = 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && is_better(&heap[child + 1], &heap[child])) child++;
+        if (!is_better(&heap[child], &moved)) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+static void push(struct step *heap, size_t count, struct step step)
+{
+    size_t at = count;
+    for (; at > 0 && is_better(&step, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = step;
 }
 
 /* Bits of a group with so many points: digits and coefficients. */
@@ -200,24 +220,20 @@ static double bits_of(const struct job *job, size_t g, int32_t points)
     return points * (n * (double)job->next->spec.bits + 32.0);
 }
 
-static size_t list_steps(const struct job *job, size_t g, int32_t first, struct step *steps)
+/* The step from p points that saves most for each bit; false if no more points are of use. */
+static bool next_step(const struct job *job, size_t g, int32_t p, struct step *step)
 {
     const int32_t most = job->next->spec.points;
     const struct fit *fit = job->fit + g * (size_t)(most + 1);
-    size_t count = 0;
-    for (int32_t p = first; p < most;) {
-        int32_t best = p;
-        double rate = 0.0;
-        for (int32_t q = p + 1; q <= most; q++) {
-            double r = (fit[p].error - fit[q].error) / (bits_of(job, g, q) - bits_of(job, g, p));
-            if (r > rate) rate = r, best = q;
-        }
-        if (best == p) break;
-        steps[count++] = (struct step){fit[p].error - fit[best].error,
-                                       bits_of(job, g, best) - bits_of(job, g, p), g, best};
-        p = best;
+    bool found = false;
+    for (int32_t q = p + 1; q <= most; q++) {
+        struct step s = {fit[p].error - fit[q].error, bits_of(job, g, q) - bits_of(job, g, p), g,
+                         q};
+        if (!(s.gain > 0.0) || (found && !(s.gain * step->bits > step->gain * s.bits))) continue;
+        *step = s;
+        found = true;
     }
-    return count;
+    return found;
 }
 
 /* Is the budget one that numbers of points can keep, and does it leave something to choose? */
@@ -239,27 +255,28 @@ static qnt_status check_budget(const struct job *job, int32_t first)
 /* Spends a budget of bits: steps in the order of what a bit saves, as far as they fit. */
 static qnt_status spend(const struct job *job, int32_t first, int32_t *chosen)
 {
-    const size_t groups = job->next->groups, most = (size_t)job->next->spec.points;
+    const size_t groups = job->next->groups;
     double left = 0.0;
     void *memory;
     size_t bytes, count = 0;
     QNT__TRY(check_budget(job, first));
-    if (!qnt__mul(groups * most, sizeof(struct step), &bytes)) bytes = SIZE_MAX;
+    if (!qnt__mul(groups, sizeof(struct step), &bytes)) bytes = SIZE_MAX;
     QNT__TRY(qnt__allocate(job->context, &job->next->memory, bytes, &memory));
-    struct step *steps = memory;
+    struct step *heap = memory, step;
     for (size_t g = 0; g < groups; g++) {
         left += job->next->options.budget * (double)job->seen->moments[g].count -
                 bits_of(job, g, first);
         chosen[g] = first;
-        count += list_steps(job, g, first, steps + count);
+        if (next_step(job, g, first, &step)) push(heap, count++, step);
     }
-    qsort(steps, count, sizeof *steps, by_rate);
-    for (size_t i = 0; i < count; i++) {
-        double cost = bits_of(job, steps[i].group, steps[i].to) -
-                      bits_of(job, steps[i].group, chosen[steps[i].group]);
-        if (cost > left || steps[i].to <= chosen[steps[i].group]) continue;
-        left -= cost;
-        chosen[steps[i].group] = steps[i].to;
+    while (count > 0) {
+        step = heap[0];
+        heap[0] = heap[--count];
+        sift(heap, count);
+        if (step.bits > left) continue;
+        left -= step.bits;
+        chosen[step.group] = step.to;
+        if (next_step(job, step.group, step.to, &step)) push(heap, count++, step);
     }
     qnt__free(&job->next->memory, memory, bytes);
     return QNT_OK;

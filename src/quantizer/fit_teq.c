@@ -66,7 +66,7 @@ static double error_of(const qnt_spec *spec, const struct magnitudes *m, double 
     const int32_t levels = qnt__exp_levels(spec), most = qnt__exp_snap(spec);
     const struct qnt__side *side = &m->sorted.side[0];
     const bool literal = spec->flags & QNT_LITERAL;
-    double alpha = (range.high - range.low) / expm1((levels - 1) * log(base)),
+    double alpha = (range.high - range.low) / (exp((levels - 1) * log(base)) - 1.0),
            beta = range.low - alpha;
     double power = 1.0, half = sqrt(base), before = 0.0, sum = 0.0,
            step = most ? range.high / most : 0.0;
@@ -252,7 +252,7 @@ void qnt__teq_close(struct qnt__teq *teq)
 /* One magnitude only, or none: the top code is exact. */
 static void store_constant(qnt_quantizer *next, size_t g, double magnitude)
 {
-    double power = pow((double)next->shared[0], qnt__exp_levels(&next->spec) - 1);
+    double power = exp((qnt__exp_levels(&next->spec) - 1) * log((double)next->shared[0]));
     qnt__exp_store(next, g, magnitude > 0.0 ? magnitude / power : 1.0 / power, 0.0);
 }
 
@@ -269,7 +269,7 @@ void qnt__teq_store(struct qnt__teq *teq, double base)
             store_constant(teq->next, g, m->high);
             continue;
         }
-        double alpha = (m->range.high - m->range.low) / expm1((levels - 1) * log(base));
+        double alpha = (m->range.high - m->range.low) / (exp((levels - 1) * log(base)) - 1.0);
         qnt__exp_store(teq->next, g, alpha, m->range.low - alpha);
     }
 }

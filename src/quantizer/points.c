@@ -122,9 +122,10 @@ static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[
  * takes. */
 static double overhead(const qnt_quantizer *quantizer, size_t group)
 {
-    double most = (double)quantizer->spec.points, count = (double)qnt__points_of(quantizer, group);
+    double count = (double)qnt__points_of(quantizer, group), number = 0.0;
+    for (int32_t most = quantizer->spec.points; most > 0; most /= 2) number++;
     double scale = quantizer->spec.flags & QNT_LITERAL ? 0.0 : 32.0;
-    return (count > 0.0 ? scale : 0.0) + 32.0 * count + ceil(log2(most + 1.0));
+    return (count > 0.0 ? scale : 0.0) + 32.0 * count + number;
 }
 
 static double stored(const qnt_quantizer *quantizer, size_t group)

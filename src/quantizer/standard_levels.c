@@ -9,7 +9,6 @@
 #include "standard_levels.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "context/context.h"
 
@@ -27,10 +26,14 @@ static const int8_t additive[7][3][3] = {[2] = {{1, 2, 3}},
                                          [5] = {{1, 3, 6}, {2, 4, 7}, {5}},
                                          [6] = {{1, 4, 7}, {2, 5, 8}, {3, 6, 9}}};
 
-static int compare(const void *a, const void *b)
+static void sort(float *x, int count)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
+    for (int i = 1; i < count; i++) {
+        float value = x[i];
+        int at = i;
+        for (; at > 0 && x[at - 1] > value; at--) x[at] = x[at - 1];
+        x[at] = value;
+    }
 }
 
 /* The sums of one term, or none, of each summand, in units of the smallest. */
@@ -49,7 +52,7 @@ static int add_powers(int bits, float *magnitude)
             for (int k = 0; k < old; k++) magnitude[count++] = magnitude[k] + term;
         }
     }
-    qsort(magnitude, (size_t)count, sizeof *magnitude, compare);
+    sort(magnitude, count);
     return count;
 }
 
@@ -58,7 +61,7 @@ static int powers(int bits, float *magnitude)
 {
     int count = 1 << bits;
     magnitude[0] = 0.0f;
-    for (int i = 1; i < count; i++) magnitude[i] = ldexpf(1.0f, i - 1);
+    for (int i = 1; i < count; i++) magnitude[i] = (float)(1 << (i - 1));
     return count;
 }
 

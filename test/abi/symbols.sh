@@ -83,5 +83,5 @@ done
 check_none 'context calls the allocator and snprintf' foreign_calls \
     'aligned_alloc|free|vsnprintf|getauxval' context
 check_none 'quantizer calls exact libm functions, and log, only' foreign_calls \
-    'floor|ceil|fminf?|fmaxf?|ilogbf|ldexp|frexp|nextafterf|sqrt|fabs|rint|log|log10|exp|erfc?' quantizer
+    'floor|ceil|fminf?|fmaxf?|ilogbf|ldexp|frexp|nextafterf|sqrt|fabs|rintf?|log|log10|exp|erfc?' quantizer
 finish

@@ -45,6 +45,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->gemm_s16 = qnt__gemm_s16_neon;
         table->look_up_f32 = qnt__look_up_f32_neon;
         table->rank_f32 = qnt__rank_f32_neon;
+        table->gemm_bits = qnt__gemm_bits_neon;
         table->gemm_levels = qnt__gemm_levels_neon;
         table->conv_lowbit = qnt__conv_lowbit_neon;
     }

@@ -8,6 +8,9 @@
 
 #include "../slots.h"
 
+/* Without optimisation gcc's gather is a macro, which converts its mask carelessly. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 #define INLINE static inline __attribute__((always_inline))
 
 enum { IN_REGISTER = 4 /* steps */ };

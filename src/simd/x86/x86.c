@@ -43,6 +43,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_f32, avx2);
         TAKE(rank_f32, avx2);
         TAKE(conv_lowbit, avx2);
+        TAKE(gemm_bits, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -80,6 +81,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_AVX512VBMI) {
         TAKE(slice_codes, avx512vbmi);
         TAKE(count_exp, avx512vbmi);
+        TAKE(gemm_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);

@@ -1,0 +1,191 @@
+/* Bit planes: packing, and products against naive loops for all widths, ragged shapes, views, bad
+ * input. */
+#include "strided.h"
+
+static qnt_context *c;
+
+/* Planes of codes, in fresh memory. */
+static qnt_tensor *pack(const qnt_tensor *codes, check_tensor *v)
+{
+    size_t bytes = 1;
+    v->t = (qnt_tensor){.shape = v->shape, .strides = v->strides};
+    CHECK_MSG(qnt_pack_bits_view(c, codes, &v->t) == QNT_OK, "%s", check_reason);
+    for (int d = 0; d < 4; d++) bytes *= (size_t)v->shape[d];
+    v->t.data = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    memset(v->t.data, 0x55, bytes);
+    CHECK_MSG(qnt_pack_bits(c, codes, &v->t) == QNT_OK, "%s", check_reason);
+    return &v->t;
+}
+
+static int64_t sign(int code, int bit)
+{
+    return code >> bit & 1 ? 1 : -1;
+}
+
+/* Exact products of numbers with one plane, in int32, and with several, weighted, in floats. */
+static void numbers(void)
+{
+    static const int64_t depths[] = {1, 5, 63, 64, 65, 127, 255, 1000, 4096, 5000};
+    for (int i = 0; i < ROUNDS(128); i++) {
+        int a_bits = 1 + i % 8, b_bits = 1 + i / 8 % 4, extreme = (int)random_in(0, 5);
+        int64_t k = i < 10            ? depths[i]
+                    : random_in(0, 3) ? random_in(1, 300)
+                                      : depths[random_in(0, 9)];
+        int64_t m = random_in(1, k > 999 ? 5 : 30), n = random_in(1, k > 999 ? 20 : 90);
+        uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
+        float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 4);
+        int32_t *exact = malloc((size_t)(m * n) * 4);
+        check_tensor planes;
+        for (int64_t j = 0; j < m * k; j++) {
+            a[j] = (uint8_t)(extreme == 0 ? (1 << a_bits) - 1 : random_in(0, (1 << a_bits) - 1));
+        }
+        for (int64_t j = 0; j < n * k; j++) {
+            b[j] = (uint8_t)(extreme < 2 ? (1 << b_bits) - 1 : random_in(0, (1 << b_bits) - 1));
+        }
+        for (int64_t j = 0; j < n * b_bits; j++) coef[j] = (float)random_gauss();
+        /* one code to a byte is a view of 8 bits: pack them to the width that is meant */
+        uint8_t *a_packed = calloc((size_t)(m * k), 1), *b_packed = calloc((size_t)(n * k), 1);
+        for (int64_t j = 0; j < m * k * a_bits; j++) {
+            if (a[j / a_bits] >> j % a_bits & 1)
+                a_packed[j / 8] = (uint8_t)(a_packed[j / 8] | 1 << j % 8);
+        }
+        for (int64_t j = 0; j < n * k * b_bits; j++) {
+            if (b[j / b_bits] >> j % b_bits & 1)
+                b_packed[j / 8] = (uint8_t)(b_packed[j / 8] | 1 << j % 8);
+        }
+        qnt_tensor *pb = pack(TENSOR(b_packed, QNT_UINT, b_bits, n, k), &planes);
+        const qnt_tensor *pa = TENSOR(a_packed, QNT_UINT, a_bits, m, k);
+        qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
+        if (b_bits == 1) OK(qnt_gemm_bits(c, pa, NULL, pb, NULL, TENSOR(exact, QNT_INT, 32, m, n)));
+        OK(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, n, b_bits),
+                         TENSOR(y, QNT_FLOAT, 32, m, n)));
+        for (int64_t r = 0; r < m; r++) {
+            for (int64_t j = 0; j < n; j++) {
+                float sum = 0;
+                for (int p = 0; p < b_bits; p++) {
+                    int64_t dot = 0;
+                    for (int64_t e = 0; e < k; e++) dot += sign(b[j * k + e], p) * a[r * k + e];
+                    float term = coef[j * b_bits + p] * (float)dot;
+                    sum = p ? sum + term : term;
+                    if (b_bits == 1)
+                        CHECK_MSG(exact[r * n + j] == dot, "a %d k %lld", a_bits, (long long)k);
+                }
+                CHECK_MSG(y[r * n + j] == sum, "a %d b %d k %lld: %g, expected %g", a_bits, b_bits,
+                          (long long)k, (double)y[r * n + j], (double)sum);
+            }
+        }
+        free(a), free(b), free(coef), free(y), free(exact), free(a_packed), free(b_packed),
+            free(planes.t.data);
+    }
+}
+
+/* Signs times signs, both with coefficients. */
+static void signs(void)
+{
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int a_bits = 1 + i % 4, b_bits = 1 + i / 4 % 4;
+        int64_t k = random_in(1, 400), m = random_in(1, 20), n = random_in(1, 70);
+        uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
+        float a_coef[4], *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 4);
+        strided sa, sb;
+        check_tensor planes;
+        strided_random(&sa, QNT_UINT, a_bits, 2, (int64_t[]){m, k});
+        strided_random(&sb, QNT_UINT, b_bits, 2, (int64_t[]){n, k});
+        for (int64_t j = 0; j < m * k; j++) {
+            a[j] = (uint8_t)random_in(0, (1 << a_bits) - 1);
+            strided_set(&sa, (size_t)j, a[j]);
+        }
+        for (int64_t j = 0; j < n * k; j++) {
+            b[j] = (uint8_t)random_in(0, (1 << b_bits) - 1);
+            strided_set(&sb, (size_t)j, b[j]);
+        }
+        for (int64_t j = 0; j < n * b_bits; j++) coef[j] = (float)random_gauss();
+        for (int j = 0; j < a_bits; j++) a_coef[j] = (float)random_gauss();
+        qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
+        OK(qnt_gemm_bits(c, &sa.view.t, TENSOR(a_coef, QNT_FLOAT, 32, a_bits),
+                         pack(&sb.view.t, &planes), TENSOR(coef, QNT_FLOAT, 32, n, b_bits),
+                         TENSOR(y, QNT_FLOAT, 32, m, n)));
+        for (int64_t r = 0; r < m; r++) {
+            for (int64_t j = 0; j < n; j++) {
+                float sum = 0;
+                for (int p = 0; p < b_bits; p++) {
+                    for (int q = 0; q < a_bits; q++) {
+                        int64_t dot = 0;
+                        for (int64_t e = 0; e < k; e++)
+                            dot += sign(b[j * k + e], p) * sign(a[r * k + e], q);
+                        float both = a_coef[q] * coef[j * b_bits + p], term = (float)dot * both;
+                        sum = p + q ? sum + term : term;
+                    }
+                }
+                CHECK_MSG(y[r * n + j] == sum, "%g, expected %g", (double)y[r * n + j],
+                          (double)sum);
+            }
+        }
+        free(a), free(b), free(coef), free(y), free(planes.t.data);
+        strided_free(&sa), strided_free(&sb);
+    }
+}
+
+/* Planes are the same bytes on every CPU level. */
+static void packing(void)
+{
+    static uint8_t codes[40 * 700];
+    for (int i = 0; i < ROUNDS(20); i++) {
+        int64_t n = random_in(1, 40), k = random_in(1, 700);
+        check_tensor one, two;
+        size_t bytes = 1;
+        for (int64_t j = 0; j < n * k; j++) codes[j] = (uint8_t)random_u64();
+        qnt_context_set_cpu(c, 0);
+        qnt_tensor *t = pack(TENSOR(codes, QNT_UINT, 8, n, k), &one);
+        qnt_context_set_cpu(c, qnt_cpu_detect());
+        qnt_tensor *u = pack(TENSOR(codes, QNT_UINT, 8, n, k), &two);
+        for (int d = 0; d < 4; d++) bytes *= (size_t)one.shape[d];
+        CHECK(one.shape[0] == (n + 15) / 16 && one.shape[1] == 8 && one.shape[3] == 128);
+        CHECK(!memcmp(t->data, u->data, bytes));
+        free(t->data), free(u->data);
+    }
+}
+
+static void bad_input(void)
+{
+    static uint8_t a[4 * 70], b[20 * 70], buffer[8 * 1024 + 8];
+    static float coef[20 * 2], y[4 * 20];
+    static int32_t whole[4 * 20];
+    check_tensor planes;
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, 20, 70), &planes);
+    const qnt_tensor *pa = TENSOR(a, QNT_UINT, 2, 4, 70), *pc = TENSOR(coef, QNT_FLOAT, 32, 20, 2);
+    qnt_tensor *py = TENSOR(y, QNT_FLOAT, 32, 4, 20);
+    OK(qnt_gemm_bits(c, pa, NULL, pb, pc, py));
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, NULL, py), QNT_E_INVALID, "b_coef");
+    FAILS(qnt_gemm_bits(c, pa, pc, pb, pc, py), QNT_E_SHAPE, "a_coef");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 20, 1), py), QNT_E_SHAPE,
+          "b_coef");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(whole, QNT_INT, 32, 4, 20)), QNT_E_DTYPE,
+          "int32");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(y, QNT_FLOAT, 32, 4, 50)), QNT_E_SHAPE,
+          "panels");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(y, QNT_FLOAT, 32, 3, 20)), QNT_E_SHAPE, "rows");
+    FAILS(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 140), NULL, pb, pc, py), QNT_E_SHAPE,
+          "K = 140");
+    FAILS(qnt_gemm_bits(c, TENSOR(a, QNT_INT, 2, 4, 70), NULL, pb, pc, py), QNT_E_DTYPE,
+          "unsigned");
+    FAILS(qnt_gemm_bits(c, NULL, NULL, pb, pc, py), QNT_E_INVALID, "a");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pa, pc, py), QNT_E_SHAPE, "b: expected planes");
+    FAILS(qnt_pack_bits(c, pa, pb), QNT_E_SHAPE, "qnt_pack_bits_view");
+    free(pb->data);
+    pb->data = buffer + 1;
+    FAILS(qnt_pack_bits(c, TENSOR(b, QNT_UINT, 2, 20, 70), pb), QNT_E_SHAPE, "aligned");
+    FAILS(qnt_pack_bits(c, TENSOR(b, QNT_INT, 2, 20, 70), pb), QNT_E_DTYPE, "unsigned");
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    c = check_context();
+    RUN(numbers);
+    RUN(signs);
+    RUN(packing);
+    RUN(bad_input);
+    qnt_context_destroy(c);
+    return DONE;
+}
