@@ -3,7 +3,7 @@
  * @brief All of libqnt in one include.
  *
  * libqnt quantizes tensors that live in the caller's buffers and runs prepared low-bit layers.
- * Read the headers in this order: base, context, tensor, quantizer, layer, kernel, io, pool, qtable.
+ * Read the headers in this order: base, context, tensor, quantizer, layer, kernel, io, pool, train, qtable.
  */
 #ifndef QNT_H
 #define QNT_H
@@ -17,5 +17,6 @@
 #include "qnt/qtable.h"
 #include "qnt/quantizer.h"
 #include "qnt/tensor.h"
+#include "qnt/train.h"
 
 #endif

@@ -126,6 +126,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
                          "input_q has levels that are not integers of 8 bits");
     }
     r->head.arrays = QNT__HAS_INPUT_LEVELS;
+    if (q->spec.flags & QNT_THRESHOLDS) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
