@@ -345,6 +345,103 @@ static void kernels(void)
     CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
 }
 
+/* ---- trainers ---- */
+
+static qnt_trainer *trainer;
+static float train_x[60], train_y[60];
+
+static qnt_status create_trainer(void)
+{
+    return qnt_trainer_create(context, &spec, (qnt_trainer **)&made);
+}
+
+static void destroy_trainer(void)
+{
+    qnt_trainer_destroy(made);
+}
+
+static qnt_status export_trainer(void)
+{
+    return qnt_trainer_export(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                              (qnt_quantizer **)&made);
+}
+
+static qnt_status start_trainer(void)
+{
+    return qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20));
+}
+
+static double theta[256];
+static size_t thetas;
+
+static qnt_status set_trainer(void)
+{
+    return qnt_trainer_set(context, trainer, QNT_P_THETA, theta, thetas);
+}
+
+static qnt_status forward_trainer(void)
+{
+    return qnt_trainer_forward(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                               TENSOR(train_y, QNT_FLOAT, 32, 3, 20));
+}
+
+static qnt_status backward_trainer(void)
+{
+    static double gradient[256];
+    return qnt_trainer_backward(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                                TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                                TENSOR(train_y, QNT_FLOAT, 32, 3, 20), gradient, thetas);
+}
+
+/* The call fails at every allocation in turn; theta stays, nothing leaks. */
+static void burn_trainer(const char *name, qnt_status (*call)(void))
+{
+    for (size_t at = 1; at < 1000; at++) {
+        double now[256];
+        size_t blocks = fuse.blocks, count;
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call();
+        fuse.fail_at = 0;
+        bool burnt = fuse.calls >= at;
+        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
+        if (!burnt) return;
+        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, now, 256, &count));
+        CHECK_MSG(count == thetas && !memcmp(now, theta, count * sizeof *now), "%s changed theta",
+                  name);
+    }
+    CHECK_MSG(false, "%s never succeeded", name);
+}
+
+static void trainers(void)
+{
+    static const qnt_spec specs[] = {
+        {.method = QNT_LSQ, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_DOREFA, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_STAIRCASE, .flags = QNT_SIGNED, .bits = 2},
+        {.method = QNT_SRQ, .flags = QNT_SIGNED, .bits = 3}};
+    fill_floats(train_x, 60);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        size_t blocks = fuse.blocks;
+        spec = specs[i];
+        spec.size = sizeof spec;
+        spec.grain = QNT_PER_AXIS;
+        burn("qnt_trainer_create", create_trainer, destroy_trainer);
+        MUST(qnt_trainer_create(context, &spec, &trainer));
+        MUST(qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20)));
+        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, theta, 256, &thetas));
+        burn("qnt_trainer_export", export_trainer, destroy_quantizer);
+        burn_trainer("qnt_trainer_start", start_trainer);
+        burn_trainer("qnt_trainer_set", set_trainer);
+        burn_trainer("qnt_trainer_forward", forward_trainer);
+        burn_trainer("qnt_trainer_backward", backward_trainer);
+        qnt_trainer_destroy(trainer);
+        CHECK(fuse.blocks == blocks);
+    }
+}
+
 static void ending(void)
 {
     qnt_context_destroy(context);
@@ -365,6 +462,7 @@ int main(int argc, char **argv)
     RUN(quantizer_calls);
     RUN(layer_runs);
     RUN(kernels);
+    RUN(trainers);
     RUN(ending);
     return DONE;
 }
