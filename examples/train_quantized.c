@@ -2,7 +2,7 @@
  * Fine-tunes a network with every trainable quantizer, deploys what was trained, and measures that.
  *
  *     train_quantized digits examples/data/digits.bin build/digits.safetensors
- *     train_quantized resnet20 DATA [EPOCHS [METHOD]]
+ *     train_quantized resnet20 DATA [EPOCHS [METHOD [RATE]]]
  *
  * The first trains on records 0..1199 and measures on 1200..1796, in seconds. The second starts
  * from the pretrained ResNet-20, trains on the 10,000 CIFAR-10 images of the folder and measures on
@@ -240,7 +240,7 @@ static int run_resnet(const struct laboratory *lab, char **argument, int count)
                         .epochs = count > 1 ? atoi(argument[1]) : 2,
                         .batch = 64,
                         .shift = 4,
-                        .rate = 0.01,
+                        .rate = count > 3 ? atof(argument[3]) : 0.001,
                         .mirror = true,
                         .only = count > 2 ? argument[2] : NULL};
     int failed = run(lab, &task, "CIFAR-10 ResNet-20");
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
     if (!digits && !resnet) {
         fprintf(
             stderr,
-            "usage: %s digits digits.bin weights.safetensors | resnet20 DATA [EPOCHS [METHOD]]\n",
+            "usage: %s digits digits.bin weights.safetensors | resnet20 DATA [EPOCHS [METHOD [RATE]]]\n",
             argv[0]);
         return 2;
     }
