@@ -29,6 +29,7 @@
         {"PalQuant's interval", QNT_INTERVAL, QNT_INTERVAL, bits_w, bits_a, 0},                    \
         {"N2UQ", QNT_N2UQ, QNT_N2UQ, bits_w, bits_a, 0},                                           \
         {"Quantization Networks", QNT_STAIRCASE, QNT_LSQ, bits_w, bits_a, 0},                      \
+        {"Balanced", QNT_BALANCED, QNT_LSQ, bits_w, bits_a, 0},                                    \
         {"RQ", QNT_RQ, QNT_LSQ, bits_w, bits_a, 0}, {"SRQ", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0},  \
     {                                                                                              \
         "SRQ + DropBits", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0.9                                    \
@@ -255,10 +256,10 @@ int main(int argc, char **argv)
     bool digits = argc == 4 && !strcmp(argv[1], "digits"),
          resnet = argc >= 3 && !strcmp(argv[1], "resnet20");
     if (!digits && !resnet) {
-        fprintf(
-            stderr,
-            "usage: %s digits digits.bin weights.safetensors | resnet20 DATA [EPOCHS [METHOD [RATE]]]\n",
-            argv[0]);
+        fprintf(stderr,
+                "usage: %s digits digits.bin weights.safetensors | resnet20 DATA [EPOCHS [METHOD "
+                "[RATE]]]\n",
+                argv[0]);
         return 2;
     }
     if (!laboratory_open(&lab)) return 1;

@@ -47,7 +47,8 @@ static bool forgets_scale(int method)
 static int scheme_of(int method, bool weights)
 {
     bool table = method == QNT_INTERVAL || method == QNT_EWGS || method == QNT_N2UQ ||
-                 method == QNT_STAIRCASE || (method == QNT_DOREFA && weights);
+                 method == QNT_STAIRCASE || method == QNT_BALANCED ||
+                 (method == QNT_DOREFA && weights);
     return table ? QNT_TABLE : QNT_AFFINE;
 }
 

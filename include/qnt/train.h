@@ -25,6 +25,7 @@
  * | #QNT_LSQPLUS | AFFINE | step, offset | integer zero point; #QNT_LITERAL real offset |
  * | #QNT_PACT | AFFINE | clip | zero point 0 |
  * | #QNT_DOREFA | AFFINE activations, TABLE weights | nothing | thresholds from the weights |
+ * | #QNT_BALANCED (weights) | TABLE | nothing | thresholds from the weights |
  * | #QNT_EWGS, #QNT_INTERVAL | TABLE | lower and upper end | thresholds, odd or plain integers |
  * | #QNT_N2UQ | TABLE | scale, start, lengths of intervals; weights: nothing | thresholds |
  * | #QNT_STAIRCASE | TABLE | alpha, beta, biases | thresholds |
@@ -163,8 +164,8 @@ QNT_API qnt_status qnt_trainer_backward(const qnt_context *context, const qnt_tr
  * @brief The quantizer that was learned; the caller destroys it.
  * @param context  memory and reasons.
  * @param trainer  the trainer, started.
- * @param x        the weights, for methods whose thresholds depend on them (weights of #QNT_DOREFA and
- *                 #QNT_N2UQ); else it may be NULL.
+ * @param x        the weights, for methods whose thresholds depend on them (#QNT_BALANCED, weights of
+ *                 #QNT_DOREFA and #QNT_N2UQ); else it may be NULL.
  * @param[out] out a quantizer whose apply() is forward() with #QNT_P_HARD; NULL on failure.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
  */

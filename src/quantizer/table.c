@@ -17,9 +17,10 @@ static bool has_own_levels(const qnt_spec *spec)
     return spec->method == QNT_KMEANS || spec->method == QNT_LLOYD || spec->method == QNT_ANALYTIC;
 }
 
-static bool has_thresholds(const qnt_spec *spec)
+bool qnt__has_thresholds(const qnt_spec *spec)
 {
-    return spec->flags & QNT_THRESHOLDS;
+    return spec->scheme == QNT_TABLE &&
+           ((spec->flags & QNT_THRESHOLDS) || spec->method == QNT_BALANCED);
 }
 
 static size_t size_of(const qnt_spec *spec)
@@ -45,11 +46,13 @@ static qnt_status check(const qnt_context *context, const qnt_spec *spec)
         return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 0",
                          (int)spec->points);
     }
-    if (has_thresholds(spec) && (spec->method != QNT_LEVELS || (spec->flags & QNT_LITERAL))) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "spec: QNT_THRESHOLDS with method %d and flags 0x%x, expected QNT_LEVELS (%d) "
-                         "without QNT_LITERAL",
-                         (int)spec->method, (unsigned)spec->flags, QNT_LEVELS);
+    if ((spec->flags & QNT_THRESHOLDS) &&
+        (spec->method != QNT_LEVELS || (spec->flags & QNT_LITERAL))) {
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "spec: QNT_THRESHOLDS with method %d and flags 0x%x, expected QNT_LEVELS (%d) "
+            "without QNT_LITERAL",
+            (int)spec->method, (unsigned)spec->flags, QNT_LEVELS);
     }
     return qnt__standard_levels_check(context, spec);
 }
@@ -67,7 +70,7 @@ static bool code_signed(const qnt_spec *spec)
 
 static size_t own(const qnt_spec *spec)
 {
-    if (has_thresholds(spec)) return size_of(spec) - 1;
+    if (qnt__has_thresholds(spec)) return size_of(spec) - 1;
     return has_own_levels(spec) ? size_of(spec) : 0;
 }
 
@@ -118,7 +121,7 @@ static void thresholds(const qnt_quantizer *quantizer, size_t group, const uint8
                        int32_t count, struct qnt__thresholds *out)
 {
     (void)code; /* they ascend */
-    if (!has_thresholds(&quantizer->spec)) return;
+    if (!qnt__has_thresholds(&quantizer->spec)) return;
     const float *own_threshold = quantizer->own + group * quantizer->own_count;
     for (int32_t i = 0; i < count - 1; i++) out->value[i] = own_threshold[i];
 }
@@ -136,7 +139,7 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
                         size_t *out)
 {
     bool level = param == QNT_P_LEVELS;
-    bool threshold = param == QNT_P_THRESHOLDS && has_thresholds(&quantizer->spec);
+    bool threshold = param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec);
     if (param != QNT_P_SCALE && param != QNT_P_LOW && param != QNT_P_HIGH && !level && !threshold) {
         return qnt__parameter_unknown(context, param);
     }
@@ -190,9 +193,10 @@ static qnt_status set_scale(const qnt_context *context, qnt_quantizer *quantizer
         QNT__TRY(qnt__scale_check(context, g, s));
         QNT__TRY(check_values(context, quantizer, g, (float)s));
     }
+    const bool kept = groups == quantizer->groups; /* then thresholds stay */
     QNT__TRY(qnt__parameters_resize(context, quantizer, groups));
     for (size_t g = 0; g < groups; g++) quantizer->scale[g] = (float)scale[n == 1 ? 0 : g];
-    quantizer->ready = !has_thresholds(&quantizer->spec);
+    quantizer->ready = !qnt__has_thresholds(&quantizer->spec) || (quantizer->ready && kept);
     quantizer->fitted = false;
     return QNT_OK;
 }
@@ -218,10 +222,11 @@ static qnt_status set_thresholds(const qnt_context *context, qnt_quantizer *quan
                          "quantizer has no groups yet; set QNT_P_SCALE first");
     }
     if (n != each && (n % each != 0 || n / each != groups)) {
-        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected %zu or that for %zu groups", n,
-                         each, groups);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "count is %zu, expected %zu or that for %zu groups", n, each, groups);
     }
-    for (size_t at = 0; at < n; at += each) QNT__TRY(check_thresholds(context, threshold + at, each));
+    for (size_t at = 0; at < n; at += each)
+        QNT__TRY(check_thresholds(context, threshold + at, each));
     for (size_t i = 0; i < groups * each; i++) {
         quantizer->own[i] = (float)threshold[n == each ? i % each : i];
     }
@@ -258,7 +263,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
 {
     if (param == QNT_P_SCALE) return set_scale(context, quantizer, numbers, n);
     if (param == QNT_P_LEVELS) return set_levels(context, quantizer, numbers, n);
-    if (param == QNT_P_THRESHOLDS && has_thresholds(&quantizer->spec)) {
+    if (param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec)) {
         return set_thresholds(context, quantizer, numbers, n);
     }
     return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
@@ -268,7 +273,7 @@ static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, siz
 {
     QNT__TRY(qnt__scale_check(context, g, (double)q->scale[g]));
     const float *threshold = q->own + g * q->own_count;
-    for (size_t i = 0; has_thresholds(&q->spec) && i < q->own_count; i++) {
+    for (size_t i = 0; qnt__has_thresholds(&q->spec) && i < q->own_count; i++) {
         if (threshold[i] >= (i == 0 ? -INFINITY : threshold[i - 1])) continue;
         return qnt__fail(context, QNT_E_FORMAT, "threshold %zu of group %zu decreases", i, g);
     }

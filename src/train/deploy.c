@@ -134,6 +134,21 @@ qnt_status qnt__train_deploy(const qnt_context *context, const qnt_trainer *trai
     return status;
 }
 
+/* The quantizer fitted to a tensor. */
+static qnt_status fit(const qnt_context *context, const qnt_trainer *trainer, const qnt_tensor *x,
+                      qnt_quantizer **out)
+{
+    qnt_spec spec = trainer->spec;
+    spec.flags &= ~QNT_SIGNED;
+    QNT__TRY(qnt_quantizer_create(context, &spec, out));
+    qnt_status status = qnt_quantizer_observe(context, *out, x, NULL);
+    if (status == QNT_OK) status = qnt_quantizer_fit(context, *out);
+    if (status == QNT_OK) return QNT_OK;
+    qnt_quantizer_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
 qnt_status qnt_trainer_export(const qnt_context *context, const qnt_trainer *trainer,
                               const qnt_tensor *x, qnt_quantizer **out)
 {
@@ -147,6 +162,7 @@ qnt_status qnt_trainer_export(const qnt_context *context, const qnt_trainer *tra
     if (trainer->deployed) return qnt__train_deploy(context, trainer, NULL, out);
     QNT__TRY(qnt__train_open(context, trainer, x, &view, &grouping));
     QNT__TRY(qnt__train_finite(context, "x", &view));
+    if (trainer->method->fits) return fit(context, trainer, x, out);
     QNT__TRY(qnt__train_facts(context, trainer, &grouping, &view, &facts));
     qnt_status status = qnt__train_deploy(context, trainer, facts, out);
     qnt__free(&context->memory, facts, qnt__train_facts_bytes(&grouping));

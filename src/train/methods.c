@@ -24,6 +24,16 @@ int32_t qnt__levels_of_interval(const qnt_spec *spec, double level[256])
     .backward = qnt__lsq_backward
 
 static const struct qnt__train_method methods[] = {
+    {.name = "QNT_BALANCED",
+     .method = QNT_BALANCED,
+     .fits = true,
+     .least_bits = 1,
+     .most_bits = 8,
+     .weights = true,
+     .table = {true, true},
+     .levels = qnt__interval_levels,
+     .count = qnt__dorefa_count,
+     .backward = qnt__balanced_backward},
     {.name = "QNT_LSQ", .method = QNT_LSQ, LEARNED_STEP, .start = qnt__lsq_start},
     {.name = "QNT_LSQPLUS", .method = QNT_LSQPLUS, LEARNED_STEP, .start = qnt__lsqplus_start},
     {.name = "QNT_PACT",

@@ -59,6 +59,9 @@ QNT__TRAIN_SCALE(interval);
 QNT__TRAIN_RANK(interval);
 QNT__TRAIN_BACKWARD(interval);
 
+/* balanced.c */
+QNT__TRAIN_BACKWARD(balanced);
+
 /* n2uq.c */
 QNT__TRAIN_COUNT(n2uq);
 QNT__TRAIN_FACTS(n2uq);

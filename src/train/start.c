@@ -48,7 +48,7 @@ static qnt_status find_theta(const qnt_context *context, qnt_trainer *next,
 static qnt_status redeploy(const qnt_context *context, qnt_trainer *next)
 {
     next->deployed = NULL;
-    bool depends = next->method->facts && (next->spec.flags & QNT_SIGNED);
+    bool depends = next->method->fits || (next->method->facts && (next->spec.flags & QNT_SIGNED));
     return depends ? QNT_OK : qnt__train_deploy(context, next, NULL, &next->deployed);
 }
 

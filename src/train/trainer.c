@@ -17,8 +17,9 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
     if (!m) {
         return qnt__fail(
             context, QNT_E_INVALID,
-            "spec: method is %d, expected one that trains, QNT_LSQ (%d) to QNT_SRQ (%d)",
-            (int)spec->method, QNT_LSQ, QNT_SRQ);
+            "spec: method is %d, expected QNT_BALANCED (%d) or one that trains, QNT_LSQ (%d) to "
+            "QNT_SRQ (%d)",
+            (int)spec->method, QNT_BALANCED, QNT_LSQ, QNT_SRQ);
     }
     if (spec->flags & ~FLAGS) {
         return qnt__fail(context, QNT_E_UNSUPPORTED,
@@ -26,6 +27,11 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
                          (unsigned)spec->flags);
     }
     const bool weights = spec->flags & QNT_SIGNED;
+    if (weights ? !m->weights : !m->activations) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: %s trains %s only, flags are 0x%x",
+                         m->name, m->weights ? "weights (QNT_SIGNED)" : "activations",
+                         (unsigned)spec->flags);
+    }
     const int32_t scheme = m->table[weights] ? QNT_TABLE : QNT_AFFINE;
     if (spec->scheme != scheme) {
         return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, expected %d, which %s trains",

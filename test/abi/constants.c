@@ -60,6 +60,7 @@ static void quantizer(void)
     IS(QNT_ENTROPY, 3);
     IS(QNT_ANALYTIC, 4);
     IS(QNT_MSE, 5);
+    IS(QNT_BALANCED, 6);
     IS(QNT_BASES, 7);
     IS(QNT_MULTIPOINT, 8);
     IS(QNT_TEQ, 9);

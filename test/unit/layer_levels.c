@@ -78,11 +78,14 @@ static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *
     return status;
 }
 
-static const int methods[] = {QNT_KMEANS, QNT_NF4, QNT_FP4, QNT_APOT, QNT_LEVELS, QNT_POT};
+static const int methods[] = {QNT_KMEANS, QNT_NF4, QNT_FP4,     QNT_APOT,
+                              QNT_LEVELS, QNT_POT, QNT_BALANCED};
 
 static qnt_spec random_table(int i, bool grains)
 {
-    qnt_spec spec = {.scheme = QNT_TABLE, .method = methods[i % 6], .bits = 4};
+    qnt_spec spec = {.scheme = QNT_TABLE,
+                     .method = methods[(size_t)i % (sizeof methods / sizeof *methods)],
+                     .bits = 4};
     if (spec.method == QNT_KMEANS) spec.bits = (int32_t)random_in(1, 5);
     if (spec.method == QNT_APOT) spec.bits = (int32_t)random_in(3, 5);
     if (spec.method == QNT_LEVELS) spec.bits = 3;

@@ -14,16 +14,18 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {QNT_LSQ, {QNT_AFFINE, QNT_AFFINE}, 2},  {QNT_LSQPLUS, {QNT_AFFINE, QNT_AFFINE}, 2},
-    {QNT_PACT, {QNT_AFFINE, QNT_AFFINE}, 2}, {QNT_DOREFA, {QNT_AFFINE, QNT_TABLE}, 1},
-    {QNT_EWGS, {QNT_TABLE, QNT_TABLE}, 1},   {QNT_INTERVAL, {QNT_TABLE, QNT_TABLE}, 1},
-    {QNT_N2UQ, {QNT_TABLE, QNT_TABLE}, 1},   {QNT_STAIRCASE, {QNT_TABLE, QNT_TABLE}, 1},
-    {QNT_RQ, {QNT_AFFINE, QNT_AFFINE}, 2},   {QNT_SRQ, {QNT_AFFINE, QNT_AFFINE}, 2}};
+    {QNT_LSQ, {QNT_AFFINE, QNT_AFFINE}, 2},   {QNT_LSQPLUS, {QNT_AFFINE, QNT_AFFINE}, 2},
+    {QNT_PACT, {QNT_AFFINE, QNT_AFFINE}, 2},  {QNT_DOREFA, {QNT_AFFINE, QNT_TABLE}, 1},
+    {QNT_EWGS, {QNT_TABLE, QNT_TABLE}, 1},    {QNT_INTERVAL, {QNT_TABLE, QNT_TABLE}, 1},
+    {QNT_N2UQ, {QNT_TABLE, QNT_TABLE}, 1},    {QNT_STAIRCASE, {QNT_TABLE, QNT_TABLE}, 1},
+    {QNT_RQ, {QNT_AFFINE, QNT_AFFINE}, 2},    {QNT_SRQ, {QNT_AFFINE, QNT_AFFINE}, 2},
+    {QNT_BALANCED, {QNT_TABLE, QNT_TABLE}, 1}};
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static qnt_spec spec_of(int kind, bool weights, int bits)
 {
+    weights |= kinds[kind].method == QNT_BALANCED; /* which trains nothing else */
     return (qnt_spec){.size = sizeof(qnt_spec),
                       .scheme = kinds[kind].scheme[weights],
                       .method = kinds[kind].method,
@@ -161,6 +163,7 @@ static void formulas(void)
     for (int i = 0; i < ROUNDS(KINDS * 40); i++) {
         bool weights = i / KINDS % 2;
         qnt_spec spec = spec_of(i % KINDS, weights, (int)random_in(1, 6));
+        if (spec.method == QNT_BALANCED) continue; /* has no formula of one element */
         if (random_in(0, 1)) spec.flags |= QNT_LITERAL;
         fill(x, N, weights);
         qnt_trainer *t = create(spec);
@@ -229,6 +232,7 @@ static double smooth(const qnt_trainer *t, const double *theta, double x, const 
         double offset = plus ? theta[1] : 0, v = (x - offset) / theta[0];
         return theta[0] * (v < low ? low : v > high ? high : v + f->residue) + offset;
     }
+    case QNT_BALANCED: return x;
     case QNT_PACT: return clip(x, weights ? -theta[0] : 0, theta[0]);
     case QNT_DOREFA:
         if (weights) return t->spec.bits == 1 ? x : tanh(x) / tanh(f->fact);
@@ -695,6 +699,8 @@ static void bad_input(void)
     FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "block is 0");
     spec.grain = QNT_PER_TENSOR, spec.block = 4;
     FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "block is 4");
+    qnt_spec positive = {.size = sizeof positive, .scheme = QNT_TABLE, .method = QNT_BALANCED};
+    FAILS(qnt_trainer_create(c, &positive, &t), QNT_E_UNSUPPORTED, "weights");
     spec.block = 0, spec.points = 1;
     FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "points");
     CHECK(!t);
