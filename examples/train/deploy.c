@@ -19,6 +19,7 @@ static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *fo
     spec.grain = QNT_PER_AXIS;
     spec.axis = 0;
     if (spec.scheme == QNT_TABLE) { /* the codes are known: thresholds are not needed */
+        spec.method = QNT_LEVELS;
         spec.flags = 0;
         good = good && !qnt_quantizer_get(t->context, found, QNT_P_LEVELS, level, 256, &levels);
         while (levels > 1 && level[levels - 1] == level[levels - 2]) levels--;

@@ -93,13 +93,12 @@ static void values(const qnt_quantizer *quantizer, size_t group, float value[256
     for (size_t c = 0; c < size_of(&quantizer->spec); c++) value[c] = scale * level[c];
 }
 
-/* All but repetitions of the largest. */
+/* All but repetitions: of the largest, and of levels that were snapped to one integer. */
 static int32_t order(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256])
 {
     int32_t count = 0, size = (int32_t)size_of(&quantizer->spec);
-    while (count < size && (count == 0 || value[count] > value[count - 1])) {
-        code[count] = (uint8_t)count;
-        count++;
+    for (int32_t c = 0; c < size; c++) {
+        if (count == 0 || value[c] > value[code[count - 1]]) code[count++] = (uint8_t)c;
     }
     return count;
 }

@@ -345,6 +345,36 @@ static void bad_input(void)
     qnt_quantizer_destroy(q);
 }
 
+/* Fewer values than levels, some of them close together: snapped levels may fall on one integer,
+ * and still every value finds its nearest. */
+static void few_values(void)
+{
+    static float x[16], y[16];
+    for (int i = 0; i < ROUNDS(2000); i++) {
+        int n = (int)random_in(1, 16), method = methods[random_in(0, 2)];
+        double level[256], scale, error = 0, energy = 1e-30;
+        fill(x, 16, i % 3);
+        qnt_quantizer *q = create((qnt_spec){.method = method, .bits = (int32_t)random_in(1, 5)});
+        fit(q, x, NULL, 1, n);
+        size_t levels = get(q, QNT_P_LEVELS, level, 256);
+        get(q, QNT_P_SCALE, &scale, 1);
+        OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, n), TENSOR(y, QNT_FLOAT, 32, n)));
+        for (int e = 0; e < n; e++) {
+            double nearest = INFINITY;
+            for (size_t k = 0; k < levels; k++)
+                nearest =
+                    fmin(nearest, fabs((double)x[e] - (double)((float)scale * (float)level[k])));
+            CHECK_MSG(fabs((double)x[e] - (double)y[e]) <= nearest, "%g became %g", (double)x[e],
+                      (double)y[e]);
+            error += ((double)x[e] - (double)y[e]) * ((double)x[e] - (double)y[e]);
+            energy += (double)x[e] * (double)x[e];
+        }
+        if (method == QNT_KMEANS && (int)levels >= n)
+            CHECK_MSG(error / energy < 1e-4, "%g", error / energy);
+        qnt_quantizer_destroy(q);
+    }
+}
+
 /* The caller's thresholds: codes count those below x, infinities and repetitions included. */
 static void thresholds(void)
 {
@@ -436,6 +466,7 @@ int main(int argc, char **argv)
     RUN(literal);
     RUN(blobs);
     RUN(degenerate);
+    RUN(few_values);
     RUN(thresholds);
     RUN(bad_input);
     qnt_context_destroy(c);
