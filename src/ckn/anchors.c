@@ -41,7 +41,8 @@ static qnt_status open_block(const qnt_context *context, qnt_ckn *next)
 {
     const size_t filters = (size_t)next->spec.filters, columns = next->panels * QNT__PANEL;
     const bool codes = next->spec.anchor_bits != FLOATS;
-    size_t end = 0, at[6] = {0}, cells = codes ? next->panels * qnt__panel_bytes(1, next->depth, 8) : 0;
+    size_t end = 0, at[6] = {0},
+           cells = codes ? next->panels * qnt__panel_bytes(1, next->depth, 8) : 0;
     bool fits = append(&end, filters * next->depth, sizeof(float), &at[0]) &&
                 append(&end, columns * next->depth, sizeof(float), &at[1]) &&
                 append(&end, columns * filters, sizeof(float), &at[2]) &&

@@ -5,6 +5,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "ckn.h"
+#include "random.h"
 
 enum { FIRST_DATA = sizeof(qnt_ckn_data), ROUNDS = 100, REPORT = 256 /* images */ };
 
@@ -20,14 +21,6 @@ struct fit {
     size_t most, count;
     uint64_t state;
 };
-
-static uint64_t next_random(uint64_t *state) /* xorshift64* (Vigna 2016) */
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1du;
-}
 
 /* The patch around a place, zeros outside of the image. */
 static void cut_patch(const struct fit *f, int64_t top, int64_t left, float *patch)
@@ -80,8 +73,8 @@ static qnt_status read_images(struct fit *f)
                              (unsigned long long)i);
         }
         for (; taken < until; taken++) {
-            int64_t top = (int64_t)(next_random(&f->state) % down) - s->pad;
-            int64_t left = (int64_t)(next_random(&f->state) % right) - s->pad;
+            int64_t top = (int64_t)(qnt__random(&f->state) % down) - s->pad;
+            int64_t left = (int64_t)(qnt__random(&f->state) % right) - s->pad;
             float *patch = f->patch + f->count * f->ckn->depth;
             cut_patch(f, top, left, patch);
             if (normalise(f, patch)) f->count++;

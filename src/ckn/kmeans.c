@@ -8,6 +8,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "ckn.h"
+#include "random.h"
 
 enum { PIECE = 1024 /* vectors of one task */ };
 
@@ -21,15 +22,6 @@ struct job {
     uint32_t *owner; /* [n] */
     float *likeness; /* [n], to the owner */
 };
-
-/* xorshift64* (Vigna 2016) */
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1du;
-}
 
 static void assign(void *task, size_t index, size_t worker)
 {
@@ -56,7 +48,7 @@ static void choose_first(struct job *job, uint64_t seed)
 {
     uint64_t state = seed * 2 + 1;
     for (size_t c = 0; c < job->count; c++) {
-        size_t from = job->n - job->count + c, pick = (size_t)(next_random(&state) % (from + 1));
+        size_t from = job->n - job->count + c, pick = (size_t)(qnt__random(&state) % (from + 1));
         for (size_t b = 0; b < c; b++) {
             if (job->owner[b] == pick) pick = from;
         }

@@ -366,9 +366,9 @@ static qnt_status set_map(void)
     return qnt_ckn_set(context, map, TENSOR(map_anchor, QNT_FLOAT, 32, 6, 9));
 }
 
-static int32_t read_noise(void *user, uint64_t index, float *image)
+static int32_t read_noise(void *unused, uint64_t index, float *image)
 {
-    (void)user;
+    (void)unused;
     for (int i = 0; i < 64; i++) image[i] = (float)((i * 7 + (int)index * 5) % 11);
     return 0;
 }
