@@ -33,6 +33,8 @@ may_include() {
     pool) echo 'base context' ;;
     kernel) echo 'base simd context tensor' ;;
     qtable) echo 'base simd context' ;;
+    ckn) echo 'base simd context tensor kernel' ;;
+    train) echo 'base simd context tensor quantizer' ;;
     quantizer) echo 'base simd context tensor' ;;
     layer) echo 'base simd context tensor kernel quantizer' ;;
     io) echo 'base simd context tensor kernel quantizer layer' ;;

@@ -11,9 +11,10 @@
 
 #include "experiment.h"
 #include "models.h"
+#include "codebooks.h"
 #include "table.h"
 
-enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 64 };
+enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 128 };
 
 static int list_recipes(struct recipe *out)
 {
@@ -27,9 +28,9 @@ static int list_recipes(struct recipe *out)
                 out[n++] = (struct recipe){.method = methods[m], .weight_bits = bits[b].weight,
                                            .value_bits = bits[b].value,
                                            .grain = channel ? QNT_PER_AXIS : QNT_PER_TENSOR};
-        if (b + 1 < sizeof bits / sizeof *bits) out[n++] = (struct recipe){.weight_bits = 0};
+        out[n++] = (struct recipe){.weight_bits = 0};
     }
-    return n;
+    return n + list_codebooks(out + n);
 }
 
 int main(int argc, char **argv)

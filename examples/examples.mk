@@ -1,12 +1,13 @@
 # Builds and runs the examples; included by the Makefile. They see include/ and the static library only.
 
-EXAMPLE_CFLAGS = $(filter-out -Isrc,$(ALL_CFLAGS)) -Iexamples/networks
+EXAMPLE_CFLAGS = $(filter-out -Isrc,$(ALL_CFLAGS)) -Iexamples/networks -Iexamples
 EXAMPLE_BUILD := $(BUILD)/examples
 DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
 
-NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c)))
+NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c examples/train/*.c)))
 NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
-DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c \
+DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c examples/train_quantized.c \
+           examples/kernel_map_digits.c \
            examples/real_networks.c examples/stories.c examples/tune_table.c))
 READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 
@@ -50,6 +51,8 @@ $(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data
 .PHONY: demo
 demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and measure them, in under a minute
 	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
+	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
+	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
 	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
 

@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codebooks.h"
 #include "experiment.h"
 #include "models.h"
 #include "table.h"
+
+enum { MOST_ROWS = 96 };
 
 /* Where samples come from: records in one file, or idx images with their labels. */
 struct source {
@@ -127,15 +130,25 @@ static bool load(const struct options *options, const struct source *source,
     return !reason;
 }
 
+/* The rows of a run; everything but --quick ends with the codebooks. */
+static int list_rows(bool is_quick, struct recipe *out)
+{
+    int n = is_quick ? (int)(sizeof quick / sizeof *quick) : (int)(sizeof full / sizeof *full);
+    memcpy(out, is_quick ? quick : full, (size_t)n * sizeof *out);
+    if (is_quick) return n;
+    out[n++] = (struct recipe){.weight_bits = 0};
+    return n + list_codebooks(out + n);
+}
+
 static int run_network(const struct laboratory *laboratory, const struct options *options,
                        const struct network *network)
 {
     char weights[1024];
+    struct recipe rows[MOST_ROWS];
     struct dataset test = {.count = 0}, calibration = {.count = 0};
     struct experiment experiment = {
         .title = network->title, .weights = path_of(options, network->weights, weights),
-        .model = network->model, .recipe = options->quick ? quick : full,
-        .recipes = options->quick ? sizeof quick / sizeof *quick : sizeof full / sizeof *full};
+        .model = network->model, .recipe = rows, .recipes = list_rows(options->quick, rows)};
     bool there = load(options, network->test, network->input, &test, &experiment.test) &&
                  load(options, network->calibration, network->input, &calibration,
                       &experiment.calibration);

@@ -23,13 +23,23 @@ static int bits_of(const struct graph *graph, const struct recipe *recipe, int v
     return value == 0 || (recipe->ends8 && last) ? 8 : recipe->value_bits;
 }
 
+/* Exponential values go with exponential weights; the image, and what has 8 bits, is affine. */
+static qnt_spec value_spec(const struct recipe *recipe, int bits)
+{
+    qnt_spec spec = {.size = sizeof spec, .method = recipe->method, .bits = bits};
+    if (recipe->scheme == QNT_EXP && bits < 8)
+        spec.scheme = QNT_EXP;
+    else if (recipe->scheme != QNT_AFFINE)
+        spec.method = QNT_MSE;
+    return spec;
+}
+
 static bool prepare(const qnt_context *context, struct calibration *c, int value)
 {
     const double kept = KEPT_VALUES;
     const struct graph *graph = c->graph;
     size_t n = node_elements(&graph->node[value]);
-    qnt_spec spec = {.size = sizeof spec, .method = c->recipe.method,
-                     .bits = bits_of(graph, &c->recipe, value)};
+    qnt_spec spec = value_spec(&c->recipe, bits_of(graph, &c->recipe, value));
     c->mean[value] = calloc(n, sizeof(double));
     c->square[value] = calloc(n, sizeof(double));
     if (!c->mean[value] || !c->square[value]) return false;
@@ -148,6 +158,6 @@ bool calibration_serves(const struct calibration *c, const struct graph *graph,
                         const struct recipe *recipe)
 {
     return c->graph == graph && c->recipe.value_bits == recipe->value_bits &&
-           c->recipe.method == recipe->method && c->recipe.ends8 == recipe->ends8 &&
-           c->recipe.feedback >= recipe->feedback;
+           c->recipe.method == recipe->method && c->recipe.scheme == recipe->scheme &&
+           c->recipe.ends8 == recipe->ends8 && c->recipe.feedback >= recipe->feedback;
 }

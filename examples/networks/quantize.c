@@ -1,4 +1,5 @@
 /* From a float graph and its calibration to prepared layers. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "feedback.h"
@@ -12,8 +13,10 @@ static bool can_be_codes(const struct graph *graph, int value)
     int layers = 0, others = 0, pool = 0;
     for (int i = value + 1; i < graph->count; i++) {
         const struct node *node = &graph->node[i];
-        if (node->input == value && node_has_weights(node)) layers++;
-        else if (node->input == value) others++;
+        if (node->input == value && node_has_weights(node))
+            layers++;
+        else if (node->input == value)
+            others++;
         if (node->input == value && node->kind == NODE_MAX_POOL) pool = i;
         if (node->add == value) return false;
     }
@@ -34,9 +37,11 @@ static void choose_codes(const struct graph *graph, const struct recipe *recipe,
 {
     for (int i = 1; i < graph->count; i++) {
         const struct node *node = &graph->node[i];
-        if (node->kind == NODE_MAX_POOL) codes[i] = codes[node->input];
-        else codes[i] = recipe->value_bits && node_has_weights(node) && node->add < 0 &&
-                        can_be_codes(graph, i);
+        if (node->kind == NODE_MAX_POOL)
+            codes[i] = codes[node->input];
+        else
+            codes[i] = recipe->value_bits && recipe->scheme != QNT_EXP && node_has_weights(node) &&
+                       node->add < 0 && can_be_codes(graph, i);
     }
 }
 
@@ -89,9 +94,9 @@ static bool correct_bias(const qnt_context *context, struct weights *w, int leng
     float *decoded = malloc(n * depth * sizeof *decoded);
     struct view view = w->view;
     qnt_tensor *y = view_floats(&view, decoded, w->view.tensor.ndim, w->view.shape);
-    bool good = decoded &&
-                !(w->codes ? qnt_quantizer_decode(context, w->format, &w->code_view.tensor, y)
-                           : qnt_quantizer_apply(context, w->format, &w->view.tensor, y));
+    bool good =
+        decoded && !(w->codes ? qnt_quantizer_decode(context, w->format, &w->code_view.tensor, y)
+                              : qnt_quantizer_apply(context, w->format, &w->view.tensor, y));
     float *mean = along_last_axis(w, w->calibration->mean, length);
     const double *channel = w->calibration->mean[node->input];
     const struct node *in = &w->graph->node[node->input];
@@ -123,10 +128,9 @@ static bool choose_weight_codes(const qnt_context *context, struct weights *w)
         return true;
     }
     w->codes = malloc((size_t)n * (size_t)depth);
-    bool good =
-        scale && w->codes && !qnt_quantizer_spec(context, w->format, &spec) &&
-        !qnt_quantizer_get(context, w->format, QNT_P_SCALE, scale, (size_t)n, &groups) &&
-        !qnt_quantizer_get(context, w->format, QNT_P_ZERO, scale + n, (size_t)n, &groups);
+    bool good = scale && w->codes && !qnt_quantizer_spec(context, w->format, &spec) &&
+                !qnt_quantizer_get(context, w->format, QNT_P_SCALE, scale, (size_t)n, &groups) &&
+                !qnt_quantizer_get(context, w->format, QNT_P_ZERO, scale + n, (size_t)n, &groups);
     struct grid grid = {scale, scale + n, groups > 1, -(1 << (spec.bits - 1)),
                         (1 << (spec.bits - 1)) - 1};
     good = good && feedback_round(w->graph->node[w->index].weight, n, depth, gram, &grid, w->codes);
@@ -136,21 +140,36 @@ static bool choose_weight_codes(const qnt_context *context, struct weights *w)
     return good;
 }
 
+static qnt_spec weight_spec(const struct recipe *recipe, bool end)
+{
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = recipe->scheme,
+                     .method = recipe->method == QNT_ENTROPY ? QNT_MINMAX : recipe->method,
+                     .grain = recipe->grain,
+                     .bits = recipe->ends8 && end ? 8 : recipe->weight_bits,
+                     .points = recipe->points,
+                     .flags = recipe->literal ? QNT_LITERAL : 0};
+    if (recipe->scheme == QNT_AFFINE)
+        spec.flags = recipe->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC;
+    if (recipe->scheme == QNT_EXP) spec.flags |= QNT_SIGNED, spec.bits--; /* one is the sign */
+    return spec;
+}
+
 static bool fit_weights(const qnt_context *context, struct weights *w, const struct recipe *recipe)
 {
     const struct graph *graph = w->graph;
     int length = view_weights(w);
     bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
-    qnt_spec spec = {.size = sizeof spec,
-                     .method = recipe->method == QNT_ENTROPY ? QNT_MINMAX : recipe->method,
-                     .grain = recipe->grain,
-                     .bits = recipe->ends8 && end ? 8 : recipe->weight_bits,
-                     .flags = recipe->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC};
+    qnt_spec spec = weight_spec(recipe, end);
+    double budget = recipe->budget;
+    if (recipe->extra > 0) /* a point has a float32 coefficient for each output */
+        budget = (1 + recipe->extra) * (spec.bits + 32.0 / graph_depth(graph, w->index));
     float *square = recipe->importance ? along_last_axis(w, w->calibration->square, length) : NULL;
     struct view view;
     int64_t shape[] = {length};
     qnt_tensor *importance = square ? view_floats(&view, square, 1, shape) : NULL;
     bool good = !qnt_quantizer_create(context, &spec, &w->format) &&
+                (budget == 0 || !qnt_quantizer_set(context, w->format, QNT_P_BUDGET, &budget, 1)) &&
                 !qnt_quantizer_observe(context, w->format, &w->view.tensor, importance) &&
                 !qnt_quantizer_fit(context, w->format);
     free(square);
@@ -158,12 +177,19 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
     return good && (!recipe->correct || correct_bias(context, w, length));
 }
 
-/* Codes without gaps, float32 scales, zero points as bytes where there are any, float32 biases. */
+/* Codes without gaps, float32 scales, zero points as bytes where there are any, float32 biases; of
+ * the other schemes what the library counts for a weight. */
 static size_t stored_bytes(const qnt_context *context, const struct weights *w)
 {
     size_t groups = 0, n = graph_weight_count(w->graph, w->index);
     qnt_spec spec = {.size = sizeof spec};
+    qnt_error error = {.size = sizeof error};
     qnt_quantizer_spec(context, w->format, &spec);
+    if (spec.scheme != QNT_AFFINE) {
+        qnt_quantizer_error(context, w->format, &w->view.tensor, NULL, &error);
+        return (size_t)ceil(error.bits * (double)n / 8) +
+               4 * (size_t)w->graph->node[w->index].channels;
+    }
     qnt_quantizer_get(context, w->format, QNT_P_SCALE, NULL, 0, &groups);
     return (n * (size_t)spec.bits + 7) / 8 + groups * (spec.flags & QNT_SYMMETRIC ? 4 : 5) +
            4 * (size_t)w->graph->node[w->index].channels;

@@ -14,7 +14,9 @@
 #include "qnt.h"
 
 struct recipe {
-    int method;           /* of weights and activations; QNT_ENTROPY: weights MINMAX */
+    int scheme;           /* of weights */
+    int method;           /* of weights and activations; QNT_ENTROPY: weights MINMAX; activations of other
+                             schemes than QNT_AFFINE are QNT_MSE, of QNT_EXP exponential too */
     int weight_bits;
     int value_bits;       /* of activations; 0: they stay float (weight-only) */
     int grain;            /* of weights: QNT_PER_TENSOR or QNT_PER_AXIS */
@@ -22,7 +24,11 @@ struct recipe {
     bool importance;      /* weights count by the mean square of the inputs they meet */
     bool correct;         /* bias correction: takes away the mean error of the outputs */
     bool offset;          /* weights with a zero point of their own */
-    bool feedback;        /* rounding with error feedback (feedback.h) */
+    bool feedback;        /* rounding with error feedback (feedback.h), of QNT_AFFINE */
+    bool literal;         /* weights as published */
+    int points;           /* of QNT_POINTS: at most so many */
+    double budget;        /* of QNT_POINTS: mean bits of a weight, coefficients included; 0: no limit */
+    double extra;         /* of QNT_MULTIPOINT: share of outputs that get one point more */
 };
 
 /* What is known of the values of a graph. */

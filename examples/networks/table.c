@@ -6,8 +6,10 @@
 
 const char *method_name(int method)
 {
-    static const char *const names[] = {"FIXED",   "MINMAX",   "PERCENTILE",
-                                        "ENTROPY", "ANALYTIC", "MSE"};
+    static const char *const names[] = {
+        "FIXED",    "MINMAX", "PERCENTILE", "ENTROPY", "ANALYTIC", "MSE",
+        "BALANCED", "BASES",  "MULTIPOINT", "TEQ",     "KMEANS",   "LLOYD",
+        "NF4",      "FP4",    "POT",        "APOT",    "LEVELS"};
     return method >= 0 && method < (int)(sizeof names / sizeof *names) ? names[method] : "?";
 }
 
@@ -47,10 +49,17 @@ void table_begin(const char *title, size_t bytes, const struct outcome *referenc
 
 static void describe(const struct recipe *recipe, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s%s%s%s", method_name(recipe->method),
-             recipe->offset ? " +zero" : "", recipe->importance ? " +imp" : "",
-             recipe->feedback ? " +fb" : "", recipe->correct ? " +bias" : "",
-             recipe->ends8 ? " e8" : "");
+    char points[32] = "";
+    if (recipe->extra > 0)
+        snprintf(points, sizeof points, " +%g %%", 100 * recipe->extra);
+    else if (recipe->budget > 0)
+        snprintf(points, sizeof points, " <= %g bits", recipe->budget);
+    else if (recipe->points)
+        snprintf(points, sizeof points, " x %d", recipe->points);
+    snprintf(text, size, "%s%s%s%s%s%s%s%s", method_name(recipe->method), points,
+             recipe->literal ? " literal" : "", recipe->offset ? " +zero" : "",
+             recipe->importance ? " +imp" : "", recipe->feedback ? " +fb" : "",
+             recipe->correct ? " +bias" : "", recipe->ends8 ? " e8" : "");
 }
 
 void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *outcome,
@@ -60,8 +69,8 @@ void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *
     describe(recipe, name, sizeof name);
     snprintf(width[0], sizeof width[0], "%d", recipe->weight_bits);
     snprintf(width[1], sizeof width[1], "%d", recipe->value_bits ? recipe->value_bits : 32);
-    printf("  %-28s %2s %2s  %-7s %9s %8.2f %+7.2f %8.2f %8.4f %5.2f x\n", name, width[0],
-           width[1], recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
+    printf("  %-28s %2s %2s  %-7s %9s %8.2f %+7.2f %8.2f %8.4f %5.2f x\n", name, width[0], width[1],
+           recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
            percent(outcome), percent(outcome) - percent(reference), decibel, milliseconds(outcome),
            reference->seconds / outcome->seconds);
     fflush(stdout);

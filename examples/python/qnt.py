@@ -53,7 +53,7 @@ INT, UINT, FLOAT, BFLOAT = 0, 1, 2, 4
 SCHEMES = {"affine": 0, "points": 1, "exp": 2, "table": 3}
 METHODS = {
     "fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5, "bases": 7,
-    "multipoint": 8, "teq": 9, "kmeans": 10, "lloyd": 11, "nf4": 12, "fp4": 13, "pot": 14, "apot": 15,
+    "balanced": 6, "multipoint": 8, "teq": 9, "kmeans": 10, "lloyd": 11, "nf4": 12, "fp4": 13, "pot": 14, "apot": 15,
     "levels": 16,
 }
 SIGNED, SYMMETRIC, NARROW, DYNAMIC, LITERAL, REAL_OFFSET = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20

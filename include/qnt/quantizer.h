@@ -23,7 +23,9 @@
  * scale of given levels is the provably best one, or with #QNT_LITERAL the published: the largest
  * magnitude meets that of the levels, a power of two for #QNT_FP4. Levels that a method finds are
  * integers, of 8 bits up to 5-bit codes and of 16 beyond, so that products of codes are exact products
- * of integers; with #QNT_LITERAL they are real, and the scale is 1.
+ * of integers; with #QNT_LITERAL they are real, and the scale is 1. With #QNT_THRESHOLDS the caller sets
+ * where codes change, as a trained quantizer does: the code is the number of thresholds below x. So it is
+ * with #QNT_BALANCED, whose thresholds divide the data into bins of equal weight.
  *
  * **#QNT_POINTS**: value = scale * sum over points of coef[p] * digit p; digit p occupies `bits` bits of a
  * code from bit p * bits. #QNT_BASES has signs as digits (bit 1: +1, bit 0: -1), #QNT_MULTIPOINT numbers
@@ -74,7 +76,7 @@ enum {
     QNT_ENTROPY = 3,    /**< Least Kullback-Leibler divergence of clipped histograms. */
     QNT_ANALYTIC = 4,   /**< Optimal clipping of a fitted Gauss or Laplace density (ACIQ type). */
     QNT_MSE = 5,        /**< Provably least weighted squared error, with certificate. */
-
+    QNT_BALANCED = 6,   /**< Table: bins of equal weight, levels at equal distances (Zhou et al. 2017). */
     QNT_BASES = 7,   /**< Points: bases of signs (ALQ and its relatives), coefficients and counts. */
     QNT_MULTIPOINT = 8, /**< Points: low-bit integers (Liu et al., AAAI 2021). */
     QNT_TEQ = 9,     /**< Exponential: base, alpha and beta (DNA-TEQ, arXiv 2306.16430). */
@@ -94,7 +96,8 @@ enum {
     QNT_NARROW = 0x4,      /**< The lowest code is not used: 8 bits signed are -127 to 127. */
     QNT_DYNAMIC = 0x8,     /**< Parameters are found anew for each row when a layer runs. */
     QNT_LITERAL = 0x10,    /**< The method exactly as published, instead of its best known form. */
-    QNT_REAL_OFFSET = 0x20 /**< value = offset + scale * code with a real offset, no zero point. */
+    QNT_REAL_OFFSET = 0x20, /**< value = offset + scale * code with a real offset, no zero point. */
+    QNT_THRESHOLDS = 0x40 /**< With #QNT_LEVELS: codes count the caller's thresholds below x. */
 };
 
 /** Granularity. */
@@ -134,6 +137,8 @@ enum {
     QNT_P_BETA = 10,  /**< G, get/set: of #QNT_EXP; setting alpha makes it 0. */
     QNT_P_LEVELS = 11, /**< get: of #QNT_TABLE, 2^bits ascending numbers, for all groups or for each;
                             set: with #QNT_LEVELS, 2 to 2^bits of them, before fit() or the scale. */
+    QNT_P_THRESHOLDS = 12, /**< get/set: with #QNT_THRESHOLDS or #QNT_BALANCED, 2^bits - 1 that do not
+                                decrease, infinities allowed, for all groups or each; after the scale. */
 
     QNT_P_PERCENTILE = 16,   /**< get/set: share of values kept, 50 < p <= 100; default 99.99. */
     QNT_P_DISTRIBUTION = 17, /**< get/set: of #QNT_ANALYTIC: 0 by likelihood, 1 Gauss, 2 Laplace. */

@@ -1,13 +1,16 @@
 /* The doors to the host: memory, log, threads, progress. */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "context.h"
 
 enum { ALIGNMENT = 64, MESSAGE_BYTES = 512 };
 
+/* No object is that large; SIZE_MAX stands for sizes that overflowed, which a hook might round up to 0. */
 void *qnt__alloc(const struct qnt__memory *memory, size_t size)
 {
+    if (size > PTRDIFF_MAX) return NULL;
     return memory->alloc(memory->user, size ? size : 1, ALIGNMENT);
 }
 

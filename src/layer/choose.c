@@ -113,9 +113,10 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
 {
     struct qnt__layer_head *h = &r->head;
     if (r->levels) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q has levels that are not integers of 8 bits, which needs a float input "
-                         "(input_q NULL)");
+        return qnt__fail(
+            r->context, QNT_E_UNSUPPORTED,
+            "weight_q has levels that are not integers of 8 bits, which needs a float input "
+            "(input_q NULL)");
     }
     if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
@@ -136,7 +137,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
     struct extremes e = survey(r);
-    h->arrays = (h->arrays & QNT__HAS_INPUT_LEVELS) | (e.any_zero ? QNT__HAS_ZERO : 0);
+    h->arrays = (h->arrays & (QNT__HAS_INPUT_LEVELS | QNT__HAS_INPUT_THRESHOLDS)) |
+                (e.any_zero ? QNT__HAS_ZERO : 0);
     if (r->has_bias) h->arrays |= QNT__HAS_BIAS;
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;

@@ -20,6 +20,7 @@ struct arrays {
     float *bias;
     float *levels;
     int8_t *input_levels;
+    float *input_thresholds;
 };
 
 /* The same section as `at` of the layer, in the buffer that is being filled. */
@@ -34,7 +35,8 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->zero),   section(l, data, l->zero8),
                            section(l, data, l->offset), section(l, data, l->sum),
                            section(l, data, l->fsum),   section(l, data, l->bias),
-                           section(l, data, l->levels), section(l, data, l->input_levels)};
+                           section(l, data, l->levels), section(l, data, l->input_levels),
+                           section(l, data, l->input_thresholds)};
 }
 
 /* Column of an output in all arrays. */
@@ -173,6 +175,9 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
     }
     if (a.input_levels) r->input_q->scheme->integers(r->input_q, 0, a.input_levels);
+    if (a.input_thresholds) {
+        memcpy(a.input_thresholds, r->input_q->own, r->input_q->own_count * sizeof(float));
+    }
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
     return QNT_OK;
 }

@@ -56,7 +56,8 @@ enum {
     QNT__HAS_SUM = 8,
     QNT__HAS_LEVELS = 16,    /* codes are places in one table of levels, QNT__DECODE only */
     QNT__HAS_OWN_LEVELS = 32,  /* or in a table for each scale */
-    QNT__HAS_INPUT_LEVELS = 64 /* input codes are places in a table of integers */
+    QNT__HAS_INPUT_LEVELS = 64, /* input codes are places in a table of integers */
+    QNT__HAS_INPUT_THRESHOLDS = 128 /* and change at given places, not half way between levels */
 };
 
 /*
@@ -95,6 +96,7 @@ struct qnt_layer {
     const float *levels;   /* [2^weight_bits], or that for each scale, or NULL: the value over the
                               scale of code + 2^(weight_bits - 1) */
     const int8_t *input_levels; /* [256] or NULL: by input code, 2^bits of them */
+    const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the

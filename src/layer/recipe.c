@@ -7,7 +7,7 @@
 #include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
-#include "quantizer/schemes.h"
+#include "quantizer/codebook.h"
 
 /* An infinite bound is no bound. */
 static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spec)
@@ -108,8 +108,8 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
     return QNT_OK;
 }
 
-/* A format of input codes that stand for integer levels: signed bytes with the zero point 0, once they
- * have been looked up. */
+/* A format of input codes that stand for integer levels: signed bytes with the zero point 0, once
+ * they have been looked up. */
 static qnt_status read_input_levels(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->input_q;
@@ -126,6 +126,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
                          "input_q has levels that are not integers of 8 bits");
     }
     r->head.arrays = QNT__HAS_INPUT_LEVELS;
+    if (qnt__has_thresholds(&q->spec)) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
@@ -137,8 +138,10 @@ static qnt_status read_formats(struct qnt__recipe *r, const qnt_quantizer *outpu
 {
     const qnt_quantizer *input_q = r->input_q;
     struct qnt__layer_head *h = &r->head;
-    if (input_q && input_q->scheme->values) QNT__TRY(read_input_levels(r));
-    else QNT__TRY(read_codes(r->context, "input_q", input_q, &h->input));
+    if (input_q && input_q->scheme->values)
+        QNT__TRY(read_input_levels(r));
+    else
+        QNT__TRY(read_codes(r->context, "input_q", input_q, &h->input));
     QNT__TRY(read_codes(r->context, "output_q", output_q, &h->output));
     if (input_q && (h->input.flags & QNT_REAL_OFFSET)) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
@@ -201,7 +204,8 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     if (!q) return qnt__fail(r->context, QNT_E_INVALID, "weight_q is NULL");
     const int bits = qnt__code_bits(q);
     if (bits > 8) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8", bits);
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8",
+                         bits);
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
     bool codebook = q->scheme->values;

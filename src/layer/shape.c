@@ -97,7 +97,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, 2 * QNT__HAS_INPUT_LEVELS - 1},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_INPUT_THRESHOLDS - 1},
         {"block", h->block, blocks ? 16 : 0,
          blocks            ? 65536
          : dense && decode ? LARGEST
@@ -145,7 +145,7 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
-enum { SECTIONS = 9 };
+enum { SECTIONS = 10 };
 
 /* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
 static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
@@ -169,6 +169,7 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
     bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
+    bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
 }
 
@@ -217,4 +218,5 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->bias = at[6];
     layer->levels = at[7];
     layer->input_levels = at[8];
+    layer->input_thresholds = at[9];
 }

@@ -1,5 +1,8 @@
 /* Input codes that stand for integer levels: looked up, from codes or from the ranks of floats. */
+#include <stdlib.h>
+
 #include "base/arith.h"
+#include "base/numeric.h"
 #include "quantizer/codebook.h"
 #include "stage.h"
 
@@ -7,6 +10,23 @@
 static uint8_t byte_of(const struct qnt__run *run, int level)
 {
     return (uint8_t)(run->layer->head.arithmetic == QNT__BLOCKS ? level : level + 128);
+}
+
+/* Codes of floats are counted by thresholds that the layer keeps; those of repeated levels do not occur.
+ */
+static void open_thresholds(const struct qnt__run *run, struct qnt__input_levels *l)
+{
+    const int bits = run->layer->head.input.bits;
+    const int8_t *level = run->layer->input_levels;
+    int32_t last = 0;
+    while (last < (1 << bits) - 1 && level[last + 1] > level[last]) last++;
+    l->thresholds = (struct qnt__thresholds){.steps = bits};
+    for (int32_t i = 0; i < 1 << bits; i++) {
+        l->by_rank[i] = l->by_code[i];
+        if (i <= last && abs(level[i]) < abs(level[l->thresholds.nan])) l->thresholds.nan = i;
+        l->thresholds.value[i] =
+            i < last ? run->layer->input_thresholds[i] : qnt__f32_of_bits(0x7f800000u);
+    }
 }
 
 void qnt__stage_levels_open(struct qnt__run *run)
@@ -20,6 +40,10 @@ void qnt__stage_levels_open(struct qnt__run *run)
         int level = run->layer->input_levels[i];
         l->by_code[i] = byte_of(run, level);
         used[level + 128] = true;
+    }
+    if (run->layer->input_thresholds) {
+        open_thresholds(run, l);
+        return;
     }
     for (int level = -128; level < 128; level++) {
         if (!used[level + 128]) continue;

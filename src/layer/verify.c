@@ -51,6 +51,19 @@ static bool arrays_hold(const struct qnt__layer_head *h)
     }
 }
 
+/* Thresholds of all codes but the first that do not decrease, among levels that do not either. */
+static bool thresholds_hold(const qnt_layer *layer)
+{
+    const float *threshold = layer->input_thresholds;
+    if (!threshold) return true;
+    if (!layer->input_levels || layer->head.input.bits > 8) return false;
+    for (int i = 0; i < (1 << layer->head.input.bits) - 1; i++) {
+        bool ascends = i == 0 ? threshold[0] == threshold[0] : threshold[i] >= threshold[i - 1];
+        if (!ascends || layer->input_levels[i + 1] < layer->input_levels[i]) return false;
+    }
+    return true;
+}
+
 static bool zeros_hold(const qnt_layer *layer)
 {
     size_t n = layer->zero ? layer->shape.columns * layer->shape.blocks : 0;
@@ -71,6 +84,7 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
     else if (!activation_holds(h)) damage = "the activation's bounds";
     else if (!arrays_hold(h)) damage = "the set of arrays";
     else if (!zeros_hold(layer)) damage = "a zero point";
+    else if (!thresholds_hold(layer)) damage = "a threshold of the input";
     if (!damage) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: %s cannot come from a layer", damage);
 }

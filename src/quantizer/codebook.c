@@ -65,9 +65,8 @@ static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const st
                           struct qnt__thresholds *out)
 {
     const struct qnt__scheme *scheme = quantizer->scheme;
-    bool nearest = !scheme->thresholds || !(quantizer->spec.flags & QNT_LITERAL);
     qnt__thresholds_between(book->level, book->count, out);
-    if (!nearest) scheme->thresholds(quantizer, group, book->code, book->count, out);
+    if (scheme->thresholds) scheme->thresholds(quantizer, group, book->code, book->count, out);
 }
 
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -24,6 +24,9 @@ void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double val
 double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
                              const double *h, size_t n);
 
+/* Do codes change where the group's own thresholds say (table.c: `own`), not half way between values? */
+bool qnt__has_thresholds(const qnt_spec *spec);
+
 /* The thresholds between `count` ascending finite values, 1 to 256. */
 void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__thresholds *out);
 

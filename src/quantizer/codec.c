@@ -177,15 +177,6 @@ static qnt_status check_pair(const qnt_context *context, const char *a_name,
     return QNT_OK;
 }
 
-static qnt_status check_disjoint(const qnt_context *context, const char *a_name,
-                                 const struct qnt__view *a, const char *b_name,
-                                 const struct qnt__view *b)
-{
-    if (!qnt__view_overlaps(a, b)) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
-                     b_name, a_name);
-}
-
 /* Finds the groups of a shape and compares their number with the parameters'. */
 static qnt_status check_groups(const char *name, const struct qnt__view *view, struct job *job)
 {
@@ -219,7 +210,7 @@ qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer 
     QNT__TRY(check_codes(context, quantizer, &job.codes));
     QNT__TRY(check_pair(context, "x", &job.x, "codes", &job.codes));
     QNT__TRY(check_groups("x", &job.x, &job));
-    QNT__TRY(check_disjoint(context, "x", &job.x, "codes", &job.codes));
+    QNT__TRY(qnt__view_apart(context, "x", &job.x, "codes", &job.codes, false));
     return run(&job);
 }
 
@@ -234,17 +225,8 @@ qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer 
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
     QNT__TRY(check_pair(context, "codes", &job.codes, "y", &job.y));
     QNT__TRY(check_groups("codes", &job.codes, &job));
-    QNT__TRY(check_disjoint(context, "codes", &job.codes, "y", &job.y));
+    QNT__TRY(qnt__view_apart(context, "codes", &job.codes, "y", &job.y, false));
     return run(&job);
-}
-
-static bool same_place(const struct qnt__view *x, const struct qnt__view *y)
-{
-    if (x->data != y->data || x->code != y->code || x->bits != y->bits) return false;
-    for (int d = 0; d < x->ndim; d++) {
-        if (x->strides[d] != y->strides[d] && x->shape[d] > 1) return false;
-    }
-    return true;
 }
 
 qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *quantizer,
@@ -258,9 +240,7 @@ qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
     QNT__TRY(check_pair(context, "x", &job.x, "y", &job.y));
     QNT__TRY(check_groups("x", &job.x, &job));
-    if (!same_place(&job.x, &job.y)) {
-        QNT__TRY(check_disjoint(context, "x", &job.x, "y", &job.y));
-    }
+    QNT__TRY(qnt__view_apart(context, "x", &job.x, "y", &job.y, true));
     if (!dynamic) return run(&job);
 
     qnt_quantizer found;

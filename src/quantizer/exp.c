@@ -143,6 +143,7 @@ static float float_below(double x, bool or_equal)
 static void thresholds(const qnt_quantizer *quantizer, size_t group, const uint8_t *code,
                        int32_t count, struct qnt__thresholds *out)
 {
+    if (!(quantizer->spec.flags & QNT_LITERAL)) return;
     const int32_t levels = qnt__exp_levels(&quantizer->spec);
     const float *numbers = quantizer->own + group * OWN;
     double border[QNT__BOOK / 2],

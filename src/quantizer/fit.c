@@ -162,6 +162,10 @@ qnt_status qnt__fit_check(const qnt_context *context, const qnt_quantizer *quant
         return qnt__fail(context, QNT_E_STATE,
                          "quantizer is QNT_FIXED and has nothing to fit; set QNT_P_SCALE");
     }
+    if (quantizer->spec.flags & QNT_THRESHOLDS) {
+        return qnt__fail(context, QNT_E_STATE,
+                         "quantizer has QNT_THRESHOLDS and nothing to fit; set QNT_P_THRESHOLDS");
+    }
     if (quantizer->spec.flags & QNT_DYNAMIC) return qnt__quantizer_ready(context, quantizer);
     if (!seen) {
         return qnt__fail(context, QNT_E_STATE, "quantizer has observed nothing; observe first");

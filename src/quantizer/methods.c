@@ -22,6 +22,8 @@ static const struct qnt__method methods[] = {
                       .fit = qnt__fit_analytic, .flags = QNT_REAL_OFFSET},
     [QNT_MSE] = {.name = "QNT_MSE", .schemes = QNT__FOR_AFFINE, .scratch = qnt__fit_mse_scratch,
                  .fit = qnt__fit_mse, .certified = true, .flags = QNT_REAL_OFFSET},
+    [QNT_BALANCED] = {.name = "QNT_BALANCED", .schemes = QNT__FOR_TABLE, .sorted = true,
+                      .fit = qnt__fit_balanced},
     [QNT_BASES] = {.name = "QNT_BASES", .schemes = QNT__FOR_POINTS, .fit_all = qnt__fit_points},
     [QNT_MULTIPOINT] = {.name = "QNT_MULTIPOINT", .schemes = QNT__FOR_POINTS, .fit_all = qnt__fit_points},
     [QNT_TEQ] = {.name = "QNT_TEQ", .schemes = QNT__FOR_EXP, .fit_all = qnt__fit_teq},

@@ -102,6 +102,10 @@ void qnt__prepare_analytic(const qnt_quantizer *quantizer, double shared[QNT__SH
 void qnt__fit_analytic(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
                        struct qnt__group_fit *fit);
 
+/* fit_balanced.c */
+void qnt__fit_balanced(const qnt_quantizer *quantizer, const struct qnt__group_data *data,
+                       struct qnt__group_fit *fit);
+
 /* fit_points.c */
 qnt_status qnt__fit_points(const qnt_context *context, const struct qnt__statistics *seen,
                            qnt_quantizer *next);

@@ -10,7 +10,7 @@
 enum {
     FIRST_SPEC = sizeof(qnt_spec), /* its size in release 1.0 */
     ALL_FLAGS = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL |
-                QNT_REAL_OFFSET
+                QNT_REAL_OFFSET | QNT_THRESHOLDS
 };
 
 static const struct qnt__options default_options = {

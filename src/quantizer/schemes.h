@@ -41,8 +41,8 @@ struct qnt__scheme {
      * not use; returns how many, at least 1. */
     void (*values)(const qnt_quantizer *quantizer, size_t group, float value[256]);
     int32_t (*order)(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256]);
-    /* The thresholds between these codes where they are not those of the nearest value; NULL: they are.
-     * With QNT_LITERAL only; `steps` and infinities are set before. */
+    /* Replaces the thresholds of the nearest value, set before, where codes change elsewhere; NULL:
+     * nowhere. */
     void (*thresholds)(const qnt_quantizer *quantizer, size_t group, const uint8_t *code, int32_t count,
                        struct qnt__thresholds *out);
     /* Integers whose products with scale[group] are the values, by code; false if they do not all lie

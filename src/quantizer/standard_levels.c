@@ -84,6 +84,8 @@ void qnt__standard_levels(const qnt_spec *spec, float *level)
         mirror(magnitude, powers(spec->bits - 1, magnitude), size, level);
     else if (spec->method == QNT_APOT)
         mirror(magnitude, add_powers(spec->bits - 1, magnitude), size, level);
+    for (int i = 0; spec->method == QNT_BALANCED && i < size; i++)
+        level[i] = (float)(2 * i - (size - 1));
     for (int i = 0; spec->method == QNT_NF4 && i < size; i++) {
         level[i] = spec->flags & QNT_LITERAL ? nf4[i] : rintf(127.0f * nf4[i]);
     }

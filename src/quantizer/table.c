@@ -17,6 +17,12 @@ static bool has_own_levels(const qnt_spec *spec)
     return spec->method == QNT_KMEANS || spec->method == QNT_LLOYD || spec->method == QNT_ANALYTIC;
 }
 
+bool qnt__has_thresholds(const qnt_spec *spec)
+{
+    return spec->scheme == QNT_TABLE &&
+           ((spec->flags & QNT_THRESHOLDS) || spec->method == QNT_BALANCED);
+}
+
 static size_t size_of(const qnt_spec *spec)
 {
     return (size_t)1 << spec->bits;
@@ -40,6 +46,14 @@ static qnt_status check(const qnt_context *context, const qnt_spec *spec)
         return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 0",
                          (int)spec->points);
     }
+    if ((spec->flags & QNT_THRESHOLDS) &&
+        (spec->method != QNT_LEVELS || (spec->flags & QNT_LITERAL))) {
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "spec: QNT_THRESHOLDS with method %d and flags 0x%x, expected QNT_LEVELS (%d) "
+            "without QNT_LITERAL",
+            (int)spec->method, (unsigned)spec->flags, QNT_LEVELS);
+    }
     return qnt__standard_levels_check(context, spec);
 }
 
@@ -56,6 +70,7 @@ static bool code_signed(const qnt_spec *spec)
 
 static size_t own(const qnt_spec *spec)
 {
+    if (qnt__has_thresholds(spec)) return size_of(spec) - 1;
     return has_own_levels(spec) ? size_of(spec) : 0;
 }
 
@@ -78,13 +93,12 @@ static void values(const qnt_quantizer *quantizer, size_t group, float value[256
     for (size_t c = 0; c < size_of(&quantizer->spec); c++) value[c] = scale * level[c];
 }
 
-/* All but repetitions of the largest. */
+/* All but repetitions: of the largest, and of levels that were snapped to one integer. */
 static int32_t order(const qnt_quantizer *quantizer, const float value[256], uint8_t code[256])
 {
     int32_t count = 0, size = (int32_t)size_of(&quantizer->spec);
-    while (count < size && (count == 0 || value[count] > value[count - 1])) {
-        code[count] = (uint8_t)count;
-        count++;
+    for (int32_t c = 0; c < size; c++) {
+        if (count == 0 || value[c] > value[code[count - 1]]) code[count++] = (uint8_t)c;
     }
     return count;
 }
@@ -102,10 +116,20 @@ static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[
     return true;
 }
 
+static void thresholds(const qnt_quantizer *quantizer, size_t group, const uint8_t *code,
+                       int32_t count, struct qnt__thresholds *out)
+{
+    (void)code; /* they ascend */
+    if (!qnt__has_thresholds(&quantizer->spec)) return;
+    const float *own_threshold = quantizer->own + group * quantizer->own_count;
+    for (int32_t i = 0; i < count - 1; i++) out->value[i] = own_threshold[i];
+}
+
+/* Decoding needs no thresholds. */
 static double overhead(const qnt_quantizer *quantizer, size_t group)
 {
     (void)group;
-    return 32.0 * (1.0 + (double)quantizer->own_count);
+    return 32.0 * (1.0 + (has_own_levels(&quantizer->spec) ? (double)quantizer->own_count : 0.0));
 }
 
 /* ---- parameters ---- */
@@ -114,7 +138,8 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
                         size_t *out)
 {
     bool level = param == QNT_P_LEVELS;
-    if (param != QNT_P_SCALE && param != QNT_P_LOW && param != QNT_P_HIGH && !level) {
+    bool threshold = param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec);
+    if (param != QNT_P_SCALE && param != QNT_P_LOW && param != QNT_P_HIGH && !level && !threshold) {
         return qnt__parameter_unknown(context, param);
     }
     if (level && quantizer->shared_count > 0 && quantizer->shared) {
@@ -122,7 +147,7 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
         return QNT_OK;
     }
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
-    *out = level ? quantizer->groups * quantizer->own_count : quantizer->groups;
+    *out = level || threshold ? quantizer->groups * quantizer->own_count : quantizer->groups;
     return QNT_OK;
 }
 
@@ -130,8 +155,9 @@ static double value(const qnt_quantizer *quantizer, int32_t param, size_t i)
 {
     double ends[2], step[2];
     if (param == QNT_P_SCALE) return (double)quantizer->scale[i];
+    if (param == QNT_P_THRESHOLDS) return (double)quantizer->own[i];
     if (param == QNT_P_LEVELS)
-        return (double)(quantizer->own_count ? quantizer->own : quantizer->shared)[i];
+        return (double)(has_own_levels(&quantizer->spec) ? quantizer->own : quantizer->shared)[i];
     qnt__codebook_ends(quantizer, i, ends, step);
     return ends[param == QNT_P_HIGH];
 }
@@ -161,15 +187,49 @@ static qnt_status set_scale(const qnt_context *context, qnt_quantizer *quantizer
                          "quantizer has no levels yet; set QNT_P_LEVELS first");
     }
     QNT__TRY(qnt__parameter_groups(context, quantizer, resize, n, &groups));
-    for (size_t g = 0; g < (quantizer->own_count ? groups : n); g++) {
+    for (size_t g = 0; g < (has_own_levels(&quantizer->spec) ? groups : n); g++) {
         double s = scale[n == 1 ? 0 : g];
         QNT__TRY(qnt__scale_check(context, g, s));
         QNT__TRY(check_values(context, quantizer, g, (float)s));
     }
+    const bool kept = groups == quantizer->groups; /* then thresholds stay */
     QNT__TRY(qnt__parameters_resize(context, quantizer, groups));
     for (size_t g = 0; g < groups; g++) quantizer->scale[g] = (float)scale[n == 1 ? 0 : g];
-    quantizer->ready = true;
+    quantizer->ready = !qnt__has_thresholds(&quantizer->spec) || (quantizer->ready && kept);
     quantizer->fitted = false;
+    return QNT_OK;
+}
+
+/* Are the thresholds of a group numbers that do not decrease? */
+static qnt_status check_thresholds(const qnt_context *context, const double *threshold, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (threshold[i] >= (i == 0 ? (double)-INFINITY : threshold[i - 1])) continue;
+        return qnt__fail(context, QNT_E_INVALID,
+                         "values: threshold %zu is %g, expected numbers that do not decrease", i,
+                         threshold[i]);
+    }
+    return QNT_OK;
+}
+
+static qnt_status set_thresholds(const qnt_context *context, qnt_quantizer *quantizer,
+                                 const double *threshold, size_t n)
+{
+    size_t each = quantizer->own_count, groups = quantizer->groups;
+    if (groups == 0) {
+        return qnt__fail(context, QNT_E_STATE,
+                         "quantizer has no groups yet; set QNT_P_SCALE first");
+    }
+    if (n != each && (n % each != 0 || n / each != groups)) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "count is %zu, expected %zu or that for %zu groups", n, each, groups);
+    }
+    for (size_t at = 0; at < n; at += each)
+        QNT__TRY(check_thresholds(context, threshold + at, each));
+    for (size_t i = 0; i < groups * each; i++) {
+        quantizer->own[i] = (float)threshold[n == each ? i % each : i];
+    }
+    quantizer->ready = true;
     return QNT_OK;
 }
 
@@ -202,17 +262,25 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
 {
     if (param == QNT_P_SCALE) return set_scale(context, quantizer, numbers, n);
     if (param == QNT_P_LEVELS) return set_levels(context, quantizer, numbers, n);
+    if (param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec)) {
+        return set_thresholds(context, quantizer, numbers, n);
+    }
     return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
 }
 
 static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, size_t g)
 {
     QNT__TRY(qnt__scale_check(context, g, (double)q->scale[g]));
+    const float *threshold = q->own + g * q->own_count;
+    for (size_t i = 0; qnt__has_thresholds(&q->spec) && i < q->own_count; i++) {
+        if (threshold[i] >= (i == 0 ? -INFINITY : threshold[i - 1])) continue;
+        return qnt__fail(context, QNT_E_FORMAT, "threshold %zu of group %zu decreases", i, g);
+    }
     return check_values(context, q, g, q->scale[g]);
 }
 
 const struct qnt__scheme qnt__table_scheme = {.name = "QNT_TABLE",
-                                              .flags = QNT_LITERAL,
+                                              .flags = QNT_LITERAL | QNT_THRESHOLDS,
                                               .default_bits = 4,
                                               .check = check,
                                               .code_bits = code_bits,
@@ -222,6 +290,7 @@ const struct qnt__scheme qnt__table_scheme = {.name = "QNT_TABLE",
                                               .reset = reset,
                                               .values = values,
                                               .order = order,
+                                              .thresholds = thresholds,
                                               .integers = integers,
                                               .encode = qnt__codebook_encode,
                                               .decode = qnt__codebook_decode,

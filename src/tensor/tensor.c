@@ -209,6 +209,25 @@ bool qnt__view_overlaps(const struct qnt__view *a, const struct qnt__view *b)
     return (uintptr_t)a_first < (uintptr_t)b_end && (uintptr_t)b_first < (uintptr_t)a_end;
 }
 
+/* Both have the same shape. */
+static bool same_place(const struct qnt__view *a, const struct qnt__view *b)
+{
+    if (a->data != b->data || a->code != b->code || a->bits != b->bits) return false;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->strides[d] != b->strides[d] && a->shape[d] > 1) return false;
+    }
+    return true;
+}
+
+qnt_status qnt__view_apart(const qnt_context *context, const char *a_name, const struct qnt__view *a,
+                           const char *b_name, const struct qnt__view *b, bool same)
+{
+    if (!qnt__view_overlaps(a, b)) return QNT_OK;
+    if (same && qnt__view_same_shape(a, b) && same_place(a, b)) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
+                     b_name, a_name);
+}
+
 bool qnt__view_same_shape(const struct qnt__view *a, const struct qnt__view *b)
 {
     if (a->ndim != b->ndim) return false;

@@ -52,6 +52,10 @@ void qnt__view_range(const struct qnt__view *view, const uint8_t **first, const 
 
 bool qnt__view_overlaps(const struct qnt__view *a, const struct qnt__view *b);
 
+/* Refuses views that overlap in memory, unless `same` allows that they are the same elements. */
+qnt_status qnt__view_apart(const qnt_context *context, const char *a_name, const struct qnt__view *a,
+                           const char *b_name, const struct qnt__view *b, bool same);
+
 bool qnt__view_same_shape(const struct qnt__view *a, const struct qnt__view *b);
 
 /* True if strides are those of a compact row-major array. */

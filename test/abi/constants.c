@@ -60,6 +60,7 @@ static void quantizer(void)
     IS(QNT_ENTROPY, 3);
     IS(QNT_ANALYTIC, 4);
     IS(QNT_MSE, 5);
+    IS(QNT_BALANCED, 6);
     IS(QNT_BASES, 7);
     IS(QNT_MULTIPOINT, 8);
     IS(QNT_TEQ, 9);
@@ -76,6 +77,7 @@ static void quantizer(void)
     IS(QNT_DYNAMIC, 0x8);
     IS(QNT_LITERAL, 0x10);
     IS(QNT_REAL_OFFSET, 0x20);
+    IS(QNT_THRESHOLDS, 0x40);
     IS(QNT_PER_TENSOR, 0);
     IS(QNT_PER_AXIS, 1);
     IS(QNT_PER_BLOCK, 2);
@@ -90,6 +92,7 @@ static void quantizer(void)
     IS(QNT_P_ALPHA, 9);
     IS(QNT_P_BETA, 10);
     IS(QNT_P_LEVELS, 11);
+    IS(QNT_P_THRESHOLDS, 12);
     IS(QNT_P_PERCENTILE, 16);
     IS(QNT_P_DISTRIBUTION, 17);
     IS(QNT_P_SAMPLES, 18);
@@ -125,6 +128,29 @@ static void io(void)
     IS(QNT_BLOB_LAYER, 2);
 }
 
+static void train(void)
+{
+    IS(QNT_LSQ, 32);
+    IS(QNT_LSQPLUS, 33);
+    IS(QNT_PACT, 34);
+    IS(QNT_DOREFA, 35);
+    IS(QNT_EWGS, 36);
+    IS(QNT_N2UQ, 37);
+    IS(QNT_STAIRCASE, 38);
+    IS(QNT_INTERVAL, 39);
+    IS(QNT_RQ, 40);
+    IS(QNT_SRQ, 41);
+    IS(QNT_P_THETA, 64);
+    IS(QNT_P_STEP, 65);
+    IS(QNT_P_EPOCH, 66);
+    IS(QNT_P_TEMPERATURE, 67);
+    IS(QNT_P_HARD, 68);
+    IS(QNT_P_DELTA, 69);
+    IS(QNT_P_KEEP, 70);
+    IS(QNT_P_ANNEAL, 71);
+    IS(QNT_P_PENALTY, 72);
+}
+
 static void qtable(void)
 {
     IS(QNT_QTABLE_LUMA, 0);
@@ -150,6 +176,7 @@ int main(int argc, char **argv)
     RUN(quantizer);
     RUN(layer);
     RUN(io);
+    RUN(train);
     RUN(qtable);
     return DONE;
 }

@@ -95,6 +95,33 @@ static void layer_spec(void)
     MEMBER(qnt_layer_spec, reserved, 68, 4);
 }
 
+static void ckn(void)
+{
+    TOTAL(qnt_ckn_spec, 56);
+    MEMBER(qnt_ckn_spec, size, 0, 4);
+    MEMBER(qnt_ckn_spec, channels, 4, 4);
+    MEMBER(qnt_ckn_spec, kernel, 8, 4);
+    MEMBER(qnt_ckn_spec, pad, 12, 4);
+    MEMBER(qnt_ckn_spec, filters, 16, 4);
+    MEMBER(qnt_ckn_spec, subsample, 20, 4);
+    MEMBER(qnt_ckn_spec, anchor_bits, 24, 4);
+    MEMBER(qnt_ckn_spec, patch_bits, 28, 4);
+    MEMBER(qnt_ckn_spec, centre, 32, 4);
+    MEMBER(qnt_ckn_spec, sigma, 36, 4);
+    MEMBER(qnt_ckn_spec, regulariser, 40, 4);
+    MEMBER(qnt_ckn_spec, reserved, 44, 4);
+    MEMBER(qnt_ckn_spec, seed, 48, 8);
+    TOTAL(qnt_ckn_data, 48);
+    MEMBER(qnt_ckn_data, size, 0, 4);
+    MEMBER(qnt_ckn_data, height, 4, 4);
+    MEMBER(qnt_ckn_data, width, 8, 4);
+    MEMBER(qnt_ckn_data, rounds, 12, 4);
+    MEMBER(qnt_ckn_data, images, 16, 8);
+    MEMBER(qnt_ckn_data, patches, 24, 8);
+    MEMBER(qnt_ckn_data, read, 32, 8);
+    MEMBER(qnt_ckn_data, user, 40, 8);
+}
+
 static void qtable(void)
 {
     TOTAL(qnt_qtable, 128);
@@ -142,6 +169,7 @@ int main(int argc, char **argv)
     RUN(conv);
     RUN(exp_codes);
     RUN(layer_spec);
+    RUN(ckn);
     RUN(qtable);
     return DONE;
 }

@@ -331,8 +331,8 @@ static void kernels(void)
     MUST(qnt_gemm_table(context, TENSOR(a, QNT_UINT, 4, 6, 10), TENSOR(a, QNT_INT, 8, 16),
                         TENSOR(b, QNT_UINT, 3, 7, 10), TENSOR(b, QNT_INT, 16, 8),
                         TENSOR(c, QNT_INT, 32, 6, 7)));
-    MUST(qnt_gemm_exp(context, TENSOR(a, QNT_UINT, 4, 6, 10), &exp, TENSOR(b, QNT_UINT, 3, 7, 10), &exp,
-                      TENSOR(c, QNT_FLOAT, 32, 6, 7)));
+    MUST(qnt_gemm_exp(context, TENSOR(a, QNT_UINT, 4, 6, 10), &exp, TENSOR(b, QNT_UINT, 3, 7, 10),
+                      &exp, TENSOR(c, QNT_FLOAT, 32, 6, 7)));
     MUST(qnt_dot_exp(context, 3, TENSOR(a, QNT_UINT, 4, 60), TENSOR(b, QNT_UINT, 3, 60),
                      TENSOR(c, QNT_INT, 32, 28)));
     MUST(qnt_conv_s8(context, &conv, TENSOR(a, QNT_UINT, 8, 1, 3, 5, 4), 3,
@@ -343,6 +343,187 @@ static void kernels(void)
     MUST(qnt_shuffle_cyclic(context, TENSOR(b, QNT_UINT, 8, 5, 6), 1, 3, 1,
                             TENSOR(a, QNT_UINT, 8, 5, 6)));
     CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
+}
+
+/* ---- kernel maps ---- */
+
+static qnt_ckn *map;
+static float map_anchor[6 * 9];
+
+static qnt_status create_map(void)
+{
+    qnt_ckn_spec s = {.size = sizeof s, .channels = 1, .kernel = 3, .filters = 6, .anchor_bits = 4};
+    return qnt_ckn_create(context, &s, (qnt_ckn **)&made);
+}
+
+static void destroy_map(void)
+{
+    qnt_ckn_destroy(made);
+}
+
+static qnt_status set_map(void)
+{
+    return qnt_ckn_set(context, map, TENSOR(map_anchor, QNT_FLOAT, 32, 6, 9));
+}
+
+static int32_t read_noise(void *unused, uint64_t index, float *image)
+{
+    (void)unused;
+    for (int i = 0; i < 64; i++) image[i] = (float)((i * 7 + (int)index * 5) % 11);
+    return 0;
+}
+
+static qnt_status fit_map(void)
+{
+    qnt_ckn_data data = {.size = sizeof data,
+                         .height = 8,
+                         .width = 8,
+                         .images = 5,
+                         .patches = 50,
+                         .read = read_noise};
+    return qnt_ckn_fit(context, map, &data);
+}
+
+/* The call fails at every allocation in turn; anchors stay, nothing leaks; running allocates
+ * nothing. */
+static void burn_map(const char *name, qnt_status (*call)(void))
+{
+    float before[54], now[54];
+    MUST(qnt_ckn_get(context, map, TENSOR(before, QNT_FLOAT, 32, 6, 9)));
+    for (size_t at = 1; at < 1000; at++) {
+        size_t blocks = fuse.blocks;
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call();
+        fuse.fail_at = 0;
+        bool burnt = fuse.calls >= at;
+        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
+        if (!burnt) return;
+        MUST(qnt_ckn_get(context, map, TENSOR(now, QNT_FLOAT, 32, 6, 9)));
+        CHECK_MSG(!memcmp(now, before, sizeof now), "%s changed anchors", name);
+    }
+    CHECK_MSG(false, "%s never succeeded", name);
+}
+
+static void maps(void)
+{
+    static float x[2 * 64], y[2 * 36 * 6];
+    static uint8_t space[1 << 16];
+    size_t blocks = fuse.blocks, bytes;
+    fill_floats(map_anchor, 54);
+    fill_floats(x, 128);
+    burn("qnt_ckn_create", create_map, destroy_map);
+    MUST(create_map());
+    map = made;
+    MUST(set_map());
+    burn_map("qnt_ckn_set", set_map);
+    burn_map("qnt_ckn_fit", fit_map);
+    qnt_tensor *tx = TENSOR(x, QNT_FLOAT, 32, 2, 8, 8, 1);
+    MUST(qnt_ckn_workspace(context, map, tx, &bytes));
+    fuse.calls = 0;
+    MUST(qnt_ckn_run(context, map, tx, TENSOR(y, QNT_FLOAT, 32, 2, 6, 6, 6), space, bytes));
+    CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
+    qnt_ckn_destroy(map);
+    CHECK(fuse.blocks == blocks);
+}
+
+/* ---- trainers ---- */
+
+static qnt_trainer *trainer;
+static float train_x[60], train_y[60];
+
+static qnt_status create_trainer(void)
+{
+    return qnt_trainer_create(context, &spec, (qnt_trainer **)&made);
+}
+
+static void destroy_trainer(void)
+{
+    qnt_trainer_destroy(made);
+}
+
+static qnt_status export_trainer(void)
+{
+    return qnt_trainer_export(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                              (qnt_quantizer **)&made);
+}
+
+static qnt_status start_trainer(void)
+{
+    return qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20));
+}
+
+static double theta[256];
+static size_t thetas;
+
+static qnt_status set_trainer(void)
+{
+    return qnt_trainer_set(context, trainer, QNT_P_THETA, theta, thetas);
+}
+
+static qnt_status forward_trainer(void)
+{
+    return qnt_trainer_forward(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                               TENSOR(train_y, QNT_FLOAT, 32, 3, 20));
+}
+
+static qnt_status backward_trainer(void)
+{
+    static double gradient[256];
+    return qnt_trainer_backward(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                                TENSOR(train_x, QNT_FLOAT, 32, 3, 20),
+                                TENSOR(train_y, QNT_FLOAT, 32, 3, 20), gradient, thetas);
+}
+
+/* The call fails at every allocation in turn; theta stays, nothing leaks. */
+static void burn_trainer(const char *name, qnt_status (*call)(void))
+{
+    for (size_t at = 1; at < 1000; at++) {
+        double now[256];
+        size_t blocks = fuse.blocks, count;
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call();
+        fuse.fail_at = 0;
+        bool burnt = fuse.calls >= at;
+        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
+        if (!burnt) return;
+        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, now, 256, &count));
+        CHECK_MSG(count == thetas && !memcmp(now, theta, count * sizeof *now), "%s changed theta",
+                  name);
+    }
+    CHECK_MSG(false, "%s never succeeded", name);
+}
+
+static void trainers(void)
+{
+    static const qnt_spec specs[] = {
+        {.method = QNT_LSQ, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_DOREFA, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_STAIRCASE, .flags = QNT_SIGNED, .bits = 2},
+        {.method = QNT_SRQ, .flags = QNT_SIGNED, .bits = 3}};
+    fill_floats(train_x, 60);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        size_t blocks = fuse.blocks;
+        spec = specs[i];
+        spec.size = sizeof spec;
+        spec.grain = QNT_PER_AXIS;
+        burn("qnt_trainer_create", create_trainer, destroy_trainer);
+        MUST(qnt_trainer_create(context, &spec, &trainer));
+        MUST(qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20)));
+        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, theta, 256, &thetas));
+        burn("qnt_trainer_export", export_trainer, destroy_quantizer);
+        burn_trainer("qnt_trainer_start", start_trainer);
+        burn_trainer("qnt_trainer_set", set_trainer);
+        burn_trainer("qnt_trainer_forward", forward_trainer);
+        burn_trainer("qnt_trainer_backward", backward_trainer);
+        qnt_trainer_destroy(trainer);
+        CHECK(fuse.blocks == blocks);
+    }
 }
 
 static void ending(void)
@@ -365,6 +546,8 @@ int main(int argc, char **argv)
     RUN(quantizer_calls);
     RUN(layer_runs);
     RUN(kernels);
+    RUN(maps);
+    RUN(trainers);
     RUN(ending);
     return DONE;
 }

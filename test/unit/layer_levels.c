@@ -78,11 +78,14 @@ static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *
     return status;
 }
 
-static const int methods[] = {QNT_KMEANS, QNT_NF4, QNT_FP4, QNT_APOT, QNT_LEVELS, QNT_POT};
+static const int methods[] = {QNT_KMEANS, QNT_NF4, QNT_FP4,     QNT_APOT,
+                              QNT_LEVELS, QNT_POT, QNT_BALANCED};
 
 static qnt_spec random_table(int i, bool grains)
 {
-    qnt_spec spec = {.scheme = QNT_TABLE, .method = methods[i % 6], .bits = 4};
+    qnt_spec spec = {.scheme = QNT_TABLE,
+                     .method = methods[(size_t)i % (sizeof methods / sizeof *methods)],
+                     .bits = 4};
     if (spec.method == QNT_KMEANS) spec.bits = (int32_t)random_in(1, 5);
     if (spec.method == QNT_APOT) spec.bits = (int32_t)random_in(3, 5);
     if (spec.method == QNT_LEVELS) spec.bits = 3;
@@ -244,6 +247,62 @@ static void convolutions(void)
     }
 }
 
+/* Inputs whose codes the caller's thresholds decide: floats give what their codes give, and a saved
+ * layer the same. */
+static void input_thresholds(void)
+{
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int64_t m = random_in(1, 5), k = random_in(1, 70), n = random_in(1, 20);
+        int bits = (int)random_in(1, 7), levels = (int)random_in(2, 1 << bits),
+            each = (1 << bits) - 1;
+        qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
+        fill(w, (size_t)(n * k)), fill(x, (size_t)(m * k));
+        qnt_quantizer *wq = fitted(
+            (qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_AXIS}, w, n, k);
+        qnt_quantizer *xq = quantizer((qnt_spec){
+            .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = bits, .flags = QNT_THRESHOLDS});
+        double level[128], threshold[127], scale = 0.25;
+        for (int e = 0; e < levels; e++) level[e] = e - levels / 2;
+        for (int e = 0; e < each; e++)
+            threshold[e] = e + 1 < levels ? -1 + 2.0 * e / levels + 0.5 * random_unit() / levels
+                                          : (double)INFINITY;
+        OK(qnt_quantizer_set(c, xq, QNT_P_LEVELS, level, (size_t)levels));
+        OK(qnt_quantizer_set(c, xq, QNT_P_SCALE, &scale, 1));
+        OK(qnt_quantizer_set(c, xq, QNT_P_THRESHOLDS, threshold, (size_t)each));
+        qnt_layer *layer = NULL, *copy = NULL;
+        qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_DENSE};
+        OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, NULL, xq, NULL, &layer));
+        OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k),
+                                TENSOR(xcode, QNT_UINT, 8, m, k)));
+        OK(run(layer, TENSOR(x, QNT_FLOAT, 32, m, k), TENSOR(y, QNT_FLOAT, 32, m, n)));
+        OK(run(layer, TENSOR(xcode, QNT_UINT, 8, m, k), TENSOR(z, QNT_FLOAT, 32, m, n)));
+        CHECK(!memcmp(y, z, (size_t)(m * n) * 4));
+        OK(qnt_quantizer_apply(c, wq, TENSOR(w, QNT_FLOAT, 32, n, k),
+                               TENSOR(decoded, QNT_FLOAT, 32, n, k)));
+        OK(qnt_quantizer_apply(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k),
+                               TENSOR(x, QNT_FLOAT, 32, m, k)));
+        for (int64_t r = 0; r < m * n; r++) {
+            double sum = 0, size = 1e-9;
+            for (int64_t e = 0; e < k; e++) {
+                double term = (double)x[r / n * k + e] * (double)decoded[r % n * k + e];
+                sum += term, size += fabs(term);
+            }
+            CHECK_MSG(fabs(sum - (double)y[r]) <= 1e-5 * size, "%g, expected %g", (double)y[r],
+                      sum);
+        }
+        size_t bytes;
+        OK(qnt_layer_save(c, layer, NULL, 0, &bytes));
+        uint8_t *blob = malloc(bytes);
+        OK(qnt_layer_save(c, layer, blob, bytes, &bytes));
+        OK(qnt_layer_load(c, blob, bytes, 0, &copy));
+        OK(run(copy, TENSOR(xcode, QNT_UINT, 8, m, k), TENSOR(z, QNT_FLOAT, 32, m, n)));
+        CHECK(!memcmp(y, z, (size_t)(m * n) * 4));
+        free(blob);
+        qnt_layer_destroy(layer), qnt_layer_destroy(copy), qnt_quantizer_destroy(wq),
+            qnt_quantizer_destroy(xq);
+    }
+}
+
 static void refused(void)
 {
     qnt_layer *layer = NULL;
@@ -280,6 +339,7 @@ int main(int argc, char **argv)
     RUN(integers);
     RUN(real_levels);
     RUN(convolutions);
+    RUN(input_thresholds);
     RUN(refused);
     qnt_context_destroy(c);
     return DONE;

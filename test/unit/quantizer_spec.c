@@ -35,7 +35,7 @@ static void refused_specs(void)
     REFUSED(s.bits = 9, QNT_E_INVALID, "spec: bits is 9, expected 1 to 8 or 16");
     REFUSED(s.bits = -1, QNT_E_INVALID, "spec: bits is -1");
     REFUSED(s.bits = 17, QNT_E_INVALID, "spec: bits is 17");
-    REFUSED(s.flags = 0x40, QNT_E_INVALID, "spec: flags 0x40 has unknown bits");
+    REFUSED(s.flags = 0x80, QNT_E_INVALID, "spec: flags 0x80 has unknown bits");
     REFUSED(s.grain = 3, QNT_E_INVALID, "spec: grain is 3, expected 0 to 2");
     REFUSED(s.grain = -1, QNT_E_INVALID, "spec: grain is -1");
     REFUSED((s.grain = QNT_PER_AXIS, s.axis = 8), QNT_E_INVALID, "spec: axis is 8");

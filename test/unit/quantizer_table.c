@@ -345,6 +345,116 @@ static void bad_input(void)
     qnt_quantizer_destroy(q);
 }
 
+/* Fewer values than levels, some of them close together: snapped levels may fall on one integer,
+ * and still every value finds its nearest. */
+static void few_values(void)
+{
+    static float x[16], y[16];
+    for (int i = 0; i < ROUNDS(2000); i++) {
+        int n = (int)random_in(1, 16), method = methods[random_in(0, 2)];
+        double level[256], scale, error = 0, energy = 1e-30;
+        fill(x, 16, i % 3);
+        qnt_quantizer *q = create((qnt_spec){.method = method, .bits = (int32_t)random_in(1, 5)});
+        fit(q, x, NULL, 1, n);
+        size_t levels = get(q, QNT_P_LEVELS, level, 256);
+        get(q, QNT_P_SCALE, &scale, 1);
+        OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, n), TENSOR(y, QNT_FLOAT, 32, n)));
+        for (int e = 0; e < n; e++) {
+            double nearest = INFINITY;
+            for (size_t k = 0; k < levels; k++)
+                nearest =
+                    fmin(nearest, fabs((double)x[e] - (double)((float)scale * (float)level[k])));
+            CHECK_MSG(fabs((double)x[e] - (double)y[e]) <= nearest, "%g became %g", (double)x[e],
+                      (double)y[e]);
+            error += ((double)x[e] - (double)y[e]) * ((double)x[e] - (double)y[e]);
+            energy += (double)x[e] * (double)x[e];
+        }
+        if (method == QNT_KMEANS && (int)levels >= n)
+            CHECK_MSG(error / energy < 1e-4, "%g", error / energy);
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* The caller's thresholds: codes count those below x, infinities and repetitions included. */
+static void thresholds(void)
+{
+    static float x[N], y[N];
+    static uint8_t code[N], blob[1 << 16];
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int bits = (int)random_in(1, 8), levels = (int)random_in(2, 1 << bits),
+            each = (1 << bits) - 1;
+        int rows = (int)random_in(1, 4), own = (int)random_in(0, 1);
+        double level[256], threshold[4 * 255], got[4 * 255], scale = 0.5 + random_unit();
+        qnt_quantizer *q = NULL, *copy = NULL;
+        OK(try_create(
+            (qnt_spec){
+                .method = QNT_LEVELS, .bits = bits, .grain = QNT_PER_AXIS, .flags = QNT_THRESHOLDS},
+            &q));
+        for (int k = 0; k < levels; k++) level[k] = 3 * k - levels;
+        for (int g = 0; g < rows; g++) {
+            for (int k = 0; k < each; k++) {
+                double *t = &threshold[g * each + k];
+                bool repeat = k > 0 && random_in(0, 5) == 0;
+                *t = k == 0 ? -2 : repeat ? t[-1] : t[-1] + (double)(float)(0.1 * random_unit());
+                *t = (double)(float)*t;
+                if (k == 0 && random_in(0, 3) == 0)
+                    *t = -INFINITY, t[1 < each] = k + 1 < each ? 0 : *t;
+                if (k > 0 && t[-1] == -INFINITY) *t = -2;
+                if (k == each - 1 && random_in(0, 3) == 0) *t = INFINITY;
+            }
+        }
+        size_t count = (size_t)(own ? rows * each : each);
+        FAILS(qnt_quantizer_set(c, q, QNT_P_THRESHOLDS, threshold, count), QNT_E_STATE,
+              "QNT_P_SCALE");
+        OK(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, (size_t)levels));
+        double scales[4] = {scale, scale, scale, scale};
+        OK(qnt_quantizer_set(c, q, QNT_P_SCALE, scales, (size_t)rows));
+        fill(x, N, 0);
+        x[0] = INFINITY, x[1] = -INFINITY, x[2] = (float)threshold[0], x[3] = NAN;
+        qnt_tensor *tx = TENSOR(x, QNT_FLOAT, 32, rows, N / 4),
+                   *tc = TENSOR(code, QNT_UINT, 8, rows, N / 4);
+        FAILS(qnt_quantizer_encode(c, q, tx, tc), QNT_E_STATE, "");
+        OK(qnt_quantizer_set(c, q, QNT_P_THRESHOLDS, threshold, count));
+        CHECK(get(q, QNT_P_THRESHOLDS, got, 4 * 255) == (size_t)(rows * each));
+        OK(qnt_quantizer_encode(c, q, tx, tc));
+        OK(qnt_quantizer_decode(c, q, tc, TENSOR(y, QNT_FLOAT, 32, rows, N / 4)));
+        for (int e = 0; e < rows * (N / 4); e++) {
+            int g = e / (N / 4), expected = 0;
+            if (e == 3) continue;
+            for (int k = 0; k < levels - 1; k++)
+                expected += (double)x[e] > threshold[own ? g * each + k : k];
+            CHECK_MSG(code[e] == expected, "%g gave code %d, expected %d", (double)x[e], code[e],
+                      expected);
+            CHECK(y[e] == (float)scale * (float)level[code[e]]);
+        }
+        size_t bytes;
+        static float z[N];
+        OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+        OK(qnt_quantizer_load(c, blob, bytes, &copy));
+        OK(qnt_quantizer_apply(c, copy, tx, TENSOR(z, QNT_FLOAT, 32, rows, N / 4)));
+        CHECK(!memcmp(y, z, (size_t)(rows * (N / 4)) * sizeof *y));
+        FAILS(qnt_quantizer_set(c, q, QNT_P_THRESHOLDS, threshold, (size_t)(2 * rows * each + 1)),
+              QNT_E_INVALID, "count");
+        if (each > 1) {
+            threshold[0] = -2, threshold[1] = -3;
+            FAILS(qnt_quantizer_set(c, q, QNT_P_THRESHOLDS, threshold, count), QNT_E_INVALID,
+                  "decrease");
+            threshold[1] = NAN;
+            FAILS(qnt_quantizer_set(c, q, QNT_P_THRESHOLDS, threshold, count), QNT_E_INVALID,
+                  "decrease");
+        }
+        OK(qnt_quantizer_observe(c, q, TENSOR(z, QNT_FLOAT, 32, rows, N / 4), NULL));
+        FAILS(qnt_quantizer_fit(c, q), QNT_E_STATE, "QNT_P_THRESHOLDS");
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+    }
+    qnt_quantizer *q = NULL;
+    FAILS(try_create((qnt_spec){.method = QNT_KMEANS, .flags = QNT_THRESHOLDS}, &q), QNT_E_INVALID,
+          "QNT_LEVELS");
+    FAILS(
+        qnt_quantizer_create(c, &(qnt_spec){.size = sizeof(qnt_spec), .flags = QNT_THRESHOLDS}, &q),
+        QNT_E_UNSUPPORTED, "flags");
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -356,6 +466,8 @@ int main(int argc, char **argv)
     RUN(literal);
     RUN(blobs);
     RUN(degenerate);
+    RUN(few_values);
+    RUN(thresholds);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

@@ -1,0 +1,86 @@
+/* Recipes with weights that are not affine: sums of points, tables, exponents. */
+#include "codebooks.h"
+
+#include <string.h>
+
+/* Bits of weights (of one point, with the sign of an exponent), of activations, points, mean bits.
+ */
+#define POINTS(how, bits, values, count, most)                                                     \
+    {                                                                                              \
+        .scheme = QNT_POINTS, .method = how, .grain = QNT_PER_AXIS, .weight_bits = bits,           \
+        .value_bits = values, .points = count, .budget = most                                      \
+    }
+#define MORE_POINTS(bits, values, as_published)                                                    \
+    {                                                                                              \
+        .scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .grain = QNT_PER_AXIS,                     \
+        .weight_bits = bits, .value_bits = values, .points = 2, .extra = 0.1,                      \
+        .literal = as_published                                                                    \
+    }
+#define LITERAL_POINTS(how, bits, count, most)                                                     \
+    {                                                                                              \
+        .scheme = QNT_POINTS, .method = how, .grain = QNT_PER_AXIS, .weight_bits = bits,           \
+        .literal = true, .points = count, .budget = most                                           \
+    }
+#define TABLE(how, bits)                                                                           \
+    {                                                                                              \
+        .scheme = QNT_TABLE, .method = how, .grain = QNT_PER_AXIS, .weight_bits = bits,            \
+        .value_bits = 8                                                                            \
+    }
+#define EXP(bits, values)                                                                          \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
+        .value_bits = values                                                                       \
+    }
+#define LITERAL_EXP(bits)                                                                          \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
+        .literal = true                                                                            \
+    }
+#define GAP                                                                                        \
+    {                                                                                              \
+        .weight_bits = 0                                                                           \
+    }
+
+int list_codebooks(struct recipe *out)
+{
+    static const struct recipe rows[] = {POINTS(QNT_BASES, 1, 8, 1, 0),
+                                         POINTS(QNT_BASES, 1, 8, 2, 0),
+                                         POINTS(QNT_BASES, 1, 8, 3, 0),
+                                         POINTS(QNT_BASES, 1, 8, 4, 0),
+                                         POINTS(QNT_BASES, 1, 8, 4, 2.0),
+                                         POINTS(QNT_BASES, 1, 8, 4, 1.5),
+                                         LITERAL_POINTS(QNT_BASES, 1, 2, 0),
+                                         LITERAL_POINTS(QNT_BASES, 1, 3, 0),
+                                         GAP,
+                                         POINTS(QNT_MULTIPOINT, 2, 8, 1, 0),
+                                         MORE_POINTS(2, 8, false),
+                                         POINTS(QNT_MULTIPOINT, 3, 8, 1, 0),
+                                         MORE_POINTS(3, 8, false),
+                                         POINTS(QNT_MULTIPOINT, 4, 8, 1, 0),
+                                         MORE_POINTS(4, 8, false),
+                                         MORE_POINTS(2, 0, true),
+                                         MORE_POINTS(4, 0, true),
+                                         GAP,
+                                         TABLE(QNT_KMEANS, 2),
+                                         TABLE(QNT_KMEANS, 3),
+                                         TABLE(QNT_KMEANS, 4),
+                                         TABLE(QNT_NF4, 4),
+                                         TABLE(QNT_FP4, 4),
+                                         TABLE(QNT_POT, 4),
+                                         TABLE(QNT_APOT, 4),
+                                         TABLE(QNT_BALANCED, 2),
+                                         TABLE(QNT_BALANCED, 4),
+                                         GAP,
+                                         EXP(3, 8),
+                                         EXP(4, 8),
+                                         EXP(5, 8),
+                                         EXP(4, 3),
+                                         EXP(5, 4),
+                                         LITERAL_EXP(3),
+                                         LITERAL_EXP(4),
+                                         LITERAL_EXP(5),
+                                         LITERAL_EXP(6),
+                                         LITERAL_EXP(7)};
+    memcpy(out, rows, sizeof rows);
+    return (int)(sizeof rows / sizeof *rows);
+}

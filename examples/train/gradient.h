@@ -1,0 +1,51 @@
+/*
+ * One batch through a graph and back: the values and gradients of every node.
+ *
+ * Layers see `used` instead of what they read and `weight` instead of their own weights, so that
+ * whoever quantizes can stand in between. Convolutions without groups, dense layers, means,
+ * shortcuts, sums and ReLU. The batch is cut into slices that do not depend on the number of
+ * threads, and sums over slices are made in their order: the same numbers on any number of threads.
+ */
+#ifndef GRADIENT_H
+#define GRADIENT_H
+
+#include "graph.h"
+#include "qnt.h"
+
+enum { SLICES = 8 };
+
+struct tape {
+    const struct graph *graph;
+    int batch;
+    qnt_pool *pool;
+    float *value[GRAPH_NODES], *d_value[GRAPH_NODES];
+    float *used[GRAPH_NODES]; /* of a value that layers read; the caller fills it */
+    float *d_used[GRAPH_NODES];
+    float *weight[GRAPH_NODES];   /* as the layer uses it, [out][depth]; the caller fills it */
+    float *d_weight[GRAPH_NODES]; /* sums over the batch */
+    float *gain[GRAPH_NODES];     /* [out]: y = gain * (weight x) + bias */
+    float *d_gain[GRAPH_NODES], *d_bias[GRAPH_NODES];
+    float *product[GRAPH_NODES]; /* weight x, before the gain */
+    float *slice[SLICES];        /* scratch and weight gradients of a slice */
+    void *memory;
+};
+
+/* False if memory runs out, or if the graph has a node that cannot be trained. */
+bool tape_create(const struct graph *graph, int batch, qnt_pool *pool, struct tape *out);
+void tape_free(struct tape *tape);
+
+/* One node from used[input], weight and gain; value[0] is the caller's. */
+void tape_forward(struct tape *tape, int node);
+
+/* From d_value of the node: d_weight, d_gain, d_bias, d_used[input] added up, and d_value of what
+ * it adds. The caller turns d_used into d_value before it goes on to the node that made the value.
+ */
+void tape_backward(struct tape *tape, int node);
+
+/* Sets all gradients of values to 0. */
+void tape_clear(struct tape *tape);
+
+/* d_value of the last node for the mean cross entropy of softmax; returns that. */
+double tape_loss(struct tape *tape, const unsigned char *label, double smoothing);
+
+#endif

@@ -1,0 +1,408 @@
+/* Fine-tuning a graph with quantized weights and activations. */
+#include "tuning.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "optimizer.h"
+#include "progress.h"
+
+static const double theta_rate = 0.003, gain_rate = 0.1, weight_decay = 1e-4, smoothing = 0.0;
+
+static uint64_t next_random(uint64_t *state) /* xorshift64* (Vigna 2016) */
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545f4914f6cdd1du;
+}
+
+/* 0 .. n - 1 */
+static int below(uint64_t *state, int n)
+{
+    return (int)((next_random(state) >> 33) % (uint64_t)n);
+}
+
+/* ---- what is trained where ---- */
+
+static bool read_by_layers(const struct graph *graph, int value)
+{
+    for (int i = value + 1; i < graph->count; i++)
+        if (node_has_weights(&graph->node[i]) && graph->node[i].input == value) return true;
+    return false;
+}
+
+static bool is_end(const struct graph *graph, int layer)
+{
+    return layer == graph->count - 1 || graph->node[layer].input == 0;
+}
+
+/* Methods that map weights to levels of their own, so that the layer needs a gain. */
+static bool forgets_scale(int method)
+{
+    return method == QNT_DOREFA || method == QNT_INTERVAL || method == QNT_EWGS;
+}
+
+static int scheme_of(int method, bool weights)
+{
+    bool table = method == QNT_INTERVAL || method == QNT_EWGS || method == QNT_N2UQ ||
+                 method == QNT_STAIRCASE || method == QNT_BALANCED ||
+                 (method == QNT_DOREFA && weights);
+    return table ? QNT_TABLE : QNT_AFFINE;
+}
+
+static qnt_trainer *create_trainer(const struct tuning *t, int method, int bits, bool weights,
+                                   int place)
+{
+    qnt_trainer *trainer = NULL;
+    double epoch = (double)t->steps / t->schedule->epochs, temperature = 5,
+           keep = t->schedule->keep;
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = scheme_of(method, weights),
+                     .method = method,
+                     .bits = bits,
+                     .flags = weights ? QNT_SIGNED : 0,
+                     .grain = weights && method == QNT_LSQ ? QNT_PER_AXIS : QNT_PER_TENSOR,
+                     .seed = t->schedule->seed + (uint64_t)place};
+    if (qnt_trainer_create(t->context, &spec, &trainer)) return NULL;
+    if (method == QNT_STAIRCASE) {
+        qnt_trainer_set(t->context, trainer, QNT_P_TEMPERATURE, &temperature, 1);
+        qnt_trainer_set(t->context, trainer, QNT_P_EPOCH, &(double){floor(epoch)}, 1);
+    }
+    if (method == QNT_SRQ && weights && keep > 0) {
+        qnt_trainer_set(t->context, trainer, QNT_P_KEEP, &keep, 1);
+        qnt_trainer_set(t->context, trainer, QNT_P_ANNEAL, &(double){floor(0.75 * t->steps)}, 1);
+    }
+    return trainer;
+}
+
+static bool create_trainers(struct tuning *t)
+{
+    const struct graph *g = t->graph;
+    const struct schedule *s = t->schedule;
+    bool good = true;
+    for (int i = 0; good && i < g->count; i++) {
+        const bool to_last = g->node[g->count - 1].input == i;
+        if (read_by_layers(g, i)) {
+            int method = i == 0 ? QNT_LSQPLUS : to_last ? QNT_LSQ : s->value_method;
+            t->value[i] =
+                create_trainer(t, method, i == 0 || to_last ? 8 : s->value_bits, false, i);
+            good = t->value[i] != NULL;
+        }
+        if (good && node_has_weights(&g->node[i])) {
+            bool end = is_end(g, i);
+            t->weight[i] = create_trainer(t, end ? QNT_LSQ : s->weight_method,
+                                          end ? 8 : s->weight_bits, true, 1000 + i);
+            size_t count = graph_weight_count(g, i) + 2 * (size_t)g->node[i].channels;
+            t->momentum[i] = calloc(count, sizeof(float));
+            good = t->weight[i] && t->momentum[i];
+        }
+    }
+    return good;
+}
+
+/* ---- views ---- */
+
+static qnt_tensor *weight_view(const struct graph *graph, int layer, float *data, struct view *view)
+{
+    int64_t shape[] = {graph->node[layer].channels, graph_depth(graph, layer)};
+    return view_floats(view, data, 2, shape);
+}
+
+static qnt_tensor *value_view(const struct tuning *t, int value, float *data, struct view *view)
+{
+    int64_t shape[] = {t->tape.batch, (int64_t)node_elements(&t->graph->node[value])};
+    return view_floats(view, data, 2, shape);
+}
+
+/* ---- numbers that trainers learn ---- */
+
+static bool open_numbers(const struct tuning *t, const qnt_trainer *trainer, struct numbers *n)
+{
+    if (qnt_trainer_get(t->context, trainer, QNT_P_THETA, NULL, 0, &n->count)) return false;
+    n->w = calloc(5 * n->count + 1, sizeof(double));
+    if (!n->w) return false;
+    n->g = n->w + n->count, n->m = n->g + n->count, n->v = n->m + n->count,
+    n->size = n->v + n->count;
+    if (qnt_trainer_get(t->context, trainer, QNT_P_THETA, n->w, n->count, &n->count)) return false;
+    for (size_t i = 0; i < n->count; i++) n->size[i] = fmax(fabs(n->w[i]), 1e-3);
+    return true;
+}
+
+/* One step; what the trainer makes of illegal numbers is taken over. */
+static bool move_numbers(const struct tuning *t, qnt_trainer *trainer, struct numbers *n,
+                         double rate)
+{
+    if (n->count == 0) return true;
+    step_adam(n->w, n->g, n->m, n->v, n->size, n->count, t->step, rate);
+    return !qnt_trainer_set(t->context, trainer, QNT_P_THETA, n->w, n->count) &&
+           !qnt_trainer_get(t->context, trainer, QNT_P_THETA, n->w, n->count, &n->count);
+}
+
+/* ---- forward and backward ---- */
+
+static bool use_weights(struct tuning *t, int layer)
+{
+    struct view x, y;
+    return !qnt_trainer_forward(t->context, t->weight[layer],
+                                weight_view(t->graph, layer, t->graph->node[layer].weight, &x),
+                                weight_view(t->graph, layer, t->tape.weight[layer], &y));
+}
+
+static bool use_value(struct tuning *t, int value)
+{
+    struct view x, y;
+    if (!t->value[value]) return true;
+    return !qnt_trainer_forward(t->context, t->value[value],
+                                value_view(t, value, t->tape.value[value], &x),
+                                value_view(t, value, t->tape.used[value], &y));
+}
+
+static bool forward(struct tuning *t)
+{
+    bool good = use_value(t, 0);
+    for (int i = 1; good && i < t->graph->count; i++) {
+        if (node_has_weights(&t->graph->node[i])) good = use_weights(t, i);
+        if (good) tape_forward(&t->tape, i);
+        good = good && use_value(t, i);
+    }
+    return good;
+}
+
+static bool backward_value(struct tuning *t, int value)
+{
+    struct view x, dy;
+    struct numbers *n = &t->value_theta[value];
+    float *gradient = t->tape.d_used[value];
+    if (!t->value[value] || value == 0) return true;
+    if (qnt_trainer_backward(t->context, t->value[value],
+                             value_view(t, value, t->tape.value[value], &x),
+                             value_view(t, value, gradient, &dy), &dy.tensor, n->g, n->count))
+        return false;
+    size_t count = node_elements(&t->graph->node[value]) * (size_t)t->tape.batch;
+    for (size_t i = 0; i < count; i++) t->tape.d_value[value][i] += gradient[i];
+    return true;
+}
+
+static bool backward_weights(struct tuning *t, int layer)
+{
+    struct view x, dy;
+    struct numbers *n = &t->weight_theta[layer];
+    return !qnt_trainer_backward(t->context, t->weight[layer],
+                                 weight_view(t->graph, layer, t->graph->node[layer].weight, &x),
+                                 weight_view(t->graph, layer, t->tape.d_weight[layer], &dy),
+                                 &dy.tensor, n->g, n->count);
+}
+
+static bool backward(struct tuning *t)
+{
+    bool good = true;
+    for (int i = t->graph->count - 1; good && i > 0; i--) {
+        good = backward_value(t, i);
+        if (!good) break;
+        tape_backward(&t->tape, i);
+        if (node_has_weights(&t->graph->node[i])) good = backward_weights(t, i);
+    }
+    return good;
+}
+
+static bool move(struct tuning *t)
+{
+    const double share = cosine((double)t->step / t->steps), rate = t->schedule->rate * share;
+    bool good = true;
+    t->step++;
+    for (int i = 0; good && i < t->graph->count; i++) {
+        const struct node *node = &t->graph->node[i];
+        if (t->value[i] && i > 0)
+            good = move_numbers(t, t->value[i], &t->value_theta[i], theta_rate * share);
+        if (!good || !node_has_weights(node)) continue;
+        const size_t weights = graph_weight_count(t->graph, i), n = (size_t)node->channels;
+        float *v = t->momentum[i], *gain = t->tape.gain[i];
+        step_momentum(node->weight, t->tape.d_weight[i], v, weights, rate, weight_decay);
+        step_momentum(node->bias, t->tape.d_bias[i], v + weights, n, rate, 0);
+        if (!is_end(t->graph, i) && forgets_scale(t->schedule->weight_method)) {
+            step_momentum(gain, t->tape.d_gain[i], v + weights + n, n, gain_rate * rate, 0);
+            for (size_t c = 0; c < n; c++) gain[c] = fmaxf(gain[c], 1e-6f);
+        }
+        good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
+    }
+    for (int i = 0; good && i < t->graph->count; i++) {
+        const double step = t->step;
+        if (t->value[i]) good &= !qnt_trainer_set(t->context, t->value[i], QNT_P_STEP, &step, 1);
+        if (t->weight[i]) good &= !qnt_trainer_set(t->context, t->weight[i], QNT_P_STEP, &step, 1);
+    }
+    return good;
+}
+
+/* ---- data ---- */
+
+/* One image, moved by up to `shift` pixels and perhaps mirrored. */
+static void draw(const struct tuning *t, const struct samples *s, int index, uint64_t *state,
+                 float *out)
+{
+    const struct node *in = &t->graph->node[0];
+    const int c = in->channels, range = 2 * t->schedule->shift + 1;
+    float image[64 * 64 * 4];
+    int down = below(state, range) - t->schedule->shift,
+        right = below(state, range) - t->schedule->shift;
+    bool mirrored = t->schedule->mirror && below(state, 2);
+    dataset_batch(s->set, s->input, s->first + index, 1, image);
+    for (int p = 0; p < in->height * in->width; p++, out += c) {
+        int y = p / in->width + down, x = p % in->width;
+        x = (mirrored ? in->width - 1 - x : x) + right;
+        bool inside = y >= 0 && y < in->height && x >= 0 && x < in->width;
+        for (int k = 0; k < c; k++) out[k] = inside ? image[(y * in->width + x) * c + k] : 0;
+    }
+}
+
+static void shuffle(int *order, int n, uint64_t *state)
+{
+    for (int i = n - 1; i > 0; i--) {
+        int j = below(state, i + 1), other = order[j];
+        order[j] = order[i];
+        order[i] = other;
+    }
+}
+
+/* ---- the whole ---- */
+
+/* Mean magnitude of a layer's products. */
+static double product_size(const struct tuning *t, int layer)
+{
+    double sum = 0;
+    size_t n = node_elements(&t->graph->node[layer]) * (size_t)t->tape.batch;
+    for (size_t i = 0; i < n; i++) sum += fabs((double)t->tape.product[layer][i]);
+    return sum / (double)n;
+}
+
+/* Every trainer starts from what it sees when all before it are quantized; gains make up for the
+ * change of scale. */
+static bool start_layer(struct tuning *t, int layer)
+{
+    struct view x;
+    const struct node *node = &t->graph->node[layer];
+    const size_t weights = graph_weight_count(t->graph, layer);
+    qnt_tensor *w = weight_view(t->graph, layer, node->weight, &x);
+    if (qnt_trainer_start(t->context, t->weight[layer], w) ||
+        !open_numbers(t, t->weight[layer], &t->weight_theta[layer]))
+        return false;
+    const bool again = !is_end(t->graph, layer) && forgets_scale(t->schedule->weight_method);
+    double before = 0;
+    if (again) {
+        size_t in = node_elements(&t->graph->node[node->input]) * (size_t)t->tape.batch;
+        float *kept = t->tape.used[node->input];
+        t->tape.used[node->input] = t->tape.value[node->input];
+        memcpy(t->tape.weight[layer], node->weight, weights * sizeof(float));
+        tape_forward(&t->tape, layer);
+        before = product_size(t, layer);
+        t->tape.used[node->input] = kept;
+        (void)in;
+    }
+    if (!use_weights(t, layer)) return false;
+    tape_forward(&t->tape, layer);
+    double after = product_size(t, layer);
+    if (again && after > 0) {
+        for (int c = 0; c < node->channels; c++) t->tape.gain[layer][c] = (float)(before / after);
+        tape_forward(&t->tape, layer);
+    }
+    return true;
+}
+
+static bool start_value(struct tuning *t, int value)
+{
+    struct view x;
+    if (!t->value[value]) return true;
+    return !qnt_trainer_start(t->context, t->value[value],
+                              value_view(t, value, t->tape.value[value], &x)) &&
+           open_numbers(t, t->value[value], &t->value_theta[value]) && use_value(t, value);
+}
+
+const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct graph *graph,
+                         const struct schedule *schedule, const struct samples *samples,
+                         struct tuning *out)
+{
+    *out = (struct tuning){.context = context, .graph = graph, .schedule = schedule};
+    out->steps = schedule->epochs * (samples->count / schedule->batch);
+    if (samples->count < schedule->batch) return "there are fewer samples than one batch takes";
+    if (!tape_create(graph, schedule->batch, pool, &out->tape))
+        return "the graph cannot be trained";
+    if (!create_trainers(out)) return "a trainer could not be made";
+    dataset_batch(samples->set, samples->input, samples->first, schedule->batch,
+                  out->tape.value[0]);
+    bool good = start_value(out, 0);
+    for (int i = 1; good && i < graph->count; i++) {
+        if (node_has_weights(&graph->node[i]))
+            good = start_layer(out, i);
+        else
+            tape_forward(&out->tape, i);
+        good = good && start_value(out, i);
+    }
+    return good ? NULL : "a trainer could not be started";
+}
+
+const char *tuning_run(struct tuning *t, const struct samples *samples, double *loss)
+{
+    const struct schedule *s = t->schedule;
+    const int batches = samples->count / s->batch;
+    uint64_t state = s->seed * 2 + 1;
+    unsigned char *label = malloc((size_t)s->batch);
+    int *order = malloc((size_t)samples->count * sizeof *order);
+    const char *reason = label && order ? NULL : "out of memory";
+    struct progress progress;
+    progress_begin(&progress, s->name);
+    for (int i = 0; !reason && i < samples->count; i++) order[i] = i;
+    for (int epoch = 0; !reason && epoch < s->epochs; epoch++) {
+        double sum = 0;
+        shuffle(order, samples->count, &state);
+        for (int b = 0; !reason && b < batches; b++) {
+            for (int i = 0; i < s->batch; i++) {
+                int index = order[b * s->batch + i];
+                label[i] = samples->set->label[samples->first + index];
+                draw(t, samples, index, &state,
+                     t->tape.value[0] + (size_t)i * node_elements(&t->graph->node[0]));
+            }
+            if (!forward(t)) reason = "forward failed";
+            tape_clear(&t->tape);
+            if (!reason) sum += tape_loss(&t->tape, label, smoothing);
+            if (!reason && (!backward(t) || !move(t))) reason = "a gradient failed";
+            progress_show(&progress, (double)t->step / t->steps);
+        }
+        *loss = sum / batches;
+    }
+    progress_end(&progress);
+    free(label);
+    free(order);
+    return reason;
+}
+
+const char *tuning_apply(struct tuning *t, const struct samples *samples, float *logits)
+{
+    const int batch = t->tape.batch, last = t->graph->count - 1,
+              classes = t->graph->node[last].channels;
+    const double hard = 1;
+    for (int i = 0; i < t->graph->count; i++) {
+        if (t->value[i]) qnt_trainer_set(t->context, t->value[i], QNT_P_HARD, &hard, 1);
+        if (t->weight[i]) qnt_trainer_set(t->context, t->weight[i], QNT_P_HARD, &hard, 1);
+    }
+    for (int first = 0; first < samples->count; first += batch) {
+        int n = samples->count - first < batch ? samples->count - first : batch;
+        dataset_batch(samples->set, samples->input, samples->first + first, n, t->tape.value[0]);
+        if (!forward(t)) return "forward failed";
+        memcpy(logits + (size_t)first * (size_t)classes, t->tape.value[last],
+               (size_t)n * (size_t)classes * sizeof *logits);
+    }
+    return NULL;
+}
+
+void tuning_free(struct tuning *t)
+{
+    for (int i = 0; i < GRAPH_NODES; i++) {
+        qnt_trainer_destroy(t->value[i]);
+        qnt_trainer_destroy(t->weight[i]);
+        free(t->value_theta[i].w);
+        free(t->weight_theta[i].w);
+        free(t->momentum[i]);
+    }
+    tape_free(&t->tape);
+}

@@ -1,0 +1,60 @@
+/*
+ * Fine-tuning a graph with quantized weights and activations: trainers of libqnt between the values
+ * and the layers that read them, and at the end the layers they become.
+ *
+ * The network's input keeps 8 bits, and so does what the last layer reads and has as weights, as
+ * usual. A gain for each output makes up for methods that do not keep the scale of weights; it goes
+ * into the scales of the weights at the end.
+ */
+#ifndef TUNING_H
+#define TUNING_H
+
+#include "gradient.h"
+#include "quantized.h"
+
+struct schedule {
+    const char *name;
+    int weight_method, value_method; /* QNT_LSQ and its neighbours */
+    int weight_bits, value_bits;
+    double keep; /* DropBits: probability at the beginning; 0: none */
+    double rate; /* of weights, at the beginning */
+    int epochs, batch;
+    int shift;   /* images are moved by up to so many pixels, */
+    bool mirror; /* and mirrored */
+    uint64_t seed;
+};
+
+/* Numbers that an optimizer moves, with its memory. */
+struct numbers {
+    double *w, *g, *m, *v, *size;
+    size_t count;
+};
+
+struct tuning {
+    const qnt_context *context;
+    struct graph *graph; /* its weights and biases change */
+    const struct schedule *schedule;
+    struct tape tape;
+    qnt_trainer *weight[GRAPH_NODES], *value[GRAPH_NODES];
+    struct numbers weight_theta[GRAPH_NODES], value_theta[GRAPH_NODES];
+    float *momentum[GRAPH_NODES]; /* of weights, then biases, then gains */
+    int step, steps;
+};
+
+/* All return NULL or a sentence about what went wrong. */
+const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct graph *graph,
+                         const struct schedule *schedule, const struct samples *samples,
+                         struct tuning *out);
+const char *tuning_run(struct tuning *tuning, const struct samples *samples, double *loss);
+
+/* The layers of what was trained; the float graph may be used for the rest. */
+const char *tuning_deploy(const struct tuning *tuning, const qnt_context *serial,
+                          struct quantized *out);
+
+/* Logits [count][classes] by the trained graph itself, with every trainer hard: what deployment
+ * must repeat. */
+const char *tuning_apply(struct tuning *tuning, const struct samples *samples, float *logits);
+
+void tuning_free(struct tuning *tuning);
+
+#endif

@@ -1,0 +1,204 @@
+/* Kernel-map layers: making and ending them, their anchors, and the exact kernel. The contract is
+ * in qnt/ckn.h. */
+#include "ckn.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arith.h"
+#include "base/try.h"
+#include "simd/layout.h"
+#include "tensor/range.h"
+
+enum { FIRST_SPEC = sizeof(qnt_ckn_spec), FLOATS = 32, MOST_DEPTH = 1 << 20 };
+
+static qnt_status check_range(const qnt_context *context, const char *name, int64_t value,
+                              int64_t least, int64_t most)
+{
+    if (value >= least && value <= most) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "spec: %s is %lld, expected %lld to %lld", name,
+                     (long long)value, (long long)least, (long long)most);
+}
+
+static qnt_status check_bits(const qnt_context *context, const qnt_ckn_spec *s)
+{
+    if (s->anchor_bits != FLOATS)
+        QNT__TRY(check_range(context, "anchor_bits", s->anchor_bits, 1, 8));
+    if (s->patch_bits == FLOATS) return QNT_OK;
+    QNT__TRY(check_range(context, "patch_bits", s->patch_bits, 1, 8));
+    if (s->anchor_bits != FLOATS) return QNT_OK;
+    return qnt__fail(
+        context, QNT_E_INVALID,
+        "spec: patch_bits is %d with anchors of 32 bits, expected 32, or anchors of at most 8",
+        (int)s->patch_bits);
+}
+
+static qnt_status check_spec(const qnt_context *context, const qnt_ckn_spec *s)
+{
+    QNT__TRY(check_range(context, "channels", s->channels, 1, MOST_DEPTH));
+    QNT__TRY(check_range(context, "kernel", s->kernel, 1, 31));
+    QNT__TRY(check_range(context, "pad", s->pad, 0, s->kernel - 1));
+    QNT__TRY(check_range(context, "filters", s->filters, 1, 1024));
+    QNT__TRY(check_range(context, "subsample", s->subsample, 1, 64));
+    QNT__TRY(check_range(context, "centre", s->centre, 0, 1));
+    QNT__TRY(check_range(context, "reserved", s->reserved, 0, 0));
+    QNT__TRY(check_range(context, "elements of a patch",
+                         (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_DEPTH));
+    QNT__TRY(check_bits(context, s));
+    if (!(s->sigma >= 0.05f && s->sigma <= 100.0f)) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: sigma is %g, expected 0.05 to 100",
+                         (double)s->sigma);
+    }
+    if (s->regulariser <= 1.0f) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "spec: regulariser is %g, expected at most 1",
+                     (double)s->regulariser);
+}
+
+qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn **out)
+{
+    qnt_ckn ckn = {.memory = {0}};
+    qnt_ckn_spec *s = &ckn.spec;
+    void *block;
+    if (!out) return qnt__fail(context, QNT_E_INVALID, "out is NULL");
+    *out = NULL;
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__sized_read(context, "spec", spec, FIRST_SPEC, sizeof *s, s));
+    s->size = sizeof *s;
+    if (s->subsample == 0) s->subsample = 1;
+    if (s->anchor_bits == 0) s->anchor_bits = FLOATS;
+    if (s->patch_bits == 0) s->patch_bits = FLOATS;
+    if (s->sigma == 0.0f) s->sigma = 0.6f;
+    if (s->regulariser == 0.0f) s->regulariser = 0.01f;
+    QNT__TRY(check_spec(context, s));
+    if (!(s->regulariser >= 0.0f)) s->regulariser = 0.0f;
+    ckn.memory = context->memory;
+    ckn.alpha = 1.0f / (s->sigma * s->sigma);
+    ckn.depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
+    ckn.code_depth = qnt__round_up(ckn.depth, qnt__cell_depth(8));
+    ckn.panels = qnt__ceil_div((size_t)s->filters, QNT__PANEL);
+    QNT__TRY(qnt__allocate(context, &ckn.memory, sizeof ckn, &block));
+    *out = block;
+    **out = ckn;
+    return QNT_OK;
+}
+
+void qnt_ckn_destroy(qnt_ckn *ckn)
+{
+    if (!ckn) return;
+    struct qnt__memory memory = ckn->memory;
+    qnt__free(&memory, ckn->anchor, ckn->bytes);
+    qnt__free(&memory, ckn, sizeof *ckn);
+}
+
+/* ---- anchors ---- */
+
+static qnt_status check_anchors(const qnt_context *context, const qnt_ckn *ckn,
+                                const struct qnt__view *v)
+{
+    if (v->ndim == 2 && v->shape[0] == ckn->spec.filters && (size_t)v->shape[1] == ckn->depth) {
+        return QNT_OK;
+    }
+    return qnt__fail(context, QNT_E_SHAPE, "anchors: expected shape %d x %zu",
+                     (int)ckn->spec.filters, ckn->depth);
+}
+
+/* Reads and checks anchors; each must have a norm. */
+static qnt_status read_anchors(const qnt_context *context, const qnt_ckn *ckn, struct qnt__view *v,
+                               double *anchor)
+{
+    qnt__view_flatten(v);
+    for (size_t c = 0; c < (size_t)ckn->spec.filters; c++) {
+        double square = 0.0;
+        for (size_t k = 0; k < ckn->depth; k++) {
+            float x, buffer;
+            x = *qnt__range_f32(&context->simd, v, c * ckn->depth + k, 1, &buffer);
+            anchor[c * ckn->depth + k] = (double)x;
+            square += (double)x * (double)x;
+        }
+        if (square > 0.0 && isfinite(square)) continue;
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "anchors: number %zu has the squared norm %g, expected a finite one above 0", c,
+            square);
+    }
+    return QNT_OK;
+}
+
+qnt_status qnt_ckn_set(const qnt_context *context, qnt_ckn *ckn, const qnt_tensor *anchors)
+{
+    struct qnt__view v;
+    void *block;
+    if (!context) return QNT_E_INVALID;
+    if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
+    QNT__TRY(qnt__view_open(context, "anchors", anchors, QNT__FLOATS, &v));
+    QNT__TRY(check_anchors(context, ckn, &v));
+    qnt_ckn next = *ckn;
+    size_t bytes = (size_t)ckn->spec.filters * ckn->depth * sizeof(double);
+    QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
+    qnt_status status = read_anchors(context, ckn, &v, block);
+    if (status == QNT_OK) status = qnt__ckn_take(context, block, &next);
+    if (status == QNT_OK) qnt__ckn_replace(ckn, &next);
+    qnt__free(&context->memory, block, bytes);
+    return status;
+}
+
+qnt_status qnt_ckn_get(const qnt_context *context, const qnt_ckn *ckn, qnt_tensor *anchors)
+{
+    struct qnt__view v;
+    if (!context) return QNT_E_INVALID;
+    if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
+    if (!ckn->anchor) {
+        return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
+    }
+    QNT__TRY(qnt__view_open_output(context, "anchors", anchors, QNT__FLOATS, &v));
+    QNT__TRY(check_anchors(context, ckn, &v));
+    qnt__view_flatten(&v);
+    qnt__range_write_f32(&context->simd, &v, 0, (size_t)ckn->spec.filters * ckn->depth,
+                         ckn->anchor);
+    return QNT_OK;
+}
+
+/* ---- the kernel ---- */
+
+/* Reads a patch; the squared norm of what is left after centring. */
+static double read_patch(const qnt_context *context, const qnt_ckn *ckn, struct qnt__view *v,
+                         double *mean)
+{
+    double sum = 0.0, square = 0.0;
+    float x, buffer;
+    qnt__view_flatten(v);
+    for (size_t k = 0; k < ckn->depth; k++)
+        sum += (double)*qnt__range_f32(&context->simd, v, k, 1, &buffer);
+    *mean = ckn->spec.centre ? sum / (double)ckn->depth : 0.0;
+    for (size_t k = 0; k < ckn->depth; k++) {
+        x = *qnt__range_f32(&context->simd, v, k, 1, &buffer);
+        square += ((double)x - *mean) * ((double)x - *mean);
+    }
+    return square;
+}
+
+qnt_status qnt_ckn_kernel(const qnt_context *context, const qnt_ckn *ckn, const qnt_tensor *a,
+                          const qnt_tensor *b, double *value)
+{
+    struct qnt__view va, vb;
+    if (!context) return QNT_E_INVALID;
+    if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
+    if (!value) return qnt__fail(context, QNT_E_INVALID, "value is NULL");
+    QNT__TRY(qnt__view_open(context, "a", a, QNT__FLOATS, &va));
+    QNT__TRY(qnt__view_open(context, "b", b, QNT__FLOATS, &vb));
+    if (va.count != ckn->depth || vb.count != ckn->depth) {
+        return qnt__fail(context, QNT_E_SHAPE, "a and b have %zu and %zu elements, expected %zu",
+                         va.count, vb.count, ckn->depth);
+    }
+    double mean_a, mean_b, product = 0.0;
+    double aa = read_patch(context, ckn, &va, &mean_a), bb = read_patch(context, ckn, &vb, &mean_b);
+    for (size_t k = 0; k < ckn->depth; k++) {
+        float x, y;
+        product += ((double)*qnt__range_f32(&context->simd, &va, k, 1, &x) - mean_a) *
+                   ((double)*qnt__range_f32(&context->simd, &vb, k, 1, &y) - mean_b);
+    }
+    double norms = sqrt(aa) * sqrt(bb), sigma = (double)ckn->spec.sigma;
+    double cosine = norms > 0.0 ? fmin(fmax(product / norms, -1.0), 1.0) : 0.0;
+    *value = norms * exp((cosine - 1.0) / (sigma * sigma));
+    return QNT_OK;
+}

@@ -1,0 +1,16 @@
+/* Random numbers for fitting: xorshift64* (Vigna 2016). */
+#ifndef QNT__CKN_RANDOM_H
+#define QNT__CKN_RANDOM_H
+
+#include <stdint.h>
+
+/* The state must not be 0. */
+static inline uint64_t qnt__random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545f4914f6cdd1du;
+}
+
+#endif

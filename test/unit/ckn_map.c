@@ -1,0 +1,452 @@
+/* Kernel maps: projection, inverse root, pooling, rounding, layouts, workers, CPU levels, bad
+ * input. */
+#include "check.h"
+#include "ckn/ckn.h"
+#include "strided.h"
+
+enum { SIDE = 12, MOST = 1 << 16 };
+
+static qnt_context *c;
+static float image[MOST], y[MOST], z[MOST];
+
+/* Smooth pictures: sums of a few waves, positive. */
+static void picture(float *to, int height, int width, int channels)
+{
+    double wave[4][4];
+    for (int i = 0; i < 16; i++) wave[i / 4][i % 4] = 3 * random_gauss();
+    for (int p = 0; p < height * width * channels; p++) {
+        double v = 1, down = (double)(p / channels / width) / height,
+               right = (double)(p / channels % width) / width;
+        for (int i = 0; i < 4; i++)
+            v += 0.3 * sin(wave[i][0] * down + wave[i][1] * right + wave[i][2] + p % channels);
+        to[p] = (float)fmax(v + 0.02 * random_gauss(), 0);
+    }
+}
+
+static int32_t read_picture(void *user, uint64_t index, float *to)
+{
+    const int *shape = user;
+    (void)index;
+    picture(to, shape[0], shape[1], shape[2]);
+    return 0;
+}
+
+static qnt_ckn *create(qnt_ckn_spec spec)
+{
+    qnt_ckn *ckn = NULL;
+    spec.size = sizeof spec;
+    CHECK_MSG(qnt_ckn_create(c, &spec, &ckn) == QNT_OK, "%s", check_reason);
+    return ckn;
+}
+
+static qnt_ckn *fitted(qnt_ckn_spec spec)
+{
+    int shape[] = {SIDE, SIDE, spec.channels};
+    qnt_ckn *ckn = create(spec);
+    qnt_ckn_data data = {.size = sizeof data,
+                         .height = SIDE,
+                         .width = SIDE,
+                         .images = 60,
+                         .patches = 1500,
+                         .read = read_picture,
+                         .user = shape};
+    CHECK_MSG(qnt_ckn_fit(c, ckn, &data) == QNT_OK, "%s", check_reason);
+    return ckn;
+}
+
+static qnt_status run_in(const qnt_context *context, const qnt_ckn *ckn, const qnt_tensor *x,
+                         qnt_tensor *out)
+{
+    size_t bytes;
+    qnt_status status = qnt_ckn_workspace(context, ckn, x, &bytes);
+    if (status != QNT_OK) return status;
+    guarded space = guard(bytes, true);
+    status = qnt_ckn_run(context, ckn, x, out, space.data, bytes);
+    unguard(&space);
+    return status;
+}
+
+/* One patch: an image of its size without padding. */
+static void map_patch(const qnt_ckn *ckn, const float *patch, float *out)
+{
+    int k = ckn->spec.kernel, ch = ckn->spec.channels, p = ckn->spec.filters;
+    CHECK_MSG(run_in(c, ckn, TENSOR(patch, QNT_FLOAT, 32, 1, k, k, ch),
+                     TENSOR(out, QNT_FLOAT, 32, 1, 1, 1, p)) == QNT_OK,
+              "%s", check_reason);
+}
+
+static double dot(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static double kernel(const qnt_ckn *ckn, const float *a, const float *b)
+{
+    double value = NAN;
+    int64_t d = (int64_t)ckn->depth;
+    CHECK(qnt_ckn_kernel(c, ckn, TENSOR(a, QNT_FLOAT, 32, d), TENSOR(b, QNT_FLOAT, 32, d),
+                         &value) == QNT_OK);
+    return value;
+}
+
+/* Relative root mean square error of map products against the kernel over pairs of patches. */
+static double kernel_error(const qnt_ckn *ckn, int pairs)
+{
+    int d = (int)ckn->depth, p = ckn->spec.filters;
+    double error = 0, size = 0;
+    static float a[64], b[64];
+    for (int i = 0; i < pairs; i++) {
+        picture(a, ckn->spec.kernel, ckn->spec.kernel, ckn->spec.channels);
+        picture(b, ckn->spec.kernel, ckn->spec.kernel, ckn->spec.channels);
+        map_patch(ckn, a, y), map_patch(ckn, b, z);
+        double exact = kernel(ckn, a, b), got = dot(y, z, p);
+        error += (exact - got) * (exact - got), size += exact * exact;
+        CHECK(dot(y, y, p) <= dot(a, a, d) * (1 + 1e-4));
+    }
+    return sqrt(error / size);
+}
+
+/* K1, K2: more anchors, less error; at the anchors there is none; homogeneous; 0 of 0. */
+static void projection(void)
+{
+    double last = 1;
+    for (int filters = 4; filters <= 64; filters *= 4) {
+        qnt_ckn *ckn = fitted((qnt_ckn_spec){.channels = 1, .kernel = 3, .filters = filters});
+        double error = kernel_error(ckn, 40);
+        CHECK_MSG(error < last, "%d filters: %g, fewer had %g", filters, error, last);
+        last = error;
+        qnt_ckn_destroy(ckn);
+    }
+    CHECK_MSG(last < 0.05, "%g", last);
+    qnt_ckn *ckn = fitted((qnt_ckn_spec){
+        .channels = 2, .kernel = 3, .filters = 10, .regulariser = -1, .sigma = 0.4f});
+    static float anchor[10 * 18], map[10][10];
+    OK(qnt_ckn_get(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 10, 18)));
+    for (int i = 0; i < 10; i++) map_patch(ckn, anchor + 18 * i, map[i]);
+    for (int i = 0; i < 10; i++) {
+        for (int j = 0; j < 10; j++) {
+            double exact = kernel(ckn, anchor + 18 * i, anchor + 18 * j);
+            CHECK_MSG(fabs(dot(map[i], map[j], 10) - exact) < 2e-4, "%g, expected %g",
+                      dot(map[i], map[j], 10), exact);
+        }
+    }
+    float scaled[18], nothing[18] = {0}, out[10];
+    for (int k = 0; k < 18; k++) scaled[k] = 4 * anchor[k];
+    map_patch(ckn, scaled, out);
+    for (int k = 0; k < 10; k++) CHECK(fabsf(out[k] - 4 * map[0][k]) < 1e-4f);
+    map_patch(ckn, nothing, out);
+    for (int k = 0; k < 10; k++) CHECK(out[k] == 0);
+    qnt_ckn_destroy(ckn);
+}
+
+/* K3: A K A is the identity where nothing is regularised; A is symmetric. */
+static void inverse_root(void)
+{
+    enum { P = 40 };
+    static double k[P * P], a[P * P], space[2 * P * P], x[P * 7];
+    for (int i = 0; i < P * 7; i++) x[i] = random_gauss();
+    for (int i = 0; i < P; i++) {
+        for (int j = 0; j < P; j++) {
+            double square = 0;
+            for (int e = 0; e < 7; e++)
+                square += (x[i * 7 + e] - x[j * 7 + e]) * (x[i * 7 + e] - x[j * 7 + e]);
+            k[i * P + j] = a[i * P + j] = exp(-square);
+        }
+    }
+    qnt__inverse_root(a, P, 0, space);
+    for (int i = 0; i < P; i++) {
+        for (int j = 0; j < P; j++) {
+            double sum = 0;
+            for (int e = 0; e < P; e++)
+                for (int f = 0; f < P; f++) sum += a[i * P + e] * k[e * P + f] * a[f * P + j];
+            CHECK_MSG(fabs(sum - (i == j)) < 1e-8, "%d %d: %g", i, j, sum);
+            CHECK(fabs(a[i * P + j] - a[j * P + i]) < 1e-9);
+        }
+    }
+    double repeated[4] = {1, 1, 1, 1};
+    qnt__inverse_root(repeated, 2, 0.01, space); /* a zero eigenvalue */
+    CHECK(isfinite(repeated[0]) && fabs(repeated[0] - repeated[3]) < 1e-9);
+}
+
+/* K4: a constant map keeps its value inside; shapes; without pooling every place is its patch's
+ * map. */
+static void pooling(void)
+{
+    for (int i = 0; i < ROUNDS(20); i++) {
+        int s = (int)random_in(1, 4), k = (int)random_in(1, 4), pad = (int)random_in(0, k - 1);
+        int h = (int)random_in(k + 4 * s, 20), w = (int)random_in(k + 4 * s, 20),
+            ch = (int)random_in(1, 3), p = (int)random_in(1, 20);
+        qnt_ckn *ckn = create(
+            (qnt_ckn_spec){.channels = ch, .kernel = k, .pad = pad, .filters = p, .subsample = s});
+        static float anchor[20 * 64];
+        for (int e = 0; e < p * k * k * ch; e++) anchor[e] = (float)random_gauss();
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, p, k * k * ch)));
+        for (int e = 0; e < h * w * ch; e++) image[e] = (float)(e % ch + 1);
+        int oh = (h + 2 * pad - k) / s + 1, ow = (w + 2 * pad - k) / s + 1;
+        check_tensor view = {0};
+        view.t.shape = view.shape, view.t.strides = view.strides;
+        OK(qnt_ckn_view(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, h, w, ch), &view.t));
+        CHECK(view.shape[1] == oh && view.shape[2] == ow && view.shape[3] == p);
+        OK(run_in(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, h, w, ch),
+                  TENSOR(y, QNT_FLOAT, 32, 1, oh, ow, p)));
+        qnt_ckn *plain = create((qnt_ckn_spec){.channels = ch, .kernel = k, .filters = p});
+        OK(qnt_ckn_set(c, plain, TENSOR(anchor, QNT_FLOAT, 32, p, k * k * ch)));
+        map_patch(plain, image, z); /* any patch inside */
+        int from = (pad + 2 * s - 1) / s;
+        for (int r = from; r < oh - from; r++)
+            for (int x = from; x < ow - from; x++)
+                for (int e = 0; e < p; e++) {
+                    float got = y[(r * ow + x) * p + e];
+                    CHECK_MSG(fabsf(got - z[e]) <= 2e-4f * (1 + fabsf(z[e])), "%g, expected %g",
+                              (double)got, (double)z[e]);
+                }
+        picture(image, h, w, ch);
+        if (s == 1 && pad == 0) {
+            static float patch[64];
+            OK(run_in(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, h, w, ch),
+                      TENSOR(y, QNT_FLOAT, 32, 1, oh, ow, p)));
+            int r = (int)random_in(0, oh - 1), x = (int)random_in(0, ow - 1);
+            for (int e = 0; e < k * k * ch; e++)
+                patch[e] = image[((r + e / ch / k) * w + x + e / ch % k) * ch + e % ch];
+            map_patch(plain, patch, z);
+            CHECK(!memcmp(z, y + (r * ow + x) * p, (size_t)p * sizeof *z));
+        }
+        qnt_ckn_destroy(ckn), qnt_ckn_destroy(plain);
+    }
+}
+
+/* K5, K6: rounded layers are projections too; integers give what their floats give; a factor of 2^k
+ * changes nothing but the norm; fewer bits, more error. */
+static void rounding(void)
+{
+    static const int bits[][2] = {{32, 32}, {8, 8}, {4, 4}, {2, 4}, {2, 2}};
+    double last = 0;
+    for (int i = 0; i < 5; i++) {
+        check_state = 77;
+        qnt_ckn *ckn = fitted((qnt_ckn_spec){.channels = 1,
+                                             .kernel = 4,
+                                             .filters = 48,
+                                             .anchor_bits = bits[i][0],
+                                             .patch_bits = bits[i][1]});
+        double error = kernel_error(ckn, 60);
+        CHECK_MSG(error > 0.98 * last && error < (i < 3 ? 0.1 : 0.6), "%d/%d bits: %g after %g",
+                  bits[i][0], bits[i][1], error, last);
+        last = error;
+        qnt_ckn_destroy(ckn);
+    }
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int ab = (int)random_in(1, 8), pb = (int)random_in(1, 8), k = (int)random_in(1, 5),
+            ch = (int)random_in(1, 3), p = (int)random_in(1, 40), d = k * k * ch;
+        qnt_ckn_spec spec = {.channels = ch,
+                             .kernel = k,
+                             .filters = p,
+                             .anchor_bits = ab,
+                             .patch_bits = pb,
+                             .centre = i % 2};
+        static float anchor[40 * 75], patch[75], rounded[75], scaled[75];
+        static int8_t code[75];
+        for (int e = 0; e < p * d; e++) anchor[e] = (float)random_gauss();
+        qnt_ckn *ckn = create(spec);
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, p, d)));
+        spec.patch_bits = 32, spec.centre = 0;
+        qnt_ckn *floats = create(spec); /* the same anchors, patches as they come */
+        OK(qnt_ckn_set(c, floats, TENSOR(anchor, QNT_FLOAT, 32, p, d)));
+        float sum = 0, norm = 0;
+        for (int e = 0; e < d; e++) patch[e] = (float)random_gauss(), sum += patch[e];
+        for (int e = 0; e < d; e++) scaled[e] = i % 2 ? patch[e] - sum / (float)d : patch[e];
+        for (int e = 0; e < d; e++) norm += scaled[e] * scaled[e];
+        int square = qnt__ckn_round(scaled, (size_t)d, pb, code);
+        for (int e = 0; e < d; e++) /* the rounded direction with the true norm */
+            rounded[e] = square ? (float)code[e] / sqrtf((float)square) * sqrtf(norm) : 0;
+        map_patch(ckn, patch, y);
+        map_patch(floats, rounded, z);
+        for (int e = 0; e < p; e++)
+            CHECK_MSG(fabsf(y[e] - z[e]) <= 2e-3f * (1 + fabsf(z[e])),
+                      "bits %d/%d: %g, expected %g", ab, pb, (double)y[e], (double)z[e]);
+        for (int e = 0; e < d; e++) scaled[e] = 8 * patch[e];
+        map_patch(ckn, scaled, z);
+        for (int e = 0; e < p; e++) CHECK(z[e] == 8 * y[e]);
+        qnt_ckn_destroy(ckn), qnt_ckn_destroy(floats);
+    }
+}
+
+/* The same bytes for every CPU level, number of workers and layout. */
+static void anywhere(void)
+{
+    qnt_pool *pool = NULL;
+    qnt_context *other = check_context();
+    OK(qnt_pool_create(other, 3, &pool));
+    OK(qnt_context_set_parallel(other, qnt_pool_run, pool, 3));
+    for (int i = 0; i < ROUNDS(30); i++) {
+        int k = (int)random_in(1, 4), ch = (int)random_in(1, 9), p = (int)random_in(1, 90),
+            s = (int)random_in(1, 3), b = (int)random_in(1, 4);
+        int h = (int)random_in(k, 9), w = (int)random_in(k, 30),
+            bits = i % 3 ? (int)random_in(1, 8) : 32;
+        qnt_ckn *ckn = create((qnt_ckn_spec){.channels = ch,
+                                             .kernel = k,
+                                             .filters = p,
+                                             .subsample = s,
+                                             .pad = k / 2,
+                                             .anchor_bits = bits,
+                                             .patch_bits = bits});
+        static float anchor[90 * 16 * 9];
+        for (int e = 0; e < p * k * k * ch; e++) anchor[e] = (float)random_gauss();
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, p, k * k * ch)));
+        int64_t shape[] = {b, h, w, ch};
+        int64_t oh = (h + 2 * (k / 2) - k) / s + 1, ow = (w + 2 * (k / 2) - k) / s + 1;
+        strided x;
+        strided_random(&x, QNT_FLOAT, 32, 4, shape);
+        for (size_t e = 0; e < x.count; e++) {
+            uint32_t u;
+            image[e] = (float)random_gauss();
+            memcpy(&u, &image[e], 4);
+            strided_set(&x, e, u);
+        }
+        OK(run_in(c, ckn, TENSOR(image, QNT_FLOAT, 32, b, h, w, ch),
+                  TENSOR(y, QNT_FLOAT, 32, b, oh, ow, p)));
+        uint64_t levels[] = {0, QNT_CPU_AVX2, qnt_cpu_detect()};
+        OK(qnt_context_set_cpu(other, levels[i % 3] & qnt_cpu_detect()));
+        OK(run_in(other, ckn, &x.view.t, TENSOR(z, QNT_FLOAT, 32, b, oh, ow, p)));
+        CHECK_MSG(!memcmp(y, z, (size_t)(b * oh * ow * p) * sizeof *y), "bits %d", bits);
+        strided_free(&x), qnt_ckn_destroy(ckn);
+    }
+    qnt_context_destroy(other);
+    qnt_pool_destroy(pool);
+}
+
+static int32_t stop(void *user, uint64_t index, float *to)
+{
+    (void)user, (void)to;
+    return index == 3;
+}
+
+static int32_t constant(void *user, uint64_t index, float *to)
+{
+    (void)index;
+    for (int i = 0; i < SIDE * SIDE; i++) to[i] = *(float *)user;
+    return 0;
+}
+
+static int32_t cancel(void *user, uint64_t done, uint64_t total)
+{
+    (void)user, (void)done, (void)total;
+    return 1;
+}
+
+static void bad_input(void)
+{
+    qnt_ckn *ckn = NULL;
+    const qnt_ckn_spec good = {.size = sizeof good, .channels = 1, .kernel = 3, .filters = 8};
+#define REFUSED(change, text)                                                                      \
+    do {                                                                                           \
+        qnt_ckn_spec s = good;                                                                     \
+        change;                                                                                    \
+        FAILS(qnt_ckn_create(c, &s, &ckn), QNT_E_INVALID, text);                                   \
+        CHECK(!ckn);                                                                               \
+    } while (0)
+    REFUSED(s.channels = 0, "channels");
+    REFUSED(s.kernel = 0, "kernel");
+    REFUSED(s.kernel = 32, "kernel");
+    REFUSED(s.pad = 3, "pad");
+    REFUSED(s.filters = 0, "filters");
+    REFUSED(s.subsample = -1, "subsample");
+    REFUSED(s.sigma = -1, "sigma");
+    REFUSED(s.sigma = NAN, "sigma");
+    REFUSED(s.regulariser = 2, "regulariser");
+    REFUSED(s.regulariser = NAN, "regulariser");
+    REFUSED(s.anchor_bits = 9, "anchor_bits");
+    REFUSED(s.patch_bits = 4, "patch_bits");
+    REFUSED(s.reserved = 1, "reserved");
+    REFUSED(s.channels = INT32_MAX, "channels");
+    OK(qnt_ckn_create(c, &good, &ckn));
+    qnt_tensor *tx = TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 1),
+               *ty = TENSOR(y, QNT_FLOAT, 32, 1, SIDE - 2, SIDE - 2, 8);
+    static uint8_t space[1 << 20];
+    size_t bytes;
+    FAILS(qnt_ckn_run(c, ckn, tx, ty, space, sizeof space), QNT_E_STATE, "anchors");
+    static float anchor[8 * 9], before[8 * 9];
+    FAILS(qnt_ckn_get(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 8, 9)), QNT_E_STATE, "anchors");
+    FAILS(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 8, 9)), QNT_E_INVALID, "number 0");
+    for (int i = 0; i < 72; i++) anchor[i] = (float)random_gauss();
+    FAILS(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 9, 8)), QNT_E_SHAPE, "8 x 9");
+    anchor[70] = NAN;
+    FAILS(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 8, 9)), QNT_E_INVALID, "number 7");
+    anchor[70] = 1;
+    OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 8, 9)));
+    OK(qnt_ckn_get(c, ckn, TENSOR(before, QNT_FLOAT, 32, 8, 9)));
+
+    float value = 0;
+    qnt_ckn_data data = {.size = sizeof data,
+                         .height = SIDE,
+                         .width = SIDE,
+                         .images = 10,
+                         .patches = 100,
+                         .read = stop};
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_CANCELLED, "image 3");
+    data.read = constant, data.user = &value;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_STATE, "patches");
+    value = NAN;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_STATE, "patches");
+    value = 1; /* all patches alike: anchors may coincide, the map is finite */
+    qnt_ckn *alike = NULL;
+    OK(qnt_ckn_create(c, &good, &alike));
+    OK(qnt_ckn_fit(c, alike, &data));
+    for (int i = 0; i < SIDE * SIDE; i++) image[i] = 1;
+    OK(qnt_ckn_run(c, alike, tx, ty, space, sizeof space));
+    for (int i = 0; i < 8; i++) CHECK(isfinite(y[i]));
+    qnt_ckn_destroy(alike);
+    data.patches = 7;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_INVALID, "7 patches");
+    data.patches = 100, data.height = 0;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_INVALID, "images of 0");
+    data.height = SIDE, data.images = 0;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_INVALID, "0 images");
+    data.images = 10, data.read = NULL;
+    FAILS(qnt_ckn_fit(c, ckn, &data), QNT_E_INVALID, "read");
+    int shape[] = {SIDE, SIDE, 1};
+    data.read = read_picture, data.user = shape, data.patches = UINT64_MAX / 2;
+    CHECK(qnt_ckn_fit(c, ckn, &data) == QNT_E_NOMEM);
+    data.patches = 100;
+    OK(qnt_context_set_progress(c, cancel, NULL));
+    CHECK(qnt_ckn_fit(c, ckn, &data) == QNT_E_CANCELLED);
+    OK(qnt_context_set_progress(c, NULL, NULL));
+    OK(qnt_ckn_get(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 8, 9)));
+    CHECK(!memcmp(anchor, before, sizeof before)); /* nothing of all this changed it */
+
+    OK(qnt_ckn_workspace(c, ckn, tx, &bytes));
+    FAILS(qnt_ckn_run(c, ckn, tx, ty, space, bytes - 1), QNT_E_SPACE, "workspace");
+    FAILS(qnt_ckn_run(c, ckn, tx, ty, NULL, bytes), QNT_E_SPACE, "workspace");
+    FAILS(qnt_ckn_run(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 2), ty, space,
+                      sizeof space),
+          QNT_E_SHAPE, "channels");
+    FAILS(qnt_ckn_run(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, 2, SIDE, 1), ty, space, sizeof space),
+          QNT_E_SHAPE, "axis 1");
+    FAILS(qnt_ckn_run(c, ckn, tx, TENSOR(y, QNT_FLOAT, 32, 1, SIDE, SIDE - 2, 8), space,
+                      sizeof space),
+          QNT_E_SHAPE, "y");
+    FAILS(qnt_ckn_run(c, ckn, tx, TENSOR(image, QNT_FLOAT, 32, 1, SIDE - 2, SIDE - 2, 8), space,
+                      sizeof space),
+          QNT_E_INVALID, "overlaps");
+    double number;
+    FAILS(qnt_ckn_kernel(c, ckn, TENSOR(image, QNT_FLOAT, 32, 8), TENSOR(image, QNT_FLOAT, 32, 9),
+                         &number),
+          QNT_E_SHAPE, "elements");
+    qnt_ckn_destroy(ckn);
+    qnt_ckn_destroy(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    c = check_context();
+    RUN(projection);
+    RUN(inverse_root);
+    RUN(pooling);
+    RUN(rounding);
+    RUN(anywhere);
+    RUN(bad_input);
+    qnt_context_destroy(c);
+    return DONE;
+}
