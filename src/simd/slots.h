@@ -198,11 +198,8 @@ struct qnt__affine_each {
 
 /* All families; one that grows has a header of its own, slots_<family>.h. */
 #define QNT__SLOTS(X)                                                                              \
-<<<<<<< HEAD
-    QNT__SLOTS_AFFINE(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X)
-=======
-    QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)
->>>>>>> main
+    QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)                 \
+    QNT__SLOTS_LOWBIT(X)
 
 /* One pointer for each slot. */
 struct qnt__simd {

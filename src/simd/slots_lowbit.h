@@ -28,6 +28,20 @@ struct qnt__lowbit {
     size_t tap_count;      /* at least 1 */
 };
 
-#define QNT__SLOTS_LOWBIT(X) X(conv_lowbit, void, (const struct qnt__lowbit *g))
+/*
+ * What follows: with wrapping int32 arithmetic v = acc[i][c] * step + box[i] * zero, in the place of acc;
+ * with thresholds the number of t < 3 with v >= thresholds[t][c] instead.
+ */
+struct qnt__lowbit_finish {
+    int32_t *acc;              /* [m][64] */
+    const int32_t *box;        /* [m] */
+    const int32_t *thresholds; /* [3][64] or NULL */
+    size_t m;
+    int32_t step, zero;
+};
+
+#define QNT__SLOTS_LOWBIT(X)                                                                       \
+    X(conv_lowbit, void, (const struct qnt__lowbit *g))                                            \
+    X(finish_lowbit, void, (const struct qnt__lowbit_finish *f))
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Convolution stretches of 2-bit codes on every level, against a plain loop over digits: random kernels,
- * strides and dilations, all tile remainders, extremes beyond 16-bit sums, guard pages on both sides.
+ * Convolution stretches of 2-bit codes on every level, against a plain loop over digits: random
+ * kernels, strides and dilations, all tile remainders, extremes beyond 16-bit sums, guard pages on
+ * both sides.
  */
 #include "check.h"
 #include "simd/slots.h"
@@ -51,8 +52,8 @@ static int32_t naive(const struct qnt__lowbit *g, size_t i, size_t c)
 }
 
 /* A row of m output pixels of a kernel of size x size; of `bytes` a pixel, some are read. */
-static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t triples, size_t bytes,
-                    bool extreme)
+static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t triples,
+                    size_t bytes, bool extreme)
 {
     size_t reach = (size - 1) * dilation + 1, width = m ? (m - 1) * stride + reach : reach;
     ptrdiff_t taps[MAX_TAPS];
@@ -62,8 +63,13 @@ static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_
     guarded x = random_digits((width * reach - 1) * bytes + triples, extreme);
     guarded weight = random_digits(triples * size * size * 64, extreme);
     guarded acc = guard(m * 64 * 4, random_in(0, 1));
-    struct qnt__lowbit g = {.x = x.data, .taps = taps, .weight = weight.data, .acc = (void *)acc.data,
-                            .m = m, .step = stride * bytes, .triples = triples,
+    struct qnt__lowbit g = {.x = x.data,
+                            .taps = taps,
+                            .weight = weight.data,
+                            .acc = (void *)acc.data,
+                            .m = m,
+                            .step = stride * bytes,
+                            .triples = triples,
                             .tap_count = size * size};
     int32_t want[64 * 24];
     for (size_t e = 0; e < m * 64; e++) want[e] = naive(&g, e / 64, e % 64);
@@ -71,8 +77,8 @@ static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_
         memset(acc.data, 0xaa, m * 64 * 4);
         tables[l].conv_lowbit(&g);
         CHECK_MSG(!memcmp(acc.data, want, m * 64 * 4),
-                  "%s m %zu kernel %zu stride %zu dilation %zu triples %zu of %zu", names[l], m, size,
-                  stride, dilation, triples, bytes);
+                  "%s m %zu kernel %zu stride %zu dilation %zu triples %zu of %zu", names[l], m,
+                  size, stride, dilation, triples, bytes);
     }
     unguard(&x), unguard(&weight), unguard(&acc);
 }
@@ -100,6 +106,46 @@ static void extremes(void)
     compare(1, 1, 1, 1, 4855, 4855, true);
 }
 
+/* Any sums, steps and thresholds, wrapping included. */
+static void finishes(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        enum { MOST = 9 };
+        size_t m = (size_t)random_in(0, MOST);
+        int32_t acc[MOST * 64], want[MOST * 64], box[MOST], thresholds[3 * 64];
+        for (int e = 0; e < MOST * 64; e++)
+            acc[e] = i % 4 ? (int32_t)random_in(-5000, 5000) : (int32_t)random_u64();
+        for (int e = 0; e < MOST; e++) box[e] = (int32_t)random_in(0, i % 4 ? 900 : INT32_MAX);
+        for (int e = 0; e < 3 * 64; e++)
+            thresholds[e] = e % 17  ? (int32_t)random_in(-9000, 9000)
+                            : e % 2 ? INT32_MAX
+                                    : INT32_MIN;
+        struct qnt__lowbit_finish f = {.acc = want,
+                                       .box = box,
+                                       .m = m,
+                                       .step = (int32_t)random_in(-3, 3),
+                                       .zero = (int32_t)random_in(-3, 3),
+                                       .thresholds = random_in(0, 1) ? thresholds : NULL};
+        memcpy(want, acc, sizeof acc);
+        for (size_t e = 0; e < m * 64; e++) {
+            int64_t v = (int64_t)acc[e] * f.step + (int64_t)box[e / 64] * f.zero;
+            want[e] = (int32_t)(uint64_t)v;
+            for (int t = 0, count = 0; f.thresholds && t < 3; t++) {
+                count += (int32_t)(uint64_t)v >= thresholds[t * 64 + (int)(e % 64)];
+                if (t == 2) want[e] = count;
+            }
+        }
+        for (int l = 0; l < levels; l++) {
+            guarded g = guard(m * 64 * 4, random_in(0, 1));
+            memcpy(g.data, acc, m * 64 * 4);
+            f.acc = (void *)g.data;
+            tables[l].finish_lowbit(&f);
+            CHECK_MSG(!memcmp(g.data, want, m * 64 * 4), "%s m %zu", names[l], m);
+            unguard(&g);
+        }
+    }
+}
+
 /* A sum over nothing is 0. */
 static void no_channels(void)
 {
@@ -108,8 +154,8 @@ static void no_channels(void)
     for (int l = 0; l < levels; l++) {
         int32_t acc[9 * 64];
         memset(acc, 0xaa, sizeof acc);
-        struct qnt__lowbit g = {.x = &byte, .taps = &tap, .weight = &byte, .acc = acc, .m = 9,
-                                .tap_count = 1};
+        struct qnt__lowbit g = {
+            .x = &byte, .taps = &tap, .weight = &byte, .acc = acc, .m = 9, .tap_count = 1};
         tables[l].conv_lowbit(&g);
         for (int e = 0; e < 9 * 64; e++) CHECK_MSG(acc[e] == 0, "%s element %d", names[l], e);
     }
@@ -122,6 +168,7 @@ int main(int argc, char **argv)
     RUN(shapes);
     RUN(every_width);
     RUN(extremes);
+    RUN(finishes);
     RUN(no_channels);
     return DONE;
 }

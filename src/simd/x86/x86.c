@@ -43,10 +43,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_f32, avx2);
         TAKE(rank_f32, avx2);
         TAKE(conv_lowbit, avx2);
+        TAKE(finish_lowbit, avx2);
         TAKE(gemm_bits, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
+        TAKE(finish_lowbit, avx512vnni);
         TAKE(gemm_blocks, avx512vnni);
         TAKE(gemm_f32, avx512vnni);
         TAKE(sum_rows, avx512vnni);

@@ -1,0 +1,21 @@
+/* Digits in threes: what packing and convolving share. doc/formats.md draws the layout. */
+#ifndef QNT__KERNEL_LOWBIT_H
+#define QNT__KERNEL_LOWBIT_H
+
+#include "base/arith.h"
+
+/* Bytes of `channels` digits: byte t holds channels t, t + T and t + 2 T. */
+static inline size_t qnt__triples(size_t channels)
+{
+    return qnt__ceil_div(channels, 3);
+}
+
+/* codes[3 T], 0 beyond the channels, to T bytes. */
+static inline void qnt__pack_triples(const uint8_t *codes, size_t triples, uint8_t *to)
+{
+    for (size_t t = 0; t < triples; t++) {
+        to[t] = (uint8_t)(codes[t] | codes[triples + t] << 2 | codes[2 * triples + t] << 4);
+    }
+}
+
+#endif

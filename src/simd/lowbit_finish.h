@@ -1,0 +1,28 @@
+/*
+ * From sums of products of digits to results, for GNU vectors of any width. The including file
+ * defines VECTOR, bytes of a vector, and INLINE.
+ */
+typedef int32_t lanes __attribute__((vector_size(VECTOR), aligned(4), may_alias));
+
+enum { PARTS = QNT__LOWBIT_COLUMNS * 4 / VECTOR, LANES_32 = VECTOR / 4 };
+
+INLINE void finish_lowbit(const struct qnt__lowbit_finish *f)
+{
+    for (size_t i = 0; i < f->m; i++) {
+        lanes *acc = (lanes *)(void *)(f->acc + i * QNT__LOWBIT_COLUMNS);
+        int32_t box = (int32_t)((uint32_t)f->box[i] * (uint32_t)f->zero);
+        for (int p = 0; p < PARTS; p++) {
+            lanes v = acc[p] * f->step + box;
+            if (f->thresholds) {
+                lanes count = {0};
+                for (int t = 0; t < 3; t++) {
+                    const lanes *limit =
+                        (const lanes *)(const void *)(f->thresholds + t * QNT__LOWBIT_COLUMNS);
+                    count -= v >= limit[p];
+                }
+                v = count;
+            }
+            acc[p] = v;
+        }
+    }
+}
