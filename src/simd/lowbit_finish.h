@@ -3,6 +3,7 @@
  * defines VECTOR, bytes of a vector, and INLINE.
  */
 typedef int32_t lanes __attribute__((vector_size(VECTOR), aligned(4), may_alias));
+typedef uint32_t wraps __attribute__((vector_size(VECTOR), aligned(4), may_alias));
 
 enum { PARTS = QNT__LOWBIT_COLUMNS * 4 / VECTOR, LANES_32 = VECTOR / 4 };
 
@@ -10,9 +11,9 @@ INLINE void finish_lowbit(const struct qnt__lowbit_finish *f)
 {
     for (size_t i = 0; i < f->m; i++) {
         lanes *acc = (lanes *)(void *)(f->acc + i * QNT__LOWBIT_COLUMNS);
-        int32_t box = (int32_t)((uint32_t)f->box[i] * (uint32_t)f->zero);
+        uint32_t box = (uint32_t)f->box[i] * (uint32_t)f->zero;
         for (int p = 0; p < PARTS; p++) {
-            lanes v = acc[p] * f->step + box;
+            lanes v = (lanes)((wraps)acc[p] * (uint32_t)f->step + box);
             if (f->thresholds) {
                 lanes count = {0};
                 for (int t = 0; t < 3; t++) {
