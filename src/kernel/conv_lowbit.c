@@ -51,11 +51,14 @@ static void sum_line(void *task, size_t index, size_t worker)
     int32_t *to = c->digits + index * c->g.width * c->g.groups;
     for (size_t i = 0; i < c->g.width * c->g.groups; i++, x += c->triples) {
         uint32_t sum = 0;
-        for (size_t t = 0; t < c->triples; t += 8) {
-            uint64_t word = 0;
-            memcpy(&word, x + t, qnt__min(8, c->triples - t));
-            sum += population(word) + population(word & 0xaaaaaaaaaaaaaaaau);
+        uint64_t word = 0, high = 0xaaaaaaaaaaaaaaaau;
+        size_t t = 0;
+        for (; t + 8 <= c->triples; t += 8) {
+            memcpy(&word, x + t, 8);
+            sum += population(word) + population(word & high);
         }
+        for (word = 0; t < c->triples; t++) word = word << 8 | x[t];
+        sum += population(word) + population(word & high);
         to[i] = (int32_t)sum;
     }
 }
@@ -76,25 +79,31 @@ static int32_t box_of(const struct conv *c, size_t image, size_t row, size_t col
 
 /* ---- one line of the result ---- */
 
-/* m finished pixels of one block go to y, or to the line of codes. */
-static void store(const struct conv *c, const int32_t *acc, size_t image, size_t row, size_t column,
-                  size_t m, size_t output, size_t n, uint8_t *line)
+/* m finished pixels of one block go to y. */
+static void store_sums(const struct conv *c, const int32_t *acc, size_t image, size_t row,
+                       size_t column, size_t m, size_t output, size_t n)
 {
     const struct qnt__view *y = &c->y;
     for (size_t i = 0; i < m; i++, acc += COLUMNS) {
-        if (c->limit) {
-            const size_t channels = c->g.outputs / c->out_groups;
-            uint8_t *pixel = line + (column + i) * c->out_groups * 3 * c->out_triples;
-            for (size_t j = 0; j < n; j++) {
-                size_t group = (output + j) / channels;
-                pixel[group * 3 * c->out_triples + (output + j) % channels] = (uint8_t)acc[j];
-            }
-            continue;
-        }
         int64_t at = (int64_t)image * y->strides[0] + (int64_t)row * y->strides[1] +
                      (int64_t)(column + i) * y->strides[2] + (int64_t)output * y->strides[3];
         int32_t *to = (int32_t *)(void *)y->data;
         for (size_t j = 0; j < n; j++) to[at + (int64_t)j * y->strides[3]] = acc[j];
+    }
+}
+
+/* The same for codes, to the line, run by run of one group of the result. */
+static void store_codes(const struct conv *c, const uint8_t *codes, size_t column, size_t m,
+                        size_t output, size_t n, uint8_t *line)
+{
+    const size_t channels = c->g.outputs / c->out_groups,
+                 pixel = c->out_groups * 3 * c->out_triples;
+    for (size_t j = 0; j < n;) {
+        size_t group = (output + j) / channels, at = (output + j) % channels;
+        size_t run = qnt__min(channels - at, n - j);
+        uint8_t *to = line + column * pixel + group * 3 * c->out_triples + at;
+        for (size_t i = 0; i < m; i++) memcpy(to + i * pixel, codes + i * COLUMNS + j, run);
+        j += run;
     }
 }
 
@@ -109,6 +118,7 @@ static void run_block(const struct conv *c, size_t image, size_t row, size_t gro
     const size_t first = group * c->group_outputs + block * COLUMNS;
     const size_t n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS);
     int32_t acc[PIXELS * COLUMNS];
+    uint8_t codes[PIXELS * COLUMNS];
     struct qnt__lowbit l = {.taps = c->tap,
                             .acc = acc,
                             .step = g->stride[1] * pixel,
@@ -118,6 +128,7 @@ static void run_block(const struct conv *c, size_t image, size_t row, size_t gro
                                                          c->tap_count * COLUMNS};
     struct qnt__lowbit_finish f = {
         .acc = acc,
+        .codes = codes,
         .step = c->step,
         .zero = c->zero,
         .thresholds = c->limit ? c->limit + (group * c->blocks + block) * 3 * COLUMNS : NULL};
@@ -127,7 +138,10 @@ static void run_block(const struct conv *c, size_t image, size_t row, size_t gro
         f.box = box + column;
         c->context->simd.conv_lowbit(&l);
         c->context->simd.finish_lowbit(&f);
-        store(c, acc, image, row, column, l.m, first, n, line);
+        if (c->limit)
+            store_codes(c, codes, column, l.m, first, n, line);
+        else
+            store_sums(c, acc, image, row, column, l.m, first, n);
     }
 }
 

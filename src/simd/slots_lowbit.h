@@ -30,12 +30,13 @@ struct qnt__lowbit {
 
 /*
  * What follows: with wrapping int32 arithmetic v = acc[i][c] * step + box[i] * zero, in the place of acc;
- * with thresholds the number of t < 3 with v >= thresholds[t][c] instead.
+ * or, with thresholds, codes[i][c] = the number of t < 3 with v >= thresholds[t][c], and acc as before.
  */
 struct qnt__lowbit_finish {
     int32_t *acc;              /* [m][64] */
     const int32_t *box;        /* [m] */
     const int32_t *thresholds; /* [3][64] or NULL */
+    uint8_t *codes;            /* [m][64], written if there are thresholds */
     size_t m;
     int32_t step, zero;
 };

@@ -109,10 +109,11 @@ static void extremes(void)
 /* Any sums, steps and thresholds, wrapping included. */
 static void finishes(void)
 {
+    enum { MOST = 9 };
     for (int i = 0; i < ROUNDS(200); i++) {
-        enum { MOST = 9 };
         size_t m = (size_t)random_in(0, MOST);
         int32_t acc[MOST * 64], want[MOST * 64], box[MOST], thresholds[3 * 64];
+        uint8_t codes[MOST * 64] = {0};
         for (int e = 0; e < MOST * 64; e++)
             acc[e] = i % 4 ? (int32_t)random_in(-5000, 5000) : (int32_t)random_u64();
         for (int e = 0; e < MOST; e++) box[e] = (int32_t)random_in(0, i % 4 ? 900 : INT32_MAX);
@@ -120,28 +121,27 @@ static void finishes(void)
             thresholds[e] = e % 17  ? (int32_t)random_in(-9000, 9000)
                             : e % 2 ? INT32_MAX
                                     : INT32_MIN;
-        struct qnt__lowbit_finish f = {.acc = want,
-                                       .box = box,
+        struct qnt__lowbit_finish f = {.box = box,
                                        .m = m,
                                        .step = (int32_t)random_in(-3, 3),
                                        .zero = (int32_t)random_in(-3, 3),
                                        .thresholds = random_in(0, 1) ? thresholds : NULL};
         memcpy(want, acc, sizeof acc);
         for (size_t e = 0; e < m * 64; e++) {
-            int64_t v = (int64_t)acc[e] * f.step + (int64_t)box[e / 64] * f.zero;
-            want[e] = (int32_t)(uint64_t)v;
-            for (int t = 0, count = 0; f.thresholds && t < 3; t++) {
-                count += (int32_t)(uint64_t)v >= thresholds[t * 64 + (int)(e % 64)];
-                if (t == 2) want[e] = count;
-            }
+            int32_t v =
+                (int32_t)(uint64_t)((int64_t)acc[e] * f.step + (int64_t)box[e / 64] * f.zero);
+            if (!f.thresholds) want[e] = v;
+            for (size_t t = 0; t < 3; t++)
+                codes[e] = (uint8_t)(codes[e] + (v >= thresholds[t * 64 + e % 64]));
         }
         for (int l = 0; l < levels; l++) {
-            guarded g = guard(m * 64 * 4, random_in(0, 1));
+            guarded g = guard(m * 64 * 4, random_in(0, 1)), b = guard(m * 64, random_in(0, 1));
             memcpy(g.data, acc, m * 64 * 4);
-            f.acc = (void *)g.data;
+            f.acc = (void *)g.data, f.codes = b.data;
             tables[l].finish_lowbit(&f);
             CHECK_MSG(!memcmp(g.data, want, m * 64 * 4), "%s m %zu", names[l], m);
-            unguard(&g);
+            CHECK_MSG(!f.thresholds || !memcmp(b.data, codes, m * 64), "%s m %zu", names[l], m);
+            unguard(&g), unguard(&b);
         }
     }
 }

@@ -11,7 +11,10 @@ void qnt__finish_lowbit_c(const struct qnt__lowbit_finish *f)
             int32_t count = 0;
             for (size_t t = 0; f->thresholds && t < 3; t++)
                 count += v >= f->thresholds[t * QNT__LOWBIT_COLUMNS + c];
-            *at = f->thresholds ? count : v;
+            if (f->thresholds)
+                f->codes[i * QNT__LOWBIT_COLUMNS + c] = (uint8_t)count;
+            else
+                *at = v;
         }
     }
 }
