@@ -43,38 +43,57 @@ static uint32_t population(uint64_t x)
 }
 
 /* A digit is its low bit and twice its high one. */
+static uint32_t sum_of(const uint8_t *x, size_t triples)
+{
+    const uint64_t high = 0xaaaaaaaaaaaaaaaau;
+    uint64_t word = 0;
+    uint32_t sum = 0;
+    size_t t = 0;
+    for (; t + 8 <= triples; t += 8) {
+        memcpy(&word, x + t, 8);
+        sum += population(word) + population(word & high);
+    }
+    if (triples < 8) {
+        for (; t < triples; t++) word = word << 8 | x[t];
+    } else if (t < triples) { /* the last word again, without what was counted */
+        memcpy(&word, x + triples - 8, 8);
+        word >>= 8 * (8 - (triples - t));
+    } else {
+        word = 0;
+    }
+    return sum + population(word) + population(word & high);
+}
+
 static void sum_line(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct conv *c = task;
     const uint8_t *x = c->pixels.data + index * c->g.width * c->g.groups * c->triples;
     int32_t *to = c->digits + index * c->g.width * c->g.groups;
-    for (size_t i = 0; i < c->g.width * c->g.groups; i++, x += c->triples) {
-        uint32_t sum = 0;
-        uint64_t word = 0, high = 0xaaaaaaaaaaaaaaaau;
-        size_t t = 0;
-        for (; t + 8 <= c->triples; t += 8) {
-            memcpy(&word, x + t, 8);
-            sum += population(word) + population(word & high);
-        }
-        for (word = 0; t < c->triples; t++) word = word << 8 | x[t];
-        sum += population(word) + population(word & high);
-        to[i] = (int32_t)sum;
+    for (size_t i = 0; i < c->g.width; i++) {
+        for (size_t group = 0; group < c->g.groups; group++, x += c->triples)
+            to[group * c->g.width + i] = (int32_t)sum_of(x, c->triples);
     }
 }
 
-/* Sums of digits that a pixel of the result meets. */
-static int32_t box_of(const struct conv *c, size_t image, size_t row, size_t column, size_t group)
+/* Sums of digits that the pixels of a line of the result meet: down the kernel first, then along
+ * it. */
+static void sum_boxes(const struct conv *c, size_t image, size_t row, size_t group,
+                      int32_t *columns, int32_t *box)
 {
     const struct qnt__geometry *g = &c->g;
-    int32_t sum = 0;
+    memset(columns, 0, g->width * sizeof *columns);
     for (size_t i = 0; i < g->kernel[0]; i++) {
         size_t down = row * g->stride[0] + i * g->dilation[0];
-        const int32_t *line = c->digits + (image * g->height + down) * g->width * g->groups + group;
-        for (size_t j = 0; j < g->kernel[1]; j++)
-            sum += line[(column * g->stride[1] + j * g->dilation[1]) * g->groups];
+        const int32_t *line =
+            c->digits + ((image * g->height + down) * g->groups + group) * g->width;
+        for (size_t x = 0; x < g->width; x++) columns[x] += line[x];
     }
-    return sum;
+    memset(box, 0, g->out_width * sizeof *box);
+    for (size_t j = 0; j < g->kernel[1]; j++) {
+        const int32_t *from = columns + j * g->dilation[1];
+        for (size_t x = 0; x < g->out_width; x++) box[x] += from[x * g->stride[1]];
+    }
 }
 
 /* ---- one line of the result ---- */
@@ -102,7 +121,11 @@ static void store_codes(const struct conv *c, const uint8_t *codes, size_t colum
         size_t group = (output + j) / channels, at = (output + j) % channels;
         size_t run = qnt__min(channels - at, n - j);
         uint8_t *to = line + column * pixel + group * 3 * c->out_triples + at;
-        for (size_t i = 0; i < m; i++) memcpy(to + i * pixel, codes + i * COLUMNS + j, run);
+        if (run == COLUMNS) { /* a length that the compiler knows */
+            for (size_t i = 0; i < m; i++) memcpy(to + i * pixel, codes + i * COLUMNS, COLUMNS);
+        } else {
+            for (size_t i = 0; i < m; i++) memcpy(to + i * pixel, codes + i * COLUMNS + j, run);
+        }
         j += run;
     }
 }
@@ -152,11 +175,12 @@ static void run_line(void *task, size_t index, size_t worker)
     const size_t image = index / g->out_height, row = index % g->out_height;
     uint8_t *mine = c->line + worker * c->line_bytes;
     int32_t *box = (int32_t *)(void *)mine;
-    uint8_t *line = mine + g->out_width * sizeof *box;
+    int32_t *columns = box + g->out_width;
+    uint8_t *line = (uint8_t *)(columns + g->width);
     if (c->limit) memset(line, 0, g->out_width * c->out_groups * 3 * c->out_triples);
     for (size_t group = 0; group < g->groups; group++) {
         size_t from = (group + g->group_shift) % g->groups;
-        for (size_t x = 0; x < g->out_width; x++) box[x] = box_of(c, image, row, x, from);
+        sum_boxes(c, image, row, from, columns, box);
         for (size_t block = 0; block < c->blocks; block++)
             run_block(c, image, row, group, block, box, line);
     }
@@ -370,7 +394,7 @@ static qnt_status work(struct conv *c)
         qnt__mul(g->batch, g->height, &lines) && qnt__mul(lines, g->width, &sums) &&
         qnt__mul(sums, g->groups, &sums) &&
         qnt__mul(g->out_width, sizeof(int32_t) + 3 * c->out_triples * c->out_groups, &out) &&
-        out <= SIZE_MAX - 64;
+        qnt__add(out, g->width * sizeof(int32_t), &out) && out <= SIZE_MAX - 64;
     c->line_bytes = fits ? qnt__round_up(out, 64) : 0;
     fits = fits && qnt__mul(c->line_bytes, c->context->workers, &all) &&
            append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&

@@ -17,13 +17,15 @@ static inline size_t qnt__triples(size_t channels)
 static inline void qnt__pack_triples(const uint8_t *codes, size_t triples, uint8_t *to)
 {
     size_t t = 0;
-    for (; t + 8 <= triples; t += 8) {
+    while (t + 8 <= triples) {
         uint64_t first, second, third;
         memcpy(&first, codes + t, 8);
         memcpy(&second, codes + triples + t, 8);
         memcpy(&third, codes + 2 * triples + t, 8);
         first |= second << 2 | third << 4;
         memcpy(to + t, &first, 8);
+        if (t + 8 == triples) return;
+        t = qnt__min(t + 8, triples - 8); /* the last ones once more rather than one by one */
     }
     for (; t < triples; t++) {
         to[t] = (uint8_t)(codes[t] | codes[triples + t] << 2 | codes[2 * triples + t] << 4);
