@@ -188,7 +188,7 @@ static int run(const struct laboratory *lab, const struct task *task, const char
                     task->least);
             return 1;
         }
-        if (f.differs > 1e-2) {
+        if (f.differs > 0.05) {
             fprintf(stderr, "%s: the deployed network differs from the trained one\n",
                     rows[i].name);
             return 1;

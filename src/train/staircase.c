@@ -53,14 +53,16 @@ static size_t sorted_bytes(size_t n)
 
 size_t qnt__staircase_space(const qnt_trainer *trainer, size_t n)
 {
-    size_t bytes;
-    return qnt__add(sorted_bytes(n), qnt__kmeans_bytes(n, trainer->levels), &bytes) ? bytes
-                                                                                    : SIZE_MAX;
+    size_t bytes, solver = trainer->spec.flags & QNT_LITERAL
+                               ? qnt__kmeans_bytes(n, trainer->levels)
+                               : qnt__exact_levels_bytes(trainer->levels);
+    return qnt__add(sorted_bytes(n), solver, &bytes) ? bytes : SIZE_MAX;
 }
 
-/* The range of beta x is 5/4 of that of the levels (the paper, 3.3); biases lie half way between
- * the centres of an exact k-means. As published, weights have the two biases about 0 at -+0.05. */
-QNT__TRAIN_START(staircase)
+/* As published (3.3): the range of beta x is 5/4 of that of the levels, biases lie half way between
+ * the centres of an exact k-means, and weights have the two about 0 at -+0.05. */
+static void start_literal(const qnt_trainer *trainer, const float *x, size_t n, void *space,
+                          double *theta)
 {
     const int32_t levels = trainer->levels, steps = levels - 1;
     double most = 0.0, centre[QNT__LEVELS];
@@ -74,13 +76,32 @@ QNT__TRAIN_START(staircase)
     qnt__kmeans(&sorted, levels, (char *)space + sorted_bytes(n), centre);
     for (int32_t i = 0; i < steps; i++)
         theta[BIAS + i] = theta[BETA] * 0.5 * (centre[i] + centre[i + 1]);
-    if (!(trainer->spec.flags & QNT_LITERAL) || !(trainer->spec.flags & QNT_SIGNED)) return;
+    if (!(trainer->spec.flags & QNT_SIGNED)) return;
     if (steps % 2 == 1) {
         theta[BIAS + steps / 2] = 0.0;
     } else {
         theta[BIAS + steps / 2 - 1] = -middle_bias;
         theta[BIAS + steps / 2] = middle_bias;
     }
+}
+
+/* Alpha of provably least squared error, 1 / beta, and biases half way between the levels: the soft
+ * steps start around a quantizer that is already good, which few steps of training need. */
+QNT__TRAIN_START(staircase)
+{
+    struct qnt__sorted sorted;
+    struct qnt__scale_fit fit;
+    if (trainer->spec.flags & QNT_LITERAL) {
+        start_literal(trainer, x, n, space, theta);
+        return;
+    }
+    qnt__sort(x, NULL, n, QNT__SIGNED, space, &sorted);
+    qnt__exact_levels(&sorted, trainer->level, trainer->levels, 0.0,
+                      (char *)space + sorted_bytes(n), &fit);
+    theta[ALPHA] = fit.scale;
+    theta[BETA] = 1.0 / fit.scale;
+    for (int32_t i = 0; i < trainer->levels - 1; i++)
+        theta[BIAS + i] = 0.5 * (trainer->level[i] + trainer->level[i + 1]);
 }
 
 QNT__TRAIN_PROJECT(staircase)
