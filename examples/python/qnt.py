@@ -54,18 +54,22 @@ SCHEMES = {"affine": 0, "points": 1, "exp": 2, "table": 3}
 METHODS = {
     "fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5, "bases": 7,
     "balanced": 6, "multipoint": 8, "teq": 9, "kmeans": 10, "lloyd": 11, "nf4": 12, "fp4": 13, "pot": 14, "apot": 15,
-    "levels": 16,
+    "levels": 16, "lsq": 32, "lsqplus": 33, "pact": 34, "dorefa": 35, "ewgs": 36, "n2uq": 37,
+    "staircase": 38, "interval": 39, "rq": 40, "srq": 41,
 }
 SIGNED, SYMMETRIC, NARROW, DYNAMIC, LITERAL, REAL_OFFSET = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 PER_TENSOR, PER_AXIS, PER_BLOCK = range(3)
 
 PARAMETERS = {
     "scale": 1, "zero": 2, "offset": 3, "low": 4, "high": 5, "coef": 6, "count": 7, "base": 8, "alpha": 9,
-    "beta": 10, "levels": 11,
+    "beta": 10, "levels": 11, "thresholds": 12,
     "percentile": 16, "distribution": 17, "samples": 18, "bins": 19, "nodes": 20, "budget": 21,
     "tolerance": 22, "rounds": 23,
     "error": 32, "bound": 33, "visited": 34, "observed": 35, "min": 36, "max": 37,
 }
+
+TRAINING = {"levels": 11, "theta": 64, "step": 65, "epoch": 66, "temperature": 67, "hard": 68, "delta": 69,
+            "keep": 70, "anneal": 71, "penalty": 72}
 
 KINDS = {"dense": 0, "conv": 1}
 LAYOUTS = {"nhwc": 0, "nchw": 1}
@@ -156,6 +160,13 @@ _STATUS_FUNCTIONS = {
     "layer_run": [_H, _H, _T, _T, c_void_p, c_size_t],
     "layer_save": [_H, _H, c_void_p, c_size_t, _S],
     "layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
+    "trainer_create": [_H, POINTER(_Spec), POINTER(_H)],
+    "trainer_start": [_H, _H, _T],
+    "trainer_get": [_H, _H, c_int32, POINTER(c_double), c_size_t, _S],
+    "trainer_set": [_H, _H, c_int32, POINTER(c_double), c_size_t],
+    "trainer_forward": [_H, _H, _T, _T],
+    "trainer_backward": [_H, _H, _T, _T, _T, POINTER(c_double), c_size_t],
+    "trainer_export": [_H, _H, _T, POINTER(_H)],
     "gemm_s8": [_H, _T, c_int32, _T, _T, _T],
     "gemm_table": [_H, _T, _T, _T, _T, _T],
     "gemm_exp": [_H, _T, POINTER(_Exp), _T, POINTER(_Exp), _T],
@@ -177,6 +188,7 @@ _OTHER_FUNCTIONS = {
     "context_destroy": (None, [_H]),
     "quantizer_destroy": (None, [_H]),
     "layer_destroy": (None, [_H]),
+    "trainer_destroy": (None, [_H]),
     "pool_destroy": (None, [_H]),
     "pool_run": (c_int32, [_H, c_void_p, c_void_p, c_size_t]),
 }
@@ -722,6 +734,92 @@ class Quantizer(_Handle):
         _Handle.__init__(self, handle)
         self.context = context
         return self
+
+
+class Trainer(_Handle):
+    """A quantizer that learns: lsq, lsqplus, pact, dorefa, ewgs, n2uq, staircase, interval, rq, srq, balanced.
+
+    weights  True for weights, False for activations from 0 up
+    axis     one group per index along it; None: one for the tensor
+
+        t = Trainer(context, "lsq", bits=4, weights=True, axis=0).start(w)
+        y = t.forward(w)
+        dw, dtheta = t.backward(w, dy)
+        t.theta = optimizer.step(t.theta, dtheta)
+        q = t.export(w)                          # an ordinary Quantizer
+
+    theta, step, epoch, temperature, hard, delta, keep, anneal, penalty and levels are attributes.
+    """
+
+    _destroy = "qnt_trainer_destroy"
+
+    def __init__(self, context, method="lsq", bits=4, weights=True, literal=False, axis=None, block=0, seed=0):
+        number = METHODS[method]
+        affine = method in ("lsq", "lsqplus", "pact", "rq", "srq") or (method == "dorefa" and not weights)
+        grain = PER_TENSOR if axis is None else PER_BLOCK if block else PER_AXIS
+        spec = _Spec(ctypes.sizeof(_Spec), SCHEMES["affine" if affine else "table"], number, bits,
+                     weights * SIGNED | literal * LITERAL, grain, axis or 0, 0, block, seed)
+        handle = c_void_p()
+        context.call("trainer_create", byref(spec), byref(handle))
+        super().__init__(handle)
+        self.context = context
+
+    def _call(self, name, *arguments):
+        self.context.call(name, self.handle, *arguments)
+
+    def start(self, x):
+        """First numbers from data."""
+        self._call("trainer_start", _pointer(Tensor.of(x)))
+        return self
+
+    def get(self, parameter):
+        """All values of a parameter: a list, or a float64 array with numpy."""
+        number, count = TRAINING[parameter], c_size_t()
+        self._call("trainer_get", number, None, 0, byref(count))
+        values = (c_double * count.value)()
+        self._call("trainer_get", number, values, count.value, byref(count))
+        return numpy.array(values) if numpy is not None else list(values)
+
+    def set(self, parameter, values):
+        """Sets a parameter."""
+        values = [values] if isinstance(values, (int, float)) else list(values)
+        self._call("trainer_set", TRAINING[parameter], (c_double * len(values))(*values), len(values))
+
+    def __getattr__(self, name):
+        if name not in TRAINING:
+            raise AttributeError(name)
+        return self.get(name)
+
+    def __setattr__(self, name, value):
+        if name in TRAINING:
+            self.set(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def forward(self, x, out=None):
+        """What the network computes with instead of x."""
+        x = Tensor.of(x)
+        result, y = _result(out, x.shape, FLOAT, 32)
+        self._call("trainer_forward", _pointer(x), _pointer(y))
+        return result
+
+    def backward(self, x, dy, out=None):
+        """Gradients by x and by theta."""
+        x, dy, count = Tensor.of(x), Tensor.of(dy), c_size_t()
+        result, dx = _result(out, x.shape, FLOAT, 32)
+        self._call("trainer_get", TRAINING["theta"], None, 0, byref(count))
+        theta = (c_double * count.value)()
+        self._call("trainer_backward", _pointer(x), _pointer(dy), _pointer(dx), theta, count.value)
+        return result, numpy.array(theta) if numpy is not None else list(theta)
+
+    def export(self, x=None):
+        """The quantizer that was learned; methods whose thresholds depend on the weights need them."""
+        handle = c_void_p()
+        self._call("trainer_export", _pointer(_optional(x)), byref(handle))
+        quantizer = Quantizer.__new__(Quantizer)
+        _Handle.__init__(quantizer, handle)
+        quantizer.context = self.context
+        return quantizer
 
 
 def _save(thing, name):

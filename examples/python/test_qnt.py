@@ -8,6 +8,7 @@ import array
 import gc
 import os
 import struct
+import subprocess
 import sys
 import threading
 import unittest
@@ -547,6 +548,41 @@ class Onnx(unittest.TestCase):
             self.assertEqual(np.float32(q.scale[0]), scale)
             self.assertEqual(int(q.zero[0]), int(zero))
             np.testing.assert_array_equal(q.encode(x), y)
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        self.context = qnt.Context()
+
+    @unittest.skipIf(np is None, "numpy is not installed")
+    def test_learns_and_exports(self):
+        random = np.random.default_rng(3)
+        x = random.normal(size=(8, 40)).astype("f4")
+        for method in ("lsq", "pact", "dorefa", "interval", "n2uq", "staircase", "rq", "srq", "balanced"):
+            trainer = qnt.Trainer(self.context, method, bits=3, axis=0, seed=7).start(x)
+            trainer.hard = 1
+            y = trainer.forward(x)
+            np.testing.assert_array_equal(trainer.export(x).apply(x), y)
+            dx, dtheta = trainer.backward(x, y - x)
+            self.assertEqual(dx.shape, x.shape)
+            self.assertEqual(len(dtheta), len(trainer.theta))
+        trainer = qnt.Trainer(self.context, "lsq", bits=3, axis=0).start(x)
+        trainer.theta = trainer.theta * 2
+        first = ((trainer.forward(x) - x) ** 2).mean()
+        for step in range(200):
+            trainer.step = step
+            _, dtheta = trainer.backward(x, trainer.forward(x) - x)
+            trainer.theta = trainer.theta - 0.02 * dtheta
+        self.assertLess(((trainer.forward(x) - x) ** 2).mean(), 0.8 * first)
+        with self.assertRaisesRegex(qnt.Error, "go back"):
+            trainer.step = 3
+
+    def test_torch(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_torch.py")
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        if "skipped" in done.stdout:
+            self.skipTest(done.stdout.strip())
 
 
 if __name__ == "__main__":
