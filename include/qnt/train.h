@@ -172,6 +172,94 @@ QNT_API qnt_status qnt_trainer_backward(const qnt_context *context, const qnt_tr
 QNT_API qnt_status qnt_trainer_export(const qnt_context *context, const qnt_trainer *trainer,
                                       const qnt_tensor *x, qnt_quantizer **out);
 
+/** @brief Weights as sums of bases of signs, trained with the loss: ALQ (Qu et al., CVPR 2020). */
+typedef struct qnt_alq qnt_alq;
+
+/** Number of the method, and what qnt_alq_step() does besides updating its moments. */
+enum {
+    QNT_ALQ = 42,            /**< Method of the spec of qnt_alq_create(). */
+    QNT_ALQ_GATHER = 0,      /**< Nothing: before pruning. */
+    QNT_ALQ_BASES = 1,       /**< New signs, then coordinates refitted: section 4.2 of the paper. */
+    QNT_ALQ_COORDINATES = 2, /**< New coordinates, the signs stay. */
+    QNT_ALQ_STRAIGHT = 3     /**< As #QNT_ALQ_BASES, but a float copy of the weights moves: for the end. */
+};
+
+/**
+ * @brief Takes weights apart into bases (structured sketching: refined greedy).
+ *
+ * The order of a training: some epochs with #QNT_ALQ_BASES, some with #QNT_ALQ_COORDINATES, one with
+ * #QNT_ALQ_GATHER and qnt_alq_prune() after each batch; again, until the bits are few enough.
+ * @param context  memory and reasons; not kept.
+ * @param spec     scheme #QNT_POINTS, method #QNT_ALQ, bits 1, points 1 to 8; the tensor, axis 0, or blocks
+ *                 of the last axis (view the weights so that a group is one: channel-, kernel- or
+ *                 pixel-wise).
+ * @param w        floats, any layout, finite.
+ * @param[out] out the handle; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_alq_create(const qnt_context *context, const qnt_spec *spec,
+                                  const qnt_tensor *w, qnt_alq **out);
+
+/** @brief Frees; NULL is allowed. @param alq what to free. */
+QNT_API void qnt_alq_destroy(qnt_alq *alq);
+
+/**
+ * @brief The weights as they are now: the sums of their bases. Groups that lost all bases are 0.
+ * @param context for the reason.
+ * @param alq     the handle.
+ * @param[out] w  floats, as many as at create, in row-major order.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_alq_weights(const qnt_context *context, const qnt_alq *alq, qnt_tensor *w);
+
+/**
+ * @brief One step: AMSGrad's moments in the domains of weights and coordinates, then what `mode` says.
+ * @param context memory.
+ * @param alq     the handle; unchanged on failure.
+ * @param mode    #QNT_ALQ_GATHER and its neighbours.
+ * @param rate    learning rate, above 0; it scales the slope of the model, also for pruning.
+ * @param dw      the loss's gradient by the weights, finite.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_alq_step(const qnt_context *context, qnt_alq *alq, int32_t mode, double rate,
+                                const qnt_tensor *dw);
+
+/**
+ * @brief Removes the coordinates whose loss is expected to cost least, over all layers together.
+ *
+ * The order is that of the modelled cost, then layer, group and base, so it is the same everywhere.
+ * @param context memory.
+ * @param alq     the layers of a network.
+ * @param n       how many.
+ * @param most    at most so many coordinates go,
+ * @param bits    and none once the mean bits of a weight are at most these.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_NOMEM; then nothing changed.
+ */
+QNT_API qnt_status qnt_alq_prune(const qnt_context *context, qnt_alq *const *alq, size_t n,
+                                 uint64_t most, double bits);
+
+/**
+ * @brief Mean number of bases of a weight, over several layers.
+ * @param context   for the reason.
+ * @param alq       the layers.
+ * @param n         how many.
+ * @param[out] bits the mean.
+ * @return #QNT_OK, #QNT_E_INVALID.
+ */
+QNT_API qnt_status qnt_alq_bits(const qnt_context *context, qnt_alq *const *alq, size_t n,
+                                double *bits);
+
+/**
+ * @brief A #QNT_POINTS quantizer with these coordinates: its codes of qnt_alq_weights() decode to the same
+ * weights. The caller destroys it.
+ * @param context  memory and reasons.
+ * @param alq      the handle.
+ * @param[out] out the quantizer; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_alq_export(const qnt_context *context, const qnt_alq *alq,
+                                  qnt_quantizer **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -149,6 +149,11 @@ static void train(void)
     IS(QNT_P_KEEP, 70);
     IS(QNT_P_ANNEAL, 71);
     IS(QNT_P_PENALTY, 72);
+    IS(QNT_ALQ, 42);
+    IS(QNT_ALQ_GATHER, 0);
+    IS(QNT_ALQ_BASES, 1);
+    IS(QNT_ALQ_COORDINATES, 2);
+    IS(QNT_ALQ_STRAIGHT, 3);
 }
 
 static void qtable(void)
