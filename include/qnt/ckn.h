@@ -41,8 +41,8 @@ typedef struct qnt_ckn qnt_ckn;
 /** @brief A request. Zero-filled with `size`, channels, kernel and filters set: floats, no padding. */
 typedef struct qnt_ckn_spec {
     uint32_t size;        /**< sizeof(qnt_ckn_spec). */
-    int32_t channels;     /**< Of the input, at least 1; a patch has at most 2^20 elements, or 2^16 if anchors
-                               have at most 8 bits. */
+    int32_t channels;     /**< Of the input, at least 1; a patch has at most 2^20 elements, 2^16 if
+                               anchors have at most 8 bits. */
     int32_t kernel;       /**< Height and width of a patch, 1 to 31. */
     int32_t pad;          /**< Zeros on every side, 0 to kernel - 1. */
     int32_t filters;      /**< Anchors, 1 to 1024; channels of the output. */
