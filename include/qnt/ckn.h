@@ -41,7 +41,8 @@ typedef struct qnt_ckn qnt_ckn;
 /** @brief A request. Zero-filled with `size`, channels, kernel and filters set: floats, no padding. */
 typedef struct qnt_ckn_spec {
     uint32_t size;        /**< sizeof(qnt_ckn_spec). */
-    int32_t channels;     /**< Of the input, at least 1. */
+    int32_t channels;     /**< Of the input, at least 1; a patch has at most 2^20 elements, 2^16 if
+                               anchors have at most 8 bits. */
     int32_t kernel;       /**< Height and width of a patch, 1 to 31. */
     int32_t pad;          /**< Zeros on every side, 0 to kernel - 1. */
     int32_t filters;      /**< Anchors, 1 to 1024; channels of the output. */
@@ -140,7 +141,7 @@ QNT_API qnt_status qnt_ckn_workspace(const qnt_context *context, const qnt_ckn *
                                      const qnt_tensor *x, size_t *bytes);
 
 /**
- * @brief Maps images. NaN and infinities in a patch give numbers that are not specified.
+ * @brief Maps images. A patch whose sum of squares is not finite in float32 counts as zeros.
  * @param context   hooks; each image is a task.
  * @param ckn       the layer, with anchors; shared freely.
  * @param x         floats [B, H, W, channels], any strides.

@@ -42,7 +42,7 @@ static qnt_status open_block(const qnt_context *context, qnt_ckn *next)
     const size_t filters = (size_t)next->spec.filters, columns = next->panels * QNT__PANEL;
     const bool codes = next->spec.anchor_bits != FLOATS;
     size_t end = 0, at[6] = {0},
-           cells = codes ? next->panels * qnt__panel_bytes(1, next->depth, 8) : 0;
+           cells = codes ? next->panels * qnt__panel_bytes(1, next->depth, next->code_bits) : 0;
     bool fits = append(&end, filters * next->depth, sizeof(float), &at[0]) &&
                 append(&end, columns * next->depth, sizeof(float), &at[1]) &&
                 append(&end, columns * filters, sizeof(float), &at[2]) &&
@@ -90,8 +90,8 @@ static void pack_anchors(qnt_ckn *next, const int8_t *codes)
     }
     for (size_t p = 0; next->code_panel && p < next->panels; p++) {
         size_t first = p * QNT__PANEL, columns = qnt__min(QNT__PANEL, filters - first);
-        qnt__pack_panel(codes + first * depth, columns, depth, 1, depth, 8,
-                        next->code_panel + p * qnt__panel_bytes(1, depth, 8));
+        qnt__pack_panel(codes + first * depth, columns, depth, 1, depth, next->code_bits,
+                        next->code_panel + p * qnt__panel_bytes(1, depth, next->code_bits));
     }
 }
 

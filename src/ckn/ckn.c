@@ -7,10 +7,11 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "kernel/panels.h"
 #include "simd/layout.h"
 #include "tensor/range.h"
 
-enum { FIRST_SPEC = sizeof(qnt_ckn_spec), FLOATS = 32, MOST_DEPTH = 1 << 20 };
+enum { FIRST_SPEC = sizeof(qnt_ckn_spec), FLOATS = 32, MOST_DEPTH = 1 << 20, MOST_CODES = 1 << 16 };
 
 static qnt_status check_range(const qnt_context *context, const char *name, int64_t value,
                               int64_t least, int64_t most)
@@ -45,6 +46,10 @@ static qnt_status check_spec(const qnt_context *context, const qnt_ckn_spec *s)
     QNT__TRY(check_range(context, "elements of a patch",
                          (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_DEPTH));
     QNT__TRY(check_bits(context, s));
+    if (s->anchor_bits != FLOATS) { /* 127 * 255 * 65536 < 2^31: sums of codes are exact */
+        QNT__TRY(check_range(context, "elements of a patch of codes",
+                             (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_CODES));
+    }
     if (!(s->sigma >= 0.05f && s->sigma <= 100.0f)) {
         return qnt__fail(context, QNT_E_INVALID, "spec: sigma is %g, expected 0.05 to 100",
                          (double)s->sigma);
@@ -74,7 +79,8 @@ qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec *spec, 
     ckn.memory = context->memory;
     ckn.alpha = 1.0f / (s->sigma * s->sigma);
     ckn.depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
-    ckn.code_depth = qnt__round_up(ckn.depth, qnt__cell_depth(8));
+    ckn.code_bits = qnt__panel_bits(s->anchor_bits > 8 ? 8 : s->anchor_bits);
+    ckn.code_depth = qnt__panel_depth(ckn.depth, ckn.code_bits);
     ckn.panels = qnt__ceil_div((size_t)s->filters, QNT__PANEL);
     QNT__TRY(qnt__allocate(context, &ckn.memory, sizeof ckn, &block));
     *out = block;

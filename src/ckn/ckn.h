@@ -14,12 +14,13 @@ struct qnt_ckn {
     float alpha;       /* 1 / sigma^2 */
     size_t depth;      /* elements of a patch */
     size_t panels;     /* of 16 anchors */
-    size_t code_depth; /* depth rounded up to whole cells of 8 bits */
+    int code_bits;     /* of the cells of code_panel */
+    size_t code_depth; /* depth rounded up to whole cells */
     /* One block: */
     float *anchor;       /* [filters][depth], of norm 1; NULL: none yet */
     float *anchor_panel; /* [panels][depth][16], the same for float products */
     float *projection;   /* A: [panels][filters][16] */
-    uint8_t *code_panel; /* anchors of at most 8 bits: 8-bit panels, */
+    uint8_t *code_panel; /* anchors of at most 8 bits: panels, */
     int32_t *code_sum;   /* [16 panels] sums of their codes, */
     float *code_inverse; /* [16 panels] and 1 / norm of their codes */
     size_t bytes;        /* of the block */

@@ -6,6 +6,7 @@
  * Lines are pooled to the right as they come and added to the lines of the result that they reach;
  * at the end the projection.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -118,7 +119,8 @@ static void cut_patch(const struct run *r, size_t image, size_t row, size_t colu
     }
 }
 
-/* Centres a patch and answers with its norm; sums in the order of the elements. */
+/* Centres a patch and answers with its norm; sums in the order of the elements. A patch without a
+ * finite norm becomes zeros. */
 static float measure(const qnt_ckn *c, float *patch)
 {
     float sum = 0.0f, square = 0.0f;
@@ -128,7 +130,9 @@ static float measure(const qnt_ckn *c, float *patch)
         for (size_t k = 0; k < c->depth; k++) patch[k] = patch[k] - mean;
     }
     for (size_t k = 0; k < c->depth; k++) square += patch[k] * patch[k];
-    return sqrtf(square);
+    if (square <= FLT_MAX) return sqrtf(square);
+    memset(patch, 0, c->depth * sizeof *patch);
+    return 0.0f;
 }
 
 /* |x| exp(alpha (u - 1)) of cosines u = dot * inverse of m patches and one chunk of columns. */
@@ -189,7 +193,7 @@ static void code_products(const struct run *r, const float *patch, uint8_t *code
         rows[i] = row;
         inverse[i] = square > 0 ? 1.0f / sqrtf((float)square) : 0.0f;
     }
-    const size_t panel_bytes = qnt__panel_bytes(1, c->depth, 8);
+    const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
     for (size_t p = 0; p < c->panels; p += QNT__BLOCK_PANELS) {
         size_t panels = qnt__min(QNT__BLOCK_PANELS, c->panels - p), first = p * QNT__PANEL;
         struct qnt__gemm g = {.rows = rows,
@@ -202,7 +206,7 @@ static void code_products(const struct run *r, const float *patch, uint8_t *code
                               .depth = c->code_depth,
                               .panel_bytes = panel_bytes,
                               .ld = COLUMNS,
-                              .bits = 8};
+                              .bits = c->code_bits};
         r->context->simd.gemm_s8(&g);
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < panels * QNT__PANEL; j++) {

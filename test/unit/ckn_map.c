@@ -272,6 +272,76 @@ static void rounding(void)
     }
 }
 
+/* A patch with a number that is none, or too large to square, is a patch of zeros; its neighbours
+ * are what they are. */
+static void not_finite(void)
+{
+    enum { P = 5, WIDE = 9 };
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3e38f};
+    for (int i = 0; i < 32; i++) {
+        int bits = i & 4 ? 32 : (i >> 3) * 2 + 1;
+        qnt_ckn *ckn = create((qnt_ckn_spec){.channels = 3,
+                                             .kernel = 1,
+                                             .filters = P,
+                                             .centre = i >> 4,
+                                             .anchor_bits = bits,
+                                             .patch_bits = bits});
+        float anchor[P * 3], x[WIDE * 3], out[WIDE * P], expected[WIDE * P];
+        for (int e = 0; e < P * 3; e++) anchor[e] = (float)random_gauss();
+        for (int e = 0; e < WIDE * 3; e++) x[e] = (float)random_gauss();
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, P, 3)));
+        OK(run_in(c, ckn, TENSOR(x, QNT_FLOAT, 32, 1, 1, WIDE, 3),
+                  TENSOR(expected, QNT_FLOAT, 32, 1, 1, WIDE, P)));
+        x[4 * 3 + i % 3] = odd[i & 3];
+        memset(expected + 4 * P, 0, P * sizeof *expected);
+        OK(run_in(c, ckn, TENSOR(x, QNT_FLOAT, 32, 1, 1, WIDE, 3),
+                  TENSOR(out, QNT_FLOAT, 32, 1, 1, WIDE, P)));
+        CHECK_MSG(!memcmp(out, expected, sizeof out), "%g, %d bits", (double)odd[i & 3], bits);
+        qnt_ckn_destroy(ckn);
+    }
+}
+
+/* The deepest patch of codes with the largest ones: its cosine with itself is 1. */
+static void deepest(void)
+{
+    enum { D = 1 << 16 };
+    static float anchor[D], out[1];
+    for (int e = 0; e < D; e++) anchor[e] = 1;
+    qnt_ckn *ckn = create((qnt_ckn_spec){.channels = D,
+                                         .kernel = 1,
+                                         .filters = 1,
+                                         .anchor_bits = 8,
+                                         .patch_bits = 8,
+                                         .regulariser = -1});
+    OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 1, D)));
+    map_patch(ckn, anchor, out);
+    CHECK_MSG(fabsf(out[0] - 256) < 1e-2f, "%g", (double)out[0]);
+    qnt_ckn_destroy(ckn);
+}
+
+/* K2: another anchor never makes less of a patch's own kernel be found. */
+static void residual(void)
+{
+    enum { P = 32, D = 9, N = 40 };
+    static float anchor[P * D], x[N * D];
+    double last[N] = {0};
+    for (int i = 0; i < P; i++) picture(anchor + i * D, 3, 3, 1);
+    for (int i = 0; i < N; i++) picture(x + i * D, 3, 3, 1);
+    for (int p = 1; p <= P; p *= 2) {
+        qnt_ckn *ckn =
+            create((qnt_ckn_spec){.channels = D, .kernel = 1, .filters = p, .regulariser = 1e-6f});
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, p, D)));
+        for (int i = 0; i < N; i++) {
+            map_patch(ckn, x + i * D, y);
+            double found = dot(y, y, p), all = dot(x + i * D, x + i * D, D);
+            CHECK_MSG(found >= last[i] - 2e-3 * all && found <= all * (1 + 2e-3),
+                      "%d anchors: %g of %g after %g", p, found, all, last[i]);
+            last[i] = found;
+        }
+        qnt_ckn_destroy(ckn);
+    }
+}
+
 /* The same bytes for every CPU level, number of workers and layout. */
 static void anywhere(void)
 {
@@ -360,6 +430,7 @@ static void bad_input(void)
     REFUSED(s.patch_bits = 4, "patch_bits");
     REFUSED(s.reserved = 1, "reserved");
     REFUSED(s.channels = INT32_MAX, "channels");
+    REFUSED((s.channels = 65537, s.kernel = 1, s.anchor_bits = 8), "elements of a patch of codes");
     OK(qnt_ckn_create(c, &good, &ckn));
     qnt_tensor *tx = TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 1),
                *ty = TENSOR(y, QNT_FLOAT, 32, 1, SIDE - 2, SIDE - 2, 8);
@@ -445,6 +516,9 @@ int main(int argc, char **argv)
     RUN(inverse_root);
     RUN(pooling);
     RUN(rounding);
+    RUN(not_finite);
+    RUN(deepest);
+    RUN(residual);
     RUN(anywhere);
     RUN(bad_input);
     qnt_context_destroy(c);
