@@ -58,6 +58,86 @@ QNT_API qnt_status qnt_conv_s8(const qnt_context *context, const qnt_conv *conv,
                                const qnt_tensor *x, int32_t x_zero, const qnt_tensor *w,
                                qnt_tensor *y);
 
+/** @brief What the digits of qnt_conv_lowbit() stand for, and the border of its packed result. */
+typedef struct qnt_lowbit {
+    uint32_t size;    /**< sizeof(qnt_lowbit). */
+    int32_t step;     /**< The weight of digit q is step * q + zero: 2 and -3 for {-3, -1, 1, 3}, */
+    int32_t zero;     /**< 1 and -1 for {-1, 0, 1}; magnitudes at most 2^15. */
+    int32_t channels; /**< Input channels of one group, as they were packed. */
+    int32_t pad[4];   /**< Border of a packed result: top, left, bottom, right. */
+} qnt_lowbit;
+
+/**
+ * @brief Describes packed pixels: compact uint8 [B, top + H + bottom, left + W + right, groups, T] with
+ * T = ceil(C / groups / 3) bytes, three digits in each (doc/formats.md).
+ * @param context for the reason.
+ * @param codes   [B,H,W,C] unsigned integers of 1 to 8 bits.
+ * @param groups  divides C.
+ * @param pad     border: top, left, bottom, right; NULL: none.
+ * @param[in,out] pixels `shape` and `strides` must point to #QNT_MAX_NDIM numbers each.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_pack_pixels_view(const qnt_context *context, const qnt_tensor *codes,
+                                        int32_t groups, const int32_t pad[4], qnt_tensor *pixels);
+
+/**
+ * @brief Packs activations of at most two bits for qnt_conv_lowbit(), with a border of zeros.
+ * @param context hooks.
+ * @param codes   [B,H,W,C] unsigned integers of 1 to 8 bits, values 0 to 3.
+ * @param groups  divides C.
+ * @param pad     border; NULL: none.
+ * @param[out] pixels as qnt_pack_pixels_view() describes it, compact, disjoint from codes.
+ * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_pack_pixels(const qnt_context *context, const qnt_tensor *codes,
+                                   int32_t groups, const int32_t pad[4], qnt_tensor *pixels);
+
+/**
+ * @brief Describes packed weights: compact uint8 [groups, ceil(O / groups / 64), T, kh, kw, 64].
+ * @param context for the reason.
+ * @param codes   [O,kh,kw,C/groups] unsigned integers of 1 to 8 bits.
+ * @param groups  divides O.
+ * @param[in,out] taps `shape` and `strides` must point to #QNT_MAX_NDIM numbers each.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_pack_taps_view(const qnt_context *context, const qnt_tensor *codes,
+                                      int32_t groups, qnt_tensor *taps);
+
+/**
+ * @brief Packs weights of at most two bits for qnt_conv_lowbit().
+ * @param context hooks.
+ * @param codes   [O,kh,kw,C/groups] unsigned integers of 1 to 8 bits, values 0 to 3.
+ * @param groups  divides O.
+ * @param[out] taps as qnt_pack_taps_view() describes it, compact, disjoint from codes.
+ * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ */
+QNT_API qnt_status qnt_pack_taps(const qnt_context *context, const qnt_tensor *codes,
+                                 int32_t groups, qnt_tensor *taps);
+
+/**
+ * @brief Grouped convolution of activations and weights of at most two bits each, by looking up the
+ * products of three digits at once; exact.
+ *
+ *     v[b,y,x,o] = sum over taps and channels of r (step q + zero),   r, q digits 0 to 3
+ *
+ * With thresholds the result is packed again: the digit of v is the number of thresholds t[o] with v >= t.
+ * That is any monotone function of v: scale, batch norm, ReLU, clip and rounding at once (PalQuant, Hu et
+ * al. 2022). A chain of layers never leaves the packed form.
+ * @param context    hooks; memory for sums over digits.
+ * @param conv       geometry; groups, group_shift, stride, dilation; pad 0: pixels have their border.
+ * @param lowbit     what weights stand for, and the border of a packed result.
+ * @param pixels     from qnt_pack_pixels(), or from this function.
+ * @param taps       from qnt_pack_taps().
+ * @param thresholds NULL, or int32 [O, 1] or [O, 3] that do not decrease along the row.
+ * @param[out] y     int32 [B,OH,OW,O] without thresholds; with them packed pixels [B, top + OH + bottom,
+ *                   left + OW + right, G, ceil(O / G / 3)] of any G that divides O, border included.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_VERSION, #QNT_E_NOMEM,
+ *         #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_conv_lowbit(const qnt_context *context, const qnt_conv *conv,
+                                   const qnt_lowbit *lowbit, const qnt_tensor *pixels,
+                                   const qnt_tensor *taps, const qnt_tensor *thresholds, qnt_tensor *y);
+
 /**
  * @brief Describes the planes of codes: compact bytes [ceil(N/16), bits, words + 1, 128].
  * @param context for the reason.

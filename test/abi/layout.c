@@ -111,6 +111,16 @@ static void layer_spec(void)
     MEMBER(qnt_layer_spec, reserved, 68, 4);
 }
 
+static void lowbit(void)
+{
+    TOTAL(qnt_lowbit, 32);
+    MEMBER(qnt_lowbit, size, 0, 4);
+    MEMBER(qnt_lowbit, step, 4, 4);
+    MEMBER(qnt_lowbit, zero, 8, 4);
+    MEMBER(qnt_lowbit, channels, 12, 4);
+    MEMBER(qnt_lowbit, pad, 16, 16);
+}
+
 static void ckn(void)
 {
     TOTAL(qnt_ckn_spec, 56);
@@ -186,6 +196,7 @@ int main(int argc, char **argv)
     RUN(conv);
     RUN(exp_codes);
     RUN(layer_spec);
+    RUN(lowbit);
     RUN(ckn);
     RUN(qtable);
     return DONE;

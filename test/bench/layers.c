@@ -218,7 +218,7 @@ static void convolutions(double peak)
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld zero %d", (long long)size, (long long)size,
                      (long long)n, zero);
-            compare(name, &r, peer_conv((size_t)size, (size_t)n, 3, 0, PEER_U8), NULL,
+            compare(name, &r, peer_conv((size_t)size, (size_t)n, 1, 3, 0, PEER_U8), NULL,
                     (double)(size * size * n * n * 9), peak);
         }
     }

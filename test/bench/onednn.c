@@ -108,17 +108,20 @@ struct peer *peer_gemm(size_t m, size_t n, size_t k, int is_signed, int result)
     return prepare(&op, scales(n, result));
 }
 
-struct peer *peer_conv(size_t size, size_t channels, size_t kernel, int is_signed, int result)
+struct peer *peer_conv(size_t size, size_t channels, size_t groups, size_t kernel, int is_signed,
+                       int result)
 {
     start_engine();
     dnnl_dim_t s = (dnnl_dim_t)size, c = (dnnl_dim_t)channels, k = (dnnl_dim_t)kernel;
-    dnnl_dims_t image = {1, c, s, s}, filter = {c, c, k, k};
+    dnnl_dim_t g = (dnnl_dim_t)groups;
+    dnnl_dims_t image = {1, c, s, s}, filter = {c, c, k, k}, grouped = {g, c / g, c / g, k, k};
     dnnl_dims_t pad = {(k - 1) / 2, (k - 1) / 2};
     dnnl_memory_desc_t src, weights, dst;
     dnnl_convolution_desc_t op;
     must(dnnl_memory_desc_init_by_tag(&src, 4, image, is_signed ? dnnl_s8 : dnnl_u8, dnnl_nhwc),
          "source");
-    must(dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_s8, dnnl_format_tag_any),
+    must(dnnl_memory_desc_init_by_tag(&weights, g > 1 ? 5 : 4, g > 1 ? grouped : filter, dnnl_s8,
+                                      dnnl_format_tag_any),
          "weights");
     must(dnnl_memory_desc_init_by_tag(&dst, 4, image, result_type(result), dnnl_nhwc), "result");
     must(dnnl_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct,
@@ -158,9 +161,10 @@ struct peer *peer_gemm(size_t m, size_t n, size_t k, int is_signed, int result)
     return NULL;
 }
 
-struct peer *peer_conv(size_t size, size_t channels, size_t kernel, int is_signed, int result)
+struct peer *peer_conv(size_t size, size_t channels, size_t groups, size_t kernel, int is_signed,
+                       int result)
 {
-    (void)size, (void)channels, (void)kernel, (void)is_signed, (void)result;
+    (void)size, (void)channels, (void)groups, (void)kernel, (void)is_signed, (void)result;
     return NULL;
 }
 

@@ -1,0 +1,66 @@
+/* Products of 2-bit codes by TBL: two digits in one look-up, the third in another. */
+#include <arm_neon.h>
+
+#include "../lowbit_products.h"
+#include "../slots.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+typedef uint8x16_t vec;
+struct index { uint8x16_t pair, third; };
+struct row { uint8x16_t pair, third; };
+
+enum { LANES = 16, PIXELS = 8, SLIDE = 0 };
+
+static const uint8_t products[16][16] = {ROWS_16(ROW_OF_16, 0)};
+
+INLINE struct index load_index(const uint8_t *w)
+{
+    uint8x16_t x = vld1q_u8(w);
+    return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
+}
+
+INLINE struct row load_row(uint8_t x)
+{
+    return (struct row){vld1q_u8(products[x & 15]), vld1q_u8(products[x >> 4])};
+}
+
+INLINE vec look_up(struct index index, struct row row)
+{
+    return vaddq_u8(vqtbl1q_u8(row.pair, index.pair), vqtbl1q_u8(row.third, index.third));
+}
+
+INLINE vec add_8(vec a, vec b)
+{
+    __asm__("add %0.16b, %0.16b, %1.16b" : "+w"(a) : "w"(b));
+    return a;
+}
+
+#define WIDE vreinterpretq_u16_u8
+#define BYTES vreinterpretq_u8_u16
+
+INLINE vec zero(void) { return vdupq_n_u8(0); }
+INLINE vec add_16(vec a, vec b) { return BYTES(vaddq_u16(WIDE(a), WIDE(b))); }
+INLINE vec sub_16(vec a, vec b) { return BYTES(vsubq_u16(WIDE(a), WIDE(b))); }
+INLINE vec high_16(vec a) { return BYTES(vshrq_n_u16(WIDE(a), 8)); }
+INLINE vec low_to_high_16(vec a) { return BYTES(vshlq_n_u16(WIDE(a), 8)); }
+
+INLINE void store(vec even, vec odd, int32_t *acc, int add)
+{
+    uint16x8_t low = vzip1q_u16(WIDE(even), WIDE(odd)), high = vzip2q_u16(WIDE(even), WIDE(odd));
+    uint16x4_t part[4] = {vget_low_u16(low), vget_high_u16(low), vget_low_u16(high),
+                          vget_high_u16(high)};
+    UNROLL for (int q = 0; q < 4; q++) {
+        int32x4_t sum = vreinterpretq_s32_u32(vmovl_u16(part[q]));
+        if (add) sum = vaddq_s32(sum, vld1q_s32(acc + 4 * q));
+        vst1q_s32(acc + 4 * q, sum);
+    }
+}
+
+#include "../lowbit.h"
+
+void qnt__conv_lowbit_neon(const struct qnt__lowbit *g)
+{
+    conv_lowbit(g);
+}

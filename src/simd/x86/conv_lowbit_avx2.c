@@ -1,0 +1,69 @@
+/* Products of 2-bit codes by VPSHUFB: two digits in one look-up, the third in another. */
+#include <immintrin.h>
+
+#include "../lowbit_products.h"
+#include "../slots.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+typedef __m256i vec;
+struct index { __m256i pair, third; };
+struct row { __m256i pair, third; };
+
+enum { LANES = 32, PIXELS = 4, SLIDE = 0 };
+
+static const uint8_t products[16][16] __attribute__((aligned(16))) = {ROWS_16(ROW_OF_16, 0)};
+
+INLINE struct index load_index(const uint8_t *w)
+{
+    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)w), low = _mm256_set1_epi8(15);
+    return (struct index){_mm256_and_si256(x, low), _mm256_and_si256(_mm256_srli_epi16(x, 4), low)};
+}
+
+INLINE __m256i broadcast(unsigned x)
+{
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)products[x]));
+}
+
+INLINE struct row load_row(uint8_t x)
+{
+    return (struct row){broadcast(x & 15u), broadcast((unsigned)x >> 4)};
+}
+
+INLINE vec look_up(struct index index, struct row row)
+{
+    return _mm256_add_epi8(_mm256_shuffle_epi8(row.pair, index.pair),
+                           _mm256_shuffle_epi8(row.third, index.third));
+}
+
+INLINE vec add_8(vec a, vec b)
+{
+    __asm__("vpaddb %1, %0, %0" : "+x"(a) : "x"(b));
+    return a;
+}
+
+INLINE vec zero(void) { return _mm256_setzero_si256(); }
+INLINE vec add_16(vec a, vec b) { return _mm256_add_epi16(a, b); }
+INLINE vec sub_16(vec a, vec b) { return _mm256_sub_epi16(a, b); }
+INLINE vec high_16(vec a) { return _mm256_srli_epi16(a, 8); }
+INLINE vec low_to_high_16(vec a) { return _mm256_slli_epi16(a, 8); }
+
+INLINE void store(vec even, vec odd, int32_t *acc, int add)
+{
+    __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
+    __m128i part[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
+                       _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
+    UNROLL for (int q = 0; q < 4; q++) {
+        __m256i *to = (__m256i *)(void *)(acc + 8 * q), sum = _mm256_cvtepu16_epi32(part[q]);
+        if (add) sum = _mm256_add_epi32(sum, _mm256_loadu_si256(to));
+        _mm256_storeu_si256(to, sum);
+    }
+}
+
+#include "../lowbit.h"
+
+void qnt__conv_lowbit_avx2(const struct qnt__lowbit *g)
+{
+    conv_lowbit(g);
+}

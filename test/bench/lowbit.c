@@ -1,0 +1,141 @@
+/*
+ * Convolutions of packed digits, from packed pixels to packed pixels with thresholds, sums over
+ * digits included, against oneDNN's int8 convolution with as many groups and a scale for each
+ * channel.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "onednn.h"
+#include "qnt.h"
+
+static qnt_context *context;
+
+static void check(qnt_status status, const char *what)
+{
+    if (status == QNT_OK) return;
+    fprintf(stderr, "%s: %s\n", what, qnt_status_name(status));
+    exit(1);
+}
+
+struct packed {
+    qnt_tensor tensor;
+    int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM];
+};
+
+struct conv {
+    struct packed pixels, taps, y;
+    qnt_tensor limit;
+    int64_t limit_shape[2];
+    qnt_conv conv;
+    qnt_lowbit lowbit;
+};
+
+static void *place(struct packed *p)
+{
+    size_t bytes = 1;
+    for (int d = 0; d < p->tensor.ndim; d++) bytes *= (size_t)p->shape[d];
+    return p->tensor.data = bench_memory(bytes);
+}
+
+static void open_packed(struct packed *p)
+{
+    p->tensor = (qnt_tensor){.shape = p->shape, .strides = p->strides};
+}
+
+static struct conv *create(int64_t size, int64_t channels, int32_t groups, int64_t kernel,
+                           int32_t shift)
+{
+    struct conv *c = calloc(1, sizeof *c);
+    const int32_t edge = (int32_t)kernel / 2, pad[4] = {edge, edge, edge, edge};
+    int64_t x_shape[] = {1, size, size, channels},
+            w_shape[] = {channels, kernel, kernel, channels / groups};
+    size_t x_bytes = (size_t)(size * size * channels);
+    size_t w_bytes = (size_t)(channels * kernel * kernel * (channels / groups));
+    uint8_t *x = bench_memory(x_bytes), *w = bench_memory(w_bytes);
+    for (size_t i = 0; i < x_bytes; i++) x[i] &= 3;
+    for (size_t i = 0; i < w_bytes; i++) w[i] &= 3;
+    qnt_tensor codes = {.data = x,
+                        .device_type = 1,
+                        .ndim = 4,
+                        .dtype_code = QNT_UINT,
+                        .dtype_bits = 8,
+                        .dtype_lanes = 1,
+                        .shape = x_shape},
+               weights = codes;
+    weights.data = w, weights.shape = w_shape;
+    open_packed(&c->pixels), open_packed(&c->taps), open_packed(&c->y);
+    check(qnt_pack_pixels_view(context, &codes, groups, pad, &c->pixels.tensor), "pixels");
+    check(qnt_pack_pixels_view(context, &codes, groups, pad, &c->y.tensor), "y");
+    check(qnt_pack_taps_view(context, &weights, groups, &c->taps.tensor), "taps");
+    place(&c->pixels), place(&c->taps), place(&c->y);
+    check(qnt_pack_pixels(context, &codes, groups, pad, &c->pixels.tensor), "qnt_pack_pixels");
+    check(qnt_pack_taps(context, &weights, groups, &c->taps.tensor), "qnt_pack_taps");
+    free(x), free(w);
+    int32_t *limit = bench_memory((size_t)channels * 12);
+    for (int64_t i = 0; i < 3 * channels; i++) limit[i] = (int32_t)(i % 3) * 30 - 30;
+    c->limit_shape[0] = channels, c->limit_shape[1] = 3;
+    c->limit = (qnt_tensor){.data = limit,
+                            .device_type = 1,
+                            .ndim = 2,
+                            .dtype_code = QNT_INT,
+                            .dtype_bits = 32,
+                            .dtype_lanes = 1,
+                            .shape = c->limit_shape};
+    c->conv = (qnt_conv){.size = sizeof c->conv, .groups = groups, .group_shift = shift};
+    c->lowbit = (qnt_lowbit){
+        .size = sizeof c->lowbit, .step = 2, .zero = -3, .channels = (int32_t)(channels / groups)};
+    memcpy(c->lowbit.pad, pad, sizeof pad);
+    return c;
+}
+
+static void run(void *state)
+{
+    struct conv *c = state;
+    check(qnt_conv_lowbit(context, &c->conv, &c->lowbit, &c->pixels.tensor, &c->taps.tensor,
+                          &c->limit, &c->y.tensor),
+          "qnt_conv_lowbit");
+}
+
+static void destroy(struct conv *c)
+{
+    free(c->pixels.tensor.data), free(c->taps.tensor.data), free(c->y.tensor.data),
+        free(c->limit.data);
+    free(c);
+}
+
+static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel)
+{
+    struct conv *plain = create(size, channels, groups, kernel, 0);
+    struct conv *shifted = create(size, channels, groups, kernel, groups > 1);
+    struct peer *peer =
+        peer_conv((size_t)size, (size_t)channels, (size_t)groups, (size_t)kernel, 0, PEER_U8);
+    struct bench_candidate c[] = {{.name = "lowbit", .run = run, .state = plain},
+                                  {.name = "shifted", .run = run, .state = shifted},
+                                  {.name = "peer", .run = peer_run, .state = peer}};
+    bench_compare(c, peer ? 3 : 2);
+    double macs = (double)(size * size * channels * (channels / groups) * kernel * kernel);
+    char name[64];
+    snprintf(name, sizeof name, "%dx%d, %dx%dx%d, %d groups", (int)kernel, (int)kernel, (int)size,
+             (int)size, (int)channels, (int)groups);
+    printf("  %-28s %8.4f %8.1f %9.2f", name, 1e3 * c[0].seconds, 1e-9 * macs / c[0].seconds,
+           c[1].seconds / c[0].seconds);
+    if (peer) printf(" %8.4f %6.2f", 1e3 * c[2].seconds, c[2].seconds / c[0].seconds);
+    printf("\n");
+    destroy(plain), destroy(shifted), peer_destroy(peer);
+}
+
+int main(int argc, char **argv)
+{
+    bench_init(argc, argv);
+    check(qnt_context_create(NULL, NULL, NULL, &context), "context");
+    check(qnt_context_set_cpu(context, bench_cpu()), "cpu");
+    printf("\n%-30s %8s %8s %9s %8s %6s\n", "packed 2-bit convolutions", "ms", "GMAC/s", "shuffled",
+           "peer ms", "ratio");
+    row(56, 128, 2, 3), row(28, 256, 2, 3), row(14, 512, 2, 3), row(7, 1024, 2, 3);
+    row(56, 64, 2, 3), row(14, 256, 2, 3), row(28, 256, 2, 1), row(14, 512, 2, 1);
+    qnt_context_destroy(context);
+    return 0;
+}
