@@ -111,7 +111,7 @@ static void bound(void)
     begin(QNT_LITERAL);
     struct network n = {.asked = 0};
     for (int sum = 0; sum < 15; sum++) n.at[sum] = 0.02;
-    qnt_teq_spec spec = {.size = sizeof spec, .ratio = 1.5};
+    qnt_teq_spec spec = {.size = sizeof spec, .ratio = 0.5};
     OK(qnt_teq_search(c, weights, inputs, LAYERS, &spec, lose, &n));
     CHECK(spec.bits * LAYERS > 14.5 && spec.loss == 0 && n.last < 15);
     int sum = 0;
@@ -119,7 +119,7 @@ static void bound(void)
         sum += bits_of(weights[l]);
         if (bits_of(weights[l]) == 7) continue;
         CHECK(rmae_of(weights[l], data[l]) < spec.threshold + 1e-3);
-        CHECK(rmae_of(inputs[l], data[LAYERS + l]) < 1.5 * spec.threshold + 1e-3);
+        CHECK(rmae_of(inputs[l], data[LAYERS + l]) < 0.5 * spec.threshold + 1e-3);
     }
     CHECK(sum == (int)lrint(spec.bits * LAYERS));
     end();
