@@ -18,11 +18,12 @@
 #include "table.h"
 
 struct form {
-    int method, bits;
-    int block;     /* 0: a scale for each output */
-    bool dynamic;  /* int8 activations */
-    bool offset;   /* weights with a zero point */
-    bool detailed; /* left out by --quick */
+    int scheme, method, bits; /* of one base, or the whole code */
+    int bases;                /* of QNT_POINTS: signs summed up */
+    int block;                /* 0: a scale for each output */
+    bool dynamic;             /* int8 activations */
+    bool offset;              /* weights with a zero point */
+    bool detailed;            /* left out by --quick */
 };
 
 static const struct form forms[] = {
@@ -42,6 +43,9 @@ static const struct form forms[] = {
     {.method = QNT_MSE, .bits = 3, .dynamic = true, .block = 32, .detailed = true},
     {.method = QNT_MSE, .bits = 3, .dynamic = true, .block = 32, .offset = true},
     {.method = QNT_MSE, .bits = 2, .dynamic = true, .block = 32, .offset = true, .detailed = true},
+    {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 2, .block = 64},
+    {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 3, .block = 64},
+    {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 4, .block = 64},
 };
 
 /* ---- the float reference ---- */
@@ -83,7 +87,7 @@ struct quantized_matrices {
     const struct transformer *transformer;
     qnt_quantizer *input; /* NULL: float */
     qnt_layer *layer[MATRICES];
-    float *embedding;     /* decoded */
+    float *embedding; /* decoded */
     size_t bytes, workspace;
 };
 
@@ -98,11 +102,18 @@ static bool multiply_quantized(const void *self, int index, const float *x, int 
                           view_floats(&out, y, 2, to), workspace, q->workspace);
 }
 
-static size_t stored_bytes(const qnt_context *context, const qnt_quantizer *format, size_t count)
+/* Codes and scales; of sums of bases what the library counts for a weight. */
+static size_t stored_bytes(const qnt_context *context, const qnt_quantizer *format,
+                           const qnt_tensor *weight, size_t count)
 {
     size_t groups = 0;
     qnt_spec spec = {.size = sizeof spec};
+    qnt_error error = {.size = sizeof error};
     qnt_quantizer_spec(context, format, &spec);
+    if (spec.scheme != QNT_AFFINE) {
+        qnt_quantizer_error(context, format, weight, NULL, &error);
+        return (size_t)ceil(error.bits * (double)count / 8);
+    }
     qnt_quantizer_get(context, format, QNT_P_SCALE, NULL, 0, &groups);
     return (count * (size_t)spec.bits + 7) / 8 + groups * (spec.flags & QNT_SYMMETRIC ? 4 : 5);
 }
@@ -111,10 +122,16 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
 {
     const struct matrix *matrix = &q->transformer->matrix[index];
     const qnt_layer_spec layer = {.size = sizeof layer, .kind = QNT_DENSE};
-    const qnt_spec spec = {.size = sizeof spec, .method = form->method, .bits = form->bits,
-                           .flags = form->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC,
+    const int affine = form->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC;
+    const qnt_spec spec = {.size = sizeof spec,
+                           .scheme = form->scheme,
+                           .method = form->method,
+                           .bits = form->bits,
+                           .points = form->bases,
+                           .flags = form->scheme == QNT_AFFINE ? affine : 0,
                            .grain = form->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
-                           .axis = form->block ? 1 : 0, .block = form->block};
+                           .axis = form->block ? 1 : 0,
+                           .block = form->block};
     int64_t shape[] = {matrix->out, matrix->in}, rows[] = {POSITIONS, matrix->in};
     struct view view, input;
     qnt_tensor *weight = view_floats(&view, matrix->weight, 2, shape);
@@ -130,7 +147,8 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
     if (good && index == MATRIX_EMBEDDING)
         good = !qnt_quantizer_apply(q->context, format, weight,
                                     view_floats(&input, q->embedding, 2, shape));
-    if (good) q->bytes += stored_bytes(q->context, format, (size_t)(matrix->out * matrix->in));
+    if (good)
+        q->bytes += stored_bytes(q->context, format, weight, (size_t)(matrix->out * matrix->in));
     if (workspace > q->workspace) q->workspace = workspace;
     qnt_quantizer_destroy(format);
     return good;
@@ -138,7 +156,9 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
 
 static bool quantize_all(const struct form *form, struct quantized_matrices *q)
 {
-    const qnt_spec dynamic = {.size = sizeof dynamic, .method = QNT_MINMAX, .bits = 8,
+    const qnt_spec dynamic = {.size = sizeof dynamic,
+                              .method = QNT_MINMAX,
+                              .bits = 8,
                               .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_DYNAMIC};
     q->embedding = malloc(sizeof(float) * VOCABULARY * DIM);
     bool good =
@@ -160,17 +180,18 @@ static void quantized_end(struct quantized_matrices *q)
 static void print_row(const struct form *form, size_t bytes, const struct prediction *p,
                       const struct prediction *reference)
 {
-    char grain[16], bits[8];
+    char name[32] = "float reference", grain[16], bits[8];
     snprintf(grain, sizeof grain, "%s", form ? "channel" : "");
     if (form && form->block) snprintf(grain, sizeof grain, "block %d", form->block);
     snprintf(bits, sizeof bits, "%d", form ? form->bits : 32);
-    printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n",
-           !form                     ? "float reference"
-           : form->method == QNT_MSE ? form->offset ? "MSE +zero" : "MSE"
-                                     : "MINMAX",
-           bits, form && form->dynamic ? "8" : "32", grain, bytes, p->nats,
-           p->nats - reference->nats, 100 * p->right, 1e3 * p->seconds / (double)p->tokens,
-           reference->seconds / p->seconds);
+    if (form && form->bases)
+        snprintf(name, sizeof name, "BASES x %d", form->bases);
+    else if (form)
+        snprintf(name, sizeof name, "%s%s", method_name(form->method),
+                 form->offset ? " +zero" : "");
+    printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits,
+           form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
+           100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
     fflush(stdout);
 }
 
@@ -227,9 +248,12 @@ int main(int argc, char **argv)
     char path[2][1024];
     if (!folder || !*folder) folder = "../shared/data";
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--quick")) quick = true;
-        else if (!strcmp(argv[i], "--data") && i + 1 < argc) folder = argv[++i];
-        else return fprintf(stderr, "usage: %s [--quick] [--data FOLDER]\n", argv[0]), 2;
+        if (!strcmp(argv[i], "--quick"))
+            quick = true;
+        else if (!strcmp(argv[i], "--data") && i + 1 < argc)
+            folder = argv[++i];
+        else
+            return fprintf(stderr, "usage: %s [--quick] [--data FOLDER]\n", argv[0]), 2;
     }
     snprintf(path[0], sizeof path[0], "%s/stories260k.safetensors", folder);
     snprintf(path[1], sizeof path[1], "%s/tinystories_eval.tok", folder);

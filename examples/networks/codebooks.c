@@ -36,6 +36,11 @@
         .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
         .literal = true                                                                            \
     }
+#define ADAPTIVE_EXP(as_published)                                                                 \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = 8,             \
+        .adaptive = true, .literal = as_published                                                  \
+    }
 #define GAP                                                                                        \
     {                                                                                              \
         .weight_bits = 0                                                                           \
@@ -80,7 +85,9 @@ int list_codebooks(struct recipe *out)
                                          LITERAL_EXP(4),
                                          LITERAL_EXP(5),
                                          LITERAL_EXP(6),
-                                         LITERAL_EXP(7)};
+                                         LITERAL_EXP(7),
+                                         ADAPTIVE_EXP(false),
+                                         ADAPTIVE_EXP(true)};
     memcpy(out, rows, sizeof rows);
     return (int)(sizeof rows / sizeof *rows);
 }

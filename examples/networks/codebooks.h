@@ -4,7 +4,7 @@
 
 #include "quantized.h"
 
-/* Writes the rows and returns how many; groups of rows are separated by gaps. At most 40. */
+/* Writes the rows and returns how many; groups of rows are separated by gaps. At most 48. */
 int list_codebooks(struct recipe *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adaptive.h"
 #include "table.h"
 
 /* ---- threads and contexts ---- */
@@ -75,7 +76,7 @@ static bool calibrate_for(struct state *s, const struct recipe *recipe, struct p
                      &s->calibration);
 }
 
-static bool run_recipe(struct state *s, const struct recipe *recipe, struct progress *progress)
+static bool run_fixed(struct state *s, const struct recipe *recipe, struct progress *progress)
 {
     struct quantized quantized;
     struct runner runner;
@@ -92,6 +93,22 @@ static bool run_recipe(struct state *s, const struct recipe *recipe, struct prog
     progress_end(progress);
     table_row(recipe, bytes, &outcome, &s->reference,
               signal_to_noise(s->expected, s->logits, s->results));
+    return true;
+}
+
+/* An adaptive recipe finds its bits on the calibration samples first. */
+static bool run_recipe(struct state *s, const struct recipe *recipe, struct progress *progress)
+{
+    struct adaptation adaptation = {.mean = 0};
+    struct recipe fixed = *recipe;
+    if (!recipe->adaptive) return run_fixed(s, recipe, progress);
+    if (!calibrate_for(s, recipe, progress) ||
+        !adapt(s->lab->context, s->lab->serial, &s->lab->crew, &s->calibration,
+               &s->experiment->calibration, recipe, &adaptation))
+        return false;
+    fixed.node_bits = adaptation.bits;
+    if (!run_fixed(s, &fixed, progress)) return false;
+    table_adapted(adaptation.mean, adaptation.loss);
     return true;
 }
 

@@ -58,15 +58,15 @@ struct weights {
     struct view code_view;
 };
 
-static int view_weights(struct weights *w)
+int view_weights(const struct graph *graph, int index, struct view *view)
 {
-    const struct node *node = &w->graph->node[w->index];
-    int64_t n = node->channels, depth = graph_depth(w->graph, w->index);
+    const struct node *node = &graph->node[index];
+    int64_t n = node->channels, depth = graph_depth(graph, index);
     int64_t conv[] = {n, node->kernel[0], node->kernel[1], 0}, dense[] = {n, depth};
     if (node->kind == NODE_CONV) conv[3] = depth / (conv[1] * conv[2]);
-    view_floats(&w->view, node->weight, node->kind == NODE_CONV ? 4 : 2,
+    view_floats(view, node->weight, node->kind == NODE_CONV ? 4 : 2,
                 node->kind == NODE_CONV ? conv : dense);
-    return (int)w->view.shape[w->view.tensor.ndim - 1];
+    return (int)view->shape[view->tensor.ndim - 1];
 }
 
 /* Statistics of the input for each element along the last axis of the weights: for a convolution
@@ -158,9 +158,10 @@ static qnt_spec weight_spec(const struct recipe *recipe, bool end)
 static bool fit_weights(const qnt_context *context, struct weights *w, const struct recipe *recipe)
 {
     const struct graph *graph = w->graph;
-    int length = view_weights(w);
+    int length = view_weights(graph, w->index, &w->view);
     bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
     qnt_spec spec = weight_spec(recipe, end);
+    if (recipe->node_bits) spec.bits = recipe->node_bits[w->index];
     double budget = recipe->budget;
     if (recipe->extra > 0) /* a point has a float32 coefficient for each output */
         budget = (1 + recipe->extra) * (spec.bits + 32.0 / graph_depth(graph, w->index));

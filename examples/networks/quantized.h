@@ -28,6 +28,8 @@ struct recipe {
     bool literal;         /* weights as published */
     int points;           /* of QNT_POINTS: at most so many */
     double budget;        /* of QNT_POINTS: mean bits of a weight, coefficients included; 0: no limit */
+    bool adaptive;        /* of QNT_EXP: every layer gets bits of its own (adaptive.h) */
+    const int32_t *node_bits; /* of exponents, for each node; NULL: weight_bits for all */
     double extra;         /* of QNT_MULTIPOINT: share of outputs that get one point more */
 };
 
@@ -59,6 +61,11 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
               const struct recipe *recipe, struct quantized *out);
 void quantized_free(struct quantized *quantized);
 bool quantized_runner(const struct graph *graph, struct quantized *quantized, struct runner *out);
+
+struct view;
+
+/* The weights of a node, outputs first; returns the extent of the last axis. */
+int view_weights(const struct graph *graph, int index, struct view *view);
 
 /* A compact view of CPU memory; the arrays live in the caller. */
 struct view {

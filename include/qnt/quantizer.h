@@ -232,6 +232,57 @@ QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *
 QNT_API qnt_status qnt_quantizer_fit_pair(const qnt_context *context, qnt_quantizer *a, qnt_quantizer *b);
 
 /**
+ * @brief Measures a network whose layers have the bits that qnt_teq_search() tries.
+ * @param user    the caller's own.
+ * @param weights fitted quantizers of all layers, valid and constant during the call only.
+ * @param inputs  the same of the layers' inputs; NULL, or NULL for a layer, as given to the search.
+ * @param[out] loss what the network loses, a share of its accuracy: below 0 if it gains, not NaN.
+ * @return 0, or anything else to stop the search.
+ */
+typedef int32_t (*qnt_teq_loss_fn)(void *user, const qnt_quantizer *const *weights,
+                                   const qnt_quantizer *const *inputs, double *loss);
+
+/** @brief How exponents' bits are shared out among layers. Zero-filled with `size` set: as published. */
+typedef struct qnt_teq_spec {
+    uint32_t size;      /**< sizeof(qnt_teq_spec). */
+    int32_t least_bits; /**< Of an exponent, 2 to 7; 0 is 3. */
+    int32_t most_bits;  /**< Of an exponent, least_bits to 7; 0 is 7. */
+    int32_t reserved;   /**< 0. */
+    double step;        /**< Between thresholds of the relative error, above 0; 0 is 0.01. */
+    double ratio;       /**< Threshold of inputs over that of weights, above 0; 0 is 1. */
+    double bound;       /**< Largest loss accepted, at least 0; 0 is 0.01. */
+    double threshold;   /**< Result: of the weights' relative error, the largest accepted. */
+    double loss;        /**< Result: at that threshold; above `bound` if even most_bits lose more. */
+    double bits;        /**< Result: mean over layers of an exponent's bits, without signs. */
+    uint64_t calls;     /**< Result: how often the network was measured. */
+} qnt_teq_spec;
+
+/**
+ * @brief Gives every layer of a network the fewest bits of exponents that it can do with (DNA-TEQ).
+ *
+ * Weights and inputs of a layer share base and bits. For one threshold a layer takes the fewest bits
+ * whose relative mean absolute errors, sum |x - y| / sum |x|, are at most the threshold for its
+ * weights and `ratio` times that for its inputs, or most_bits. The threshold rises from 0, where nearly
+ * every layer has most_bits, by `step`; whenever some layer's bits change, the network is measured, until
+ * it loses more than `bound` or all layers have least_bits. The last bits that were accepted are kept.
+ * Each pair of tensors is fitted once for each number of bits, as by qnt_quantizer_fit_pair().
+ * @param context hooks; reports progress of fitting, and may cancel between two measurements.
+ * @param weights distinct quantizers of method #QNT_TEQ that have observed; afterwards fitted, with
+ *                the bits that were found; all are unchanged on failure.
+ * @param inputs  the same of each layer's input, with the same #QNT_LITERAL; NULL, or NULL for a layer:
+ *                its inputs are not exponential. Layers with the same input need one quantizer each.
+ * @param layers  how many, at least 1.
+ * @param[in,out] spec the request, and what was found.
+ * @param loss    measures; called on the caller's thread.
+ * @param user    for `loss`.
+ * @return #QNT_OK, #QNT_E_INVALID (also for a loss that is NaN), #QNT_E_UNSUPPORTED, #QNT_E_STATE,
+ *         #QNT_E_VERSION, #QNT_E_NOMEM, #QNT_E_CANCELLED (also if `loss` stops it).
+ */
+QNT_API qnt_status qnt_teq_search(const qnt_context *context, qnt_quantizer *const *weights,
+                                  qnt_quantizer *const *inputs, size_t layers, qnt_teq_spec *spec,
+                                  qnt_teq_loss_fn loss, void *user);
+
+/**
  * @brief Reads a parameter.
  * @param context   for the reason.
  * @param quantizer the quantizer.

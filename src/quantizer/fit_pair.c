@@ -26,19 +26,22 @@ static qnt_status check_pair(const qnt_context *context, const qnt_quantizer *co
     return QNT_OK;
 }
 
-/* New parameters of both with a common base; what was opened is closed in any case. */
-static qnt_status find(const qnt_context *context, qnt_quantizer next[2])
+/* What was opened is closed in any case. */
+qnt_status qnt__teq_fit(const qnt_context *context, qnt_quantizer *const *next, int count,
+                        double *rmae)
 {
     struct qnt__teq *teq[2] = {NULL, NULL};
     double base;
     qnt_status status = QNT_OK;
-    for (int i = 0; i < 2 && status == QNT_OK; i++) {
-        status = qnt__teq_open(context, next[i].statistics, &next[i], &teq[i]);
+    for (int i = 0; i < count && status == QNT_OK; i++) {
+        status = qnt__teq_open(context, next[i]->statistics, next[i], &teq[i]);
     }
-    if (status == QNT_OK) status = qnt__teq_base(teq, 2, &base);
-    for (int i = 0; i < 2 && status == QNT_OK; i++) qnt__teq_store(teq[i], base);
-    qnt__teq_close(teq[1]);
-    qnt__teq_close(teq[0]);
+    if (status == QNT_OK) status = qnt__teq_base(teq, count, &base);
+    for (int i = 0; i < count && status == QNT_OK; i++) {
+        qnt__teq_store(teq[i], base);
+        if (rmae) rmae[i] = qnt__teq_rmae(teq[i]);
+    }
+    for (int i = count; i-- > 0;) qnt__teq_close(teq[i]);
     return status;
 }
 
@@ -57,7 +60,8 @@ qnt_status qnt_quantizer_fit_pair(const qnt_context *context, qnt_quantizer *a, 
             status = qnt__parameters_allocate(context, &next[i], pair[i]->statistics->groups);
         opened += status == QNT_OK;
     }
-    if (status == QNT_OK) status = find(context, next);
+    qnt_quantizer *const both[2] = {&next[0], &next[1]};
+    if (status == QNT_OK) status = qnt__teq_fit(context, both, 2, NULL);
     for (int i = 0; i < 2 && status == QNT_OK; i++) status = qnt__fit_finish(context, &next[i]);
     for (int i = 0; i < opened; i++) {
         if (status != QNT_OK) {

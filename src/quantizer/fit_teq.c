@@ -60,7 +60,7 @@ static double cell_error(const struct qnt__side *side, bool squared, const struc
 }
 
 /* The error of a base and a range; levels are snapped as they will be. */
-static double error_of(const qnt_spec *spec, const struct magnitudes *m, double base,
+static double error_in(const qnt_spec *spec, const struct magnitudes *m, bool squared, double base,
                        struct range range)
 {
     const int32_t levels = qnt__exp_levels(spec), most = qnt__exp_snap(spec);
@@ -77,12 +77,19 @@ static double error_of(const qnt_spec *spec, const struct magnitudes *m, double 
         double border = 0.5 * (before + level);
         if (literal) border = e ? alpha * (power / half) + beta : 0.0;
         to = e < levels ? qnt__mark_at(side, border, from.index, side->n) : qnt__mark_end(side);
-        if (to.index > from.index) sum += cell_error(side, !literal, &from, &to, before);
+        if (to.index > from.index) sum += cell_error(side, squared, &from, &to, before);
         from = to;
         before = level;
         power *= base;
     }
     return sum > 0.0 ? sum : 0.0;
+}
+
+/* What is minimised. */
+static double error_of(const qnt_spec *spec, const struct magnitudes *m, double base,
+                       struct range range)
+{
+    return error_in(spec, m, !(spec->flags & QNT_LITERAL), base, range);
 }
 
 /* Improves a range by steps in the logarithms of its ends, halved when none helps. */
@@ -272,6 +279,24 @@ void qnt__teq_store(struct qnt__teq *teq, double base)
         double alpha = (m->range.high - m->range.low) / (exp((levels - 1) * log(base)) - 1.0);
         qnt__exp_store(teq->next, g, alpha, m->range.low - alpha);
     }
+}
+
+/* Negative values count in full where codes have no sign. */
+double qnt__teq_rmae(const struct qnt__teq *teq)
+{
+    const qnt_spec *spec = &teq->next->spec;
+    double error = 0.0, size = 0.0;
+    for (size_t g = 0; g < teq->groups; g++) {
+        const struct magnitudes *m = &teq->group[g];
+        const struct qnt__side *below = &m->sorted.side[1], *side = &m->sorted.side[0];
+        double lost = below->n > 0 ? below->sums[below->n].hx : 0.0;
+        if (m->low < m->high) {
+            error += error_in(spec, m, false, (double)teq->next->shared[0], m->range);
+        }
+        error += lost;
+        size += lost + (side->n > 0 ? side->sums[side->n].hx : 0.0);
+    }
+    return size > 0.0 ? error / size : 0.0;
 }
 
 qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics *seen,

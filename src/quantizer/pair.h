@@ -16,6 +16,13 @@ void qnt__teq_close(struct qnt__teq *teq);
 /* The base with the least sum of relative errors; reports progress. */
 qnt_status qnt__teq_base(struct qnt__teq *const *teq, int count, double *base);
 
+/* The relative mean absolute error of what was stored. */
+double qnt__teq_rmae(const struct qnt__teq *teq);
+
+/* Fits one quantizer or two with one base; their parameters are allocated. rmae [count], or NULL. */
+qnt_status qnt__teq_fit(const qnt_context *context, qnt_quantizer *const *next, int count,
+                        double *rmae);
+
 /* Writes the base, and the alpha and beta of every group that are best with it. */
 void qnt__teq_store(struct qnt__teq *teq, double base);
 

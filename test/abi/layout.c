@@ -55,6 +55,22 @@ static void error(void)
     MEMBER(qnt_error, clipped, 64, 8);
 }
 
+static void teq_spec(void)
+{
+    TOTAL(qnt_teq_spec, 72);
+    MEMBER(qnt_teq_spec, size, 0, 4);
+    MEMBER(qnt_teq_spec, least_bits, 4, 4);
+    MEMBER(qnt_teq_spec, most_bits, 8, 4);
+    MEMBER(qnt_teq_spec, reserved, 12, 4);
+    MEMBER(qnt_teq_spec, step, 16, 8);
+    MEMBER(qnt_teq_spec, ratio, 24, 8);
+    MEMBER(qnt_teq_spec, bound, 32, 8);
+    MEMBER(qnt_teq_spec, threshold, 40, 8);
+    MEMBER(qnt_teq_spec, loss, 48, 8);
+    MEMBER(qnt_teq_spec, bits, 56, 8);
+    MEMBER(qnt_teq_spec, calls, 64, 8);
+}
+
 static void conv(void)
 {
     TOTAL(qnt_conv, 48);
@@ -176,6 +192,7 @@ int main(int argc, char **argv)
     RUN(tensor);
     RUN(spec);
     RUN(error);
+    RUN(teq_spec);
     RUN(conv);
     RUN(exp_codes);
     RUN(layer_spec);

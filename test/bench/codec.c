@@ -197,6 +197,25 @@ static void coding(const qnt_context *context, size_t n, float *floats, void *co
     }
 }
 
+/* Codes of 3 bits of exponent and a sign, with snapped levels and as published. */
+static void exponents(const qnt_context *context, size_t n, float *floats, void *codes)
+{
+    for (int literal = 0; literal < 2; literal++) {
+        qnt_spec spec = {.size = sizeof spec, .scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3,
+                         .flags = QNT_SIGNED | (literal ? QNT_LITERAL : 0)};
+        struct work w = {.context = (qnt_context *)context};
+        struct tensor some;
+        describe(&w.in, floats, QNT_FLOAT, 32, n);
+        describe(&w.out, codes, QNT_UINT, 4, n);
+        describe(&some, floats, QNT_FLOAT, 32, 8 * ROW);
+        require(qnt_quantizer_create(context, &spec, &w.quantizer));
+        require(qnt_quantizer_observe(context, w.quantizer, &some.t, NULL));
+        require(qnt_quantizer_fit(context, w.quantizer));
+        row(literal ? "encode f32 -> exponents, literal" : "encode f32 -> exponents", &w, encode);
+        qnt_quantizer_destroy(w.quantizer);
+    }
+}
+
 static void requantizing(const qnt_context *context, size_t n, void *sums, void *codes)
 {
     static const int widths[] = {8, 4, 16};
@@ -231,6 +250,7 @@ int main(int argc, char **argv)
     printf("\n%zu elements %*s\n%-34s %8s %8s %8s %8s %6s\n", n, 40, "GB/s", "", "ms", "libqnt",
            "stores", "streams", "ratio");
     coding(context, n, floats, codes);
+    exponents(context, n, floats, codes);
     if (!bench_option("--grains")) requantizing(context, n, floats, codes);
 
     free(floats);

@@ -51,6 +51,33 @@ static void measure(const char *name, const float *x, size_t n, int bits, bool s
     free(space);
 }
 
+/* QNT_TEQ on one tensor: from its values to the parameters, observing included. */
+static void exponents(const float *x, int64_t n)
+{
+    qnt_context *context = check_context();
+    double all[2] = {0, 0};
+    printf("\n%-12s %8s %12s %12s\n", "exponents", "n", "seconds", "literal");
+    for (int bits = 2; bits <= 7; bits++) {
+        double seconds[2];
+        for (int literal = 0; literal < 2; literal++) {
+            qnt_quantizer *q = NULL;
+            qnt_spec spec = {.size = sizeof spec, .scheme = QNT_EXP, .method = QNT_TEQ, .bits = bits,
+                             .flags = QNT_SIGNED | (literal ? QNT_LITERAL : 0)};
+            double begin = now();
+            if (qnt_quantizer_create(context, &spec, &q) ||
+                qnt_quantizer_observe(context, q, TENSOR(x, QNT_FLOAT, 32, n), NULL) ||
+                qnt_quantizer_fit(context, q))
+                exit(1);
+            seconds[literal] = 1e-3 * (now() - begin);
+            all[literal] += seconds[literal];
+            qnt_quantizer_destroy(q);
+        }
+        printf("%-12d %8zu %12.3f %12.3f\n", bits, (size_t)n, seconds[0], seconds[1]);
+    }
+    printf("%-12s %8zu %12.3f %12.3f\n", "all", (size_t)n, all[0], all[1]);
+    qnt_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     size_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 1u << 20;
@@ -69,6 +96,10 @@ int main(int argc, char **argv)
             }
         }
     }
+    free(x);
+    x = malloc(sizeof *x << 22);
+    for (size_t i = 0; i < (size_t)1 << 22; i++) x[i] = (float)random_gauss();
+    exponents(x, (int64_t)1 << 22);
     free(x);
     return 0;
 }

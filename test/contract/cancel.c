@@ -116,12 +116,31 @@ static void calibration(void)
     }
 }
 
+static qnt_status search(qnt_quantizer *q)
+{
+    return search_bits(context, q);
+}
+
+static void searching(void)
+{
+    qnt_quantizer *q = exp_quantizer(context);
+    view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
+    fill_floats(batch, 2000);
+    start(0);
+    MUST(observe(q));
+    start(0);
+    MUST(fit(q));
+    stop_everywhere("qnt_teq_search", q, search);
+    qnt_quantizer_destroy(q);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = check_context();
     MUST(qnt_context_set_progress(context, progress, &watch));
     RUN(calibration);
+    RUN(searching);
     qnt_context_destroy(context);
     return DONE;
 }

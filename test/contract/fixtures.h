@@ -122,6 +122,28 @@ static UNUSED qnt_quantizer *fitted_quantizer(const qnt_context *context, qnt_sp
     return q;
 }
 
+static UNUSED qnt_quantizer *exp_quantizer(const qnt_context *context)
+{
+    qnt_spec spec = format(QNT_TEQ, 5, QNT_SIGNED);
+    spec.scheme = QNT_EXP;
+    return new_quantizer(context, spec);
+}
+
+static UNUSED int32_t lose_nothing(void *user, const qnt_quantizer *const *weights,
+                                   const qnt_quantizer *const *inputs, double *loss)
+{
+    CHECK(!user && weights[0] && !inputs);
+    *loss = 0;
+    return 0;
+}
+
+/* Of one layer, weights only. */
+static UNUSED qnt_status search_bits(const qnt_context *context, qnt_quantizer *q)
+{
+    qnt_teq_spec spec = {.size = sizeof spec, .least_bits = 2, .most_bits = 4};
+    return qnt_teq_search(context, &q, NULL, 1, &spec, lose_nothing, NULL);
+}
+
 /* uint8 around 128: a typical activation. */
 static UNUSED qnt_quantizer *byte_quantizer(const qnt_context *context)
 {

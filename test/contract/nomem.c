@@ -187,6 +187,25 @@ static void calibration(void)
     }
 }
 
+static qnt_status search(qnt_quantizer *q)
+{
+    return search_bits(context, q);
+}
+
+static void searching(void)
+{
+    size_t blocks = fuse.blocks;
+    qnt_quantizer *q = exp_quantizer(context);
+    fill_floats(batch, BATCH);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40);
+    importance_view = NULL;
+    MUST(observe(q));
+    MUST(fit(q));
+    burn_change("qnt_teq_search", q, search);
+    qnt_quantizer_destroy(q);
+    CHECK(fuse.blocks == blocks);
+}
+
 /* What keeps nothing, but needs memory meanwhile. */
 static qnt_quantizer *user;
 
@@ -540,6 +559,7 @@ int main(int argc, char **argv)
     RUN(creating);
     RUN(setting);
     RUN(calibration);
+    RUN(searching);
     RUN(passing);
     RUN(layers);
     RUN(blobs);
