@@ -49,7 +49,7 @@ $(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data
 	$(Q)$(EXAMPLE_BUILD)/train_digits examples/data/digits.bin $@
 
 .PHONY: demo
-demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and measure them, in under a minute
+demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and measure them, in about a minute
 	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin

@@ -545,6 +545,57 @@ static void trainers(void)
     }
 }
 
+/* ---- weights as bases, trained with the loss ---- */
+
+static qnt_alq *bases;
+
+static qnt_status create_bases(void)
+{
+    qnt_spec s = {.size = sizeof s,
+                  .scheme = QNT_POINTS,
+                  .method = QNT_ALQ,
+                  .bits = 1,
+                  .points = 3,
+                  .grain = QNT_PER_AXIS};
+    return qnt_alq_create(context, &s, TENSOR(train_x, QNT_FLOAT, 32, 3, 20), (qnt_alq **)&made);
+}
+
+static void destroy_bases(void)
+{
+    qnt_alq_destroy(made);
+}
+
+static qnt_status export_bases(void)
+{
+    return qnt_alq_export(context, bases, (qnt_quantizer **)&made);
+}
+
+/* Steps and pruning that fail change no weight and no bit. */
+static void trained_bases(void)
+{
+    size_t blocks = fuse.blocks;
+    float before[60], now[60];
+    fill_floats(train_x, 60);
+    burn("qnt_alq_create", create_bases, destroy_bases);
+    MUST(create_bases());
+    bases = made;
+    burn("qnt_alq_export", export_bases, destroy_quantizer);
+    MUST(qnt_alq_weights(context, bases, TENSOR(before, QNT_FLOAT, 32, 60)));
+    for (int prune = 0; prune < 2; prune++) {
+        fuse.calls = 0;
+        fuse.fail_at = 1;
+        qnt_status status = prune ? qnt_alq_prune(context, &bases, 1, 2, 0)
+                                  : qnt_alq_step(context, bases, QNT_ALQ_BASES, 1,
+                                                 TENSOR(train_x, QNT_FLOAT, 32, 60));
+        fuse.fail_at = 0;
+        CHECK(status == QNT_E_NOMEM);
+        MUST(qnt_alq_weights(context, bases, TENSOR(now, QNT_FLOAT, 32, 60)));
+        CHECK(!memcmp(before, now, sizeof now));
+    }
+    qnt_alq_destroy(bases);
+    CHECK(fuse.blocks == blocks);
+}
+
 static void ending(void)
 {
     qnt_context_destroy(context);
@@ -568,6 +619,7 @@ int main(int argc, char **argv)
     RUN(kernels);
     RUN(maps);
     RUN(trainers);
+    RUN(trained_bases);
     RUN(ending);
     return DONE;
 }
