@@ -14,7 +14,7 @@ enum {
     FIRST_CONV = sizeof(qnt_conv),
     FIRST_LOWBIT = sizeof(qnt_lowbit),
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    PIXELS = 32,    /* of the result, in one call of the slot */
+    PIXELS = 56,    /* of the result, in one call of the slot: whole tiles of 4, 7 and 8 */
     LIMIT = 1 << 15 /* of step and zero */
 };
 
@@ -34,34 +34,38 @@ struct conv {
 
 /* ---- sums of digits ---- */
 
-static uint32_t population(uint64_t x)
+/* The sums over the three digits of each of eight bytes, at most 9. */
+static uint64_t sum_triples(uint64_t word)
 {
-    x -= x >> 1 & 0x5555555555555555u;
-    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-    return (uint32_t)(x * 0x0101010101010101u >> 56);
+    const uint64_t digit = 0x0303030303030303u;
+    return (word & digit) + (word >> 2 & digit) + (word >> 4 & digit);
 }
 
-/* A digit is its low bit and twice its high one. */
+/* The sum of eight bytes. */
+static uint32_t sum_bytes(uint64_t bytes)
+{
+    const uint64_t even = 0x00ff00ff00ff00ffu;
+    uint64_t pairs = (bytes & even) + (bytes >> 8 & even);
+    return (uint32_t)(pairs * 0x0001000100010001u >> 48);
+}
+
+/* The sum of all digits of a pixel; 28 words fit the bytes of one. */
 static uint32_t sum_of(const uint8_t *x, size_t triples)
 {
-    const uint64_t high = 0xaaaaaaaaaaaaaaaau;
-    uint64_t word = 0;
     uint32_t sum = 0;
-    size_t t = 0;
-    for (; t + 8 <= triples; t += 8) {
-        memcpy(&word, x + t, 8);
-        sum += population(word) + population(word & high);
+    while (triples > 0) {
+        size_t part = qnt__min(triples, 28 * 8), t = 0;
+        uint64_t bytes = 0, word = 0;
+        for (; t + 8 <= part; t += 8) {
+            memcpy(&word, x + t, 8);
+            bytes += sum_triples(word);
+        }
+        for (word = 0; t < part; t++) word = word << 8 | x[t];
+        sum += sum_bytes(bytes) + sum_bytes(sum_triples(word));
+        x += part;
+        triples -= part;
     }
-    if (triples < 8) {
-        for (; t < triples; t++) word = word << 8 | x[t];
-    } else if (t < triples) { /* the last word again, without what was counted */
-        memcpy(&word, x + triples - 8, 8);
-        word >>= 8 * (8 - (triples - t));
-    } else {
-        word = 0;
-    }
-    return sum + population(word) + population(word & high);
+    return sum;
 }
 
 static void sum_line(void *task, size_t index, size_t worker)
