@@ -52,7 +52,7 @@ enum {
     QNT_LSQPLUS = 33, /**< Learned step and offset (Bhalgat et al. 2020). */
     QNT_PACT = 34,    /**< Learned clip (Choi et al. 2018, eq. 1 to 3); signed: on both sides. */
     QNT_DOREFA = 35,  /**< Weights by tanh, activations on [0, 1] (Zhou et al. 2016, eq. 7 to 11). */
-    QNT_EWGS = 36,    /**< Learned interval, gradients scaled by element (Lee et al. 2021, eq. 6). */
+    QNT_EWGS = 36,    /**< Learned interval, gradients scaled by element (Lee et al. 2021). */
     QNT_N2UQ = 37,    /**< Learned thresholds, uniform levels (Liu et al. 2022). */
     QNT_STAIRCASE = 38, /**< Sum of sigmoids that sharpen (Yang et al. 2019, Quantization Networks). */
     QNT_INTERVAL = 39,  /**< Learned interval, straight through: that of PalQuant (Hu et al. 2022). */
@@ -179,7 +179,7 @@ typedef struct qnt_alq qnt_alq;
 enum {
     QNT_ALQ = 42,            /**< Method of the spec of qnt_alq_create(). */
     QNT_ALQ_GATHER = 0,      /**< Nothing: before pruning. */
-    QNT_ALQ_BASES = 1,       /**< New signs, then coordinates refitted: section 4.2 of the paper. */
+    QNT_ALQ_BASES = 1,       /**< New signs, then coordinates refitted. */
     QNT_ALQ_COORDINATES = 2, /**< New coordinates, the signs stay. */
     QNT_ALQ_STRAIGHT = 3     /**< As #QNT_ALQ_BASES, but a float copy of the weights moves: for the end. */
 };

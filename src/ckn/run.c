@@ -85,7 +85,7 @@ static qnt_status plan(struct run *r, size_t *bytes)
     return qnt__fail(r->context, QNT_E_SHAPE, "x: the workspace of this shape overflows");
 }
 
-/* exp(-i^2 / s^2), normalised (Mairal 2016, 3.3); exp by the run path's own. */
+/* exp(-i^2 / s^2), normalised (Mairal 2016); exp by the run path's own. */
 static void make_taps(struct run *r)
 {
     const int32_t s = r->ckn->spec.subsample;

@@ -2,10 +2,10 @@
  * QNT_INTERVAL and QNT_EWGS: the ends of the interval that codes cover are learned.
  *
  * t = (x - low) / (high - low) kept within [0, 1] is rounded to 2^k - 1 equal steps; activations
- * become that number, weights 2 t - 1 (Hu et al. 2022, PalQuant; Lee et al. 2021, eq. 1 to 4). The
+ * become that number, weights 2 t - 1 (Hu et al. 2022, PalQuant; Lee et al. 2021). The
  * scale of x is not restored: the layer's own scale, or its batch norm, absorbs it. Straight
  * through the rounding inside the interval; clipped elements move nothing. EWGS scales each
- * gradient by 1 + delta sign(g) (t - round(t)) (eq. 6).
+ * gradient by 1 + delta sign(g) (t - round(t)).
  */
 #include <math.h>
 

@@ -5,7 +5,7 @@
  *
  *     S(u) - S(l) = S(u) S(-l) (1 - exp(-alpha / sigma)),   S the logistic function
  *
- * (Louizos et al. 2019, eq. 4 to 6; the right side does not cancel). The last factor is the same
+ * (Louizos et al. 2019; the right side does not cancel). The last factor is the same
  * for all cells, so probabilities are softmax(log S(u) + log S(-l)), with no mass to divide by that
  * could vanish, and
  *

@@ -3,8 +3,8 @@
  *
  * With levels Y_0 < ... < Y_n, gaps s_i = Y_i - Y_{i-1} and biases b_i,
  *
- *     soft, eq. 6:  Q(x) = alpha (Y_0 + sum s_i sigma(T (beta x - b_i)))
- *     hard, eq. 3:  the same with a step that is 1 above 0 in place of sigma(T u)
+ *     soft:  Q(x) = alpha (Y_0 + sum s_i sigma(T (beta x - b_i)))
+ *     hard:  the same with a step that is 1 above 0 in place of sigma(T u)
  *
  * The gradients are those of the soft form: with g_i = sigma(T (beta x - b_i)) and h = sum s_i g_i
  * (1 - g_i)

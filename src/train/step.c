@@ -4,9 +4,9 @@
  *
  * Straight through the rounding (Esser et al. 2020, eq. 3): with v = (x - offset) / step between
  * the outermost codes low and high, dy/dx = 1 and dy/dstep = round(v) - v; beyond them dy/dx = 0
- * and dy/dstep is the code, dy/doffset 1 (Bhalgat et al. 2020, eq. 4 and 5). The gradient of the
+ * and dy/dstep is the code, dy/doffset 1 (Bhalgat et al. 2020). The gradient of the
  * numbers is scaled by 1 / sqrt(elements * high) so that it has the size of the weights' own (Esser
- * et al., 2.2).
+ * et al.).
  */
 #include <math.h>
 
@@ -31,7 +31,7 @@ QNT__TRAIN_COUNT(lsq)
     return trainer->spec.method == QNT_LSQPLUS ? 2 : 1;
 }
 
-/* Step 2 mean |x| / sqrt(high) (Esser et al., 2.1). */
+/* Step 2 mean |x| / sqrt(high) (Esser et al. 2020). */
 QNT__TRAIN_START(lsq)
 {
     (void)space;
@@ -40,7 +40,7 @@ QNT__TRAIN_START(lsq)
     theta[STEP] = 2.0 * sum / (double)n / sqrt(fmax(high_of(&trainer->spec), 1.0));
 }
 
-/* Weights: three standard deviations to the lowest code (Bhalgat et al., 3.3); activations: the
+/* Weights: three standard deviations to the lowest code (Bhalgat et al. 2020); activations: the
  * whole range. */
 QNT__TRAIN_START(lsqplus)
 {
