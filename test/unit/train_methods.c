@@ -796,6 +796,10 @@ static void bad_input(void)
     t = create(spec_of(3, true, 4)); /* weights of DoReFa decide the thresholds */
     OK(qnt_trainer_start(c, t, tx));
     FAILS(qnt_trainer_export(c, t, NULL, &q), QNT_E_INVALID, "x");
+    OK(qnt_context_set_progress(c, cancel, NULL)); /* steps do not ask */
+    OK(qnt_trainer_forward(c, t, tx, ty));
+    OK(qnt_trainer_backward(c, t, tx, tdy, tdx, NULL, 0));
+    OK(qnt_context_set_progress(c, NULL, NULL));
     memset(x, 0, sizeof x); /* no spread, nothing to divide by */
     OK(qnt_trainer_export(c, t, tx, &q));
     qnt_quantizer_destroy(q);
