@@ -388,7 +388,8 @@ static void anywhere(void)
 
 static int32_t stop(void *user, uint64_t index, float *to)
 {
-    (void)user, (void)to;
+    (void)user;
+    memset(to, 0, SIDE * SIDE * sizeof *to);
     return index == 3;
 }
 
