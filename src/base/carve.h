@@ -1,4 +1,4 @@
-/* Dividing a block of memory that the caller gave among several objects. */
+/* Dividing a block of memory among several objects: sizes first, then places. */
 #ifndef QNT__BASE_CARVE_H
 #define QNT__BASE_CARVE_H
 
@@ -18,6 +18,16 @@ static inline void *qnt__carve(void **space, size_t count, size_t size)
     void *block = *space;
     *space = (char *)block + qnt__carve_bytes(count, size);
     return block;
+}
+
+/* Adds `count` objects of `size` bytes behind `*end`; they begin at `*at`. False if they do not
+ * fit. */
+static inline bool qnt__append(size_t *end, size_t count, size_t size, size_t *at)
+{
+    size_t bytes;
+    *at = *end;
+    return qnt__mul(count, size, &bytes) && bytes <= SIZE_MAX - QNT__CARVE_ALIGN &&
+           qnt__add(*end, qnt__round_up(bytes, QNT__CARVE_ALIGN), end);
 }
 
 #endif

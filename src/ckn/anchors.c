@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/numeric.h"
 #include "base/try.h"
 #include "ckn.h"
@@ -27,15 +27,6 @@ int32_t qnt__ckn_round(const float *v, size_t n, int32_t bits, int8_t *code)
     return square;
 }
 
-/* Appends a section of n elements; *at becomes its offset. */
-static bool append(size_t *end, size_t n, size_t size, size_t *at)
-{
-    size_t bytes;
-    *at = *end;
-    return qnt__mul(n, size, &bytes) && bytes <= SIZE_MAX - 64 &&
-           qnt__add(*end, qnt__round_up(bytes, 64), end);
-}
-
 /* The block with everything at its place, all 0. */
 static qnt_status open_block(const qnt_context *context, qnt_ckn *next)
 {
@@ -43,11 +34,12 @@ static qnt_status open_block(const qnt_context *context, qnt_ckn *next)
     const bool codes = next->spec.anchor_bits != FLOATS;
     size_t end = 0, at[6] = {0},
            cells = codes ? next->panels * qnt__panel_bytes(1, next->depth, next->code_bits) : 0;
-    bool fits = append(&end, filters * next->depth, sizeof(float), &at[0]) &&
-                append(&end, columns * next->depth, sizeof(float), &at[1]) &&
-                append(&end, columns * filters, sizeof(float), &at[2]) &&
-                append(&end, columns, sizeof(int32_t), &at[3]) &&
-                append(&end, columns, sizeof(float), &at[4]) && append(&end, cells, 1, &at[5]);
+    bool fits = qnt__append(&end, filters * next->depth, sizeof(float), &at[0]) &&
+                qnt__append(&end, columns * next->depth, sizeof(float), &at[1]) &&
+                qnt__append(&end, columns * filters, sizeof(float), &at[2]) &&
+                qnt__append(&end, columns, sizeof(int32_t), &at[3]) &&
+                qnt__append(&end, columns, sizeof(float), &at[4]) &&
+                qnt__append(&end, cells, 1, &at[5]);
     void *block;
     QNT__TRY(qnt__allocate(context, &next->memory, fits ? end : SIZE_MAX, &block));
     memset(block, 0, end);

@@ -10,14 +10,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/try.h"
 #include "ckn.h"
 #include "exp.h"
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
-enum { ALIGN = 64, FLOATS = 32, ROWS = QNT__BLOCK_ROWS, COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL };
+enum {
+    ALIGN = QNT__CARVE_ALIGN,
+    FLOATS = 32,
+    ROWS = QNT__BLOCK_ROWS,
+    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL
+};
 
 /* Byte offsets in the memory of a worker. */
 struct places {
@@ -39,14 +44,6 @@ struct run {
     struct places places;
     uint8_t *space;
 };
-
-static bool append(size_t *end, size_t n, size_t size, size_t *at)
-{
-    size_t bytes;
-    *at = *end;
-    return qnt__mul(n, size, &bytes) && bytes <= SIZE_MAX - ALIGN &&
-           qnt__add(*end, qnt__round_up(bytes, ALIGN), end);
-}
 
 static qnt_status plan(struct run *r, size_t *bytes)
 {
@@ -76,9 +73,9 @@ static qnt_status plan(struct run *r, size_t *bytes)
                 qnt__mul(map, (size_t)s->filters, &map);
     struct places *p = &r->places;
     p->end = 0;
-    fits = fits && append(&p->end, ROWS * c->depth, 4, &p->patch) &&
-           append(&p->end, ROWS * c->code_depth, 1, &p->codes) &&
-           append(&p->end, line, 4, &p->values) && append(&p->end, map, 4, &p->pooled) &&
+    fits = fits && qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
+           qnt__append(&p->end, ROWS * c->code_depth, 1, &p->codes) &&
+           qnt__append(&p->end, line, 4, &p->values) && qnt__append(&p->end, map, 4, &p->pooled) &&
            qnt__mul(p->end, r->context->workers, &all) && qnt__add(all, ALIGN, bytes) &&
            *bytes <= PTRDIFF_MAX;
     if (fits) return QNT_OK;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/carve.h"
 #include "base/try.h"
 #include "geometry.h"
 #include "lowbit.h"
@@ -354,14 +355,6 @@ static qnt_status open_result(struct conv *c, const qnt_lowbit *lowbit, qnt_tens
 
 /* ---- the call ---- */
 
-static bool append(size_t *end, size_t n, size_t size, size_t *at)
-{
-    size_t bytes;
-    *at = *end;
-    return qnt__mul(n, size, &bytes) && bytes <= SIZE_MAX - 64 &&
-           qnt__add(*end, qnt__round_up(bytes, 64), end);
-}
-
 static void set_taps(struct conv *c)
 {
     const struct qnt__geometry *g = &c->g;
@@ -401,9 +394,9 @@ static qnt_status work(struct conv *c)
         qnt__add(out, g->width * sizeof(int32_t), &out) && out <= SIZE_MAX - 64;
     c->line_bytes = fits ? qnt__round_up(out, 64) : 0;
     fits = fits && qnt__mul(c->line_bytes, c->context->workers, &all) &&
-           append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&
-           append(&end, sums, sizeof(int32_t), &at[1]) &&
-           append(&end, limits, sizeof(int32_t), &at[2]) && append(&end, all, 1, &at[3]);
+           qnt__append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&
+           qnt__append(&end, sums, sizeof(int32_t), &at[1]) &&
+           qnt__append(&end, limits, sizeof(int32_t), &at[2]) && qnt__append(&end, all, 1, &at[3]);
     void *block;
     QNT__TRY(qnt__allocate(c->context, &c->context->memory, fits ? end : SIZE_MAX, &block));
     uint8_t *bytes = block;

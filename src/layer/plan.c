@@ -1,18 +1,9 @@
 /* Extents of a run and the layout of its workspace, from the shape and type of the input alone. */
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/try.h"
 #include "run.h"
 
-enum { ALIGN = 64, DECODE_BYTES = 256 * 1024 };
-
-/* Appends a section of n elements; *at becomes its offset. */
-static bool append(size_t *end, size_t n, size_t size, size_t *at)
-{
-    size_t bytes;
-    *at = *end;
-    return qnt__mul(n, size, &bytes) && qnt__add(bytes, ALIGN - 1, &bytes) &&
-           qnt__add(*end, bytes / ALIGN * ALIGN, end);
-}
+enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
 
 static bool plan_scratch(struct qnt__run *run)
 {
@@ -29,9 +20,11 @@ static bool plan_scratch(struct qnt__run *run)
         if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
     }
     c->end = 0;
-    return append(&c->end, tile, 4, &c->acc) && append(&c->end, tile, 4, &c->tile) &&
-           append(&c->end, tile, 1, &c->codes) && append(&c->end, QNT__CHUNK, 4, &c->floats) &&
-           append(&c->end, QNT__CHUNK, 1, &c->bytes) && append(&c->end, weights, 4, &c->weights);
+    return qnt__append(&c->end, tile, 4, &c->acc) && qnt__append(&c->end, tile, 4, &c->tile) &&
+           qnt__append(&c->end, tile, 1, &c->codes) &&
+           qnt__append(&c->end, QNT__CHUNK, 4, &c->floats) &&
+           qnt__append(&c->end, QNT__CHUNK, 1, &c->bytes) &&
+           qnt__append(&c->end, weights, 4, &c->weights);
 }
 
 /* Elements of the staged input. */
@@ -49,11 +42,11 @@ static qnt_status plan_places(struct qnt__run *run)
     struct qnt__places *p = &run->places;
     size_t image, dynamic = 0, end = 0, scratch;
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
-    bool fits = image_elements(run, &image) && append(&end, image, run->element, &p->image) &&
-                append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
-                append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
+    bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element, &p->image) &&
+                qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
+                qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
                 plan_scratch(run) && qnt__mul(run->scratch.end, run->context->workers, &scratch) &&
-                append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
+                qnt__append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
                 p->bytes <= PTRDIFF_MAX;
     p->each = run->scratch.end;
     if (fits) return QNT_OK;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/try.h"
 #include "tensor/range.h"
 
@@ -31,23 +31,16 @@ void qnt__alq_rebuild(qnt_alq *q, struct qnt__alq_group g)
 
 /* ---- making and ending ---- */
 
-static bool append(size_t *end, size_t n, size_t size, size_t *at)
-{
-    size_t bytes;
-    *at = *end;
-    return qnt__mul(n, size, &bytes) && bytes <= SIZE_MAX - 64 &&
-           qnt__add(*end, qnt__round_up(bytes, 64), end);
-}
-
 static qnt_status open_block(const qnt_context *context, qnt_alq *q)
 {
     size_t end = 0, at[12] = {0}, coordinates = 0;
     bool fits = qnt__mul(q->groups, QNT__BASES_MAX, &coordinates);
     const size_t n[] = {q->count,    q->count,    q->count,    q->count,
                         coordinates, coordinates, coordinates, coordinates};
-    for (size_t i = 0; i < 8; i++) fits = fits && append(&end, n[i], sizeof(double), &at[i]);
-    fits = fits && append(&end, q->count, sizeof(float), &at[8]) &&
-           append(&end, q->count, 1, &at[9]) && append(&end, q->groups, sizeof(int32_t), &at[10]);
+    for (size_t i = 0; i < 8; i++) fits = fits && qnt__append(&end, n[i], sizeof(double), &at[i]);
+    fits = fits && qnt__append(&end, q->count, sizeof(float), &at[8]) &&
+           qnt__append(&end, q->count, 1, &at[9]) &&
+           qnt__append(&end, q->groups, sizeof(int32_t), &at[10]);
     void *block;
     QNT__TRY(qnt__allocate(context, &q->memory, fits ? end : SIZE_MAX, &block));
     memset(block, 0, end);
