@@ -80,7 +80,7 @@ static qnt_status encode_run(const struct qnt__recipe *r, int64_t at, size_t n, 
         size_t length = qnt__min(n - i, CHUNK);
         if (floats) {
             qnt__read_f32(simd, &r->weight, at, step, length, values);
-            const struct qnt__segment segment = {.group = group, .n = length};
+            const struct qnt__segment segment = {.group = group, .n = length, .run = length};
             scheme->encode(simd, r->weight_q, &segment, values, bytes);
         } else {
             qnt__read_codes(simd, &r->weight, at, step, length, bytes);

@@ -95,23 +95,26 @@ static bool code_signed(const qnt_spec *spec)
 
 /* ---- codes ---- */
 
-/* Parameters of the groups from this one on. */
-static struct qnt__affine_each each_of(const qnt_quantizer *q, size_t group)
+/* Parameters of the groups of a segment. */
+static struct qnt__affine_each each_of(const qnt_quantizer *q, const struct qnt__segment *s)
 {
+    size_t group = s->group;
     bool real = q->spec.flags & QNT_REAL_OFFSET; /* zero is all 0, else offset */
     return (struct qnt__affine_each){.scale = q->scale + group,
                                      .offset = real ? q->offset + group : NULL,
                                      .zero = real ? NULL : q->zero + group,
                                      .first = qnt__code_low(&q->spec),
-                                     .last = qnt__code_high(&q->spec)};
+                                     .last = qnt__code_high(&q->spec),
+                                     .run = s->run,
+                                     .stream = s->stream};
 }
 
 static void encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                    const struct qnt__segment *s, const float *x, void *codes)
 {
     bool wide = quantizer->spec.bits == 16;
-    if (s->each) {
-        struct qnt__affine_each q = each_of(quantizer, s->group);
+    if (s->n > s->run) {
+        struct qnt__affine_each q = each_of(quantizer, s);
         if (wide) simd->encode_each_16(&q, x, s->n, codes);
         else simd->encode_each_8(&q, x, s->n, codes);
         return;
@@ -126,7 +129,7 @@ static void decode_each(const struct qnt__simd *simd, const qnt_quantizer *quant
                         const struct qnt__segment *s, const void *codes, float *y)
 {
     bool wide = quantizer->spec.bits == 16, sign = quantizer->spec.flags & QNT_SIGNED;
-    struct qnt__affine_each q = each_of(quantizer, s->group);
+    struct qnt__affine_each q = each_of(quantizer, s);
     if (wide && sign) simd->decode_each_s16(&q, codes, s->n, y);
     else if (wide) simd->decode_each_u16(&q, codes, s->n, y);
     else if (sign) simd->decode_each_s8(&q, codes, s->n, y);
@@ -137,7 +140,7 @@ static void decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                    const struct qnt__segment *s, const void *codes, float *y)
 {
     bool wide = quantizer->spec.bits == 16, sign = quantizer->spec.flags & QNT_SIGNED;
-    if (s->each) {
+    if (s->n > s->run) {
         decode_each(simd, quantizer, s, codes, y);
         return;
     }
@@ -274,7 +277,7 @@ const struct qnt__scheme qnt__affine_scheme = {
     .name = "QNT_AFFINE",
     .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL | QNT_REAL_OFFSET,
     .default_bits = 8,
-    .each = true,
+    .many_groups = true,
     .check = check,
     .code_bits = code_bits,
     .code_signed = code_signed,

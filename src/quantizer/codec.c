@@ -26,7 +26,7 @@ static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, 
                          void *codes, bool stream)
 {
     const qnt_quantizer *q = job->quantizer;
-    struct qnt__segment segment = {.each = chunk->each};
+    struct qnt__segment segment = {.run = chunk->run};
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
          at += segment.n) {
         segment.stream = stream && segment.n >= STREAM_RUN;
@@ -39,7 +39,7 @@ static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, 
                          float *y, bool stream)
 {
     const qnt_quantizer *q = job->quantizer;
-    struct qnt__segment segment = {.each = chunk->each};
+    struct qnt__segment segment = {.run = chunk->run};
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
          at += segment.n) {
         segment.stream = stream && segment.n >= STREAM_RUN;
@@ -110,11 +110,13 @@ static void run_piece(void *task, size_t index, size_t worker)
     (void)worker;
     const struct job *job = task;
     struct qnt__piece piece = qnt__element_piece(&job->grouping, index);
-    struct qnt__chunk chunk = {.unbuffered = job->runs, .by_rows = job->quantizer->scheme->each};
+    struct qnt__chunk chunk = {.unbuffered = job->runs,
+                               .many_groups = job->quantizer->scheme->many_groups};
     while (qnt__piece_next(&job->grouping, &piece, &chunk)) {
         if (job->runs && !chunk.transposed) convert_run(job, &chunk);
         else convert_chunk(job, &chunk);
     }
+    if (job->stream) job->context->simd.stream_end();
 }
 
 static void run_serially(void *task, size_t index, size_t worker)

@@ -50,7 +50,7 @@ static void add_segment(const struct job *job, size_t group, const float *x, con
                         size_t n, struct sums *s)
 {
     const struct qnt__scheme *scheme = job->quantizer->scheme;
-    const struct qnt__segment segment = {.group = group, .n = n};
+    const struct qnt__segment segment = {.group = group, .n = n, .run = n};
     float y[QNT__CHUNK];
     uint16_t codes[QNT__CHUNK];
     double value[2], step[2];

@@ -57,6 +57,12 @@ static bool interleaved(const struct qnt__grouping *g)
     return g->grain == QNT_PER_AXIS ? g->inner == 1 : g->grain == QNT_PER_BLOCK && g->inner > 1;
 }
 
+/* Elements of a whole run; not for interleaved groups. */
+static size_t run_of(const struct qnt__grouping *g)
+{
+    return g->grain == QNT_PER_TENSOR ? SIZE_MAX : g->grain == QNT_PER_AXIS ? g->inner : g->block;
+}
+
 /* How many elements from this one on belong to its group; not for interleaved groups. */
 static size_t run_at(const struct qnt__grouping *g, size_t element)
 {
@@ -66,6 +72,15 @@ static size_t run_at(const struct qnt__grouping *g, size_t element)
     return qnt__min(g->block - j % g->block, g->length - j);
 }
 
+/* The same for groups that follow each other in whole runs, from the first element of one on. */
+static size_t runs_at(const struct qnt__grouping *g, size_t element)
+{
+    if (g->grain == QNT_PER_TENSOR) return g->inner - element;
+    if (g->grain == QNT_PER_BLOCK && g->blocks * g->block == g->length) return SIZE_MAX;
+    size_t row = g->length * g->inner;
+    return row - element % row;
+}
+
 bool qnt__chunk_segment(const struct qnt__grouping *g, const struct qnt__chunk *chunk, size_t at,
                         size_t *group, size_t *n)
 {
@@ -73,15 +88,18 @@ bool qnt__chunk_segment(const struct qnt__grouping *g, const struct qnt__chunk *
     if (chunk->transposed) {
         *group = qnt__group_at(g, chunk->first + at / chunk->rows);
         *n = chunk->rows;
-    } else if (chunk->each) {
+    } else if (chunk->run == 1) {
         *group = qnt__group_at(g, chunk->first + at);
         *n = chunk->count - at;
-    } else if (at > 0 && g->grain == QNT_PER_BLOCK && g->blocks * g->block == g->length) {
+    } else if (at > 0 && !chunk->many_groups && g->grain == QNT_PER_BLOCK &&
+               g->blocks * g->block == g->length) {
         *group += 1; /* whole blocks follow each other; divisions would cost more than a block */
         *n = qnt__min(g->block, chunk->count - at);
     } else {
         *group = qnt__group_at(g, chunk->first + at);
-        *n = qnt__min(run_at(g, chunk->first + at), chunk->count - at);
+        size_t left = run_at(g, chunk->first + at);
+        if (left == chunk->run) left = runs_at(g, chunk->first + at);
+        *n = qnt__min(left, chunk->count - at);
     }
     return true;
 }
@@ -110,8 +128,8 @@ bool qnt__piece_next(const struct qnt__grouping *g, const struct qnt__piece *p,
 
     size_t width = p->column_end - chunk->column, height = p->row_end - chunk->row;
     bool wide = p->column_end - p->column >= QNT__EACH_MIN;
-    chunk->each = interleaved(g) && chunk->by_rows && wide;
-    chunk->transposed = interleaved(g) && !chunk->each;
+    chunk->run = !chunk->many_groups ? SIZE_MAX : !interleaved(g) ? run_of(g) : wide ? 1 : SIZE_MAX;
+    chunk->transposed = interleaved(g) && chunk->run != 1;
     if (chunk->transposed) {
         size_t widest = qnt__min(p->column_end - p->column, QNT__TILE); /* all have the same rows */
         size_t most = qnt__min(QNT__CHUNK / widest, rows_alike(g, chunk->row));

@@ -26,13 +26,13 @@ struct qnt__piece {
 /* Zero before the first call of qnt__piece_next but for the two wishes. */
 struct qnt__chunk {
     bool unbuffered;      /* wish: chunks as long as the piece allows */
-    bool by_rows;         /* wish: no tiles; wide rows come with a group for each element instead */
+    bool many_groups;     /* wish: segments of several groups, and no tiles where rows are wide */
     size_t row, column;   /* in the matrix */
     size_t rows, columns; /* of the chunk */
     size_t pitch, first;  /* number of its first element in row-major order */
     size_t count;
     bool transposed; /* in the buffer, element (r, c) is at c rows + r */
-    bool each;       /* element i of a segment belongs to group + i */
+    size_t run;      /* element i of a segment belongs to group + i / run */
 };
 
 /* The group of an element, given by its number in row-major order. */
@@ -56,7 +56,7 @@ bool qnt__piece_next(const struct qnt__grouping *grouping, const struct qnt__pie
                      struct qnt__chunk *chunk);
 
 /* The segment that begins at `at` in the buffer; false at the end of the chunk. Unless `at` is 0,
- * *group is that of the segment before. */
+ * *group is that of the segment before. Without the wish for many groups it has one. */
 bool qnt__chunk_segment(const struct qnt__grouping *grouping, const struct qnt__chunk *chunk,
                         size_t at, size_t *group, size_t *n);
 

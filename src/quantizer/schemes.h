@@ -11,10 +11,10 @@
 
 #include "quantizer.h"
 
-/* A run of elements of one group; with `each`, element i belongs to group + i. */
+/* Neighbours; element i belongs to group + i / run. */
 struct qnt__segment {
     size_t group, n;
-    bool each;
+    size_t run;  /* at least n unless the scheme serves many groups */
     bool stream; /* a hint: the result is larger than the caches */
 };
 
@@ -22,7 +22,7 @@ struct qnt__scheme {
     const char *name;
     int32_t flags;        /* of qnt_spec that it knows */
     int32_t default_bits; /* what bits 0 means */
-    bool each;            /* codecs serve segments whose elements belong to different groups */
+    bool many_groups;     /* codecs serve segments of several groups */
 
     /* Bits, flags, points and method of a request; grain and unknown flags are checked before. */
     qnt_status (*check)(const qnt_context *context, const qnt_spec *spec);

@@ -10,6 +10,7 @@
 #ifndef QNT__SIMD_SLOTS_H
 #define QNT__SIMD_SLOTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -137,15 +138,18 @@ struct qnt__affine {
     float low;     /* lowest code - zero; |low|, |high| <= 2^17 */
     float high;    /* highest code - zero */
     int32_t zero;
-    int stream;    /* a hint: the result is larger than the caches, so it need not pass through them */
+    bool stream;   /* a hint: the result is larger than the caches; ended by the slot stream_end */
 };
 
-/* The same where neighbours belong to different groups: element i has scale[i], offset[i], zero[i] and,
- * in the place of low and high, float(first - zero[i]) and float(last - zero[i]). */
+/* The same for neighbours that belong to different groups: element i to group g = i / run, which has
+ * scale[g], offset[g], zero[g] and, in the place of low and high, float(first - zero[g]) and
+ * float(last - zero[g]). */
 struct qnt__affine_each {
-    const float *scale, *offset;
-    const int32_t *zero;
-    int32_t first, last; /* lowest and highest code */
+    const float *scale, *offset; /* offset NULL: all 0 */
+    const int32_t *zero;         /* NULL: all 0 */
+    int32_t first, last;         /* lowest and highest code */
+    size_t run;                  /* at least 1 */
+    bool stream;
 };
 
 /* X(name, return type, arguments) */
@@ -182,6 +186,8 @@ struct qnt__affine_each {
       (const struct qnt__affine_each *q, const int16_t *codes, size_t n, float *y))                \
     X(decode_each_u16, void,                                                                       \
       (const struct qnt__affine_each *q, const uint16_t *codes, size_t n, float *y))               \
+    /* makes streamed results visible to other threads as ordinary stores are */                   \
+    X(stream_end, void, (void))                                                                    \
     X(widen_f16, void, (const uint16_t *x, size_t n, float *y))                                    \
     X(narrow_f16, void, (const float *x, size_t n, uint16_t *y))                                   \
     X(widen_bf16, void, (const uint16_t *x, size_t n, float *y))                                   \

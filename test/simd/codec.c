@@ -143,7 +143,7 @@ static struct qnt__affine random_group(int32_t low, int32_t high)
         .low = (float)(low - zero),
         .high = (float)(high - zero),
         .zero = zero,
-        .stream = (int)random_in(0, 1),
+        .stream = random_in(0, 1),
     };
 }
 
@@ -222,9 +222,11 @@ static void decode(void)
     }
 }
 
-/* Parameters for each of n elements. */
-static struct qnt__affine_each random_each(size_t n, int32_t first, int32_t last, bool at_end)
+/* Parameters for n elements in runs. */
+static struct qnt__affine_each random_each(size_t elements, size_t run, int32_t first, int32_t last,
+                                           bool at_end)
 {
+    size_t n = (elements + run - 1) / run;
     float *scale = place(&inputs[1], n * sizeof *scale, at_end);
     float *offset = place(&inputs[2], n * sizeof *offset, at_end);
     int32_t *zero = place(&inputs[3], n * sizeof *zero, at_end);
@@ -233,25 +235,30 @@ static struct qnt__affine_each random_each(size_t n, int32_t first, int32_t last
         scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
     }
     bool all = random_in(0, 1), some = random_in(0, 1);
-    return (struct qnt__affine_each){scale, all || some ? offset : NULL, all || !some ? zero : NULL,
-                                     first, last};
+    return (struct qnt__affine_each){.scale = scale,
+                                     .offset = all || some ? offset : NULL,
+                                     .zero = all || !some ? zero : NULL,
+                                     .first = first,
+                                     .last = last,
+                                     .run = run,
+                                     .stream = random_in(0, 1)};
 }
 
 #define EACH_BOTH(slot, from_bytes, to, place_from, first, last)                                   \
     do {                                                                                           \
-        struct qnt__affine_each q = random_each(n, first, last, at_end);                           \
+        struct qnt__affine_each q = random_each(n, run, first, last, at_end);                      \
         const void *in = place_from(&inputs[0], n * (from_bytes), at_end);                         \
         place_outputs(n * sizeof(to), at_end, &expected, &got);                                    \
         definition.slot(&q, in, n, expected);                                                      \
         table.slot(&q, in, n, got);                                                                \
-        CHECK_MSG(same_bytes(), "%s, n %zu", level, n);                                            \
+        CHECK_MSG(same_bytes(), "%s, n %zu, runs of %zu", level, n, run);                          \
     } while (0)
 
 static void each(void)
 {
     for (int round = 0; round < 2 * ROUNDS; round++) {
         bool at_end = round & 1;
-        size_t n = length(round / 2, 3000);
+        size_t n = length(round / 2, 3000), run = random_in(0, 1) ? 1 : (size_t)random_in(2, 200);
         void *expected, *got;
         EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, -128, 127);
         EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, 0, 15);
@@ -273,7 +280,7 @@ static void each_alike(void)
     uint8_t narrow[2][N];
     for (int round = 0; round < 100; round++) {
         struct qnt__affine q = random_group(-128, 127);
-        struct qnt__affine_each every = {scale, offset, zero, -128, 127};
+        struct qnt__affine_each every = {scale, offset, zero, -128, 127, 1, false};
         for (int i = 0; i < N; i++) {
             x[i] = random_float();
             scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;

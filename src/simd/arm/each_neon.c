@@ -1,10 +1,10 @@
 /*
- * Encoding and decoding where every element has parameters of its own: the steps of encode_neon.c
- * and decode_neon.c with four of each parameter.
+ * Encoding and decoding neighbours of different groups: the steps of encode_neon.c and
+ * decode_neon.c with four of each parameter, or run after run.
  */
 #include <arm_neon.h>
 
-#include "../slots.h"
+#include "../runs.h"
 
 /* What is left of an array of parameters. */
 static struct qnt__affine_each rest_of(const struct qnt__affine_each *q, size_t i)
@@ -48,6 +48,10 @@ static inline int16x8_t encode_8(const struct qnt__affine_each *q, size_t i, con
 void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, size_t n,
                              uint8_t *codes)
 {
+    if (q->run > 1) {
+        QNT__BY_RUNS(qnt__encode_8_neon, q, x, n, codes)
+        return;
+    }
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         vst1_u8(codes + i, vreinterpret_u8_s8(vmovn_s16(encode_8(q, i, x))));
@@ -59,6 +63,10 @@ void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, s
 void qnt__encode_each_16_neon(const struct qnt__affine_each *q, const float *x, size_t n,
                               uint16_t *codes)
 {
+    if (q->run > 1) {
+        QNT__BY_RUNS(qnt__encode_16_neon, q, x, n, codes)
+        return;
+    }
     size_t i = 0;
     for (; i + 8 <= n; i += 8) vst1q_u16(codes + i, vreinterpretq_u16_s16(encode_8(q, i, x)));
     struct qnt__affine_each rest = rest_of(q, i);
@@ -84,10 +92,14 @@ static inline void decode_u(const struct qnt__affine_each *q, size_t i, uint16x8
     decode_4(q, i + 4, vreinterpretq_s32_u32(vmovl_high_u16(code)), y);
 }
 
-#define DECODE(name, type, decode_8, load)                                                         \
+#define DECODE(name, single, type, decode_8, load)                                                 \
     void qnt__##name##_neon(const struct qnt__affine_each *q, const type *codes, size_t n,         \
                             float *y)                                                              \
     {                                                                                              \
+        if (q->run > 1) {                                                                          \
+            QNT__BY_RUNS(single, q, codes, n, y)                                                   \
+            return;                                                                                \
+        }                                                                                          \
         size_t i = 0;                                                                              \
         for (; i + 8 <= n; i += 8) decode_8(q, i, load(codes + i), y);                             \
         struct qnt__affine_each rest = rest_of(q, i);                                              \
@@ -97,7 +109,7 @@ static inline void decode_u(const struct qnt__affine_each *q, size_t i, uint16x8
 #define LOAD_S8(p) vmovl_s8(vld1_s8(p))
 #define LOAD_U8(p) vmovl_u8(vld1_u8(p))
 
-DECODE(decode_each_s8, int8_t, decode_s, LOAD_S8)
-DECODE(decode_each_u8, uint8_t, decode_u, LOAD_U8)
-DECODE(decode_each_s16, int16_t, decode_s, vld1q_s16)
-DECODE(decode_each_u16, uint16_t, decode_u, vld1q_u16)
+DECODE(decode_each_s8, qnt__decode_s8_neon, int8_t, decode_s, LOAD_S8)
+DECODE(decode_each_u8, qnt__decode_u8_neon, uint8_t, decode_u, LOAD_U8)
+DECODE(decode_each_s16, qnt__decode_s16_neon, int16_t, decode_s, vld1q_s16)
+DECODE(decode_each_u16, qnt__decode_u16_neon, uint16_t, decode_u, vld1q_u16)

@@ -42,7 +42,6 @@ static inline size_t before_vector(const float *y, size_t n)
             for (; i + 8 <= n; i += 8) {                                                           \
                 _mm256_stream_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));       \
             }                                                                                      \
-            _mm_sfence();                                                                          \
         }                                                                                          \
         for (; i + 8 <= n; i += 8) {                                                               \
             _mm256_storeu_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));           \

@@ -1,63 +1,101 @@
-/* Decoding codes of the affine scheme, sixteen at a time. */
+/* Decoding codes of the affine scheme, sixteen at a time, of one group or of different ones. */
 #include <immintrin.h>
 
-#include "../slots.h"
+#include "../runs.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { AHEAD = 1024 /* bytes from where codes are read to where they are prefetched */ };
 
 struct group {
     __m512i zero;
     __m512 scale, offset;
 };
 
-static inline struct group load_group(const struct qnt__affine *q)
+INLINE struct group load_group(const struct qnt__affine *q)
 {
     return (struct group){_mm512_set1_epi32(q->zero), _mm512_set1_ps(q->scale),
                           _mm512_set1_ps(q->offset)};
 }
 
-static inline __m512 decode(const struct group *g, __m512i code)
+/* A group for each of sixteen elements. */
+INLINE struct group load_groups(const struct qnt__affine_each *q, size_t i, __mmask16 some)
+{
+    return (struct group){
+        q->zero ? _mm512_maskz_loadu_epi32(some, q->zero + i) : _mm512_setzero_si512(),
+        _mm512_maskz_loadu_ps(some, q->scale + i),
+        q->offset ? _mm512_maskz_loadu_ps(some, q->offset + i) : _mm512_setzero_ps(),
+    };
+}
+
+INLINE __m512 decode(const struct group *g, __m512i code)
 {
     __m512 t = _mm512_cvtepi32_ps(_mm512_sub_epi32(code, g->zero));
     return _mm512_add_ps(_mm512_mul_ps(t, g->scale), g->offset);
 }
 
-/* Floats before the next line of 64 bytes, at most n. */
-static inline size_t before_line(const float *y, size_t n)
+/* Past the caches where the address allows it: that saves reading what is overwritten, a third of the
+ * traffic. */
+INLINE void put(float *y, __m512 v, bool stream)
+{
+    if (stream && (uintptr_t)y % 64 == 0) _mm512_stream_ps(y, v);
+    else _mm512_storeu_ps(y, v);
+}
+
+/* Floats before the next line of memory, at most n. */
+INLINE size_t before_line(const float *y, size_t n)
 {
     size_t floats = (0 - (uintptr_t)y / sizeof *y) % 16;
     return floats < n ? floats : n;
 }
 
-/*
- * One loop for each code type: how to load sixteen codes, all of them or those of a mask. Streaming
- * saves reading the lines that are about to be overwritten, a third of the traffic.
- */
-#define DECODE(name, type, widen, load, load_some)                                                 \
-    static inline void name##_some(const struct group *g, const type *codes, size_t n, float *y)   \
+/* A pair of slots for each code type: how to load sixteen codes, all of them or those of a mask. */
+#define DECODE(kind, type, widen, load, load_some)                                                 \
+    INLINE void decode_group_##kind(const struct group *g, const type *codes, size_t n, float *y,  \
+                                    bool stream)                                                   \
     {                                                                                              \
-        __mmask16 some = (__mmask16)((1u << n) - 1);                                               \
-        _mm512_mask_storeu_ps(y, some, decode(g, widen(load_some(some, codes))));                  \
+        size_t i = 0;                                                                              \
+        for (; i + 16 <= n; i += 16) {                                                             \
+            _mm_prefetch((const void *)((uintptr_t)(codes + i) + AHEAD), _MM_HINT_T0);             \
+            put(y + i, decode(g, widen(load((const void *)(codes + i)))), stream);                 \
+        }                                                                                          \
+        if (i == n) return;                                                                        \
+        __mmask16 some = (__mmask16)((1u << (n - i)) - 1);                                         \
+        _mm512_mask_storeu_ps(y + i, some, decode(g, widen(load_some(some, codes + i))));          \
     }                                                                                              \
                                                                                                    \
-    void qnt__##name##_avx512vnni(const struct qnt__affine *q, const type *codes, size_t n,        \
-                                  float *y)                                                        \
+    void qnt__decode_##kind##_avx512vnni(const struct qnt__affine *q, const type *codes, size_t n, \
+                                         float *y)                                                 \
     {                                                                                              \
-        struct group g = load_group(q);                                                            \
+        const struct group g = load_group(q);                                                      \
+        size_t before = q->stream ? before_line(y, n) : 0;                                         \
+        decode_group_##kind(&g, codes, before, y, false);                                          \
+        decode_group_##kind(&g, codes + before, n - before, y + before, q->stream);                \
+    }                                                                                              \
+                                                                                                   \
+    void qnt__decode_each_##kind##_avx512vnni(const struct qnt__affine_each *q, const type *codes, \
+                                              size_t n, float *y)                                  \
+    {                                                                                              \
+        const struct qnt__affine_each copy = *q; /* no store can change it */                      \
         size_t i = 0;                                                                              \
-        if (q->stream) {                                                                           \
-            i = before_line(y, n);                                                                 \
-            name##_some(&g, codes, i, y);                                                          \
-            for (; i + 16 <= n; i += 16) {                                                         \
-                _mm512_stream_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));       \
-            }                                                                                      \
-            _mm_sfence();                                                                          \
+        for (size_t g = 0; copy.run > 1 && i < n; g++, i += copy.run) {                            \
+            const struct qnt__affine one = qnt__affine_at(&copy, g);                               \
+            const struct group group = load_group(&one);                                           \
+            size_t length = n - i < copy.run ? n - i : copy.run;                                   \
+            decode_group_##kind(&group, codes + i, length, y + i, copy.stream);                    \
         }                                                                                          \
         for (; i + 16 <= n; i += 16) {                                                             \
-            _mm512_storeu_ps(y + i, decode(&g, widen(load((const void *)(codes + i)))));           \
+            const struct group group = load_groups(&copy, i, 0xffff);                              \
+            _mm_prefetch((const void *)((uintptr_t)(codes + i) + AHEAD), _MM_HINT_T0);             \
+            put(y + i, decode(&group, widen(load((const void *)(codes + i)))), copy.stream);       \
         }                                                                                          \
-        name##_some(&g, codes + i, n - i, y + i);                                                  \
+        if (i >= n) return;                                                                        \
+        __mmask16 some = (__mmask16)((1u << (n - i)) - 1);                                         \
+        const struct group group = load_groups(&copy, i, some);                                    \
+        _mm512_mask_storeu_ps(y + i, some, decode(&group, widen(load_some(some, codes + i))));     \
     }
 
-DECODE(decode_s8, int8_t, _mm512_cvtepi8_epi32, _mm_loadu_si128, _mm_maskz_loadu_epi8)
-DECODE(decode_u8, uint8_t, _mm512_cvtepu8_epi32, _mm_loadu_si128, _mm_maskz_loadu_epi8)
-DECODE(decode_s16, int16_t, _mm512_cvtepi16_epi32, _mm256_loadu_si256, _mm256_maskz_loadu_epi16)
-DECODE(decode_u16, uint16_t, _mm512_cvtepu16_epi32, _mm256_loadu_si256, _mm256_maskz_loadu_epi16)
+DECODE(s8, int8_t, _mm512_cvtepi8_epi32, _mm_loadu_si128, _mm_maskz_loadu_epi8)
+DECODE(u8, uint8_t, _mm512_cvtepu8_epi32, _mm_loadu_si128, _mm_maskz_loadu_epi8)
+DECODE(s16, int16_t, _mm512_cvtepi16_epi32, _mm256_loadu_si256, _mm256_maskz_loadu_epi16)
+DECODE(u16, uint16_t, _mm512_cvtepu16_epi32, _mm256_loadu_si256, _mm256_maskz_loadu_epi16)

@@ -1,79 +1,134 @@
-/* Encoding floats by the affine scheme, eight at a time. */
+/*
+ * Encoding floats by the affine scheme, 32 at a time: products with 1 / scale, and divisions where
+ * a product leaves a doubt (quotient.h).
+ */
 #include <immintrin.h>
 
+#include "../quotient.h"
 #include "../slots.h"
 
+#define UNROLL _Pragma("GCC unroll 4")
+
 struct group {
-    __m256 scale, offset, low, high;
-    __m256i zero;
+    __m256 scale, offset, low, high, inverse, limit;
+    int32_t zero;
 };
 
 static inline struct group load_group(const struct qnt__affine *q)
 {
-    return (struct group){_mm256_set1_ps(q->scale), _mm256_set1_ps(q->offset),
-                          _mm256_set1_ps(q->low), _mm256_set1_ps(q->high),
-                          _mm256_set1_epi32(q->zero)};
+    struct qnt__quotient by = qnt__quotient_of(q);
+    return (struct group){_mm256_set1_ps(q->scale),
+                          _mm256_set1_ps(q->offset),
+                          _mm256_set1_ps(q->low),
+                          _mm256_set1_ps(q->high),
+                          _mm256_set1_ps(by.inverse),
+                          _mm256_set1_ps(by.limit),
+                          q->zero};
 }
 
-static inline __m256i encode(const struct group *g, const float *p)
+/* A NaN stays one. */
+static inline __m256 clamp(const struct group *g, __m256 t)
+{
+    return _mm256_min_ps(g->high, _mm256_max_ps(g->low, t));
+}
+
+static inline __m256i divide(const struct group *g, const float *p)
 {
     __m256 x = _mm256_loadu_ps(p);
     x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
-    __m256 t = _mm256_div_ps(_mm256_sub_ps(x, g->offset), g->scale);
-    t = _mm256_min_ps(g->high, _mm256_max_ps(g->low, t));
-    return _mm256_add_epi32(_mm256_cvtps_epi32(t), g->zero);
+    return _mm256_cvtps_epi32(clamp(g, _mm256_div_ps(_mm256_sub_ps(x, g->offset), g->scale)));
 }
 
-/* Sixteen 16-bit words in order; packing saturates, so the high halves are cleared before. */
-static inline __m256i words(const struct group *g, const float *x)
+/* The low 16 bits are those of the rounded product. */
+static inline __m256i multiply(const struct group *g, const float *p, __m256 *certain)
 {
-    const __m256i mask = _mm256_set1_epi32(0xffff);
-    __m256i a = _mm256_and_si256(encode(g, x), mask), b = _mm256_and_si256(encode(g, x + 8), mask);
-    return _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), _MM_SHUFFLE(3, 1, 2, 0));
+    const __m256 shift = _mm256_set1_ps(QNT__TO_INTEGER);
+    __m256 t = clamp(g, _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(p), g->offset), g->inverse));
+    __m256 sum = _mm256_add_ps(t, shift);
+    __m256 apart = _mm256_sub_ps(t, _mm256_sub_ps(sum, shift));
+    apart = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), apart);
+    *certain = _mm256_and_ps(*certain, _mm256_cmp_ps(apart, g->limit, _CMP_LT_OQ));
+    return _mm256_castps_si256(sum);
 }
 
-static inline __m128i bytes(const struct group *g, const float *x)
+static inline void encode_32(const struct group *g, const float *x, __m256i code[4])
 {
-    __m256i v = _mm256_and_si256(words(g, x), _mm256_set1_epi16(0xff));
-    return _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    __m256 certain = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+    _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
+    _mm_prefetch((const void *)((uintptr_t)(x + 16) + QNT__AHEAD), _MM_HINT_T0);
+    UNROLL for (int k = 0; k < 4; k++) code[k] = multiply(g, x + 8 * k, &certain);
+    if (__builtin_expect(_mm256_movemask_ps(certain) != 0xff, 0)) {
+        UNROLL for (int k = 0; k < 4; k++) code[k] = divide(g, x + 8 * k);
+    }
 }
 
-/* Codes before the next line of 16 bytes, at most n. */
-static inline size_t before_line(const void *codes, size_t size, size_t n)
+/* The low halves of 16 codes, in order; packing saturates, so the high halves are cleared before.
+ */
+static inline __m256i words(__m256i a, __m256i b)
 {
-    size_t count = (0 - (uintptr_t)codes) % 16 / size;
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    __m256i both = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+    return _mm256_permute4x64_epi64(both, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+/* The low bytes of 32 codes, in order. */
+static inline __m256i bytes(const __m256i code[4])
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7), low = _mm256_set1_epi32(0xff);
+    __m256i ab =
+        _mm256_packus_epi32(_mm256_and_si256(code[0], low), _mm256_and_si256(code[1], low));
+    __m256i cd =
+        _mm256_packus_epi32(_mm256_and_si256(code[2], low), _mm256_and_si256(code[3], low));
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
+}
+
+static inline void put(void *to, __m256i v, bool stream)
+{
+    if (stream) _mm256_stream_si256(to, v);
+    else _mm256_storeu_si256(to, v);
+}
+
+static inline void store_8(const struct group *g, const __m256i code[4], uint8_t *to, bool stream)
+{
+    put(to, _mm256_add_epi8(bytes(code), _mm256_set1_epi8((char)g->zero)), stream);
+}
+
+static inline void store_16(const struct group *g, const __m256i code[4], uint16_t *to, bool stream)
+{
+    const __m256i zero = _mm256_set1_epi16((short)g->zero);
+    put(to, _mm256_add_epi16(words(code[0], code[1]), zero), stream);
+    put(to + 16, _mm256_add_epi16(words(code[2], code[3]), zero), stream);
+}
+
+/* Codes before the next 32 bytes, at most n. */
+static inline size_t before_vector(const void *codes, size_t size, size_t n)
+{
+    size_t count = (0 - (uintptr_t)codes) % 32 / size;
     return count < n ? count : n;
 }
 
-/* Streaming saves reading the lines that are about to be overwritten. */
-void qnt__encode_8_avx2(const struct qnt__affine *q, const float *x, size_t n, uint8_t *codes)
-{
-    struct group g = load_group(q);
-    size_t i = 0;
-    if (q->stream) {
-        i = before_line(codes, 1, n);
-        qnt__encode_8_c(q, x, i, codes);
-        for (; i + 16 <= n; i += 16) _mm_stream_si128((__m128i *)(codes + i), bytes(&g, x + i));
-        _mm_sfence();
+/* One loop for each code width. Streaming saves reading the lines that are about to be overwritten.
+ */
+#define ENCODE(name, type, store_32)                                                               \
+    void qnt__##name##_avx2(const struct qnt__affine *q, const float *x, size_t n, type *codes)    \
+    {                                                                                              \
+        struct group g = load_group(q);                                                            \
+        size_t i = 0;                                                                              \
+        __m256i code[4];                                                                           \
+        if (q->stream) {                                                                           \
+            i = before_vector(codes, sizeof *codes, n);                                            \
+            qnt__##name##_c(q, x, i, codes);                                                       \
+            for (; i + 32 <= n; i += 32) {                                                         \
+                encode_32(&g, x + i, code);                                                        \
+                store_32(&g, code, codes + i, true);                                               \
+            }                                                                                      \
+        }                                                                                          \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            encode_32(&g, x + i, code);                                                            \
+            store_32(&g, code, codes + i, false);                                                  \
+        }                                                                                          \
+        qnt__##name##_c(q, x + i, n - i, codes + i);                                               \
     }
-    for (; i + 16 <= n; i += 16) _mm_storeu_si128((__m128i *)(codes + i), bytes(&g, x + i));
-    qnt__encode_8_c(q, x + i, n - i, codes + i);
-}
 
-void qnt__encode_16_avx2(const struct qnt__affine *q, const float *x, size_t n, uint16_t *codes)
-{
-    struct group g = load_group(q);
-    size_t i = 0;
-    if (q->stream) {
-        i = before_line(codes, 2, n);
-        qnt__encode_16_c(q, x, i, codes);
-        for (; i + 16 <= n; i += 16) {
-            __m256i v = words(&g, x + i);
-            _mm_stream_si128((__m128i *)(codes + i), _mm256_castsi256_si128(v));
-            _mm_stream_si128((__m128i *)(codes + i + 8), _mm256_extracti128_si256(v, 1));
-        }
-        _mm_sfence();
-    }
-    for (; i + 16 <= n; i += 16) _mm256_storeu_si256((__m256i *)(codes + i), words(&g, x + i));
-    qnt__encode_16_c(q, x + i, n - i, codes + i);
-}
+ENCODE(encode_8, uint8_t, store_8)
+ENCODE(encode_16, uint16_t, store_16)

@@ -73,6 +73,30 @@ static inline __m512i pack(const struct packing *p, __m512i codes)
     return _mm512_permutexvar_epi16(p->lanes, lane);
 }
 
+/* 128 codes of 4 bits. */
+static inline __m512i pack_4(const struct packing *p, const uint8_t *codes)
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    __m512i a = _mm512_and_si512(_mm512_loadu_si512(codes), p->mask);
+    __m512i b = _mm512_and_si512(_mm512_loadu_si512(codes + 64), p->mask);
+    a = _mm512_maddubs_epi16(p->pairs, a);
+    b = _mm512_maddubs_epi16(p->pairs, b);
+    return _mm512_permutexvar_epi64(order, _mm512_packus_epi16(a, b));
+}
+
+/* 256 codes of 2 bits. */
+static inline __m512i pack_2(const struct packing *p, const uint8_t *codes)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i four[4];
+    for (int k = 0; k < 4; k++) {
+        __m512i v = _mm512_and_si512(_mm512_loadu_si512(codes + 64 * k), p->mask);
+        four[k] = _mm512_madd_epi16(_mm512_maddubs_epi16(p->pairs, v), p->fours);
+    }
+    __m512i ab = _mm512_packus_epi32(four[0], four[1]), cd = _mm512_packus_epi32(four[2], four[3]);
+    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
+}
+
 void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
 {
     const struct packing p = {
@@ -85,6 +109,15 @@ void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, uint8_
     };
     const __mmask8 words = (__mmask8)((1u << bits) - 1);
     size_t i = 0;
+    if (bits == 4) {
+        for (; i + 128 <= n; i += 128, packed += 64) {
+            _mm512_storeu_si512(packed, pack_4(&p, codes + i));
+        }
+    } else if (bits == 2) {
+        for (; i + 256 <= n; i += 256, packed += 64) {
+            _mm512_storeu_si512(packed, pack_2(&p, codes + i));
+        }
+    }
     for (; i + 64 <= n; i += 64, packed += 8 * bits) {
         _mm512_mask_storeu_epi64(packed, words, pack(&p, _mm512_loadu_si512(codes + i)));
     }
@@ -100,6 +133,11 @@ struct unpacking {
     __m128i two_shift, one_shift;
 };
 
+static inline __m512i extend(const struct unpacking *u, __m512i code)
+{
+    return _mm512_sub_epi8(_mm512_xor_si512(code, u->top), u->top);
+}
+
 static inline __m512i unpack(const struct unpacking *u, __m512i packed)
 {
     __m512i lane = _mm512_permutexvar_epi16(u->lanes, packed);
@@ -108,7 +146,34 @@ static inline __m512i unpack(const struct unpacking *u, __m512i packed)
     __m512i two = _mm512_or_si512(_mm512_and_si512(four, u->two), high);
     high = _mm512_and_si512(_mm512_sll_epi16(two, u->one_shift), u->one_high);
     __m512i one = _mm512_or_si512(_mm512_and_si512(two, u->one), high);
-    return _mm512_sub_epi8(_mm512_xor_si512(one, u->top), u->top);
+    return extend(u, one);
+}
+
+/* 128 codes of 4 bits. Interleaving works within lanes, so these are given every second quarter. */
+static inline void unpack_4(const struct unpacking *u, const uint8_t *packed, uint8_t *codes)
+{
+    const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), low = _mm512_set1_epi8(15);
+    __m512i v = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(packed));
+    __m512i a = _mm512_and_si512(v, low), b = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+    _mm512_storeu_si512(codes, extend(u, _mm512_unpacklo_epi8(a, b)));
+    _mm512_storeu_si512(codes + 64, extend(u, _mm512_unpackhi_epi8(a, b)));
+}
+
+/* 256 codes of 2 bits. */
+static inline void unpack_2(const struct unpacking *u, const uint8_t *packed, uint8_t *codes)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i low = _mm512_set1_epi8(3);
+    __m512i v = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(packed));
+    __m512i a = _mm512_and_si512(v, low), b = _mm512_and_si512(_mm512_srli_epi16(v, 2), low);
+    __m512i c = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+    __m512i d = _mm512_and_si512(_mm512_srli_epi16(v, 6), low);
+    for (int half = 0; half < 2; half++, codes += 128) {
+        __m512i ab = half ? _mm512_unpackhi_epi8(a, b) : _mm512_unpacklo_epi8(a, b);
+        __m512i cd = half ? _mm512_unpackhi_epi8(c, d) : _mm512_unpacklo_epi8(c, d);
+        _mm512_storeu_si512(codes, extend(u, _mm512_unpacklo_epi16(ab, cd)));
+        _mm512_storeu_si512(codes + 64, extend(u, _mm512_unpackhi_epi16(ab, cd)));
+    }
 }
 
 void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int sign,
@@ -129,6 +194,11 @@ void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int
     };
     const __mmask8 words = (__mmask8)((1u << bits) - 1);
     size_t i = 0;
+    if (bits == 4) {
+        for (; i + 128 <= n; i += 128, packed += 64) unpack_4(&u, packed, codes + i);
+    } else if (bits == 2) {
+        for (; i + 256 <= n; i += 256, packed += 64) unpack_2(&u, packed, codes + i);
+    }
     for (; i + 64 <= n; i += 64, packed += 8 * bits) {
         __m512i v = _mm512_maskz_loadu_epi64(words, packed);
         _mm512_storeu_si512(codes + i, unpack(&u, v));

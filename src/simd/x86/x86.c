@@ -15,6 +15,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(finish_s32, avx2);
         TAKE(finish_codes, avx2);
         TAKE(finish_f32, avx2);
+        TAKE(stream_end, avx2);
         TAKE(encode_8, avx2);
         TAKE(encode_16, avx2);
         TAKE(decode_s8, avx2);
