@@ -84,6 +84,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(slice_codes, avx512vbmi);
         TAKE(count_exp, avx512vbmi);
         TAKE(gemm_bits, avx512vbmi);
+        TAKE(tabulate_bits, avx512vbmi);
+        TAKE(look_up_bits, avx512vbmi);
+        TAKE(expand_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
