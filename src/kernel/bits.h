@@ -21,8 +21,8 @@ qnt_status qnt__bits_open(const qnt_context *context, const char *name, const qn
 
 /* The planes of one row of codes; word w of plane p goes to to[(p plane + w) step], odd words as the parity
  * of all words up to them. If plane > words, the number of bits set follows the words. */
-void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row, size_t words,
-                     size_t plane, size_t step, uint64_t *to);
+void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row,
+                     size_t words, size_t plane, size_t step, uint64_t *to);
 
 /* How the integers are found; they are the same. */
 enum qnt__bits_path {

@@ -26,7 +26,8 @@ static qnt_status open_planes(struct qnt__bits_product *g, const qnt_tensor *b)
     return QNT_OK;
 }
 
-static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_coef, const qnt_tensor *b_coef)
+static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_coef,
+                             const qnt_tensor *b_coef)
 {
     struct qnt__view v;
     g->signs = a_coef;

@@ -21,36 +21,39 @@
 enum {
     PLANES = QNT__BITS_PLANES,
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    ROWS = 2 * QNT__TABLE_ROWS, /* most of a block */
-    CHUNK_WORDS = 8,            /* of planes that are bytes at a time */
-    CELL_BYTES = 1024,          /* of a word of a panel as bytes */
-    TABLE_BYTES = 256,          /* of a word of codes */
-    TABLE_BITS = 6,             /* of codes that fit in one set of tables; wider ones are two digits */
+    ROWS = 256,        /* most of a block */
+    CHUNK_WORDS = 8,   /* of planes that are bytes at a time */
+    CELL_BYTES = 1024, /* of a word of a panel as bytes */
+    TABLE_BYTES = 256, /* of a word of codes */
+    TABLE_BITS = 6,    /* of codes that fit in one set of tables; wider ones are two digits */
     DIGIT = 4,
-    SLAB_BYTES = 1 << 23
+    SLAB_BYTES = 1 << 23,
+    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
 
 struct run {
     const struct qnt__bits_product *g;
     enum qnt__bits_path path;
-    bool combine;      /* planes in integers, in columns where coefficients double */
-    uint8_t *rows;     /* of the slab, row_bytes each */
-    int32_t *sums;     /* of the codes of each, for tables */
+    bool combine;  /* planes in integers, in columns where coefficients double */
+    uint8_t *rows; /* of the slab, row_bytes each */
+    int32_t *sums; /* of the codes of each, for tables */
     size_t row_bytes;
     size_t first, end; /* the slab */
     size_t task_rows;
+    int32_t *acc; /* [workers][acc_count] */
+    size_t acc_count;
 };
 
-/* Up to 96 rows and 64 columns. */
+/* Up to 256 rows and 64 columns. */
 struct block {
     const struct run *run;
     size_t row, m, column, n;
-    size_t doubling;                      /* columns of it with integers of all planes */
+    size_t doubling; /* columns of it with integers of all planes */
     bool doubles[COLUMNS];
-    float coef[PLANES][COLUMNS];          /* of the planes of b */
-    int32_t ones[PLANES][COLUMNS];        /* their numbers of ones, for counting */
-    int32_t acc[ROWS * COLUMNS];          /* integers of the path; its second half, of one plane */
-    int32_t w_sum[COLUMNS];               /* the epilogue's constant of columns */
+    float coef[PLANES][COLUMNS];                 /* of the planes of b */
+    int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
+    int32_t *acc, *part;                         /* integers of the path; of one more plane */
+    int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
     uint8_t cells[COLUMNS * CHUNK_WORDS * 64];
 };
@@ -69,7 +72,8 @@ static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path p
     return (two_digits(g) ? 2u : 1u) * TABLE_BYTES * g->words;
 }
 
-static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n, uint8_t *codes)
+static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n,
+                     uint8_t *codes)
 {
     const int64_t along = g->a.strides[1];
     size_t held = first < g->k ? qnt__min(g->k - first, n) : 0;
@@ -109,15 +113,14 @@ static void prepare_rows(void *task, size_t index, size_t worker)
     (void)worker;
     const struct run *r = task;
     const struct qnt__bits_product *g = r->g;
-    size_t first = r->first + index * QNT__BLOCK_ROWS, end = qnt__min(first + QNT__BLOCK_ROWS, r->end);
+    size_t first = r->first + index * QNT__BLOCK_ROWS,
+           end = qnt__min(first + QNT__BLOCK_ROWS, r->end);
     for (size_t row = first; row < end; row++) {
         uint8_t *to = r->rows + (row - r->first) * r->row_bytes;
         if (r->path == QNT__BITS_COUNT)
             qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
-        else if (r->path == QNT__BITS_BYTES)
-            read_row(g, row, 0, 64 * g->words, to);
-        else
-            tabulate_row(g, row, to, &r->sums[row - r->first]);
+        else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
+        else tabulate_row(g, row, to, &r->sums[row - r->first]);
     }
 }
 
@@ -151,8 +154,9 @@ static size_t panels_of(const struct block *b)
 static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
-    const struct qnt__gemm_bits bits = {.a = (const uint64_t *)(const void *)row_of(b, 0) + j * g->words,
-                                        .a_row = g->a_planes * g->words,
+    const struct qnt__gemm_bits bits = {.a = (const uint64_t *)(const void *)row_of(b, 0) +
+                                             j * g->words,
+                                        .a_row = b->run->row_bytes / sizeof(uint64_t),
                                         .a_plane = g->words,
                                         .b = plane_of(b, i),
                                         .b_panel = panel_words(g),
@@ -183,11 +187,6 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
     g->context->simd.look_up_bits(&bits);
 }
 
-static void add(int32_t *sum, const int32_t *part, size_t n, size_t shift)
-{
-    for (size_t i = 0; i < n; i++) sum[i] = (int32_t)((uint32_t)sum[i] + ((uint32_t)part[i] << shift));
-}
-
 /* Twelve rows at most times the cells of some words. */
 static void multiply_cells(struct block *b, size_t row, size_t word, size_t words)
 {
@@ -209,7 +208,7 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
                                    .ld = COLUMNS,
                                    .bits = 8};
     g->context->simd.gemm_s8(&gemm);
-    if (word) add(acc, part, m * COLUMNS, 0);
+    if (word) g->context->simd.add_s32(acc, part, m * COLUMNS, 0);
 }
 
 /* acc = products with `planes` planes from plane i, merged. */
@@ -227,7 +226,8 @@ static void multiply_bytes(struct block *b, size_t i, size_t planes)
                                                .cells = b->cells + p * CELL_BYTES * words};
             g->context->simd.expand_bits(&e);
         }
-        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) multiply_cells(b, row, word, words);
+        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS)
+            multiply_cells(b, row, word, words);
     }
 }
 
@@ -240,12 +240,10 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
         return;
     }
     for (size_t p = 0; p < planes; p++) {
-        int32_t *acc = p ? b->acc + ROWS / 2 * COLUMNS : b->acc;
-        if (b->run->path == QNT__BITS_COUNT)
-            count(b, i + p, 0, g->a_planes, acc);
-        else
-            look_up(b, i + p, acc);
-        if (p) add(b->acc, acc, b->m * COLUMNS, p);
+        int32_t *acc = p ? b->part : b->acc;
+        if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
+        else look_up(b, i + p, acc);
+        if (p) g->context->simd.add_s32(b->acc, acc, b->m * COLUMNS, (int)p);
     }
 }
 
@@ -261,12 +259,8 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
     static const int32_t one[QNT__BLOCK_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){.acc = b->acc,
-                              .m = b->m,
-                              .n = b->n,
-                              .ld = COLUMNS,
-                              .low = -INFINITY,
-                              .high = INFINITY};
+    *f = (struct qnt__finish){
+        .acc = b->acc, .m = b->m, .n = b->n, .ld = COLUMNS, .low = -INFINITY, .high = INFINITY};
     if (r->path == QNT__BITS_COUNT) {
         for (size_t c = 0; c < b->n; c++) {
             uint32_t sum = 0;
@@ -281,8 +275,8 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
 }
 
 /* y = or += the block's integers times coefficients; a_coef is 1 of numbers. */
-static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool accumulate, uint32_t *y,
-                   size_t ld)
+static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool accumulate,
+                   uint32_t *y, size_t ld)
 {
     float coef[COLUMNS];
     struct qnt__finish f;
@@ -323,10 +317,8 @@ static void run_separately(struct block *b, uint32_t *y, size_t ld)
         }
         if (g->signs) continue;
         sum_planes(b, i, 1);
-        if (g->c.code == QNT_INT)
-            finish_integers(b, y, ld);
-        else
-            finish(b, i, 1, 1.0f, i > 0, y, ld);
+        if (g->c.code == QNT_INT) finish_integers(b, y, ld);
+        else finish(b, i, 1, 1.0f, i > 0, y, ld);
     }
 }
 
@@ -385,7 +377,6 @@ static void load_columns(struct block *b)
 
 static void run_task(void *task, size_t index, size_t worker)
 {
-    (void)worker;
     const struct run *r = task;
     const struct qnt__bits_product *g = r->g;
     size_t column_tasks = qnt__ceil_div(g->n, COLUMNS);
@@ -393,6 +384,8 @@ static void run_task(void *task, size_t index, size_t worker)
     size_t end = qnt__min(r->end, first + r->task_rows);
     struct block b;
     b.run = r;
+    b.acc = r->acc + worker * r->acc_count;
+    b.part = b.acc + r->acc_count / 2;
     b.column = index % column_tasks * COLUMNS;
     b.n = qnt__min(g->n - b.column, COLUMNS);
     load_columns(&b);
@@ -421,16 +414,23 @@ static qnt_status run_slabs(struct run *r, size_t slab)
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
 {
     struct run r = {.g = g, .path = path, .combine = qnt__bits_combine(g)};
-    r.row_bytes = row_bytes(g, path); /* k is at most 2^23 */
+    r.row_bytes = row_bytes(g, path) + PAD; /* k is at most 2^23 */
     r.task_rows = path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
     size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
     if (slab > r.task_rows) slab -= slab % r.task_rows;
     slab = qnt__min(slab, g->m);
-    size_t bytes = slab * (r.row_bytes + sizeof *r.sums);
+    size_t acc_rows = qnt__min(slab, r.task_rows), bytes, accs;
+    r.acc_count = (path == QNT__BITS_BYTES ? 1 : 2) * acc_rows * COLUMNS;
+    bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
+                qnt__add(accs, slab * (r.row_bytes + sizeof *r.sums), &bytes);
     void *block;
+    if (!fits)
+        return qnt__fail(g->context, QNT_E_NOMEM, "memory of %zu workers overflows",
+                         g->context->workers);
     QNT__TRY(qnt__allocate(g->context, &g->context->memory, bytes, &block));
     r.rows = block;
-    r.sums = (void *)(r.rows + slab * r.row_bytes);
+    r.acc = (void *)(r.rows + slab * r.row_bytes);
+    r.sums = r.acc + accs / sizeof *r.acc;
     qnt_status status = run_slabs(&r, slab);
     qnt__free(&g->context->memory, block, bytes);
     return status;

@@ -65,9 +65,9 @@ struct qnt__look_up_bits {
 struct qnt__expand_bits {
     const uint64_t *b; /* plane i: [..][16] from b + i b_plane, stored as above */
     size_t b_plane;
-    size_t first;  /* first word, even */
-    size_t words;  /* even, at least 2 */
-    size_t planes; /* 1..7 */
+    size_t first;   /* first word, even */
+    size_t words;   /* even, at least 2 */
+    size_t planes;  /* 1..7 */
     uint8_t *cells; /* [16 words][64] */
 };
 
@@ -76,6 +76,8 @@ struct qnt__expand_bits {
     /* tables of 64 words codes 0..QNT__TABLE_CODE: [words][16][16] */                             \
     X(tabulate_bits, void, (const uint8_t *codes, size_t words, uint8_t *tables))                  \
     X(look_up_bits, void, (const struct qnt__look_up_bits *g))                                     \
-    X(expand_bits, void, (const struct qnt__expand_bits *e))
+    X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
+    /* sum[i] += 2^shift part[i], modulo 2^32; shift 0..30 */                                      \
+    X(add_s32, void, (int32_t * sum, const int32_t *part, size_t n, int shift))
 
 #endif

@@ -129,16 +129,24 @@ static void tables_of_sums(void)
         size_t size = 4 * ((m - 1) * ld + columns), codes_size = m * (row / 4);
         uint64_t *b = malloc(8 * columns * words);
         guarded codes = guard(codes_size, random_in(0, 1)), tab = guard(m * row, random_in(0, 1)),
-                same = guard(m * row, random_in(0, 1)), stored = guard(8 * columns * words, random_in(0, 1)),
+                same = guard(m * row, random_in(0, 1)),
+                stored = guard(8 * columns * words, random_in(0, 1)),
                 acc = guard(size, random_in(0, 1)), want = guard(size, true);
         for (size_t j = 0; j < codes_size; j++)
             codes.data[j] = (uint8_t)(extreme == 0 ? most : random_in(0, most));
         fill_planes(b, (void *)stored.data, columns, words);
         qnt__tabulate_bits_c(codes.data, codes_size / 64, tab.data);
-        struct qnt__look_up_bits g = {.tables = tab.data, .row = row, .high = high ? half : 0,
-                                      .b = (void *)stored.data, .b_panel = QNT__PANEL * words,
-                                      .acc = (void *)want.data, .m = m, .panels = panels,
-                                      .words = words, .ld = ld, .bits = bits};
+        struct qnt__look_up_bits g = {.tables = tab.data,
+                                      .row = row,
+                                      .high = high ? half : 0,
+                                      .b = (void *)stored.data,
+                                      .b_panel = QNT__PANEL * words,
+                                      .acc = (void *)want.data,
+                                      .m = m,
+                                      .panels = panels,
+                                      .words = words,
+                                      .ld = ld,
+                                      .bits = bits};
         memset(want.data, 0x55, size);
         qnt__look_up_bits_c(&g);
         for (int k = 0; k < 20; k++) {
@@ -160,11 +168,13 @@ static void tables_of_sums(void)
             CHECK_MSG(!memcmp(same.data, tab.data, m * row), "%s words %zu", names[l], words);
             memset(acc.data, 0x55, size);
             tables[l].look_up_bits(&g);
-            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu bits %d words %zu %s",
-                      names[l], m, panels, bits, words, high ? "high" : "");
+            CHECK_MSG(!memcmp(acc.data, want.data, size),
+                      "%s m %zu panels %zu bits %d words %zu %s", names[l], m, panels, bits, words,
+                      high ? "high" : "");
         }
         free(b);
-        unguard(&codes), unguard(&tab), unguard(&same), unguard(&stored), unguard(&acc), unguard(&want);
+        unguard(&codes), unguard(&tab), unguard(&same), unguard(&stored), unguard(&acc),
+            unguard(&want);
     }
 }
 
@@ -175,15 +185,21 @@ static void bytes(void)
         size_t words = 2 * (size_t)random_in(1, (int64_t)all / 2), first = all - words;
         size_t plane = QNT__PANEL * all, size = 1024 * words;
         uint64_t *b = malloc(8 * planes * plane);
-        guarded stored = guard(8 * planes * plane, random_in(0, 1)), cells = guard(size, random_in(0, 1)),
-                want = guard(size, true);
+        guarded stored = guard(8 * planes * plane, random_in(0, 1)),
+                cells = guard(size, random_in(0, 1)), want = guard(size, true);
         for (size_t j = 0; j < planes; j++)
-            fill_planes(b + j * plane, (uint64_t *)(void *)stored.data + j * plane, QNT__PANEL, all);
-        struct qnt__expand_bits e = {.b = (void *)stored.data, .b_plane = plane, .first = first,
-                                     .words = words, .planes = planes, .cells = want.data};
+            fill_planes(b + j * plane, (uint64_t *)(void *)stored.data + j * plane, QNT__PANEL,
+                        all);
+        struct qnt__expand_bits e = {.b = (void *)stored.data,
+                                     .b_plane = plane,
+                                     .first = first,
+                                     .words = words,
+                                     .planes = planes,
+                                     .cells = want.data};
         qnt__expand_bits_c(&e);
         for (int n = 0; n < 50; n++) {
-            size_t c = (size_t)random_in(0, QNT__PANEL - 1), k = (size_t)random_in(0, 64 * (int64_t)words - 1);
+            size_t c = (size_t)random_in(0, QNT__PANEL - 1),
+                   k = (size_t)random_in(0, 64 * (int64_t)words - 1);
             int sum = 0;
             for (size_t j = 0; j < planes; j++) {
                 uint64_t word = b[j * plane + c * all + first + k / 64];
@@ -195,11 +211,33 @@ static void bytes(void)
         for (int l = 0; l < levels; l++) {
             memset(cells.data, 0x55, size);
             tables[l].expand_bits(&e);
-            CHECK_MSG(!memcmp(cells.data, want.data, size), "%s planes %zu first %zu words %zu", names[l],
-                      planes, first, words);
+            CHECK_MSG(!memcmp(cells.data, want.data, size), "%s planes %zu first %zu words %zu",
+                      names[l], planes, first, words);
         }
         free(b);
         unguard(&stored), unguard(&cells), unguard(&want);
+    }
+}
+
+static void sums(void)
+{
+    for (int i = 0; i < ROUNDS(40); i++) {
+        size_t n = (size_t)random_in(0, 70);
+        int shift = (int)random_in(0, 30);
+        guarded sum = guard(4 * n, random_in(0, 1)), want = guard(4 * n, true),
+                part = guard(4 * n, true);
+        int32_t *w = (void *)want.data;
+        const int32_t *p = (void *)part.data;
+        for (int l = 0; l < levels; l++) {
+            for (size_t j = 0; j < 4 * n; j++)
+                sum.data[j] = want.data[j] = (uint8_t)random_u64(),
+                part.data[j] = (uint8_t)random_u64();
+            for (size_t j = 0; j < n; j++)
+                w[j] = (int32_t)((uint32_t)w[j] + ((uint32_t)p[j] << shift));
+            tables[l].add_s32((void *)sum.data, p, n, shift);
+            CHECK_MSG(!memcmp(sum.data, want.data, 4 * n), "%s n %zu", names[l], n);
+        }
+        unguard(&sum), unguard(&want), unguard(&part);
     }
 }
 
@@ -210,5 +248,6 @@ int main(int argc, char **argv)
     RUN(products);
     RUN(tables_of_sums);
     RUN(bytes);
+    RUN(sums);
     return DONE;
 }

@@ -76,7 +76,10 @@ static void numbers(void)
         int64_t k = i < 10            ? depths[i]
                     : random_in(0, 3) ? random_in(1, 300)
                                       : depths[random_in(0, 9)];
-        int64_t m = random_in(1, k > 999 ? 5 : i % 8 ? 30 : 120), n = random_in(1, k > 999 ? 20 : 90);
+        int64_t m = random_in(1, k > 999 ? 5
+                                 : i % 8 ? 30
+                                         : 120),
+                n = random_in(1, k > 999 ? 20 : 90);
         uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
         uint8_t *a_packed = malloc((size_t)(m * k)), *b_packed = malloc((size_t)(n * k));
         float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 4),
@@ -86,10 +89,12 @@ static void numbers(void)
         random_codes(a_bits, extreme == 0, m * k, a, a_packed);
         random_codes(b_bits, extreme < 2, n * k, b, b_packed);
         for (int64_t j = 0; j < n; j++)
-            random_coef(b_bits, doubling == 2 || (doubling == 1 && random_in(0, 1)), coef + j * b_bits);
+            random_coef(b_bits, doubling == 2 || (doubling == 1 && random_in(0, 1)),
+                        coef + j * b_bits);
         for (int64_t r = 0; r < m; r++) {
             for (int64_t j = 0; j < n; j++) {
-                want[r * n + j] = expected(a + r * k, b + j * k, k, a_bits, b_bits, coef + j * b_bits);
+                want[r * n + j] =
+                    expected(a + r * k, b + j * k, k, a_bits, b_bits, coef + j * b_bits);
             }
         }
         qnt_tensor *pb = pack(TENSOR(b_packed, QNT_UINT, b_bits, n, k), &planes);
@@ -99,7 +104,8 @@ static void numbers(void)
         int64_t transposed[2] = {1, m};
         if (columns) py->strides = transposed;
         for (int run = 0; run < 5; run++) {
-            enum qnt__bits_path path = run < 4 ? (enum qnt__bits_path)run : (enum qnt__bits_path)(i % 4);
+            enum qnt__bits_path path =
+                run < 4 ? (enum qnt__bits_path)run : (enum qnt__bits_path)(i % 4);
             qnt_context_set_cpu(c, run < 4 ? qnt_cpu_detect() : i % 8 < 4 ? 0 : QNT_CPU_AVX2);
             if (b_bits == 1) {
                 OK(qnt__gemm_bits(path, c, pa, NULL, pb, NULL, TENSOR(exact, QNT_INT, 32, m, n)));
@@ -113,12 +119,12 @@ static void numbers(void)
             OK(qnt__gemm_bits(path, c, pa, NULL, pb, pc, py));
             for (int64_t j = 0; j < m * n; j++) {
                 float found = y[columns ? j % n * m + j / n : j];
-                CHECK_MSG(found == want[j], "a %d b %d k %lld path %d: %g, expected %g", a_bits, b_bits,
-                          (long long)k, path, (double)found, (double)want[j]);
+                CHECK_MSG(found == want[j], "a %d b %d k %lld path %d: %g, expected %g", a_bits,
+                          b_bits, (long long)k, path, (double)found, (double)want[j]);
             }
         }
-        free(a), free(b), free(coef), free(y), free(want), free(exact), free(a_packed), free(b_packed),
-            free(planes.t.data);
+        free(a), free(b), free(coef), free(y), free(want), free(exact), free(a_packed),
+            free(b_packed), free(planes.t.data);
     }
 }
 

@@ -15,37 +15,38 @@
 #define DPBUSD(acc, u, s) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(s))
 
 enum {
-    TABLES = 256,     /* bytes of tables of a word */
-    CELLS = 4,        /* registers of indices of a word */
-    CHUNK = 16,       /* words whose indices fit into the first-level cache */
-    MAX_ROWS = 6,     /* rows x panels accumulators: 24 of 32 registers */
+    TABLES = 256, /* bytes of tables of a word */
+    CELLS = 4,    /* registers of indices of a word */
+    CHUNK = 16,   /* words whose indices fit into the first-level cache */
+    MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
-    AND_OR = 0xea     /* a & b | c */
+    AND_OR = 0xea /* a & b | c */
 };
 
 /* ---- tables ---- */
 
 void qnt__tabulate_bits_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
 {
-    const __m512i lane = _mm512_setr_epi64(0, 0, 0x0808080808080808, 0x0808080808080808,
-                                           0x1010101010101010, 0x1010101010101010,
-                                           0x1818181818181818, 0x1818181818181818);
+    const __m512i lane =
+        _mm512_setr_epi64(0, 0, 0x0808080808080808, 0x0808080808080808, 0x1010101010101010,
+                          0x1010101010101010, 0x1818181818181818, 0x1818181818181818);
     const __m512i one = _mm512_set1_epi8(1);
     for (size_t w = 0; w < words; w++, codes += 64) {
         __m512i word = _mm512_loadu_si512(codes);
         UNROLL for (int cell = 0; cell < CELLS; cell++, tables += 64)
         {
-            __m512i at = _mm512_add_epi8(lane, _mm512_set1_epi8((char)(cell / 2 * 32 + cell % 2 * 4)));
+            __m512i at =
+                _mm512_add_epi8(lane, _mm512_set1_epi8((char)(cell / 2 * 32 + cell % 2 * 4)));
             __m512i sum = _mm512_maskz_permutexvar_epi8(0xaaaaaaaaaaaaaaaau, at, word);
             at = _mm512_add_epi8(at, one);
-            sum = _mm512_add_epi8(
-                sum, _mm512_maskz_permutexvar_epi8(0xccccccccccccccccu, at, word));
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xccccccccccccccccu, at, word));
             at = _mm512_add_epi8(at, one);
-            sum = _mm512_add_epi8(
-                sum, _mm512_maskz_permutexvar_epi8(0xf0f0f0f0f0f0f0f0u, at, word));
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xf0f0f0f0f0f0f0f0u, at, word));
             at = _mm512_add_epi8(at, one);
-            sum = _mm512_add_epi8(
-                sum, _mm512_maskz_permutexvar_epi8(0xff00ff00ff00ff00u, at, word));
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xff00ff00ff00ff00u, at, word));
             _mm512_storeu_si512(tables, sum);
         }
     }
@@ -73,15 +74,22 @@ INLINE __m512i parity_before(const uint64_t *b, size_t first)
     return first ? _mm512_loadu_si512(b + (first - 1) * QNT__PANEL) : _mm512_setzero_si512();
 }
 
+/* The 32 bits of one half of a word, of 16 columns from those of eight and eight. */
+INLINE __m512i lanes_of(__m512i low, __m512i high, int half)
+{
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_epi32(
+        low, half ? _mm512_add_epi32(even, _mm512_set1_epi32(1)) : even, high);
+}
+
 /* The indices of one word of 16 columns. */
 INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
 {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i nibble = _mm512_set1_epi8(15), table = _mm512_set1_epi32(0x30201000);
     UNROLL for (int d = 0; d < 2; d++)
     {
-        __m512i at = d ? _mm512_add_epi32(even, _mm512_set1_epi32(1)) : even;
-        __m512i x = _mm512_permutex2var_epi32(low, at, high);
+        __m512i x = lanes_of(low, high, d);
         _mm512_storeu_si512(to, _mm512_ternarylogic_epi32(x, nibble, table, AND_OR));
         x = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
         _mm512_storeu_si512(to + step, x);
@@ -115,8 +123,8 @@ struct chunk {
     size_t first, cells;
 };
 
-INLINE void add_tables(const struct chunk *c, size_t row, size_t panel, size_t from, int weight, int rows,
-                       int panels, __m512i acc[MAX_ROWS][MAX_PANELS])
+INLINE void add_tables(const struct chunk *c, size_t row, size_t panel, size_t from, int weight,
+                       int rows, int panels, __m512i acc[MAX_ROWS][MAX_PANELS])
 {
     const struct qnt__look_up_bits *g = c->g;
     const uint8_t *index = c->indices + 64 * panel;
@@ -181,63 +189,69 @@ void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 
 /* ---- bytes ---- */
 
-/*
- * Cells of a word of 16 columns: VPMULTISHIFTQB brings the bit of a plane to its place in each of eight
- * bytes of a column, eight k at a time; lanes of two registers then make two cells.
- */
-INLINE void store_cells(const __m512i word[7][2], size_t planes, uint8_t *cells)
+/* Planes in registers: their words by halves of k, 16 columns of 32 bits each. */
+struct halves {
+    __m512i half[7][2];
+};
+
+/* The cells of a word: VPMULTISHIFTQB rotates the bit of each of four k of two columns to the place that its
+ * plane has in a byte, from where doubled numbers are taken together. */
+INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
 {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
-    __m512i k = _mm512_set1_epi64(0x0706050403020100);
-    for (int byte = 0; byte < 8; byte++, cells += 128) {
-        __m512i code[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-        for (size_t i = 0; i < planes; i++) {
-            /* a rotation: bit k becomes bit i + 1 */
-            __m512i from = _mm512_sub_epi8(k, _mm512_set1_epi8((char)(i + 1)));
-            __m512i bit = _mm512_set1_epi8((char)(2 << i));
-            UNROLL for (int h = 0; h < 2; h++)
+    UNROLL for (int d = 0; d < 2; d++)
+    {
+        __m512i k = _mm512_set1_epi64(0x2322212003020100);
+        for (int quad = 0; quad < 8; quad++, cells += 64) {
+            __m512i code = _mm512_setzero_si512();
+            UNROLL for (int i = 0; i < planes; i++)
             {
-                __m512i x = _mm512_multishift_epi64_epi8(from, word[i][h]);
-                code[h] = _mm512_ternarylogic_epi64(x, bit, code[h], AND_OR);
+                __m512i from = _mm512_sub_epi8(k, _mm512_set1_epi8((char)(i + 1)));
+                __m512i bit = _mm512_set1_epi8((char)(2 << i));
+                __m512i x = _mm512_multishift_epi64_epi8(from, h->half[i][d]);
+                code = _mm512_ternarylogic_epi64(x, bit, code, AND_OR);
             }
+            _mm512_storeu_si512(cells, _mm512_sub_epi8(code, all));
+            k = _mm512_add_epi8(k, _mm512_set1_epi8(4));
         }
-        UNROLL for (int h = 0; h < 2; h++) code[h] = _mm512_sub_epi8(code[h], all);
-        _mm512_storeu_si512(cells, _mm512_permutex2var_epi32(code[0], even, code[1]));
-        _mm512_storeu_si512(cells + 64, _mm512_permutex2var_epi32(code[0], odd, code[1]));
-        k = _mm512_add_epi8(k, _mm512_set1_epi8(8));
     }
 }
 
-INLINE void expand(const struct qnt__expand_bits *e, size_t planes)
+INLINE void expand(const struct qnt__expand_bits *e, int planes)
 {
-    __m512i before[7][2], even[7][2], odd[7][2];
-    for (size_t i = 0; i < planes; i++) {
-        UNROLL for (int h = 0; h < 2; h++)
-        before[i][h] = parity_before(e->b + i * e->b_plane + 8 * h, e->first);
+    const uint64_t *b = e->b;
+    __m512i before[7][2];
+    UNROLL for (int i = 0; i < planes; i++)
+    {
+        UNROLL for (int h = 0; h < 2; h++) before[i][h] =
+            parity_before(b + (size_t)i * e->b_plane + 8 * h, e->first);
     }
     for (size_t w = 0; w < e->words; w += 2) {
-        for (size_t i = 0; i < planes; i++) {
-            const uint64_t *b = e->b + i * e->b_plane + (e->first + w) * QNT__PANEL;
-            UNROLL for (int h = 0; h < 2; h++)
+        struct halves even, odd;
+        UNROLL for (int i = 0; i < planes; i++)
+        {
+            const uint64_t *at = b + (size_t)i * e->b_plane + (e->first + w) * QNT__PANEL;
+            struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
+            UNROLL for (int d = 0; d < 2; d++)
             {
-                struct pair p = load_pair(b + 8 * h, &before[i][h]);
-                even[i][h] = p.even, odd[i][h] = p.odd;
+                even.half[i][d] = lanes_of(low.even, high.even, d);
+                odd.half[i][d] = lanes_of(low.odd, high.odd, d);
             }
         }
-        store_cells((const __m512i(*)[2])even, planes, e->cells + w * 1024);
-        store_cells((const __m512i(*)[2])odd, planes, e->cells + (w + 1) * 1024);
+        store_cells(&even, planes, e->cells + w * 1024);
+        store_cells(&odd, planes, e->cells + (w + 1) * 1024);
     }
 }
 
 void qnt__expand_bits_avx512vbmi(const struct qnt__expand_bits *e)
 {
-    switch (e->planes) { /* planes stay in registers where they are few */
+    switch (e->planes) {
     case 1: expand(e, 1); break;
     case 2: expand(e, 2); break;
     case 3: expand(e, 3); break;
     case 4: expand(e, 4); break;
-    default: expand(e, e->planes); break;
+    case 5: expand(e, 5); break;
+    case 6: expand(e, 6); break;
+    default: expand(e, 7); break;
     }
 }

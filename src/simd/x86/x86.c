@@ -45,6 +45,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(conv_lowbit, avx2);
         TAKE(finish_lowbit, avx2);
         TAKE(gemm_bits, avx2);
+        TAKE(add_s32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
