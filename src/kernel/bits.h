@@ -1,9 +1,16 @@
-/* Packed bit planes: what qnt_pack_bits() writes and qnt_gemm_bits() reads; layout in doc/formats.md. */
+/*
+ * Products of bit planes: what qnt_pack_bits() writes and qnt_gemm_bits() reads (layout in
+ * doc/formats.md), and the ways to multiply them (doc/methods.md, "Bit planes").
+ */
 #ifndef QNT__KERNEL_BITS_H
 #define QNT__KERNEL_BITS_H
 
+#include <string.h>
+
 #include "context/context.h"
 #include "tensor/view.h"
+
+enum { QNT__BITS_PLANES = 8 };
 
 /* Words of one plane of k codes: pairs, at least one. */
 size_t qnt__bits_words(size_t k);
@@ -14,7 +21,60 @@ qnt_status qnt__bits_open(const qnt_context *context, const char *name, const qn
 
 /* The planes of one row of codes; word w of plane p goes to to[(p plane + w) step], odd words as the parity
  * of all words up to them. If plane > words, the number of bits set follows the words. */
-void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row, size_t words,
-                     size_t plane, size_t step, uint64_t *to);
+void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row,
+                     size_t words, size_t plane, size_t step, uint64_t *to);
+
+/* How the integers are found; they are the same. */
+enum qnt__bits_path {
+    QNT__BITS_CHOOSE, /* what qnt__bits_choose() says */
+    QNT__BITS_COUNT,  /* differing bits: any product */
+    QNT__BITS_TABLE,  /* sums of four codes, looked up: a is numbers */
+    QNT__BITS_BYTES   /* planes, or several merged, as bytes: a is numbers */
+};
+
+struct qnt__bits_product {
+    const qnt_context *context;
+    struct qnt__view a, b, c, b_coef;
+    float a_coef[QNT__BITS_PLANES];
+    bool signs; /* planes of a are signs, with a_coef; else a is numbers */
+    bool has_b_coef;
+    size_t m, n, k, words, a_planes, b_planes;
+};
+
+static inline float qnt__bits_coef(const struct qnt__bits_product *g, size_t column, size_t plane)
+{
+    float coef = 1.0f;
+    int64_t at = (int64_t)column * g->b_coef.strides[0] + (int64_t)plane * g->b_coef.strides[1];
+    if (g->has_b_coef) memcpy(&coef, g->b_coef.data + 4 * at, sizeof coef);
+    return coef;
+}
+
+/* Whether planes are combined in integers where coefficients double: there are several, of which the
+ * weighted sum of products is an int32. */
+static inline bool qnt__bits_combine(const struct qnt__bits_product *g)
+{
+    uint64_t largest = ((1u << g->b_planes) - 1) * ((1u << g->a_planes) - 1);
+    return !g->signs && g->b_planes > 1 && largest * g->k <= INT32_MAX;
+}
+
+/* Whether each coefficient of a column is twice the one before. */
+static inline bool qnt__bits_doubling(const struct qnt__bits_product *g, size_t column)
+{
+    for (size_t i = 1; i < g->b_planes; i++) {
+        if (qnt__bits_coef(g, column, i) != 2 * qnt__bits_coef(g, column, i - 1)) return false;
+    }
+    return true;
+}
+
+/* The path that costs least on the context's CPU. */
+enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g);
+
+/* Runs a product that has been checked. */
+qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);
+
+/* qnt_gemm_bits() on a given path, for tests. A path that the product does not have is not taken. */
+qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, const qnt_tensor *a,
+                          const qnt_tensor *a_coef, const qnt_tensor *b, const qnt_tensor *b_coef,
+                          qnt_tensor *c);
 
 #endif

@@ -7,7 +7,7 @@
 #include "qnt/kernel.h"
 #include "simd/layout.h"
 
-enum { CHUNK = 4096, CHUNK_WORDS = CHUNK / 64, PLANES = 8 };
+enum { CHUNK = 4096, CHUNK_WORDS = CHUNK / 64, PLANES = QNT__BITS_PLANES };
 
 size_t qnt__bits_words(size_t k)
 {

@@ -1,4 +1,4 @@
-/* Slots of bit planes: products of signs by counting the bits in which they differ. */
+/* Slots of bit planes: products by counting differing bits, by tables of sums, and as bytes. */
 #ifndef QNT__SIMD_SLOTS_BITS_H
 #define QNT__SIMD_SLOTS_BITS_H
 
@@ -31,6 +31,53 @@ struct qnt__gemm_bits {
     size_t ld;     /* of acc, in elements, at least 16 panels */
 };
 
-#define QNT__SLOTS_BITS(X) X(gemm_bits, void, (const struct qnt__gemm_bits *g))
+enum {
+    QNT__TABLE_ROWS = 48, /* most rows of one call of look_up_bits */
+    QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
+};
+
+/*
+ * Sums of codes where the bits of planes are 1, four codes at a time. A table holds the sums of all subsets
+ * of four codes: entry e is the sum of the codes whose bit is set in e. A word has 16 nibbles, the nibble n
+ * being its bits 4 n to 4 n + 3; its tables come in the order of 8 (n / 8) + 4 (n % 2) + n % 8 / 2: first
+ * the low nibbles of four bytes, then the high ones, so that 64 bytes are the tables of a 32-bit lane.
+ *
+ * acc[i][16 p + c] = 2 sum over k of bit(k) low(i, k) + 32 sum over k of bit(k) high(i, k)
+ *
+ * where bit(k) is the plane's of column c of panel p, and low and high are what the tables were made of.
+ */
+struct qnt__look_up_bits {
+    const uint8_t *tables; /* row i: [words][16][16] from tables + i row */
+    size_t row;
+    size_t high;       /* from the tables of low to those of high; 0: high is 0 */
+    const uint64_t *b; /* panel p: [words][16] from b + p b_panel, stored as above */
+    size_t b_panel;
+    int32_t *acc;  /* written, [m][ld] */
+    size_t m;      /* 1..QNT__TABLE_ROWS */
+    size_t panels; /* 1..QNT__BLOCK_PANELS */
+    size_t words;  /* even, at least 2 */
+    size_t ld;     /* of acc, in elements, at least 16 panels */
+    int bits;      /* of the codes that tables were made of, 1..6 */
+};
+
+/* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
+ * bit is 1, -2^i where it is 0. */
+struct qnt__expand_bits {
+    const uint64_t *b; /* plane i: [..][16] from b + i b_plane, stored as above */
+    size_t b_plane;
+    size_t first;   /* first word, even */
+    size_t words;   /* even, at least 2 */
+    size_t planes;  /* 1..7 */
+    uint8_t *cells; /* [16 words][64] */
+};
+
+#define QNT__SLOTS_BITS(X)                                                                         \
+    X(gemm_bits, void, (const struct qnt__gemm_bits *g))                                           \
+    /* tables of 64 words codes 0..QNT__TABLE_CODE: [words][16][16] */                             \
+    X(tabulate_bits, void, (const uint8_t *codes, size_t words, uint8_t *tables))                  \
+    X(look_up_bits, void, (const struct qnt__look_up_bits *g))                                     \
+    X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
+    /* sum[i] += 2^shift part[i], modulo 2^32; shift 0..30 */                                      \
+    X(add_s32, void, (int32_t * sum, const int32_t *part, size_t n, int shift))
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Differing bits of planes: the portable definition against counting bit by bit, every CPU level
+ * Bit planes, by differing bits, tables and bytes: the portable definition against plain loops, every CPU level
  * against the definition; all tails, extremes, guard pages.
  */
 #include "check.h"
@@ -105,10 +105,149 @@ static void products(void)
     }
 }
 
+/* Planes of random or extreme words, stored, and what they were made of. */
+static void fill_planes(uint64_t *words, uint64_t *stored, size_t columns, size_t n)
+{
+    fill(words, columns * n, (int)random_in(0, 4));
+    for (size_t c = 0; c < columns; c++) {
+        size_t at = c / QNT__PANEL * QNT__PANEL * n + c % QNT__PANEL;
+        store(words + c * n, n, stored + at, QNT__PANEL);
+    }
+}
+
+/* Tables are the same bytes; what is looked up in them are sums of the codes. */
+static void tables_of_sums(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        int bits = 1 + i % 6, most = (1 << bits) - 1, extreme = (int)random_in(0, 2);
+        size_t m = (size_t)random_in(1, i % 4 ? 9 : QNT__TABLE_ROWS),
+               panels = (size_t)random_in(1, QNT__BLOCK_PANELS),
+               words = 2 * (size_t)random_in(1, i % 5 ? 6 : 36);
+        bool high = i % 3 == 0 && bits <= 4;
+        size_t columns = QNT__PANEL * panels, ld = columns + (size_t)random_in(0, 5);
+        size_t half = 256 * words, row = half * (high ? 2 : 1);
+        size_t size = 4 * ((m - 1) * ld + columns), codes_size = m * (row / 4);
+        uint64_t *b = malloc(8 * columns * words);
+        guarded codes = guard(codes_size, random_in(0, 1)), tab = guard(m * row, random_in(0, 1)),
+                same = guard(m * row, random_in(0, 1)),
+                stored = guard(8 * columns * words, random_in(0, 1)),
+                acc = guard(size, random_in(0, 1)), want = guard(size, true);
+        for (size_t j = 0; j < codes_size; j++)
+            codes.data[j] = (uint8_t)(extreme == 0 ? most : random_in(0, most));
+        fill_planes(b, (void *)stored.data, columns, words);
+        qnt__tabulate_bits_c(codes.data, codes_size / 64, tab.data);
+        struct qnt__look_up_bits g = {.tables = tab.data,
+                                      .row = row,
+                                      .high = high ? half : 0,
+                                      .b = (void *)stored.data,
+                                      .b_panel = QNT__PANEL * words,
+                                      .acc = (void *)want.data,
+                                      .m = m,
+                                      .panels = panels,
+                                      .words = words,
+                                      .ld = ld,
+                                      .bits = bits};
+        memset(want.data, 0x55, size);
+        qnt__look_up_bits_c(&g);
+        for (int k = 0; k < 20; k++) {
+            size_t r = (size_t)random_in(0, (int64_t)m - 1),
+                   c = (size_t)random_in(0, (int64_t)columns - 1);
+            int32_t sum = 0;
+            for (size_t j = 0; j < 64 * words; j++) {
+                const uint8_t *code = codes.data + r * (row / 4) + j;
+                if (b[c * words + j / 64] >> j % 64 & 1)
+                    sum += 2 * code[0] + (high ? 32 * code[64 * words] : 0);
+            }
+            CHECK_MSG(g.acc[r * ld + c] == sum, "%d, summed %d", g.acc[r * ld + c], sum);
+        }
+        g.acc = (void *)acc.data;
+        g.tables = same.data;
+        for (int l = 0; l < levels; l++) {
+            memset(same.data, 0x55, m * row);
+            tables[l].tabulate_bits(codes.data, codes_size / 64, same.data);
+            CHECK_MSG(!memcmp(same.data, tab.data, m * row), "%s words %zu", names[l], words);
+            memset(acc.data, 0x55, size);
+            tables[l].look_up_bits(&g);
+            CHECK_MSG(!memcmp(acc.data, want.data, size),
+                      "%s m %zu panels %zu bits %d words %zu %s", names[l], m, panels, bits, words,
+                      high ? "high" : "");
+        }
+        free(b);
+        unguard(&codes), unguard(&tab), unguard(&same), unguard(&stored), unguard(&acc),
+            unguard(&want);
+    }
+}
+
+static void bytes(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        size_t planes = 1 + (size_t)i % 7, all = 2 * (size_t)random_in(1, 6);
+        size_t words = 2 * (size_t)random_in(1, (int64_t)all / 2), first = all - words;
+        size_t plane = QNT__PANEL * all, size = 1024 * words;
+        uint64_t *b = malloc(8 * planes * plane);
+        guarded stored = guard(8 * planes * plane, random_in(0, 1)),
+                cells = guard(size, random_in(0, 1)), want = guard(size, true);
+        for (size_t j = 0; j < planes; j++)
+            fill_planes(b + j * plane, (uint64_t *)(void *)stored.data + j * plane, QNT__PANEL,
+                        all);
+        struct qnt__expand_bits e = {.b = (void *)stored.data,
+                                     .b_plane = plane,
+                                     .first = first,
+                                     .words = words,
+                                     .planes = planes,
+                                     .cells = want.data};
+        qnt__expand_bits_c(&e);
+        for (int n = 0; n < 50; n++) {
+            size_t c = (size_t)random_in(0, QNT__PANEL - 1),
+                   k = (size_t)random_in(0, 64 * (int64_t)words - 1);
+            int sum = 0;
+            for (size_t j = 0; j < planes; j++) {
+                uint64_t word = b[j * plane + c * all + first + k / 64];
+                sum += word >> k % 64 & 1 ? 1 << j : -(1 << j);
+            }
+            CHECK(qnt__cell_code(want.data + k / 4 * 64, 8, c, k % 4) == sum);
+        }
+        e.cells = cells.data;
+        for (int l = 0; l < levels; l++) {
+            memset(cells.data, 0x55, size);
+            tables[l].expand_bits(&e);
+            CHECK_MSG(!memcmp(cells.data, want.data, size), "%s planes %zu first %zu words %zu",
+                      names[l], planes, first, words);
+        }
+        free(b);
+        unguard(&stored), unguard(&cells), unguard(&want);
+    }
+}
+
+static void sums(void)
+{
+    for (int i = 0; i < ROUNDS(40); i++) {
+        size_t n = (size_t)random_in(0, 70);
+        int shift = (int)random_in(0, 30);
+        guarded sum = guard(4 * n, random_in(0, 1)), want = guard(4 * n, true),
+                part = guard(4 * n, true);
+        int32_t *w = (void *)want.data;
+        const int32_t *p = (void *)part.data;
+        for (int l = 0; l < levels; l++) {
+            for (size_t j = 0; j < 4 * n; j++)
+                sum.data[j] = want.data[j] = (uint8_t)random_u64(),
+                part.data[j] = (uint8_t)random_u64();
+            for (size_t j = 0; j < n; j++)
+                w[j] = (int32_t)((uint32_t)w[j] + ((uint32_t)p[j] << shift));
+            tables[l].add_s32((void *)sum.data, p, n, shift);
+            CHECK_MSG(!memcmp(sum.data, want.data, 4 * n), "%s n %zu", names[l], n);
+        }
+        unguard(&sum), unguard(&want), unguard(&part);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     choose_levels();
     RUN(products);
+    RUN(tables_of_sums);
+    RUN(bytes);
+    RUN(sums);
     return DONE;
 }

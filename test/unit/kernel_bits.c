@@ -2,6 +2,8 @@
  * input. */
 #include "strided.h"
 
+#include "kernel/bits.h"
+
 static qnt_context *c;
 
 /* Planes of codes, in fresh memory. */
@@ -22,60 +24,107 @@ static int64_t sign(int code, int bit)
     return code >> bit & 1 ? 1 : -1;
 }
 
-/* Exact products of numbers with one plane, in int32, and with several, weighted, in floats. */
+/* Codes as bytes, and the same packed. */
+static void random_codes(int bits, bool extreme, int64_t n, uint8_t *codes, uint8_t *packed)
+{
+    memset(packed, 0, (size_t)n);
+    for (int64_t j = 0; j < n; j++) {
+        codes[j] = (uint8_t)(extreme ? (1 << bits) - 1 : random_in(0, (1 << bits) - 1));
+    }
+    for (int64_t j = 0; j < n * bits; j++) {
+        if (codes[j / bits] >> j % bits & 1) packed[j / 8] = (uint8_t)(packed[j / 8] | 1 << j % 8);
+    }
+}
+
+/* Coefficients of a column: unrelated, or each twice the one before. */
+static void random_coef(int planes, bool doubling, float *coef)
+{
+    for (int p = 0; p < planes; p++)
+        coef[p] = doubling && p ? 2 * coef[p - 1] : (float)random_gauss();
+}
+
+/* The definition of a result of numbers. */
+static float expected(const uint8_t *a, const uint8_t *b, int64_t k, int a_bits, int b_bits,
+                      const float *coef)
+{
+    int64_t all = 0, largest = ((1 << a_bits) - 1) * ((1 << b_bits) - 1) * k;
+    bool combine = b_bits > 1 && largest <= INT32_MAX;
+    float sum = 0;
+    for (int p = 0; p < b_bits; p++) {
+        int64_t dot = 0;
+        for (int64_t e = 0; e < k; e++) dot += sign(b[e], p) * a[e];
+        float term = coef[p] * (float)dot;
+        sum = p ? sum + term : term;
+        all += dot * (1 << p);
+        if (p && coef[p] != 2 * coef[p - 1]) combine = false;
+    }
+    return combine ? (float)all * coef[0] : sum;
+}
+
+/*
+ * Exact products of numbers with one plane, in int32, and with several, weighted, in floats; on every
+ * path and CPU level, all widths, extremes that fill bytes and 16-bit sums.
+ */
 static void numbers(void)
 {
     static const int64_t depths[] = {1, 5, 63, 64, 65, 127, 255, 1000, 4096, 5000};
-    for (int i = 0; i < ROUNDS(128); i++) {
+    for (int i = 0; i < ROUNDS(256); i++) {
         int a_bits = 1 + i % 8, b_bits = 1 + i / 8 % 4, extreme = (int)random_in(0, 5);
+        if (i % 64 == 63) b_bits = (int)random_in(5, 8);
+        int doubling = (int)random_in(0, 2); /* no column, some, all */
+        bool columns = random_in(0, 4) == 0; /* c is a transposed view */
         int64_t k = i < 10            ? depths[i]
                     : random_in(0, 3) ? random_in(1, 300)
                                       : depths[random_in(0, 9)];
-        int64_t m = random_in(1, k > 999 ? 5 : 30), n = random_in(1, k > 999 ? 20 : 90);
+        int64_t m = random_in(1, k > 999 ? 5
+                                 : i % 8 ? 30
+                                         : 120),
+                n = random_in(1, k > 999 ? 20 : 90);
         uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
-        float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 4);
+        uint8_t *a_packed = malloc((size_t)(m * k)), *b_packed = malloc((size_t)(n * k));
+        float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 4),
+              *want = malloc((size_t)(m * n) * 4);
         int32_t *exact = malloc((size_t)(m * n) * 4);
         check_tensor planes;
-        for (int64_t j = 0; j < m * k; j++) {
-            a[j] = (uint8_t)(extreme == 0 ? (1 << a_bits) - 1 : random_in(0, (1 << a_bits) - 1));
-        }
-        for (int64_t j = 0; j < n * k; j++) {
-            b[j] = (uint8_t)(extreme < 2 ? (1 << b_bits) - 1 : random_in(0, (1 << b_bits) - 1));
-        }
-        for (int64_t j = 0; j < n * b_bits; j++) coef[j] = (float)random_gauss();
-        /* one code to a byte is a view of 8 bits: pack them to the width that is meant */
-        uint8_t *a_packed = calloc((size_t)(m * k), 1), *b_packed = calloc((size_t)(n * k), 1);
-        for (int64_t j = 0; j < m * k * a_bits; j++) {
-            if (a[j / a_bits] >> j % a_bits & 1)
-                a_packed[j / 8] = (uint8_t)(a_packed[j / 8] | 1 << j % 8);
-        }
-        for (int64_t j = 0; j < n * k * b_bits; j++) {
-            if (b[j / b_bits] >> j % b_bits & 1)
-                b_packed[j / 8] = (uint8_t)(b_packed[j / 8] | 1 << j % 8);
+        random_codes(a_bits, extreme == 0, m * k, a, a_packed);
+        random_codes(b_bits, extreme < 2, n * k, b, b_packed);
+        for (int64_t j = 0; j < n; j++)
+            random_coef(b_bits, doubling == 2 || (doubling == 1 && random_in(0, 1)),
+                        coef + j * b_bits);
+        for (int64_t r = 0; r < m; r++) {
+            for (int64_t j = 0; j < n; j++) {
+                want[r * n + j] =
+                    expected(a + r * k, b + j * k, k, a_bits, b_bits, coef + j * b_bits);
+            }
         }
         qnt_tensor *pb = pack(TENSOR(b_packed, QNT_UINT, b_bits, n, k), &planes);
         const qnt_tensor *pa = TENSOR(a_packed, QNT_UINT, a_bits, m, k);
-        qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
-        if (b_bits == 1) OK(qnt_gemm_bits(c, pa, NULL, pb, NULL, TENSOR(exact, QNT_INT, 32, m, n)));
-        OK(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, n, b_bits),
-                         TENSOR(y, QNT_FLOAT, 32, m, n)));
-        for (int64_t r = 0; r < m; r++) {
-            for (int64_t j = 0; j < n; j++) {
-                float sum = 0;
-                for (int p = 0; p < b_bits; p++) {
+        const qnt_tensor *pc = TENSOR(coef, QNT_FLOAT, 32, n, b_bits);
+        qnt_tensor *py = TENSOR(y, QNT_FLOAT, 32, m, n);
+        int64_t transposed[2] = {1, m};
+        if (columns) py->strides = transposed;
+        for (int run = 0; run < 5; run++) {
+            enum qnt__bits_path path =
+                run < 4 ? (enum qnt__bits_path)run : (enum qnt__bits_path)(i % 4);
+            qnt_context_set_cpu(c, run < 4 ? qnt_cpu_detect() : i % 8 < 4 ? 0 : QNT_CPU_AVX2);
+            if (b_bits == 1) {
+                OK(qnt__gemm_bits(path, c, pa, NULL, pb, NULL, TENSOR(exact, QNT_INT, 32, m, n)));
+                for (int64_t j = 0; j < m * n; j++) {
                     int64_t dot = 0;
-                    for (int64_t e = 0; e < k; e++) dot += sign(b[j * k + e], p) * a[r * k + e];
-                    float term = coef[j * b_bits + p] * (float)dot;
-                    sum = p ? sum + term : term;
-                    if (b_bits == 1)
-                        CHECK_MSG(exact[r * n + j] == dot, "a %d k %lld", a_bits, (long long)k);
+                    for (int64_t e = 0; e < k; e++)
+                        dot += sign(b[j % n * k + e], 0) * a[j / n * k + e];
+                    CHECK_MSG(exact[j] == dot, "a %d k %lld path %d", a_bits, (long long)k, path);
                 }
-                CHECK_MSG(y[r * n + j] == sum, "a %d b %d k %lld: %g, expected %g", a_bits, b_bits,
-                          (long long)k, (double)y[r * n + j], (double)sum);
+            }
+            OK(qnt__gemm_bits(path, c, pa, NULL, pb, pc, py));
+            for (int64_t j = 0; j < m * n; j++) {
+                float found = y[columns ? j % n * m + j / n : j];
+                CHECK_MSG(found == want[j], "a %d b %d k %lld path %d: %g, expected %g", a_bits,
+                          b_bits, (long long)k, path, (double)found, (double)want[j]);
             }
         }
-        free(a), free(b), free(coef), free(y), free(exact), free(a_packed), free(b_packed),
-            free(planes.t.data);
+        free(a), free(b), free(coef), free(y), free(want), free(exact), free(a_packed),
+            free(b_packed), free(planes.t.data);
     }
 }
 

@@ -46,6 +46,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(conv_lowbit, avx2);
         TAKE(finish_lowbit, avx2);
         TAKE(gemm_bits, avx2);
+        TAKE(add_s32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -85,6 +86,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(slice_codes, avx512vbmi);
         TAKE(count_exp, avx512vbmi);
         TAKE(gemm_bits, avx512vbmi);
+        TAKE(tabulate_bits, avx512vbmi);
+        TAKE(look_up_bits, avx512vbmi);
+        TAKE(expand_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);

@@ -1,0 +1,437 @@
+/*
+ * How products of bit planes run. Rows of a get the form of the path, a slab of them at a time; tasks of 64
+ * columns form integers, block by block, and the epilogue of integer products makes floats of them.
+ *
+ * Counting: with D differing bits of K, two planes of signs have the product K - 2 D. A plane of bits, 0 or
+ * 1, is half a plane of signs and half of ones; so its product with a plane of signs that has P ones is P -
+ * D. Planes of a number are weighted by powers of two while they are counted: sum_j 2^j (P - D_j) =
+ * (2^bits - 1) P - D.
+ *
+ * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
+ *
+ * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
+ */
+#include <math.h>
+
+#include "base/arith.h"
+#include "base/try.h"
+#include "bits.h"
+#include "simd/layout.h"
+
+enum {
+    PLANES = QNT__BITS_PLANES,
+    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
+    ROWS = 256,        /* most of a block */
+    CHUNK_WORDS = 8,   /* of planes that are bytes at a time */
+    CELL_BYTES = 1024, /* of a word of a panel as bytes */
+    TABLE_BYTES = 256, /* of a word of codes */
+    TABLE_BITS = 6,    /* of codes that fit in one set of tables; wider ones are two digits */
+    DIGIT = 4,
+    SLAB_BYTES = 1 << 23,
+    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
+};
+
+struct run {
+    const struct qnt__bits_product *g;
+    enum qnt__bits_path path;
+    bool combine;  /* planes in integers, in columns where coefficients double */
+    uint8_t *rows; /* of the slab, row_bytes each */
+    int32_t *sums; /* of the codes of each, for tables */
+    size_t row_bytes;
+    size_t first, end; /* the slab */
+    size_t task_rows;
+    int32_t *acc; /* [workers][acc_count] */
+    size_t acc_count;
+};
+
+/* Up to 256 rows and 64 columns. */
+struct block {
+    const struct run *run;
+    size_t row, m, column, n;
+    size_t doubling; /* columns of it with integers of all planes */
+    bool doubles[COLUMNS];
+    float coef[PLANES][COLUMNS];                 /* of the planes of b */
+    int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
+    int32_t *acc, *part;                         /* integers of the path; of one more plane */
+    int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
+    uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
+    uint8_t cells[COLUMNS * CHUNK_WORDS * 64];
+};
+
+/* ---- rows of a ---- */
+
+static bool two_digits(const struct qnt__bits_product *g)
+{
+    return g->a_planes > TABLE_BITS;
+}
+
+static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path)
+{
+    if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
+    if (path == QNT__BITS_BYTES) return 64 * g->words;
+    return (two_digits(g) ? 2u : 1u) * TABLE_BYTES * g->words;
+}
+
+static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n,
+                     uint8_t *codes)
+{
+    const int64_t along = g->a.strides[1];
+    size_t held = first < g->k ? qnt__min(g->k - first, n) : 0;
+    if (held) {
+        int64_t at = (int64_t)row * g->a.strides[0] + (int64_t)first * along;
+        qnt__read_codes(&g->context->simd, &g->a, at, along, held, codes);
+    }
+    memset(codes + held, 0, n - held);
+}
+
+static void tabulate_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sum)
+{
+    const struct qnt__simd *simd = &g->context->simd;
+    const ptrdiff_t tap = 0;
+    uint8_t codes[64 * CHUNK_WORDS], high[64 * CHUNK_WORDS];
+    *sum = 0;
+    for (size_t w = 0; w < g->words; w += CHUNK_WORDS) {
+        size_t words = qnt__min(g->words - w, CHUNK_WORDS), n = 64 * words;
+        const uint8_t *all = codes;
+        int32_t part;
+        read_row(g, row, 64 * w, n, codes);
+        simd->sum_rows(&all, 1, &tap, 1, n, &part);
+        *sum += part;
+        if (two_digits(g)) {
+            for (size_t k = 0; k < n; k++) {
+                high[k] = (uint8_t)(codes[k] >> DIGIT);
+                codes[k] &= (1 << DIGIT) - 1;
+            }
+            simd->tabulate_bits(high, words, to + (g->words + w) * TABLE_BYTES);
+        }
+        simd->tabulate_bits(codes, words, to + w * TABLE_BYTES);
+    }
+}
+
+static void prepare_rows(void *task, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct run *r = task;
+    const struct qnt__bits_product *g = r->g;
+    size_t first = r->first + index * QNT__BLOCK_ROWS,
+           end = qnt__min(first + QNT__BLOCK_ROWS, r->end);
+    for (size_t row = first; row < end; row++) {
+        uint8_t *to = r->rows + (row - r->first) * r->row_bytes;
+        if (r->path == QNT__BITS_COUNT)
+            qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
+        else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
+        else tabulate_row(g, row, to, &r->sums[row - r->first]);
+    }
+}
+
+/* ---- integers ---- */
+
+/* Words from a plane of b to the same one of the next panel. */
+static size_t panel_words(const struct qnt__bits_product *g)
+{
+    return g->b_planes * (g->words + 1) * QNT__PANEL;
+}
+
+/* Plane i of b, of the block's first panel. */
+static const uint64_t *plane_of(const struct block *b, size_t i)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const uint64_t *all = (const void *)g->b.data;
+    return all + b->column / QNT__PANEL * panel_words(g) + i * (g->words + 1) * QNT__PANEL;
+}
+
+static const uint8_t *row_of(const struct block *b, size_t row)
+{
+    return b->run->rows + (b->row - b->run->first + row) * b->run->row_bytes;
+}
+
+static size_t panels_of(const struct block *b)
+{
+    return qnt__ceil_div(b->n, QNT__PANEL);
+}
+
+/* Bits in which plane i of b differs from `planes` planes of a from plane j. */
+static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__gemm_bits bits = {.a = (const uint64_t *)(const void *)row_of(b, 0) +
+                                             j * g->words,
+                                        .a_row = b->run->row_bytes / sizeof(uint64_t),
+                                        .a_plane = g->words,
+                                        .b = plane_of(b, i),
+                                        .b_panel = panel_words(g),
+                                        .acc = acc,
+                                        .m = b->m,
+                                        .panels = panels_of(b),
+                                        .planes = planes,
+                                        .words = g->words,
+                                        .shift = g->signs ? 1 : 0,
+                                        .ld = COLUMNS};
+    g->context->simd.gemm_bits(&bits);
+}
+
+static void look_up(struct block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__look_up_bits bits = {.tables = row_of(b, 0),
+                                           .row = b->run->row_bytes,
+                                           .high = two_digits(g) ? g->words * TABLE_BYTES : 0,
+                                           .b = plane_of(b, i),
+                                           .b_panel = panel_words(g),
+                                           .acc = acc,
+                                           .m = b->m,
+                                           .panels = panels_of(b),
+                                           .words = g->words,
+                                           .ld = COLUMNS,
+                                           .bits = two_digits(g) ? DIGIT : (int)g->a_planes};
+    g->context->simd.look_up_bits(&bits);
+}
+
+/* Twelve rows at most times the cells of some words. */
+static void multiply_cells(struct block *b, size_t row, size_t word, size_t words)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const uint8_t *rows[QNT__BLOCK_ROWS];
+    const ptrdiff_t tap = 0;
+    int32_t part[QNT__BLOCK_ROWS * COLUMNS], *acc = b->acc + row * COLUMNS;
+    size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+    for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
+    const struct qnt__gemm gemm = {.rows = rows,
+                                   .taps = &tap,
+                                   .weight = b->cells,
+                                   .acc = word ? part : acc,
+                                   .m = m,
+                                   .panels = panels_of(b),
+                                   .tap_count = 1,
+                                   .depth = 64 * words,
+                                   .panel_bytes = CELL_BYTES * words,
+                                   .ld = COLUMNS,
+                                   .bits = 8};
+    g->context->simd.gemm_s8(&gemm);
+    if (word) g->context->simd.add_s32(acc, part, m * COLUMNS, 0);
+}
+
+/* acc = products with `planes` planes from plane i, merged. */
+static void multiply_bytes(struct block *b, size_t i, size_t planes)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    for (size_t word = 0; word < g->words; word += CHUNK_WORDS) {
+        size_t words = qnt__min(g->words - word, CHUNK_WORDS);
+        for (size_t p = 0; p < panels_of(b); p++) {
+            const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
+                                               .b_plane = (g->words + 1) * QNT__PANEL,
+                                               .first = word,
+                                               .words = words,
+                                               .planes = planes,
+                                               .cells = b->cells + p * CELL_BYTES * words};
+            g->context->simd.expand_bits(&e);
+        }
+        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS)
+            multiply_cells(b, row, word, words);
+    }
+}
+
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p. */
+static void sum_planes(struct block *b, size_t i, size_t planes)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    if (b->run->path == QNT__BITS_BYTES) {
+        multiply_bytes(b, i, planes);
+        return;
+    }
+    for (size_t p = 0; p < planes; p++) {
+        int32_t *acc = p ? b->part : b->acc;
+        if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
+        else look_up(b, i + p, acc);
+        if (p) g->context->simd.add_s32(b->acc, acc, b->m * COLUMNS, (int)p);
+    }
+}
+
+/* ---- results ---- */
+
+/*
+ * From integers to products: v = acc - a_zero w_sum - w_zero a_sum.
+ * Counting: D - M has a negative that is the product, so that coefficients are negated too; M is
+ * (2^bits - 1) P, or K of signs. Tables: 2 T - S. Planes that were summed have all of it summed.
+ */
+static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
+{
+    static const int32_t one[QNT__BLOCK_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const struct run *r = b->run;
+    const struct qnt__bits_product *g = r->g;
+    *f = (struct qnt__finish){
+        .acc = b->acc, .m = b->m, .n = b->n, .ld = COLUMNS, .low = -INFINITY, .high = INFINITY};
+    if (r->path == QNT__BITS_COUNT) {
+        for (size_t c = 0; c < b->n; c++) {
+            uint32_t sum = 0;
+            for (size_t p = 0; p < planes; p++) sum += (uint32_t)b->ones[i + p][c] << p;
+            b->w_sum[c] = g->signs ? (int32_t)g->k : (int32_t)(((1u << g->a_planes) - 1) * sum);
+        }
+        f->a_zero = one, f->w_sum = b->w_sum;
+    } else if (r->path == QNT__BITS_TABLE) {
+        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
+        f->w_zero = b->w_sum, f->a_sum = r->sums + (b->row - r->first);
+    }
+}
+
+/* y = or += the block's integers times coefficients; a_coef is 1 of numbers. */
+static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool accumulate,
+                   uint32_t *y, size_t ld)
+{
+    float coef[COLUMNS];
+    struct qnt__finish f;
+    describe_finish(b, i, planes, &f);
+    for (size_t c = 0; c < b->n; c++) {
+        float both = a_coef * b->coef[i][c];
+        coef[c] = b->run->path == QNT__BITS_COUNT ? -both : both;
+    }
+    f.multiplier = coef;
+    f.accumulate = accumulate;
+    f.y = y, f.y_ld = ld;
+    b->run->g->context->simd.finish_s32(&f);
+}
+
+/* The integers themselves, of one plane. */
+static void finish_integers(struct block *b, uint32_t *y, size_t ld)
+{
+    struct qnt__finish f;
+    describe_finish(b, 0, 1, &f);
+    for (size_t r = 0; r < b->m; r++) {
+        for (size_t c = 0; c < b->n; c++) {
+            uint32_t v = (uint32_t)b->acc[r * COLUMNS + c];
+            if (f.w_sum) v = (uint32_t)f.w_sum[c] - v;
+            if (f.w_zero) v -= (uint32_t)f.a_sum[r];
+            y[r * ld + c] = v;
+        }
+    }
+}
+
+/* Plane after plane. */
+static void run_separately(struct block *b, uint32_t *y, size_t ld)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    for (size_t i = 0; i < g->b_planes; i++) {
+        for (size_t j = 0; g->signs && j < g->a_planes; j++) {
+            count(b, i, j, 1, b->acc);
+            finish(b, i, 1, g->a_coef[j], i + j > 0, y, ld);
+        }
+        if (g->signs) continue;
+        sum_planes(b, i, 1);
+        if (g->c.code == QNT_INT) finish_integers(b, y, ld);
+        else finish(b, i, 1, 1.0f, i > 0, y, ld);
+    }
+}
+
+/* All planes in integers. */
+static void run_combined(struct block *b, uint32_t *y, size_t ld)
+{
+    sum_planes(b, 0, b->run->g->b_planes);
+    finish(b, 0, b->run->g->b_planes, 1.0f, false, y, ld);
+}
+
+static bool in_rows(const struct qnt__view *c)
+{
+    return c->strides[1] == 1 && c->strides[0] >= 0;
+}
+
+static void scatter(const struct block *b)
+{
+    const struct qnt__view *c = &b->run->g->c;
+    for (size_t r = 0; r < b->m; r++) {
+        int64_t at = (int64_t)(b->row + r) * c->strides[0] + (int64_t)b->column * c->strides[1];
+        for (size_t j = 0; j < b->n; j++, at += c->strides[1])
+            memcpy(c->data + 4 * at, &b->tile[b->doubles[j]][r * COLUMNS + j], 4);
+    }
+}
+
+static void run_block(struct block *b)
+{
+    const struct qnt__view *c = &b->run->g->c;
+    bool direct = in_rows(c) && (b->doubling == 0 || b->doubling == b->n);
+    int64_t at = (int64_t)b->row * c->strides[0] + (int64_t)b->column;
+    uint32_t *to = (uint32_t *)(void *)(c->data + 4 * at);
+    size_t ld = (size_t)c->strides[0];
+    if (b->doubling < b->n) run_separately(b, direct ? to : b->tile[0], direct ? ld : COLUMNS);
+    if (b->doubling > 0) run_combined(b, direct ? to : b->tile[1], direct ? ld : COLUMNS);
+    if (!direct) scatter(b);
+}
+
+/* ---- tasks ---- */
+
+static void load_columns(struct block *b)
+{
+    const struct run *r = b->run;
+    const struct qnt__bits_product *g = r->g;
+    b->doubling = 0;
+    for (size_t c = 0; c < b->n; c++) {
+        size_t column = b->column + c;
+        for (size_t i = 0; i < g->b_planes; i++) {
+            const uint64_t *set = plane_of(b, i) + g->words * QNT__PANEL;
+            b->ones[i][c] = (int32_t)set[c / QNT__PANEL * panel_words(g) + c % QNT__PANEL];
+            b->coef[i][c] = qnt__bits_coef(g, column, i);
+        }
+        b->doubles[c] = r->combine && qnt__bits_doubling(g, column);
+        b->doubling += b->doubles[c];
+    }
+}
+
+static void run_task(void *task, size_t index, size_t worker)
+{
+    const struct run *r = task;
+    const struct qnt__bits_product *g = r->g;
+    size_t column_tasks = qnt__ceil_div(g->n, COLUMNS);
+    size_t first = r->first + index / column_tasks * r->task_rows;
+    size_t end = qnt__min(r->end, first + r->task_rows);
+    struct block b;
+    b.run = r;
+    b.acc = r->acc + worker * r->acc_count;
+    b.part = b.acc + r->acc_count / 2;
+    b.column = index % column_tasks * COLUMNS;
+    b.n = qnt__min(g->n - b.column, COLUMNS);
+    load_columns(&b);
+    bool tiles = !in_rows(&g->c) || (b.doubling > 0 && b.doubling < b.n);
+    size_t rows = tiles || r->path == QNT__BITS_COUNT ? QNT__BLOCK_ROWS : r->task_rows;
+    for (b.row = first; b.row < end; b.row += b.m) {
+        b.m = qnt__min(end - b.row, rows);
+        run_block(&b);
+    }
+}
+
+/* Slab by slab, so that memory does not grow with the rows. */
+static qnt_status run_slabs(struct run *r, size_t slab)
+{
+    const struct qnt__bits_product *g = r->g;
+    for (r->first = 0; r->first < g->m; r->first = r->end) {
+        r->end = qnt__min(g->m, r->first + slab);
+        size_t rows = r->end - r->first;
+        size_t tasks = qnt__ceil_div(rows, r->task_rows) * qnt__ceil_div(g->n, COLUMNS);
+        QNT__TRY(qnt__parallel(g->context, prepare_rows, r, qnt__ceil_div(rows, QNT__BLOCK_ROWS)));
+        QNT__TRY(qnt__parallel(g->context, run_task, r, tasks));
+    }
+    return QNT_OK;
+}
+
+qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
+{
+    struct run r = {.g = g, .path = path, .combine = qnt__bits_combine(g)};
+    r.row_bytes = row_bytes(g, path) + PAD; /* k is at most 2^23 */
+    r.task_rows = path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
+    size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
+    if (slab > r.task_rows) slab -= slab % r.task_rows;
+    slab = qnt__min(slab, g->m);
+    size_t acc_rows = qnt__min(slab, r.task_rows), bytes, accs;
+    r.acc_count = (path == QNT__BITS_BYTES ? 1 : 2) * acc_rows * COLUMNS;
+    bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
+                qnt__add(accs, slab * (r.row_bytes + sizeof *r.sums), &bytes);
+    void *block;
+    if (!fits)
+        return qnt__fail(g->context, QNT_E_NOMEM, "memory of %zu workers overflows",
+                         g->context->workers);
+    QNT__TRY(qnt__allocate(g->context, &g->context->memory, bytes, &block));
+    r.rows = block;
+    r.acc = (void *)(r.rows + slab * r.row_bytes);
+    r.sums = r.acc + accs / sizeof *r.acc;
+    qnt_status status = run_slabs(&r, slab);
+    qnt__free(&g->context->memory, block, bytes);
+    return status;
+}

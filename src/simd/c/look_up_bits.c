@@ -1,0 +1,59 @@
+/* Bit planes by tables of sums, and as bytes, in portable C: the definition. */
+#include "../bits_word.h"
+#include "../slots.h"
+
+enum { NIBBLES = 16, ENTRIES = 16 };
+
+void qnt__tabulate_bits_c(const uint8_t *codes, size_t words, uint8_t *tables)
+{
+    for (size_t n = 0; n < NIBBLES * words; n++, codes += 4) {
+        uint8_t *table = tables + (n / NIBBLES * NIBBLES + qnt__bits_table(n % NIBBLES)) * ENTRIES;
+        table[0] = 0;
+        for (size_t t = 0; t < 4; t++) {
+            size_t half = (size_t)1 << t; /* entries without code t */
+            for (size_t e = 0; e < half; e++) table[half + e] = (uint8_t)(table[e] + codes[t]);
+        }
+    }
+}
+
+static uint32_t sum(const uint8_t *tables, const uint64_t *column, size_t words)
+{
+    uint32_t sum = 0;
+    for (size_t w = 0; w < words; w++, tables += NIBBLES * ENTRIES) {
+        uint64_t word = qnt__bits_word(column, w);
+        for (size_t n = 0; n < NIBBLES; n++, word >>= 4)
+            sum += tables[qnt__bits_table(n) * ENTRIES + (word & 15)];
+    }
+    return sum;
+}
+
+void qnt__look_up_bits_c(const struct qnt__look_up_bits *g)
+{
+    for (size_t i = 0; i < g->m; i++) {
+        const uint8_t *tables = g->tables + i * g->row;
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c++) {
+            const uint64_t *column = g->b + c / QNT__PANEL * g->b_panel + c % QNT__PANEL;
+            uint32_t v = 2 * sum(tables, column, g->words);
+            if (g->high) v += 32 * sum(tables + g->high, column, g->words);
+            g->acc[i * g->ld + c] = (int32_t)v;
+        }
+    }
+}
+
+void qnt__expand_bits_c(const struct qnt__expand_bits *e)
+{
+    const uint32_t all = (1u << e->planes) - 1;
+    for (size_t w = 0; w < e->words; w++) {
+        for (size_t c = 0; c < QNT__PANEL; c++) {
+            uint8_t *cell = e->cells + w * 16 * 64 + 4 * c;
+            uint64_t word[7];
+            for (size_t i = 0; i < e->planes; i++)
+                word[i] = qnt__bits_word(e->b + i * e->b_plane + c, e->first + w);
+            for (size_t k = 0; k < 64; k++) {
+                uint32_t code = 0;
+                for (size_t i = 0; i < e->planes; i++) code |= (uint32_t)(word[i] >> k & 1) << i;
+                cell[k / 4 * 64 + k % 4] = (uint8_t)(2 * code - all);
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+/*
+ * Bit planes by tables of sums: VPERMB looks up four tables of 16 entries, one for each byte of a lane of
+ * 32 bits, and VPDPBUSD adds the four up. Two instructions for 16 columns of 16 bits, whatever the codes.
+ */
+#include <immintrin.h>
+
+#include "../layout.h"
+#include "../slots.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* acc += sums of four products of unsigned bytes u and signed bytes s; gcc 12 copies accumulators around
+ * for the intrinsic. */
+#define DPBUSD(acc, u, s) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(s))
+
+enum {
+    TABLES = 256, /* bytes of tables of a word */
+    CELLS = 4,    /* registers of indices of a word */
+    CHUNK = 16,   /* words whose indices fit into the first-level cache */
+    MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
+    MAX_PANELS = QNT__BLOCK_PANELS,
+    AND_OR = 0xea /* a & b | c */
+};
+
+/* ---- tables ---- */
+
+void qnt__tabulate_bits_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
+{
+    const __m512i lane =
+        _mm512_setr_epi64(0, 0, 0x0808080808080808, 0x0808080808080808, 0x1010101010101010,
+                          0x1010101010101010, 0x1818181818181818, 0x1818181818181818);
+    const __m512i one = _mm512_set1_epi8(1);
+    for (size_t w = 0; w < words; w++, codes += 64) {
+        __m512i word = _mm512_loadu_si512(codes);
+        UNROLL for (int cell = 0; cell < CELLS; cell++, tables += 64)
+        {
+            __m512i at =
+                _mm512_add_epi8(lane, _mm512_set1_epi8((char)(cell / 2 * 32 + cell % 2 * 4)));
+            __m512i sum = _mm512_maskz_permutexvar_epi8(0xaaaaaaaaaaaaaaaau, at, word);
+            at = _mm512_add_epi8(at, one);
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xccccccccccccccccu, at, word));
+            at = _mm512_add_epi8(at, one);
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xf0f0f0f0f0f0f0f0u, at, word));
+            at = _mm512_add_epi8(at, one);
+            sum =
+                _mm512_add_epi8(sum, _mm512_maskz_permutexvar_epi8(0xff00ff00ff00ff00u, at, word));
+            _mm512_storeu_si512(tables, sum);
+        }
+    }
+}
+
+/* ---- indices ---- */
+
+/* Words of eight columns, two of them at a time, from stored ones; `parity` is the last odd one. */
+struct pair {
+    __m512i even, odd;
+};
+
+INLINE struct pair load_pair(const uint64_t *b, __m512i *parity)
+{
+    struct pair p = {_mm512_loadu_si512(b), _mm512_loadu_si512(b + QNT__PANEL)};
+    __m512i stored = p.odd;
+    p.odd = _mm512_ternarylogic_epi64(stored, p.even, *parity, 0x96);
+    *parity = stored;
+    return p;
+}
+
+/* Stored words before `first`, of eight columns. */
+INLINE __m512i parity_before(const uint64_t *b, size_t first)
+{
+    return first ? _mm512_loadu_si512(b + (first - 1) * QNT__PANEL) : _mm512_setzero_si512();
+}
+
+/* The 32 bits of one half of a word, of 16 columns from those of eight and eight. */
+INLINE __m512i lanes_of(__m512i low, __m512i high, int half)
+{
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_epi32(
+        low, half ? _mm512_add_epi32(even, _mm512_set1_epi32(1)) : even, high);
+}
+
+/* The indices of one word of 16 columns. */
+INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
+{
+    const __m512i nibble = _mm512_set1_epi8(15), table = _mm512_set1_epi32(0x30201000);
+    UNROLL for (int d = 0; d < 2; d++)
+    {
+        __m512i x = lanes_of(low, high, d);
+        _mm512_storeu_si512(to, _mm512_ternarylogic_epi32(x, nibble, table, AND_OR));
+        x = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
+        _mm512_storeu_si512(to + step, x);
+        to += 2 * step;
+    }
+}
+
+/* to: [words][CELLS][panels][64] */
+static void make_indices(const struct qnt__look_up_bits *g, size_t first, size_t words, uint8_t *to)
+{
+    const size_t step = 64 * g->panels;
+    for (size_t p = 0; p < g->panels; p++) {
+        const uint64_t *b = g->b + p * g->b_panel;
+        uint8_t *at = to + 64 * p;
+        __m512i before[2] = {parity_before(b, first), parity_before(b + 8, first)};
+        b += first * QNT__PANEL;
+        for (size_t w = 0; w < words; w += 2, b += 2 * QNT__PANEL) {
+            struct pair low = load_pair(b, &before[0]), high = load_pair(b + 8, &before[1]);
+            store_indices(low.even, high.even, at, step);
+            store_indices(low.odd, high.odd, at + CELLS * step, step);
+            at += 2 * CELLS * step;
+        }
+    }
+}
+
+/* ---- sums ---- */
+
+struct chunk {
+    const struct qnt__look_up_bits *g;
+    const uint8_t *indices;
+    size_t first, cells;
+};
+
+INLINE void add_tables(const struct chunk *c, size_t row, size_t panel, size_t from, int weight,
+                       int rows, int panels, __m512i acc[MAX_ROWS][MAX_PANELS])
+{
+    const struct qnt__look_up_bits *g = c->g;
+    const uint8_t *index = c->indices + 64 * panel;
+    const uint8_t *tables = g->tables + row * g->row + from + c->first * TABLES;
+    const __m512i w = _mm512_set1_epi8((char)weight);
+    for (size_t cell = 0; cell < c->cells; cell++, index += 64 * g->panels, tables += 64) {
+        __m512i at[MAX_PANELS];
+        UNROLL for (int p = 0; p < panels; p++) at[p] = _mm512_loadu_si512(index + 64 * p);
+        UNROLL for (int i = 0; i < rows; i++)
+        {
+            __m512i table = _mm512_loadu_si512(tables + (size_t)i * g->row);
+            UNROLL for (int p = 0; p < panels; p++)
+            {
+                __m512i found = _mm512_permutexvar_epi8(at[p], table);
+                DPBUSD(acc[i][p], found, w);
+            }
+        }
+    }
+}
+
+INLINE void tile(const struct chunk *c, size_t row, size_t panel, int rows, int panels)
+{
+    const struct qnt__look_up_bits *g = c->g;
+    int32_t *to = g->acc + row * g->ld + panel * QNT__PANEL;
+    __m512i acc[MAX_ROWS][MAX_PANELS];
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            acc[i][p] = _mm512_setzero_si512();
+            if (c->first) acc[i][p] = _mm512_loadu_si512(to + (size_t)i * g->ld + p * QNT__PANEL);
+        }
+    }
+    add_tables(c, row, panel, 0, 2, rows, panels, acc);
+    if (g->high) add_tables(c, row, panel, g->high, 32, rows, panels, acc);
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int p = 0; p < panels; p++)
+            _mm512_storeu_si512(to + (size_t)i * g->ld + p * QNT__PANEL, acc[i][p]);
+    }
+}
+
+INLINE void all_rows(const struct chunk *c, size_t panel, int panels)
+{
+    size_t row = 0, m = c->g->m;
+    for (; row + 6 <= m; row += 6) tile(c, row, panel, 6, panels);
+    for (; row + 3 <= m; row += 3) tile(c, row, panel, 3, panels);
+    for (; row < m; row++) tile(c, row, panel, 1, panels);
+}
+
+void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
+{
+    uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
+    for (size_t first = 0; first < g->words; first += CHUNK) {
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, panel = 0;
+        make_indices(g, first, words, indices);
+        struct chunk c = {g, indices, first, CELLS * words};
+        for (; panel + 4 <= g->panels; panel += 4) all_rows(&c, panel, 4);
+        for (; panel < g->panels; panel++) all_rows(&c, panel, 1);
+    }
+}
+
+/* ---- bytes ---- */
+
+/* Planes in registers: their words by halves of k, 16 columns of 32 bits each. */
+struct halves {
+    __m512i half[7][2];
+};
+
+/* The cells of a word: VPMULTISHIFTQB rotates the bit of each of four k of two columns to the place that its
+ * plane has in a byte, from where doubled numbers are taken together. */
+INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
+{
+    const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
+    UNROLL for (int d = 0; d < 2; d++)
+    {
+        __m512i k = _mm512_set1_epi64(0x2322212003020100);
+        for (int quad = 0; quad < 8; quad++, cells += 64) {
+            __m512i code = _mm512_setzero_si512();
+            UNROLL for (int i = 0; i < planes; i++)
+            {
+                __m512i from = _mm512_sub_epi8(k, _mm512_set1_epi8((char)(i + 1)));
+                __m512i bit = _mm512_set1_epi8((char)(2 << i));
+                __m512i x = _mm512_multishift_epi64_epi8(from, h->half[i][d]);
+                code = _mm512_ternarylogic_epi64(x, bit, code, AND_OR);
+            }
+            _mm512_storeu_si512(cells, _mm512_sub_epi8(code, all));
+            k = _mm512_add_epi8(k, _mm512_set1_epi8(4));
+        }
+    }
+}
+
+INLINE void expand(const struct qnt__expand_bits *e, int planes)
+{
+    const uint64_t *b = e->b;
+    __m512i before[7][2];
+    UNROLL for (int i = 0; i < planes; i++)
+    {
+        UNROLL for (int h = 0; h < 2; h++) before[i][h] =
+            parity_before(b + (size_t)i * e->b_plane + 8 * h, e->first);
+    }
+    for (size_t w = 0; w < e->words; w += 2) {
+        struct halves even, odd;
+        UNROLL for (int i = 0; i < planes; i++)
+        {
+            const uint64_t *at = b + (size_t)i * e->b_plane + (e->first + w) * QNT__PANEL;
+            struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
+            UNROLL for (int d = 0; d < 2; d++)
+            {
+                even.half[i][d] = lanes_of(low.even, high.even, d);
+                odd.half[i][d] = lanes_of(low.odd, high.odd, d);
+            }
+        }
+        store_cells(&even, planes, e->cells + w * 1024);
+        store_cells(&odd, planes, e->cells + (w + 1) * 1024);
+    }
+}
+
+void qnt__expand_bits_avx512vbmi(const struct qnt__expand_bits *e)
+{
+    switch (e->planes) {
+    case 1: expand(e, 1); break;
+    case 2: expand(e, 2); break;
+    case 3: expand(e, 3); break;
+    case 4: expand(e, 4); break;
+    case 5: expand(e, 5); break;
+    case 6: expand(e, 6); break;
+    default: expand(e, 7); break;
+    }
+}
