@@ -1,12 +1,14 @@
 /* Calibration: the float network runs on samples, and every value that layers read is observed. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "quantized.h"
 #include "reference.h"
 
 enum {
     KEPT_VALUES = 1 << 16, /* after so many, statistics go on as histograms */
-    GRAM_SAMPLES = 256     /* products of inputs are dear: the first samples will do */
+    GRAM_SAMPLES = 256,    /* products of inputs are dear: the first samples will do */
+    KEPT_INPUTS = 8        /* of each of these, where inputs themselves are kept */
 };
 
 static bool is_read_by_layers(const struct graph *graph, int value)
@@ -76,6 +78,34 @@ static bool add_products(struct calibration *c, int layer, const float *image)
     return good;
 }
 
+static bool prepare_inputs(struct calibration *c, int layer)
+{
+    const struct node *node = &c->graph->node[layer];
+    if (!c->recipe.place || !node_has_weights(node) || node->groups > 1) return true;
+    size_t rows = (size_t)KEPT_INPUTS * GRAM_SAMPLES;
+    c->inputs[layer] = malloc(rows * (size_t)graph_depth(c->graph, layer) * sizeof(float));
+    return c->inputs[layer] != NULL;
+}
+
+/* Keeps a few of the inputs that a layer sees in one image, from all over it. */
+static bool keep_inputs(struct calibration *c, int layer, const float *image, int number)
+{
+    const struct node *node = &c->graph->node[layer];
+    int rows = node->kind == NODE_DENSE ? 1 : node->height * node->width;
+    int kept = rows < KEPT_INPUTS ? rows : KEPT_INPUTS;
+    size_t depth = (size_t)graph_depth(c->graph, layer);
+    float *x = malloc((size_t)rows * depth * sizeof *x);
+    if (x) reference_patches(c->graph, layer, image, x);
+    for (int i = 0; x && i < kept; i++) {
+        int from = (i * rows / kept + number * 7919) % rows;
+        memcpy(c->inputs[layer] + (size_t)c->input_rows[layer]++ * depth, x + (size_t)from * depth,
+               depth * sizeof *x);
+    }
+    bool good = x != NULL;
+    free(x);
+    return good;
+}
+
 struct witness {
     const qnt_context *context;
     struct calibration *calibration;
@@ -99,9 +129,12 @@ static void observe(void *user, int index, const float *value, int batch)
                                                   view_floats(&view, value, 2, shape), NULL))
         w->failed = true;
     for (int layer = index + 1; layer < c->graph->count; layer++) {
-        if (c->graph->node[layer].input != index || !c->gram[layer]) continue;
-        for (int b = 0; b < batch && w->seen + b < GRAM_SAMPLES; b++)
-            w->failed |= !add_products(c, layer, value + (size_t)b * n);
+        if (c->graph->node[layer].input != index) continue;
+        for (int b = 0; b < batch && w->seen + b < GRAM_SAMPLES; b++) {
+            const float *image = value + (size_t)b * n;
+            if (c->gram[layer]) w->failed |= !add_products(c, layer, image);
+            if (c->inputs[layer]) w->failed |= !keep_inputs(c, layer, image, w->seen + b);
+        }
     }
 }
 
@@ -130,7 +163,8 @@ bool calibrate(const qnt_context *context, const struct graph *graph, const stru
     *out = (struct calibration){.recipe = *recipe, .graph = graph};
     bool good = true;
     for (int i = 0; good && i < graph->count; i++)
-        good = prepare_gram(out, i) && (!is_read_by_layers(graph, i) || prepare(context, out, i));
+        good = prepare_gram(out, i) && prepare_inputs(out, i) &&
+               (!is_read_by_layers(graph, i) || prepare(context, out, i));
     good = good && run_samples(context, samples, out, progress);
     for (int i = 0; good && i < graph->count; i++) {
         if (out->format[i]) good = qnt_quantizer_fit(context, out->format[i]) == QNT_OK;
@@ -150,6 +184,7 @@ void calibration_free(struct calibration *c)
         free(c->mean[i]);
         free(c->square[i]);
         free(c->gram[i]);
+        free(c->inputs[i]);
     }
     *c = (struct calibration){.graph = NULL};
 }
@@ -159,5 +194,6 @@ bool calibration_serves(const struct calibration *c, const struct graph *graph,
 {
     return c->graph == graph && c->recipe.value_bits == recipe->value_bits &&
            c->recipe.method == recipe->method && c->recipe.scheme == recipe->scheme &&
-           c->recipe.ends8 == recipe->ends8 && c->recipe.feedback >= recipe->feedback;
+           c->recipe.ends8 == recipe->ends8 && c->recipe.feedback >= recipe->feedback &&
+           (c->recipe.place || !recipe->place);
 }

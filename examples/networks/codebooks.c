@@ -16,6 +16,12 @@
         .weight_bits = bits, .value_bits = values, .points = 2, .extra = 0.1,                      \
         .literal = as_published                                                                    \
     }
+#define PLACED_POINTS(bits, where, draw)                                                           \
+    {                                                                                              \
+        .scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .grain = QNT_PER_AXIS,                     \
+        .weight_bits = bits, .value_bits = 8, .points = 2, .extra = 0.1, .place = where,           \
+        .seed = draw                                                                               \
+    }
 #define LITERAL_POINTS(how, bits, count, most)                                                     \
     {                                                                                              \
         .scheme = QNT_POINTS, .method = how, .grain = QNT_PER_AXIS, .weight_bits = bits,           \
@@ -65,6 +71,18 @@ int list_codebooks(struct recipe *out)
                                          MORE_POINTS(4, 8, false),
                                          MORE_POINTS(2, 0, true),
                                          MORE_POINTS(4, 0, true),
+                                         GAP,
+                                         PLACED_POINTS(2, PLACE_OUTPUTS, 0),
+                                         PLACED_POINTS(2, PLACE_EVENLY, 0),
+                                         PLACED_POINTS(2, PLACE_RANDOM, 0),
+                                         PLACED_POINTS(3, PLACE_OUTPUTS, 0),
+                                         PLACED_POINTS(3, PLACE_EVENLY, 0),
+                                         PLACED_POINTS(3, PLACE_RANDOM, 0),
+                                         PLACED_POINTS(3, PLACE_RANDOM, 1),
+                                         PLACED_POINTS(3, PLACE_RANDOM, 2),
+                                         PLACED_POINTS(4, PLACE_OUTPUTS, 0),
+                                         PLACED_POINTS(4, PLACE_EVENLY, 0),
+                                         PLACED_POINTS(4, PLACE_RANDOM, 0),
                                          GAP,
                                          TABLE(QNT_KMEANS, 2),
                                          TABLE(QNT_KMEANS, 3),

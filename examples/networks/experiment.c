@@ -69,8 +69,11 @@ static bool calibrate_for(struct state *s, const struct recipe *recipe, struct p
     const struct experiment *e = s->experiment;
     struct recipe wanted = *recipe;
     if (calibration_serves(&s->calibration, s->graph, recipe)) return true;
-    for (int i = 0; i < e->recipes; i++)
-        wanted.feedback |= e->recipe[i].feedback && e->recipe[i].method == recipe->method;
+    for (int i = 0; i < e->recipes; i++) {
+        if (e->recipe[i].method != recipe->method) continue;
+        wanted.feedback |= e->recipe[i].feedback;
+        if (e->recipe[i].place) wanted.place = e->recipe[i].place;
+    }
     calibration_free(&s->calibration);
     return calibrate(s->lab->context, s->graph, &e->calibration, &wanted, progress,
                      &s->calibration);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "feedback.h"
+#include "placement.h"
 #include "quantized.h"
 
 /* ---- which values travel as codes ---- */
@@ -162,6 +163,10 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
     bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
     qnt_spec spec = weight_spec(recipe, end);
     if (recipe->node_bits) spec.bits = recipe->node_bits[w->index];
+    if (recipe->place) {
+        w->format = placement_fit(context, w->calibration, recipe, w->index, &spec, &w->view.tensor);
+        return w->format != NULL;
+    }
     double budget = recipe->budget;
     if (recipe->extra > 0) /* a point has a float32 coefficient for each output */
         budget = (1 + recipe->extra) * (spec.bits + 32.0 / graph_depth(graph, w->index));

@@ -31,6 +31,13 @@ struct recipe {
     bool adaptive;        /* of QNT_EXP: every layer gets bits of its own (adaptive.h) */
     const int32_t *node_bits; /* of exponents, for each node; NULL: weight_bits for all */
     double extra;         /* of QNT_MULTIPOINT: share of outputs that get one point more */
+    enum place {
+        PLACE_WEIGHTS, /* where the error of weights falls most for a bit */
+        PLACE_OUTPUTS, /* where the error of outputs falls most, on calibration samples */
+        PLACE_EVENLY,
+        PLACE_RANDOM
+    } place; /* of those points */
+    int seed; /* of PLACE_RANDOM */
 };
 
 /* What is known of the values of a graph. */
@@ -40,6 +47,8 @@ struct calibration {
     qnt_quantizer *format[GRAPH_NODES]; /* of a value that layers read; else NULL */
     double *mean[GRAPH_NODES], *square[GRAPH_NODES]; /* per element, over the samples */
     double *gram[GRAPH_NODES]; /* of a layer with groups = 1: mean of x x^T over its inputs x */
+    float *inputs[GRAPH_NODES];  /* of such a layer: some of these inputs */
+    int input_rows[GRAPH_NODES]; /* how many */
 };
 
 /* Both return false after the context's log was told why. */

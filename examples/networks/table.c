@@ -49,11 +49,12 @@ void table_begin(const char *title, size_t bytes, const struct outcome *referenc
 
 static void describe(const struct recipe *recipe, char *text, size_t size)
 {
+    static const char *const place[] = {"", " by output", " evenly", " at random"};
     char points[32] = "";
     if (recipe->adaptive)
         snprintf(points, sizeof points, " adaptive");
     else if (recipe->extra > 0)
-        snprintf(points, sizeof points, " +%g %%", 100 * recipe->extra);
+        snprintf(points, sizeof points, " +%g %%%s", 100 * recipe->extra, place[recipe->place]);
     else if (recipe->budget > 0)
         snprintf(points, sizeof points, " <= %g bits", recipe->budget);
     else if (recipe->points)

@@ -64,8 +64,9 @@ PARAMETERS = {
     "scale": 1, "zero": 2, "offset": 3, "low": 4, "high": 5, "coef": 6, "count": 7, "base": 8, "alpha": 9,
     "beta": 10, "levels": 11, "thresholds": 12,
     "percentile": 16, "distribution": 17, "samples": 18, "bins": 19, "nodes": 20, "budget": 21,
-    "tolerance": 22, "rounds": 23,
-    "error": 32, "bound": 33, "visited": 34, "observed": 35, "min": 36, "max": 37,
+    "tolerance": 22, "rounds": 23, "extra": 24,
+    "error": 32, "bound": 33, "visited": 34, "observed": 35, "min": 36, "max": 37, "stored": 38,
+    "overhead": 39,
 }
 
 TRAINING = {"levels": 11, "theta": 64, "step": 65, "epoch": 66, "temperature": 67, "hard": 68, "delta": 69,
@@ -143,6 +144,7 @@ _STATUS_FUNCTIONS = {
     "quantizer_create": [_H, POINTER(_Spec), POINTER(_H)],
     "quantizer_spec": [_H, _H, POINTER(_Spec)],
     "quantizer_observe": [_H, _H, _T, _T],
+    "quantizer_observe_inputs": [_H, _H, _T],
     "quantizer_fit": [_H, _H],
     "quantizer_fit_pair": [_H, _H, _H],
     "quantizer_get": [_H, _H, c_int32, POINTER(c_double), c_size_t, _S],
@@ -169,6 +171,9 @@ _STATUS_FUNCTIONS = {
     "trainer_export": [_H, _H, _T, POINTER(_H)],
     "gemm_s8": [_H, _T, c_int32, _T, _T, _T],
     "gemm_table": [_H, _T, _T, _T, _T, _T],
+    "pack_bits_view": [_H, _T, _T],
+    "pack_bits": [_H, _T, _T],
+    "gemm_bits": [_H, _T, _T, _T, _T, _T],
     "gemm_exp": [_H, _T, POINTER(_Exp), _T, POINTER(_Exp), _T],
     "dot_exp": [_H, c_int32, _T, _T, _T],
     "conv_s8": [_H, POINTER(_Conv), _T, c_int32, _T, _T],
@@ -590,11 +595,11 @@ def _result(out, shape, code, bits):
     return out, Tensor.of(out, writable=True)
 
 
-def _described(context, name, handle, x):
-    """Calls a view function: (shape, code, bits) of the result for x."""
+def _described(context, name, *arguments):
+    """Calls a view function: (shape, code, bits) of the result."""
     shape, strides = (c_int64 * MAX_NDIM)(), (c_int64 * MAX_NDIM)()
     view = _Tensor(shape=shape, strides=strides)
-    context.call(name, handle, byref(x.struct), byref(view))
+    context.call(name, *arguments, byref(view))
     return tuple(shape[:view.ndim]), view.dtype_code, view.dtype_bits
 
 
@@ -656,6 +661,12 @@ class Quantizer(_Handle):
         self._call("quantizer_observe", _pointer(x), _pointer(importance))
         return self
 
+    def observe_inputs(self, inputs):
+        """Lets points be placed by the error of a layer's outputs: [..., K] inputs of one batch."""
+        inputs = Tensor.of(inputs)
+        self._call("quantizer_observe_inputs", _pointer(inputs))
+        return self
+
     def fit(self):
         """Chooses the parameters from what was observed."""
         self._call("quantizer_fit")
@@ -694,7 +705,7 @@ class Quantizer(_Handle):
     def encode(self, x, out=None, packed=True):
         """Codes of x: packed below 8 bits, or one per byte with packed=False."""
         x = Tensor.of(x)
-        shape, code, bits = _described(self.context, "quantizer_view", self.handle, x)
+        shape, code, bits = _described(self.context, "quantizer_view", self.handle, _pointer(x))
         result, codes = _result(out, shape, code, bits if packed else max(bits, 8))
         self._call("quantizer_encode", _pointer(x), _pointer(codes))
         return result
@@ -864,7 +875,8 @@ class Layer(_Handle):
 
     def view(self, x):
         """Shape and type of the result for x, e.g. ((8, 10), "float32")."""
-        shape, code, bits = _described(self.context, "layer_view", self.handle, Tensor.of(x))
+        x = Tensor.of(x)
+        shape, code, bits = _described(self.context, "layer_view", self.handle, _pointer(x))
         return shape, _type_name(code, bits)
 
     def workspace(self, x):
@@ -877,7 +889,7 @@ class Layer(_Handle):
         """The result for x. Pass out and a bytearray as workspace to run without new memory."""
         x = Tensor.of(x)
         if out is None:
-            out, y = _empty(*_described(self.context, "layer_view", self.handle, x))
+            out, y = _empty(*_described(self.context, "layer_view", self.handle, _pointer(x)))
         else:
             y = Tensor.of(out, writable=True)
         if workspace is None:
@@ -942,6 +954,29 @@ def gemm_table(context, a, a_table, b, b_table, out=None):
     shape = (a.shape[0] if a.shape else 0, b.shape[0] if b.shape else 0)
     result, c = _result(out, shape, INT, 32)
     context.call("gemm_table", _pointer(a), _pointer(a_table), _pointer(b), _pointer(b_table),
+                 _pointer(c))
+    return result
+
+
+def pack_bits(context, codes):
+    """Bit planes of unsigned codes [N,K], the second operand of gemm_bits()."""
+    codes = Tensor.of(codes)
+    shape, _, _ = _described(context, "pack_bits_view", _pointer(codes))
+    planes = Tensor(aligned(bytes(_count(shape))), shape, "uint8", writable=True)
+    context.call("pack_bits", _pointer(codes), _pointer(planes))
+    return planes
+
+
+def gemm_bits(context, a, planes, n, b_coef=None, a_coef=None, out=None):
+    """[M,n]: sum over planes i of b_coef[n,i] <signs of plane i, a[m]>; int32 without coefficients.
+
+    a is numbers, or with a_coef signs: bit j of a code counts a_coef[j] or -a_coef[j].
+    """
+    a, planes, a_coef, b_coef = Tensor.of(a), Tensor.of(planes), _optional(a_coef), _optional(b_coef)
+    whole = a_coef is None and b_coef is None
+    shape = (a.shape[0] if a.shape else 0, n)
+    result, c = _result(out, shape, INT if whole else FLOAT, 32)
+    context.call("gemm_bits", _pointer(a), _pointer(a_coef), _pointer(planes), _pointer(b_coef),
                  _pointer(c))
     return result
 

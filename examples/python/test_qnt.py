@@ -323,6 +323,41 @@ class Kernels(unittest.TestCase):
         got = qnt.gemm_table(self.context, a, narrow, b, wide)
         np.testing.assert_array_equal(got, narrow[a].astype("i8") @ wide[b].astype("i8").T)
 
+    def test_bit_planes(self):
+        a, b = self.codes(5, 130, low=0, high=255, dtype="u1"), self.codes(20, 130, low=0, high=3, dtype="u1")
+        raw = np.packbits((b[..., None] >> np.arange(2) & 1).reshape(-1), bitorder="little")
+        planes = qnt.pack_bits(self.context, qnt.Tensor(raw.tobytes(), (20, 130), "uint2"))
+        self.assertEqual(tuple(planes.shape), (2, 2, 5, 128))
+        coef = self.codes(20, 2).astype("f4") / 64
+        signs = [2 * (b.astype("i8") >> p & 1) - 1 for p in range(2)]
+        want = sum(coef[:, p] * (a.astype("i8") @ signs[p].T) for p in range(2))
+        got = qnt.gemm_bits(self.context, a, planes, 20, coef)
+        np.testing.assert_allclose(got, want, 1e-5, 1e-2)
+        a_coef = np.float32([0.25, 0.5, 1, 2, 4, 8, 16, 32])
+        numbers = sum(a_coef[j] * (2 * (a.astype("i8") >> j & 1) - 1) for j in range(8))
+        want = sum(coef[:, p] * (numbers @ signs[p].T) for p in range(2))
+        got = qnt.gemm_bits(self.context, a, planes, 20, coef, a_coef)
+        np.testing.assert_allclose(got, want, 1e-4, 1e-2)
+        one = qnt.pack_bits(self.context, qnt.Tensor(np.packbits(b & 1, bitorder="little").tobytes(),
+                                                     (20, 130), "uint1"))
+        got = qnt.gemm_bits(self.context, a, one, 20)
+        np.testing.assert_array_equal(got, a.astype("i8") @ signs[0].T)
+        with self.assertRaisesRegex(qnt.Error, "b_coef"):
+            qnt.gemm_bits(self.context, a, planes, 20, a_coef=a_coef)
+
+    def test_points_by_output(self):
+        weight = np.random.default_rng(3).normal(size=(16, 24)).astype("f4")
+        inputs = np.random.default_rng(4).normal(size=(50, 24)).astype("f4")
+        q = qnt.Quantizer(self.context, scheme="points", method="multipoint", bits=2, points=2, axis=0)
+        q.extra = 5
+        q.observe(weight).observe_inputs(inputs[:20]).observe_inputs(inputs[20:]).fit()
+        count = np.array(q.get("count"))
+        self.assertEqual(count.sum(), 16 + 5)
+        np.testing.assert_array_equal(q.get("stored"), 2 * count)
+        np.testing.assert_array_equal(q.get("overhead"), 32 + 32 * count + 2)
+        with self.assertRaisesRegex(qnt.Error, "24 were observed"):
+            q.observe_inputs(inputs[:, 1:])
+
     def test_exponential_codes(self):
         a, b = self.codes(3, 67, low=0, high=255, dtype="u1"), self.codes(4, 67, low=0, high=255, dtype="u1")
 

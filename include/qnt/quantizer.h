@@ -31,8 +31,10 @@
  * code from bit p * bits. #QNT_BASES has signs as digits (bit 1: +1, bit 0: -1), #QNT_MULTIPOINT numbers
  * of 2 to 4 bits in two's complement. Each group has points of its own number, 0 allowed with #QNT_BASES:
  * all of them, or as few as keep the weighted error of the group at #QNT_P_TOLERANCE of its energy
- * (absolute with #QNT_LITERAL), or so many that the mean over all elements of digits and coefficients is
- * at most #QNT_P_BUDGET bits, spent where they save most. Encoding finds the nearest sum. Coefficients
+ * (absolute with #QNT_LITERAL), or #QNT_P_EXTRA points more than the fewest, or so many that the mean over
+ * all elements of digits and coefficients is at most #QNT_P_BUDGET bits, spent where they save most; the
+ * first of these that is set counts. With qnt_quantizer_observe_inputs() errors are those of the outputs.
+ * Encoding finds the nearest sum. Coefficients
  * are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL they are
  * real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint).
  *
@@ -148,13 +150,19 @@ enum {
     QNT_P_BUDGET = 21,       /**< get/set: mean bits or rows a method may spend; 0: no limit. */
     QNT_P_TOLERANCE = 22,    /**< get/set: error at which a method stops; 0: the method's default. */
     QNT_P_ROUNDS = 23,       /**< get/set: refinements at most; 0: the method's default. */
+    QNT_P_EXTRA = 24, /**< get/set: of #QNT_POINTS, how many points all groups together have beyond the
+                           fewest, one each with #QNT_MULTIPOINT, none with #QNT_BASES: extra rows of a
+                           layer; 0: no limit. Not kept in blobs. */
 
     QNT_P_ERROR = 32,    /**< G, get: weighted squared error, measured with the stored numbers. */
     QNT_P_BOUND = 33,    /**< G, get: proven lower bound of that error; 0 if nothing was proven. */
     QNT_P_VISITED = 34,  /**< G, get: branch-and-bound nodes visited. */
     QNT_P_OBSERVED = 35, /**< G, get: values observed. */
     QNT_P_MIN = 36,      /**< G, get: smallest finite value observed. */
-    QNT_P_MAX = 37       /**< G, get: largest finite value observed. */
+    QNT_P_MAX = 37,      /**< G, get: largest finite value observed. */
+    QNT_P_STORED = 38,   /**< G, get: stored bits of one element of the group. */
+    QNT_P_OVERHEAD = 39  /**< G, get: stored bits of the group besides: scales, zero points, levels,
+                              coefficients, and how many of them there are. */
 };
 
 /** @brief What quantizing a tensor costs, computed in double precision. */
@@ -211,6 +219,27 @@ QNT_API qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quan
  */
 QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantizer *quantizer,
                                          const qnt_tensor *x, const qnt_tensor *importance);
+
+/**
+ * @brief Lets weights be judged by what they do to a layer's outputs; call it as often as there are
+ * batches of calibration data.
+ *
+ * For #QNT_POINTS with a group for each output. fit() then chooses numbers of points by the mean over all
+ * inputs x of <w - decoded w, x>^2, the output error of Liu et al. (AAAI 2021, section 4), formed as
+ * r' G r from the mean G of x x': nothing but G is kept, depth (depth + 1) / 2 doubles. Coefficients are
+ * found with the diagonal of G as importance. A trace, 1e-9 of the mean square, is added to the diagonal.
+ * Weights must be observed once, all finite, without importance; where G is too large, or a layer has
+ * groups of channels, its diagonal as importance of observe() is the next best. Inputs with NaN or
+ * infinite elements are skipped with a warning. The result does not depend on the number of workers.
+ * @param context   hooks; reports progress.
+ * @param quantizer the quantizer; unchanged on failure.
+ * @param inputs    float view [..., depth], elements in the order of a group's weights: rows of a dense
+ *                  layer's input, patches of a convolution's. All calls must agree in depth.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM,
+ *         #QNT_E_CANCELLED, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_quantizer_observe_inputs(const qnt_context *context, qnt_quantizer *quantizer,
+                                                const qnt_tensor *inputs);
 
 /**
  * @brief Chooses the parameters from what was observed; may be repeated after more data.

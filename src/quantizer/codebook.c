@@ -126,6 +126,18 @@ double qnt__measure_values(const float *ascending, int32_t count, const float *x
     return measure(&t, ascending, x, h, n);
 }
 
+void qnt__rest_of_values(const float *ascending, int32_t count, const float *x, size_t n,
+                         double *rest)
+{
+    struct qnt__thresholds t;
+    qnt__thresholds_between(ascending, count, &t);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t rank;
+        qnt__rank_f32_c(&t, x + i, 1, &rank);
+        rest[i] = (double)x[i] - (double)ascending[rank];
+    }
+}
+
 double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
                              const double *h, size_t n)
 {

@@ -34,4 +34,8 @@ void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__
 double qnt__measure_values(const float *ascending, int32_t count, const float *x, const double *h,
                            size_t n);
 
+/* rest = x - nearest value. */
+void qnt__rest_of_values(const float *ascending, int32_t count, const float *x, size_t n,
+                         double *rest);
+
 #endif

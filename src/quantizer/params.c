@@ -72,8 +72,15 @@ static double *option_of(qnt_quantizer *quantizer, int32_t param)
     case QNT_P_BUDGET: return &quantizer->options.budget;
     case QNT_P_TOLERANCE: return &quantizer->options.tolerance;
     case QNT_P_ROUNDS: return &quantizer->options.rounds;
+    case QNT_P_EXTRA: return &quantizer->options.extra;
     default: return NULL;
     }
+}
+
+static double stored_of(const qnt_quantizer *quantizer, size_t g)
+{
+    const struct qnt__scheme *scheme = quantizer->scheme;
+    return scheme->stored ? scheme->stored(quantizer, g) : (double)qnt__code_bits(quantizer);
 }
 
 /* The value of what was observed or found in one group. */
@@ -84,6 +91,8 @@ static double result_of(const qnt_quantizer *quantizer, int32_t param, size_t g)
     case QNT_P_ERROR: return quantizer->error[g];
     case QNT_P_BOUND: return quantizer->bound[g];
     case QNT_P_VISITED: return quantizer->visited[g];
+    case QNT_P_STORED: return stored_of(quantizer, g);
+    case QNT_P_OVERHEAD: return quantizer->scheme->overhead(quantizer, g);
     case QNT_P_OBSERVED: return (double)seen->count;
     case QNT_P_MIN: return seen->count ? (double)seen->min : (double)NAN;
     default: return seen->count ? (double)seen->max : (double)NAN;
@@ -117,6 +126,11 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
         }
         break;
     case QNT_P_ERROR: break;
+    case QNT_P_STORED:
+    case QNT_P_OVERHEAD:
+        QNT__TRY(qnt__quantizer_ready(context, quantizer));
+        *count = quantizer->groups;
+        return QNT_OK;
     default: return qnt__parameter_unknown(context, param);
     }
     QNT__TRY(qnt__quantizer_ready(context, quantizer));

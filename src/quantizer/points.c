@@ -77,8 +77,7 @@ static void values(const qnt_quantizer *quantizer, size_t group, float value[256
     }
 }
 
-/* Published digits are symmetric: codes with the lowest digit are not used. */
-static bool is_used(const qnt_spec *spec, uint32_t code)
+bool qnt__points_use(const qnt_spec *spec, uint32_t code)
 {
     if (spec->method == QNT_BASES || !(spec->flags & QNT_LITERAL)) return true;
     for (int32_t p = 0; p < spec->points; p++) {
@@ -95,7 +94,7 @@ static int32_t order(const qnt_quantizer *quantizer, const float value[256], uin
     int32_t count = 0, kept = 0;
     for (uint32_t c = 0; c < 1u << code_bits(spec); c++) {
         int32_t at = count;
-        if (!is_used(spec, c)) continue;
+        if (!qnt__points_use(spec, c)) continue;
         for (; at > 0 && value[code[at - 1]] > value[c]; at--) code[at] = code[at - 1];
         code[at] = (uint8_t)c;
         count++;

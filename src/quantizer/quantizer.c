@@ -3,6 +3,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "inputs.h"
 #include "methods.h"
 #include "schemes.h"
 #include "statistics.h"
@@ -15,7 +16,7 @@ enum {
 
 static const struct qnt__options default_options = {
     .percentile = 99.99, .distribution = 0, .samples = 1 << 22, .bins = 4096, .nodes = 0,
-    .budget = 0, .tolerance = 0, .rounds = 0};
+    .budget = 0, .tolerance = 0, .rounds = 0, .extra = 0};
 
 int qnt__code_bits(const qnt_quantizer *quantizer)
 {
@@ -115,6 +116,7 @@ void qnt_quantizer_destroy(qnt_quantizer *quantizer)
     struct qnt__memory memory = quantizer->memory;
     qnt__parameters_free(quantizer);
     qnt__statistics_free(quantizer->statistics);
+    qnt__inputs_free(quantizer->inputs);
     qnt__free(&memory, quantizer, sizeof *quantizer);
 }
 

@@ -9,6 +9,7 @@
 #include "tensor/view.h"
 
 struct qnt__statistics; /* statistics.h */
+struct qnt__inputs;     /* inputs.h */
 struct qnt__scheme;     /* schemes.h */
 
 /* Options of the methods, as set through qnt_quantizer_set(). */
@@ -21,6 +22,7 @@ struct qnt__options {
     double budget;
     double tolerance;
     double rounds;
+    double extra;
 };
 
 struct qnt_quantizer {
@@ -39,6 +41,7 @@ struct qnt_quantizer {
     size_t own_count, shared_count;
     double *error, *bound, *visited;    /* [groups] each; error is the start of the one block */
     struct qnt__statistics *statistics; /* NULL until the first observe */
+    struct qnt__inputs *inputs;         /* NULL until inputs are observed */
 };
 
 /* Bits of one code, 1 to 8 or 16, and its type, QNT_INT or QNT_UINT. */

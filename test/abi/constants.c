@@ -101,12 +101,15 @@ static void quantizer(void)
     IS(QNT_P_BUDGET, 21);
     IS(QNT_P_TOLERANCE, 22);
     IS(QNT_P_ROUNDS, 23);
+    IS(QNT_P_EXTRA, 24);
     IS(QNT_P_ERROR, 32);
     IS(QNT_P_BOUND, 33);
     IS(QNT_P_VISITED, 34);
     IS(QNT_P_OBSERVED, 35);
     IS(QNT_P_MIN, 36);
     IS(QNT_P_MAX, 37);
+    IS(QNT_P_STORED, 38);
+    IS(QNT_P_OVERHEAD, 39);
 }
 
 static void layer(void)

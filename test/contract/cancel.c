@@ -116,6 +116,34 @@ static void calibration(void)
     }
 }
 
+static qnt_status observe_inputs(qnt_quantizer *q)
+{
+    return qnt_quantizer_observe_inputs(context, q, view);
+}
+
+/* Points by the error of outputs:. */
+static void stop_inputs(void)
+{
+    qnt_quantizer *q = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
+    qnt_quantizer *reference = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
+    qnt_quantizer *both[2] = {q, reference};
+    fill_floats(batch, COUNT);
+    start(0);
+    for (int i = 0; i < 2; i++)
+        MUST(qnt_quantizer_observe(context, both[i], TENSOR(batch, QNT_FLOAT, 32, 12, 400), NULL));
+    view = TENSOR(batch, QNT_FLOAT, 32, 100, 400);
+    MUST(observe_inputs(reference));
+    MUST(observe_inputs(q));
+    view = TENSOR(batch, QNT_FLOAT, 32, 120, 400);
+    MUST(observe_inputs(reference));
+    MUST(fit(reference));
+    stop_everywhere("qnt_quantizer_observe_inputs", q, observe_inputs);
+    stop_everywhere("qnt_quantizer_fit", q, fit);
+    CHECK(is_unchanged(context, q, take_snapshot(context, reference)));
+    qnt_quantizer_destroy(q);
+    qnt_quantizer_destroy(reference);
+}
+
 static qnt_status search(qnt_quantizer *q)
 {
     return search_bits(context, q);
@@ -140,6 +168,7 @@ int main(int argc, char **argv)
     context = check_context();
     MUST(qnt_context_set_progress(context, progress, &watch));
     RUN(calibration);
+    RUN(stop_inputs);
     RUN(searching);
     qnt_context_destroy(context);
     return DONE;

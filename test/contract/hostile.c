@@ -261,6 +261,11 @@ static qnt_status observe(const qnt_context *c, void *self, qnt_tensor *const *t
     return qnt_quantizer_observe(c, self, t[0], t[1]);
 }
 
+static qnt_status observe_inputs(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    return qnt_quantizer_observe_inputs(c, self, t[0]);
+}
+
 static qnt_status measure(const qnt_context *c, void *self, qnt_tensor *const *t)
 {
     qnt_error error = {.size = sizeof error};
@@ -284,14 +289,16 @@ static void quantizers(void)
     qnt_tensor *floats = TENSOR(x, QNT_FLOAT, 32, 3, 20), *out = TENSOR(y, QNT_FLOAT, 32, 3, 20);
     qnt_tensor *importance = TENSOR(weights, QNT_FLOAT, 32, 3, 20);
     qnt_tensor *bytes = TENSOR(codes, QNT_UINT, 8, 3, 20);
-    qnt_quantizer *q = byte_quantizer(context), *learner;
+    qnt_quantizer *q = byte_quantizer(context), *learner, *sums;
     learner = new_quantizer(context, format(QNT_MSE, 4, QNT_SIGNED));
+    sums = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
     abuse(&(struct subject){"encode", encode, q, {{"x", IN, floats}, {"codes", OUT, bytes}}});
     abuse(&(struct subject){"decode", decode, q, {{"codes", IN, bytes}, {"y", OUT, out}}});
     abuse(&(struct subject){"apply", apply, q, {{"x", IN, floats}, {"y", OUT, out}}});
     abuse(&(struct subject){"view", describe_codes, q, {{"x", SHAPE_ONLY, floats}}});
     abuse(&(struct subject){"observe", observe, learner,
                             {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    abuse(&(struct subject){"observe_inputs", observe_inputs, sums, {{"inputs", IN, floats}}});
     abuse(&(struct subject){"error", measure, q,
                             {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
     FAILS(qnt_quantizer_error(context, q, floats, NULL, NULL), QNT_E_INVALID, "out");
@@ -302,6 +309,7 @@ static void quantizers(void)
     FAILS(encode(context, learner, VIEWS(floats, bytes)), QNT_E_STATE, "parameters");
     qnt_quantizer_destroy(q);
     qnt_quantizer_destroy(learner);
+    qnt_quantizer_destroy(sums);
     qnt_quantizer_destroy(NULL);
 }
 

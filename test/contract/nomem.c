@@ -187,6 +187,27 @@ static void calibration(void)
     }
 }
 
+static qnt_status observe_inputs(qnt_quantizer *q)
+{
+    return qnt_quantizer_observe_inputs(context, q, batch_view);
+}
+
+static void inputs(void)
+{
+    size_t blocks = fuse.blocks, bytes = fuse.bytes;
+    double extra = 5;
+    qnt_quantizer *q = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
+    fill_floats(batch, BATCH);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 24, 40);
+    importance_view = NULL;
+    MUST(observe(q));
+    for (int i = 0; i < 2; i++) burn_change("qnt_quantizer_observe_inputs", q, observe_inputs);
+    MUST(qnt_quantizer_set(context, q, QNT_P_EXTRA, &extra, 1));
+    burn_change("qnt_quantizer_fit", q, fit);
+    qnt_quantizer_destroy(q);
+    CHECK(fuse.blocks == blocks && fuse.bytes == bytes);
+}
+
 static qnt_status search(qnt_quantizer *q)
 {
     return search_bits(context, q);
@@ -610,6 +631,7 @@ int main(int argc, char **argv)
     RUN(creating);
     RUN(setting);
     RUN(calibration);
+    RUN(inputs);
     RUN(searching);
     RUN(passing);
     RUN(layers);

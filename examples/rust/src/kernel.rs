@@ -1,6 +1,6 @@
 //! Kernels on codes, and blobs.
 
-use crate::tensor::pointer;
+use crate::tensor::{described, pointer};
 use crate::{sys, Context, Error, Result, View, ViewMut};
 use std::mem::size_of;
 use std::ops::Deref;
@@ -45,6 +45,48 @@ pub fn gemm_table(context: &Context, a: &View, a_table: &View, b: &View, b_table
     let mut c = c.0.raw();
     context.check(|| unsafe {
         sys::qnt_gemm_table(context.handle(), &a, &a_table, &b, &b_table, &mut c)
+    })
+}
+
+/// Bit planes of codes, the second operand of [`gemm_bits`].
+#[derive(Clone, Debug)]
+pub struct Planes {
+    words: Vec<u64>, // aligned as the library wants it
+    shape: Vec<usize>,
+}
+
+impl Planes {
+    /// Takes unsigned codes [N,K] apart.
+    pub fn pack(context: &Context, codes: &View) -> Result<Planes> {
+        let codes = codes.0.raw();
+        let (shape, _, _) = described(|planes| {
+            context.check(|| unsafe { sys::qnt_pack_bits_view(context.handle(), &codes, planes) })
+        })?;
+        let mut words = vec![0u64; shape.iter().product::<usize>() / size_of::<u64>()];
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(words.as_mut_ptr() as *mut u8, 8 * words.len())
+        };
+        let view = ViewMut::new(bytes, &shape)?;
+        let mut planes = view.0.raw();
+        context.check(|| unsafe { sys::qnt_pack_bits(context.handle(), &codes, &mut planes) })?;
+        Ok(Planes { words, shape })
+    }
+
+    /// The bytes: the same on every CPU.
+    pub fn bytes(&self) -> &[u8] {
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr() as *const u8, 8 * self.words.len()) }
+    }
+}
+
+/// c[m,n] = sum over planes i of b_coef[n,i] <signs of plane i, a[m]>; c is int32 without
+/// coefficients. With a_coef, bits of a are signs as well.
+pub fn gemm_bits(context: &Context, a: &View, a_coef: Option<&View>, b: &Planes,
+                 b_coef: Option<&View>, c: &mut ViewMut) -> Result<()> {
+    let planes = View::new(b.bytes(), &b.shape)?;
+    let (a, b, mut c) = (a.0.raw(), planes.0.raw(), c.0.raw());
+    let (a_coef, b_coef) = (a_coef.map(|view| view.0.raw()), b_coef.map(|view| view.0.raw()));
+    context.check(|| unsafe {
+        sys::qnt_gemm_bits(context.handle(), &a, pointer(&a_coef), &b, pointer(&b_coef), &mut c)
     })
 }
 

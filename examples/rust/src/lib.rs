@@ -30,8 +30,8 @@ mod tensor;
 
 pub use context::{cpu, cpu_detect, cpu_name, version, Context, Error, Level, Pool};
 pub use kernel::{
-    blob_probe, conv_s8, dot_exp, gemm_exp, gemm_s8, gemm_table, requantize, shuffle_cyclic, Blob,
-    Exponential, Geometry, Kind,
+    blob_probe, conv_s8, dot_exp, gemm_bits, gemm_exp, gemm_s8, gemm_table, requantize,
+    shuffle_cyclic, Blob, Exponential, Geometry, Kind, Planes,
 };
 pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};

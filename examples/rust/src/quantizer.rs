@@ -142,12 +142,15 @@ pub mod param {
     pub const BUDGET: i32 = 21;
     pub const TOLERANCE: i32 = 22;
     pub const ROUNDS: i32 = 23;
+    pub const EXTRA: i32 = 24;
     pub const ERROR: i32 = 32;
     pub const BOUND: i32 = 33;
     pub const VISITED: i32 = 34;
     pub const OBSERVED: i32 = 35;
     pub const MIN: i32 = 36;
     pub const MAX: i32 = 37;
+    pub const STORED: i32 = 38;
+    pub const OVERHEAD: i32 = 39;
 }
 
 /// What quantizing a tensor costs.
@@ -199,6 +202,14 @@ impl Quantizer {
         let (x, importance) = (x.0.raw(), importance.map(|view| view.0.raw()));
         context.check(|| unsafe {
             sys::qnt_quantizer_observe(context.handle(), self.handle, &x, pointer(&importance))
+        })
+    }
+
+    /// Lets points be placed by the error of a layer's outputs: inputs of one batch, [..., K].
+    pub fn observe_inputs(&mut self, context: &Context, inputs: &View) -> Result<()> {
+        let inputs = inputs.0.raw();
+        context.check(|| unsafe {
+            sys::qnt_quantizer_observe_inputs(context.handle(), self.handle, &inputs)
         })
     }
 

@@ -164,6 +164,9 @@ extern "C" {
         context: *const qnt_context, quantizer: *mut qnt_quantizer, x: *const qnt_tensor,
         importance: *const qnt_tensor,
     ) -> qnt_status;
+    pub fn qnt_quantizer_observe_inputs(
+        context: *const qnt_context, quantizer: *mut qnt_quantizer, inputs: *const qnt_tensor,
+    ) -> qnt_status;
     pub fn qnt_quantizer_fit(
         context: *const qnt_context, quantizer: *mut qnt_quantizer,
     ) -> qnt_status;
@@ -221,6 +224,16 @@ extern "C" {
     pub fn qnt_gemm_s8(
         context: *const qnt_context, a: *const qnt_tensor, a_zero: i32, b: *const qnt_tensor,
         b_zero: *const qnt_tensor, c: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_pack_bits_view(
+        context: *const qnt_context, codes: *const qnt_tensor, planes: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_pack_bits(
+        context: *const qnt_context, codes: *const qnt_tensor, planes: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_gemm_bits(
+        context: *const qnt_context, a: *const qnt_tensor, a_coef: *const qnt_tensor,
+        b: *const qnt_tensor, b_coef: *const qnt_tensor, c: *mut qnt_tensor,
     ) -> qnt_status;
     pub fn qnt_gemm_table(
         context: *const qnt_context, a: *const qnt_tensor, a_table: *const qnt_tensor,

@@ -183,6 +183,48 @@ fn layers_run_on_many_threads() {
 }
 
 #[test]
+fn bit_planes() {
+    let context = Context::new().unwrap();
+    let a: Vec<u8> = (0..3 * 70).map(|i| (i * 37 % 256) as u8).collect();
+    let b: Vec<u8> = (0..5 * 70).map(|i| (i * i * 91 / 7 % 256) as u8).collect();
+    let av = View::new(&a, &[3, 70]).unwrap();
+    let planes = Planes::pack(&context, &View::new(&b, &[5, 70]).unwrap()).unwrap();
+    assert_eq!(planes.bytes().len(), 8 * 3 * 128);
+    let coef: Vec<f32> = (0..5 * 8).map(|i| (i % 7) as f32 - 3.0).collect();
+    let coefs = View::new(&coef, &[5, 8]).unwrap();
+    let mut c = [0f32; 15];
+    gemm_bits(&context, &av, None, &planes, Some(&coefs),
+              &mut ViewMut::new(&mut c, &[3, 5]).unwrap()).unwrap();
+    for (i, &sum) in c.iter().enumerate() {
+        let (m, n) = (i / 5, i % 5);
+        let want: i64 = (0..8).map(|p| {
+            let signs = |k: usize| if b[n * 70 + k] >> p & 1 == 1 { 1 } else { -1 };
+            coef[n * 8 + p] as i64 * (0..70).map(|k| signs(k) * a[m * 70 + k] as i64).sum::<i64>()
+        }).sum();
+        assert_eq!(sum as i64, want); // small whole numbers: exact
+    }
+    let error = gemm_bits(&context, &av, None, &planes, None,
+                          &mut ViewMut::new(&mut c, &[3, 5]).unwrap()).err().unwrap();
+    assert_eq!(error.name(), "QNT_E_INVALID");
+}
+
+#[test]
+fn points_by_output() {
+    let context = Context::new().unwrap();
+    let number = |i: usize| ((i * 7919 + i * i * 13) % 1009) as f32 / 1009.0 - 0.5;
+    let weight: Vec<f32> = (0..12 * 20).map(number).collect();
+    let inputs: Vec<f32> = (0..50 * 20).map(|i| number(i + 5000)).collect();
+    let spec = Spec { scheme: Scheme::Points, method: Method::Multipoint, bits: 2, points: 2,
+                      grain: Grain::Axis(0), ..Spec::default() };
+    let mut q = Quantizer::new(&context, &spec).unwrap();
+    q.set(&context, param::EXTRA, &[4.0]).unwrap();
+    q.observe(&context, &View::new(&weight, &[12, 20]).unwrap(), None).unwrap();
+    q.observe_inputs(&context, &View::new(&inputs, &[50, 20]).unwrap()).unwrap();
+    q.fit(&context).unwrap();
+    assert_eq!(q.get(&context, param::COUNT).unwrap().iter().sum::<f64>(), 16.0);
+}
+
+#[test]
 fn codebooks() {
     let context = Context::new().unwrap();
     let a: Vec<u8> = (0..3 * 20).map(|i| (i * 37 % 256) as u8).collect();
