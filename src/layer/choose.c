@@ -137,18 +137,18 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
     struct extremes e = survey(r);
-    h->arrays = (h->arrays & (QNT__HAS_INPUT_LEVELS | QNT__HAS_INPUT_THRESHOLDS)) |
-                (e.any_zero ? QNT__HAS_ZERO : 0);
+    h->arrays |= e.any_zero ? QNT__HAS_ZERO : 0;
     if (r->has_bias) h->arrays |= QNT__HAS_BIAS;
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;
     if (h->input.kind != QNT__IN_FLOAT) {
         QNT__TRY(choose_integer(r, &e));
+        if (r->integers) qnt__recipe_pack(r);
     } else {
         h->arithmetic = QNT__DECODE;
         if (r->blocks > 1) h->block = (int64_t)r->block;
         if (r->weight_q->spec.flags & QNT_REAL_OFFSET) h->arrays |= QNT__HAS_OFFSET;
-        bool shared = r->weight_q->own_count == 0;
+        bool shared = r->weight_q->own_count == 0 || r->weight_q->groups == 1;
         if (r->levels) h->arrays |= shared ? QNT__HAS_LEVELS : QNT__HAS_OWN_LEVELS;
     }
     /* Constants of the input's zero point, and of a real offset, become part of the bias. */

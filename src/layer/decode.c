@@ -1,4 +1,5 @@
-/* Decodes panels of weights into floats: float(code - zero) * scale (+ offset), or level * scale. */
+/* Decodes panels of weights: into floats, float(code - zero) * scale (+ offset) or level * scale; places in
+ * tables into bytes. */
 #include "base/arith.h"
 #include "run.h"
 
@@ -77,5 +78,21 @@ void qnt__decode_panels(const qnt_layer *layer, size_t first, size_t panels, flo
         for (size_t t = 0; t < s->tap_count; t++) {
             out = decode_tap(layer, p, layer->weight + p * s->panel_bytes + t * tap_bytes, out);
         }
+    }
+}
+
+void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)
+{
+    const qnt_layer *layer = run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
+    bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
+    struct qnt__expand e = {.cells = s->panel_bytes / qnt__cell_bytes(layer->head.cell_bits),
+                            .bits = layer->head.cell_bits,
+                            .step = own ? QNT__TABLE : 0};
+    for (size_t p = first; p < first + panels; p++, out += qnt__expanded_bytes(s)) {
+        e.cell = layer->weight + p * s->panel_bytes;
+        e.levels = layer->tables + p * QNT__PANEL * e.step;
+        e.out = out;
+        run->context->simd.expand_levels(&e);
     }
 }

@@ -98,20 +98,31 @@ static void store_floats(const struct qnt__run *run, const struct qnt__block *b,
     }
 }
 
-/* Codes: the integer epilogue rounds itself, floats are encoded. */
-static void store_codes(const struct qnt__run *run, uint8_t *scratch, const struct qnt__block *b)
+/* Codes of a block: the integer epilogue rounds itself, floats are encoded. */
+static void form_codes(const struct qnt__run *run, const struct qnt__block *b, float *tile,
+                       uint8_t *codes)
 {
     const struct qnt__simd *simd = &run->context->simd;
+    const struct qnt__book *book = run->layer->output_book;
     int32_t arithmetic = run->layer->head.arithmetic;
-    int64_t step = column_step(run), shift = (int64_t)b->output * step;
-    uint8_t *codes = scratch + run->scratch.codes;
-    if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS) {
-        float *tile = (void *)(scratch + run->scratch.tile);
+    if (book) {
+        finish(run, b, false, tile, b->n);
+        simd->rank_f32(&run->ranks, tile, b->m * b->n, codes);
+        simd->look_up_8(book->code, run->ranks.steps, codes, b->m * b->n, codes);
+    } else if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS) {
         finish_floats(run, b, tile, b->n);
         simd->encode_8(&run->output, tile, b->m * b->n, codes);
     } else {
         finish_integer(run, b, true, codes, b->n);
     }
+}
+
+static void store_codes(const struct qnt__run *run, uint8_t *scratch, const struct qnt__block *b)
+{
+    const struct qnt__simd *simd = &run->context->simd;
+    int64_t step = column_step(run), shift = (int64_t)b->output * step;
+    uint8_t *codes = scratch + run->scratch.codes;
+    form_codes(run, b, (void *)(scratch + run->scratch.tile), codes);
     for (size_t i = 0; i < b->m; i++) {
         int64_t at = row_offset(run, b->first_row + i * b->row_step) + shift;
         qnt__write_codes(simd, &run->y, at, step, b->n, codes + i * b->n);

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/numeric.h"
 #include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
-#include "quantizer/schemes.h"
+#include "quantizer/codebook.h"
 
 /* The sections of data, writable. */
 struct arrays {
@@ -21,6 +22,8 @@ struct arrays {
     float *levels;
     int8_t *input_levels;
     float *input_thresholds;
+    int8_t *tables;
+    struct qnt__book *output_book;
 };
 
 /* The same section as `at` of the layer, in the buffer that is being filled. */
@@ -36,7 +39,8 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->offset), section(l, data, l->sum),
                            section(l, data, l->fsum),   section(l, data, l->bias),
                            section(l, data, l->levels), section(l, data, l->input_levels),
-                           section(l, data, l->input_thresholds)};
+                           section(l, data, l->input_thresholds), section(l, data, l->tables),
+                           section(l, data, l->output_book)};
 }
 
 /* Column of an output in all arrays. */
@@ -52,7 +56,7 @@ static double scale_of(const struct qnt__recipe *r, size_t group)
     double scale = r->weight_q->scale[group];
     if (h->input.kind == QNT__IN_STATIC) scale *= h->input.scale;
     bool folds = h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__DEPTHWISE;
-    if (folds && h->output.kind != QNT__IN_FLOAT) scale /= h->output.scale;
+    if (folds && !qnt__layer_finishes_floats(h)) scale /= h->output.scale;
     return scale;
 }
 
@@ -74,7 +78,7 @@ static float bias_of(const struct qnt__recipe *r, size_t n, double block_sum)
     }
     if (h->arithmetic == QNT__DECODE) return given;
     if (h->arithmetic == QNT__BLOCKS) return (float)((double)given - input_zero(h) * block_sum);
-    if (h->output.kind == QNT__IN_FLOAT) return given;
+    if (qnt__layer_finishes_floats(h)) return given;
     return (float)(((double)given - (double)h->output.offset) / (double)h->output.scale);
 }
 
@@ -113,8 +117,8 @@ static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, con
         if (a->zero) a->zero[at] = zero;
         if (a->zero8) a->zero8[at] = (int8_t)zero;
         if (a->offset) a->offset[at] = r->weight_q->offset[group];
+        if (a->levels && r->weight_q->own_count) a->scale[at] = 1.0f;
         if (layer->head.arrays & QNT__HAS_OWN_LEVELS) {
-            a->scale[at] = 1.0f;
             fill_levels(r, group, a->levels + (at << layer->head.weight_bits));
         }
         sum += here;
@@ -136,10 +140,32 @@ static void fill_depthwise(const struct qnt__recipe *r, const qnt_layer *layer, 
     }
 }
 
+static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)
+{
+    struct qnt__thresholds t;
+    int32_t ranks = qnt__codebook_ranks(q, 0, &t, book->code);
+    for (int32_t i = 0; i < 256; i++) {
+        book->threshold[i] = i < ranks - 1 ? t.value[i] : qnt__f32_of_bits(0x7f800000u);
+    }
+    h->output.zero = t.nan;
+}
+
+/* Integers of output n become their places; the table of a column of its own goes to `tables`. */
+static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, size_t n, int8_t *codes,
+                        int8_t *tables)
+{
+    int8_t place[256];
+    bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
+    if (own) tables += QNT__TABLE * column_of(layer, n);
+    qnt__recipe_table(r, own ? qnt__recipe_group(r, n, 0) : 0, tables, place);
+    for (size_t k = 0; k < r->inputs; k++) codes[k] = place[(uint8_t)codes[k]];
+}
+
 /* Packs all panels; `padded` holds 16 columns of whole taps. */
 static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int8_t *padded,
-                        uint8_t *weight)
+                        const struct arrays *a)
 {
+    uint8_t *weight = a->weight;
     const struct qnt__layer_shape *s = &layer->shape;
     bool blocks = layer->head.arithmetic == QNT__BLOCKS;
     size_t depth = blocks ? s->panel_depth : s->depth, ld = s->tap_count * depth;
@@ -151,6 +177,7 @@ static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int
         for (size_t c = 0; c < columns && r->inputs > 0; c++) {
             size_t n = group * s->group_outputs + first + c;
             memcpy(padded + c * ld, r->codes + n * r->inputs, r->inputs);
+            if (a->tables) fill_places(r, layer, n, padded + c * ld, a->tables);
         }
         qnt__pack_panel(padded, columns, ld, s->tap_count, depth, layer->head.cell_bits, weight);
     }
@@ -168,16 +195,18 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         void *padded;
         if (!qnt__mul(QNT__PANEL * s->tap_count, s->panel_depth, &bytes)) bytes = SIZE_MAX;
         QNT__TRY(qnt__allocate(r->context, &r->context->memory, bytes, &padded));
-        fill_panels(r, layer, padded, a.weight);
+        fill_panels(r, layer, padded, &a);
         qnt__free(&r->context->memory, padded, bytes);
     }
     if (layer->head.arrays & QNT__HAS_LEVELS) {
-        memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
+        if (r->weight_q->own_count) fill_levels(r, 0, a.levels);
+        else memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
     }
     if (a.input_levels) r->input_q->scheme->integers(r->input_q, 0, a.input_levels);
     if (a.input_thresholds) {
         memcpy(a.input_thresholds, r->input_q->own, r->input_q->own_count * sizeof(float));
     }
+    if (a.output_book) fill_book(r->output_q, &layer->head, a.output_book);
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
     return QNT_OK;
 }

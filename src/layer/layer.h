@@ -48,6 +48,17 @@ struct qnt__layer_head {
     int64_t block;       /* k that share a scale; 0: all of them */
 };
 
+enum {
+    QNT__TABLE = 16, /* entries of a table of integers */
+    QNT__TABLE_BITS = 4 /* wider codes become the integers themselves */
+};
+
+/* How finished floats become codes of a codebook: by their rank among ascending thresholds. */
+struct qnt__book {
+    float threshold[256]; /* infinite from the last one on */
+    uint8_t code[256];    /* by rank; that of NaN is `zero` of the output */
+};
+
 /* Optional arrays. */
 enum {
     QNT__HAS_ZERO = 1,
@@ -57,7 +68,10 @@ enum {
     QNT__HAS_LEVELS = 16,    /* codes are places in one table of levels, QNT__DECODE only */
     QNT__HAS_OWN_LEVELS = 32,  /* or in a table for each scale */
     QNT__HAS_INPUT_LEVELS = 64, /* input codes are places in a table of integers */
-    QNT__HAS_INPUT_THRESHOLDS = 128 /* and change at given places, not half way between levels */
+    QNT__HAS_INPUT_THRESHOLDS = 128, /* and change at given places, not half way between levels */
+    QNT__HAS_TABLE = 256,     /* codes are places in one table of integers; exact arithmetic only */
+    QNT__HAS_OWN_TABLES = 512, /* or in a table for each column */
+    QNT__HAS_OUTPUT_BOOK = 1024 /* output codes are those of a codebook */
 };
 
 /*
@@ -78,6 +92,12 @@ struct qnt__layer_shape {
     size_t panel_bytes;
 };
 
+/* Do epilogues form floats, whatever becomes of them? */
+static inline bool qnt__layer_finishes_floats(const struct qnt__layer_head *h)
+{
+    return h->output.kind == QNT__IN_FLOAT || (h->arrays & QNT__HAS_OUTPUT_BOOK);
+}
+
 struct qnt_layer {
     struct qnt__memory memory;
     struct qnt__layer_head head;
@@ -97,6 +117,8 @@ struct qnt_layer {
                               scale of code + 2^(weight_bits - 1) */
     const int8_t *input_levels; /* [256] or NULL: by input code, 2^bits of them */
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
+    const int8_t *tables; /* [16], or that for each column, or NULL: by field of a cell */
+    const struct qnt__book *output_book; /* or NULL */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the
@@ -104,6 +126,9 @@ struct qnt_layer {
 qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
                               const struct qnt__layer_head *head, struct qnt__layer_shape *shape,
                               size_t *bytes);
+
+/* May weights be places in tables of integers? */
+bool qnt__layer_may_pack(const struct qnt__layer_head *head);
 
 /* Checks what a hostile blob could have besides wrong numbers: combinations and array contents that
  * running does not expect. QNT_E_FORMAT if so. */

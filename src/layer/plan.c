@@ -5,6 +5,16 @@
 
 enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
 
+/* Are places in tables looked up once for many rows? A few rows look them up where they multiply, unless
+ * that has no kernel. */
+static bool expands(const struct qnt__run *run)
+{
+    const struct qnt__layer_head *h = &run->layer->head;
+    if (!(h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES))) return false;
+    return run->rows > QNT__BLOCK_ROWS || (h->arrays & QNT__HAS_OWN_TABLES) ||
+           h->arithmetic == QNT__BLOCKS;
+}
+
 static bool plan_scratch(struct qnt__run *run)
 {
     const struct qnt__layer_shape *s = &run->layer->shape;
@@ -12,11 +22,10 @@ static bool plan_scratch(struct qnt__run *run)
     size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE;
     size_t weights = 0;
     struct qnt__scratch *c = &run->scratch;
-    if (run->layer->head.arithmetic == QNT__DECODE) {
-        size_t panel;
-        if (!qnt__mul(s->tap_count * QNT__PANEL, s->depth, &panel)) return false;
-        size_t fit = DECODE_BYTES / sizeof(float) / panel;
-        run->decode_panels = qnt__min(qnt__max(fit, 1), QNT__BLOCK_PANELS);
+    if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
+        size_t depth = run->element == 1 ? s->panel_depth : s->depth, panel;
+        if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
+        run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
         if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
     }
     c->end = 0;
@@ -24,7 +33,7 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, tile, 1, &c->codes) &&
            qnt__append(&c->end, QNT__CHUNK, 4, &c->floats) &&
            qnt__append(&c->end, QNT__CHUNK, 1, &c->bytes) &&
-           qnt__append(&c->end, weights, 4, &c->weights);
+           qnt__append(&c->end, weights, 1, &c->weights);
 }
 
 /* Elements of the staged input. */

@@ -8,7 +8,7 @@
 /* What a layer is made from; views are open, the head is filled in as far as the spec says. */
 struct qnt__recipe {
     const qnt_context *context;
-    const qnt_quantizer *weight_q, *input_q;
+    const qnt_quantizer *weight_q, *input_q, *output_q;
     struct qnt__view weight; /* strides reordered: [outputs][kh][kw][channels] */
     struct qnt__view bias;
     bool has_bias;
@@ -36,6 +36,14 @@ int32_t qnt__recipe_zero(const struct qnt__recipe *recipe, size_t group);
 
 /* Chooses the arithmetic and the arrays; completes the head. */
 qnt_status qnt__recipe_choose(struct qnt__recipe *recipe);
+
+/* Lets weights that are integers stay packed as places in tables, if they can (tables.c). */
+void qnt__recipe_pack(struct qnt__recipe *recipe);
+
+/* The table of a scale group, by field of a cell, and by integer (as a byte) the code that stands for
+ * it in the cell. Padding is the code 0. Returns whether that is the integer 0. */
+bool qnt__recipe_table(const struct qnt__recipe *recipe, size_t group, int8_t table[QNT__TABLE],
+                       int8_t place[256]);
 
 /* Fills data of the layer, whose head and shape are set. */
 qnt_status qnt__recipe_fill(const struct qnt__recipe *recipe, qnt_layer *layer, uint8_t *data);

@@ -12,7 +12,9 @@ struct piece {
     size_t group, panel, panels; /* panel counts within the group */
     size_t first_row, end_row;
     ptrdiff_t slice;      /* bytes to the group's input channels */
-    const float *weights; /* decoded panels */
+    const void *weights; /* its panels, decoded or not */
+    size_t panel_bytes;
+    int bits; /* of their cells */
 };
 
 static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows)
@@ -42,25 +44,24 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     struct qnt__block block = block_of(p, rows);
-    size_t panel = p->group * s->group_panels + p->panel;
     int32_t sums[QNT__BLOCK_ROWS];
 
-    const int bits = layer->head.cell_bits;
-    const size_t tap_bytes = s->panel_bytes / s->tap_count;
-    const uint8_t *weight = layer->weight + panel * s->panel_bytes + rows->first_tap * tap_bytes;
+    const size_t tap_bytes = p->panel_bytes / s->tap_count;
+    const uint8_t *weight = (const uint8_t *)p->weights + rows->first_tap * tap_bytes;
     const struct qnt__gemm gemm = {.rows = rows->at,
                                    .taps = run->taps + rows->first_tap,
-                                   .weight = weight + cell_bytes(rows->first_k, bits),
+                                   .weight = weight + cell_bytes(rows->first_k, p->bits),
                                    .acc = (void *)(p->scratch + run->scratch.acc),
                                    .m = rows->m,
                                    .panels = p->panels,
                                    .tap_count = rows->taps,
                                    .depth = rows->depth,
-                                   .panel_bytes = s->panel_bytes,
-                                   .gap = tap_bytes - cell_bytes(rows->depth, bits),
+                                   .panel_bytes = p->panel_bytes,
+                                   .gap = tap_bytes - cell_bytes(rows->depth, p->bits),
                                    .ld = block.ld,
-                                   .bits = bits};
-    run->context->simd.gemm_s8(&gemm);
+                                   .bits = p->bits};
+    if (layer->tables && p->bits != 8) run->context->simd.gemm_levels(&gemm, layer->tables);
+    else run->context->simd.gemm_s8(&gemm);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
@@ -95,7 +96,7 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
 
     for (size_t i = 0; i < rows->m; i++) signed_rows[i] = (const void *)rows->at[i];
     const struct qnt__gemm_blocks gemm = {.rows = signed_rows,
-                                          .weight = layer->weight + panel * s->panel_bytes,
+                                          .weight = p->weights,
                                           .scale = layer->scale + at,
                                           .zero = layer->zero8 ? layer->zero8 + at : NULL,
                                           .y = acc,
@@ -103,9 +104,9 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
                                           .panels = p->panels,
                                           .depth = s->panel_depth,
                                           .block = (size_t)layer->head.block,
-                                          .panel_bytes = s->panel_bytes,
+                                          .panel_bytes = p->panel_bytes,
                                           .ld = block.ld,
-                                          .bits = layer->head.cell_bits};
+                                          .bits = p->bits};
     run->context->simd.gemm_blocks(&gemm);
     if (layer->fsum) subtract_zeros(rows, layer->fsum + block.column, block.n, block.ld, acc);
     qnt__run_epilogue(run, p->scratch, &block);
@@ -158,7 +159,7 @@ struct cut {
 static struct cut cut_work(const struct qnt__run *run)
 {
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
-    struct cut c = {.panels = decode ? run->decode_panels : QNT__BLOCK_PANELS};
+    struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1;
     for (size_t rows = MOST_ROWS;; rows /= 2) {
@@ -167,6 +168,27 @@ static struct cut cut_work(const struct qnt__run *run)
         c.count = run->g.groups * c.panel_tasks * c.row_tasks;
         if (decode || c.count >= MANY || rows <= LEAST_ROWS) return c;
     }
+}
+
+/* Points a piece to its panels, which are decoded first where the kernels want it. */
+static void find_weights(struct piece *p)
+{
+    const qnt_layer *layer = p->run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
+    void *decoded = p->scratch + p->run->scratch.weights;
+    size_t first = p->group * s->group_panels + p->panel;
+    p->weights = layer->weight + first * s->panel_bytes;
+    p->panel_bytes = s->panel_bytes;
+    p->bits = layer->head.cell_bits;
+    if (!p->run->decode_panels) return;
+    p->weights = decoded;
+    if (layer->head.arithmetic == QNT__DECODE) {
+        qnt__decode_panels(layer, first, p->panels, decoded);
+        return;
+    }
+    qnt__expand_panels(p->run, first, p->panels, decoded);
+    p->panel_bytes = qnt__expanded_bytes(s);
+    p->bits = 8;
 }
 
 static void run_piece(void *task, size_t index, size_t worker)
@@ -184,11 +206,7 @@ static void run_piece(void *task, size_t index, size_t worker)
     p.end_row = qnt__min(run->rows, p.first_row + cut.rows);
     size_t from = (p.group + run->g.group_shift) % run->g.groups;
     p.slice = (ptrdiff_t)(from * (run->g.channels / run->g.groups) * run->element);
-    if (run->layer->head.arithmetic == QNT__DECODE) {
-        float *weights = (void *)(p.scratch + run->scratch.weights);
-        qnt__decode_panels(run->layer, p.group * s->group_panels + p.panel, p.panels, weights);
-        p.weights = weights;
-    }
+    find_weights(&p);
     multiply_piece(&p);
 }
 

@@ -125,7 +125,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "input_q has levels that are not integers of 8 bits");
     }
-    r->head.arrays = QNT__HAS_INPUT_LEVELS;
+    r->head.arrays |= QNT__HAS_INPUT_LEVELS;
     if (qnt__has_thresholds(&q->spec)) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
@@ -134,15 +134,35 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
     return QNT_OK;
 }
 
-static qnt_status read_formats(struct qnt__recipe *r, const qnt_quantizer *output_q)
+/* A format of output codes that stand for values, whatever these are. */
+static qnt_status read_output_book(struct qnt__recipe *r)
 {
-    const qnt_quantizer *input_q = r->input_q;
+    const qnt_quantizer *q = r->output_q;
+    if (q->spec.grain != QNT_PER_TENSOR) {
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "output_q: grain %d, expected per tensor",
+                         (int)q->spec.grain);
+    }
+    if (!q->ready || q->groups != 1) {
+        return qnt__fail(r->context, QNT_E_STATE, "output_q has no parameters yet");
+    }
+    r->head.arrays |= QNT__HAS_OUTPUT_BOOK;
+    r->head.output = (struct qnt__layer_codes){
+        .kind = QNT__IN_STATIC, .bits = qnt__code_bits(q), .scale = q->scale[0]};
+    return QNT_OK;
+}
+
+static qnt_status read_formats(struct qnt__recipe *r)
+{
+    const qnt_quantizer *input_q = r->input_q, *output_q = r->output_q;
     struct qnt__layer_head *h = &r->head;
     if (input_q && input_q->scheme->values)
         QNT__TRY(read_input_levels(r));
     else
         QNT__TRY(read_codes(r->context, "input_q", input_q, &h->input));
-    QNT__TRY(read_codes(r->context, "output_q", output_q, &h->output));
+    if (output_q && output_q->scheme->values)
+        QNT__TRY(read_output_book(r));
+    else
+        QNT__TRY(read_codes(r->context, "output_q", output_q, &h->output));
     if (input_q && (h->input.flags & QNT_REAL_OFFSET)) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "input_q has a real offset, expected an integer zero point");
@@ -198,6 +218,12 @@ static bool has_integers(const qnt_quantizer *q)
     return true;
 }
 
+/* Tables that belong to blocks take as many bytes as the block, so weights do not stay packed. */
+static bool has_tables_for_blocks(const qnt_quantizer *q)
+{
+    return q->own_count && q->spec.grain == QNT_PER_BLOCK;
+}
+
 static qnt_status read_weight_q(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->weight_q;
@@ -209,7 +235,8 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
     bool codebook = q->scheme->values;
-    r->integers = codebook && has_integers(q);
+    bool decodes = !r->input_q && bits <= QNT__TABLE_BITS && !has_tables_for_blocks(q);
+    r->integers = codebook && !decodes && has_integers(q);
     r->levels = codebook && !r->integers;
     r->head.weight_bits = r->integers ? 8 : bits;
 
@@ -248,11 +275,12 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
     QNT__TRY(check_spec(r->context, &s));
     read_spec(&r->head, &s);
     r->weight_q = weight_q;
+    r->input_q = input_q;
+    r->output_q = output_q;
     QNT__TRY(qnt__view_open(r->context, "weight", weight, QNT__FLOATS | QNT__CODES, &r->weight));
     QNT__TRY(read_weight_shape(r));
     QNT__TRY(read_weight_q(r));
-    r->input_q = input_q;
-    QNT__TRY(read_formats(r, output_q));
+    QNT__TRY(read_formats(r));
 
     /* The final arithmetic comes later; decoding has the fewest conditions and checks the rest. */
     struct qnt__layer_head probe = r->head;

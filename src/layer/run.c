@@ -1,6 +1,8 @@
 /* The public side of running: the result's description, the workspace, and the run itself. */
 #include "run.h"
 
+#include <string.h>
+
 #include "base/arith.h"
 #include "base/try.h"
 #include "quantizer/quantizer.h"
@@ -130,7 +132,8 @@ static void plan_output(struct qnt__run *run)
     bool dense = y->strides[y->ndim - 1] == 1 || y->shape[y->ndim - 1] == 1;
     bool floats = y->bits == 32 && (uintptr_t)y->data % sizeof(float) == 0;
     int32_t arithmetic = run->layer->head.arithmetic;
-    bool codes = y->bits == 8 && (arithmetic == QNT__INTEGER || arithmetic == QNT__DEPTHWISE);
+    bool codes = y->bits == 8 && (arithmetic == QNT__INTEGER || arithmetic == QNT__DEPTHWISE) &&
+                 !run->layer->output_book;
     run->direct = run->collapsed && dense && step >= 0 && (floats || codes);
     size_t outputs = run->layer->shape.group_outputs;
     if (!dense || outputs * y->bits % 8 != 0) run->shared_bytes = true;
@@ -144,13 +147,22 @@ static float bound_in_codes(const struct qnt__layer_codes *c, float bound, float
     return steps < (double)low ? low : steps > (double)high ? high : (float)steps;
 }
 
+static void plan_ranks(struct qnt__run *run)
+{
+    const struct qnt__layer_codes *c = &run->layer->head.output;
+    run->ranks.steps = c->bits;
+    run->ranks.nan = c->zero;
+    memcpy(run->ranks.value, run->layer->output_book->threshold, sizeof run->ranks.value);
+}
+
 static void plan_clamp(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     const struct qnt__layer_codes *c = &h->output;
     run->low = h->low;
     run->high = h->high;
-    if (c->kind == QNT__IN_FLOAT) return;
+    if (run->layer->output_book) plan_ranks(run);
+    if (qnt__layer_finishes_floats(h)) return;
 
     qnt_spec spec = {.bits = c->bits, .flags = c->flags};
     float low = (float)(qnt__code_low(&spec) - c->zero);

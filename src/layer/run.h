@@ -36,7 +36,7 @@ struct qnt__scratch {
     size_t codes;   /* encoded floats of one block */
     size_t floats;  /* QNT__CHUNK floats */
     size_t bytes;   /* QNT__CHUNK bytes */
-    size_t weights; /* decoded panels */
+    size_t weights; /* decoded panels, floats or bytes */
     size_t end;
 };
 
@@ -54,7 +54,7 @@ struct qnt__run {
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
     size_t element;         /* bytes of a staged element: 1, or 4 for QNT__DECODE */
-    size_t decode_panels;   /* panels that are decoded together */
+    size_t decode_panels;   /* panels that are decoded together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
     uint8_t *space; /* aligned workspace */
@@ -73,6 +73,7 @@ struct qnt__run {
     int64_t y_step;
     struct qnt__affine output;
     float low, high; /* clamp, in units of the epilogue */
+    struct qnt__thresholds ranks; /* if the layer has an output_book */
 };
 
 static inline uint8_t *qnt__run_image(const struct qnt__run *run)
@@ -121,5 +122,14 @@ void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const qnt_layer *layer, size_t first, size_t panels, float *out);
+
+/* Looks up `panels` panels of places from the first one into panels of bytes. */
+void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out);
+
+/* Bytes of a panel of bytes. */
+static inline size_t qnt__expanded_bytes(const struct qnt__layer_shape *s)
+{
+    return s->tap_count * s->panel_depth * QNT__PANEL;
+}
 
 #endif

@@ -89,6 +89,12 @@ static qnt_status check_codes(const qnt_context *context, qnt_status status, con
     return QNT_OK;
 }
 
+bool qnt__layer_may_pack(const struct qnt__layer_head *h)
+{
+    return (h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__BLOCKS) &&
+           h->weight_bits <= QNT__TABLE_BITS;
+}
+
 static qnt_status check_arithmetic(const qnt_context *context, qnt_status status,
                                    const struct qnt__layer_head *h)
 {
@@ -97,7 +103,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, 2 * QNT__HAS_INPUT_THRESHOLDS - 1},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
         {"block", h->block, blocks ? 16 : 0,
          blocks            ? 65536
          : dense && decode ? LARGEST
@@ -109,7 +115,8 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
-        (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS)))) {
+        (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
+        ((h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES)) && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
@@ -145,7 +152,7 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
-enum { SECTIONS = 10 };
+enum { SECTIONS = 12 };
 
 /* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
 static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
@@ -170,6 +177,10 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
     bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
+    bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? QNT__TABLE * s->columns
+                : h->arrays & QNT__HAS_TABLE    ? QNT__TABLE
+                                                : 0;
+    bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
 }
 
@@ -219,4 +230,6 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->levels = at[7];
     layer->input_levels = at[8];
     layer->input_thresholds = at[9];
+    layer->tables = at[10];
+    layer->output_book = at[11];
 }

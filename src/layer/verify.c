@@ -39,6 +39,14 @@ static bool arrays_hold(const struct qnt__layer_head *h)
                    (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
+    int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    if (tables && (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || (h->arrays & QNT__HAS_ZERO))) {
+        return false;
+    }
+    if ((h->arrays & QNT__HAS_OUTPUT_BOOK) &&
+        (h->output.kind != QNT__IN_STATIC || h->output.flags != 0)) {
+        return false;
+    }
     if ((h->arrays & QNT__HAS_INPUT_LEVELS) &&
         (h->input.kind != QNT__IN_STATIC || h->input.zero != 0 || !(h->input.flags & QNT_SIGNED))) {
         return false;
@@ -64,6 +72,19 @@ static bool thresholds_hold(const qnt_layer *layer)
     return true;
 }
 
+/* Thresholds that do not decrease, and codes of the output's bits. */
+static bool book_holds(const qnt_layer *layer)
+{
+    const struct qnt__book *book = layer->output_book;
+    const int size = 1 << layer->head.output.bits;
+    for (int i = 0; book && i < size; i++) {
+        bool ascends = i == 0 ? book->threshold[0] == book->threshold[0]
+                              : book->threshold[i] >= book->threshold[i - 1];
+        if (!ascends || book->code[i] >= size) return false;
+    }
+    return true;
+}
+
 static bool zeros_hold(const qnt_layer *layer)
 {
     size_t n = layer->zero ? layer->shape.columns * layer->shape.blocks : 0;
@@ -85,6 +106,7 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
     else if (!arrays_hold(h)) damage = "the set of arrays";
     else if (!zeros_hold(layer)) damage = "a zero point";
     else if (!thresholds_hold(layer)) damage = "a threshold of the input";
+    else if (!book_holds(layer)) damage = "the codebook of the output";
     if (!damage) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: %s cannot come from a layer", damage);
 }

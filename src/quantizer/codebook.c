@@ -2,6 +2,7 @@
 #include "codebook.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arith.h"
 #include "base/numeric.h"
@@ -67,6 +68,16 @@ static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const st
     const struct qnt__scheme *scheme = quantizer->scheme;
     qnt__thresholds_between(book->level, book->count, out);
     if (scheme->thresholds) scheme->thresholds(quantizer, group, book->code, book->count, out);
+}
+
+int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__thresholds *out,
+                            uint8_t code[QNT__BOOK])
+{
+    struct book book;
+    open_book(quantizer, group, &book);
+    thresholds_of(quantizer, group, &book, out);
+    memcpy(code, book.code, sizeof book.code);
+    return book.count;
 }
 
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

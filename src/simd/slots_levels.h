@@ -29,6 +29,19 @@ struct qnt__thresholds {
     float value[256]; /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
 };
 
+/*
+ * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u]. Each cell
+ * gives a cell of 64 bytes for each four of its k.
+ */
+struct qnt__expand {
+    const uint8_t *cell;
+    size_t cells;
+    int bits;             /* 2, 3, 4 */
+    const int8_t *levels; /* one table of 2^bits, or 16 tables */
+    size_t step;          /* 0, or 16: a table of 16 entries for each column */
+    uint8_t *out;
+};
+
 #define QNT__SLOTS_LEVELS(X)                                                                       \
     /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below that; */ \
     /* levels may be codes */                                                                      \
@@ -42,6 +55,7 @@ struct qnt__thresholds {
     X(rank_f32, void,                                                                              \
       (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks))                 \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
+    X(expand_levels, void, (const struct qnt__expand *e))                                          \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \
     X(gemm_levels, void, (const struct qnt__gemm *g, const int8_t *levels))
 

@@ -189,6 +189,29 @@ static void gemm_levels(void)
     }
 }
 
+/* One table for all columns, or one for each. */
+static void expand_levels(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        int bits = 2 + i % 3;
+        size_t cells = (size_t)random_in(0, 9), step = random_in(0, 1) ? 16 : 0;
+        size_t size = 16 * cells * qnt__cell_depth(bits);
+        guarded cell = input(cells * qnt__cell_bytes(bits)), out = guard(size, random_in(0, 1));
+        guarded table = input(step ? 256 : (size_t)1 << bits), want = guard(size, true);
+        struct qnt__expand e = {.cell = cell.data, .cells = cells, .bits = bits,
+                                .levels = (void *)table.data, .step = step, .out = want.data};
+        qnt__expand_levels_c(&e);
+        e.out = out.data;
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, size);
+            tables[l].expand_levels(&e);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d cells %zu step %zu", names[l], bits,
+                      cells, step);
+        }
+        unguard(&cell), unguard(&out), unguard(&table), unguard(&want);
+    }
+}
+
 /* With the levels -2^(bits - 1), ... the numbers are affine codes: both products are one. */
 static void affine_levels(void)
 {
@@ -210,6 +233,15 @@ static void affine_levels(void)
             tables[l].gemm_s8(&g);
             CHECK_MSG(!memcmp(a, b, sizeof a), "%s bits %d", names[l], bits);
         }
+        struct qnt__expand e = {.cell = w.data, .cells = 10, .bits = bits, .levels = ascending};
+        uint8_t bytes_of[2 * 5 * 4 * 64];
+        e.out = bytes_of;
+        for (int l = 0; l < levels; l++) { /* so are bytes, of both panels at once */
+            tables[l].expand_levels(&e);
+            g.acc = b, g.weight = bytes_of, g.panel_bytes = 16 * depth, g.bits = 8;
+            tables[l].gemm_s8(&g);
+            CHECK_MSG(!memcmp(a, b, sizeof a), "%s bits %d", names[l], bits);
+        }
         unguard(&x), unguard(&w);
     }
 }
@@ -224,6 +256,7 @@ int main(int argc, char **argv)
     RUN(rank_f32);
     RUN(gemm_s16);
     RUN(gemm_levels);
+    RUN(expand_levels);
     RUN(affine_levels);
     return DONE;
 }

@@ -1,0 +1,51 @@
+/*
+ * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have tables of
+ * their own, each of the four is looked up in its turn.
+ */
+#include "../slots.h"
+#include "cells_avx512vnni.h"
+
+/* tables[j]: in each 128 bits the table of the j-th of their columns. */
+INLINE void load_tables(const struct qnt__expand *e, __m512i tables[4])
+{
+    int8_t all[16] = {0};
+    if (e->step == 0) {
+        memcpy(all, e->levels, (size_t)1 << e->bits);
+        tables[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)all));
+        return;
+    }
+    UNROLL for (int j = 0; j < 4; j++) {
+        const __m128i *own = (const void *)(e->levels + 16 * j);
+        __m512i t = _mm512_castsi128_si512(_mm_loadu_si128(own));
+        t = _mm512_inserti32x4(t, _mm_loadu_si128(own + 4), 1);
+        t = _mm512_inserti32x4(t, _mm_loadu_si128(own + 8), 2);
+        tables[j] = _mm512_inserti32x4(t, _mm_loadu_si128(own + 12), 3);
+    }
+}
+
+INLINE void expand(const struct qnt__expand *e, int bits, int own)
+{
+    const uint8_t *cell = e->cell, *end = cell + e->cells * qnt__cell_bytes(bits);
+    uint8_t *out = e->out;
+    __m512i tables[4];
+    load_tables(e, tables);
+    for (; cell < end; cell += qnt__cell_bytes(bits)) {
+        UNROLL for (int f = 0; f < cell_fields(bits); f++, out += 64) {
+            __m512i field = cell_field(cell, bits, f);
+            __m512i level = _mm512_shuffle_epi8(tables[0], field);
+            UNROLL for (int j = 1; own && j < 4; j++) {
+                const __mmask64 column = 0x000f000f000f000full << 4 * j;
+                level = _mm512_mask_shuffle_epi8(level, column, tables[j], field);
+            }
+            _mm512_storeu_si512(out, level);
+        }
+    }
+}
+
+void qnt__expand_levels_avx512vnni(const struct qnt__expand *e)
+{
+    int own = e->step != 0;
+    if (e->bits == 4) own ? expand(e, 4, 1) : expand(e, 4, 0);
+    else if (e->bits == 3) own ? expand(e, 3, 1) : expand(e, 3, 0);
+    else own ? expand(e, 2, 1) : expand(e, 2, 0);
+}
