@@ -12,7 +12,6 @@
 #include "tensor/view.h"
 
 enum {
-    FIRST_CONV = sizeof(qnt_conv),
     FIRST_LOWBIT = sizeof(qnt_lowbit),
     COLUMNS = QNT__LOWBIT_COLUMNS,
     PIXELS = 56,    /* of the result, in one call of the slot: whole tiles of 4, 7 and 8 */
@@ -202,37 +201,17 @@ static void run_line(void *task, size_t index, size_t worker)
 static qnt_status read_conv(struct conv *c, const qnt_conv *conv, const qnt_lowbit *lowbit)
 {
     const qnt_context *context = c->context;
-    qnt_conv given;
     qnt_lowbit low;
-    QNT__TRY(qnt__sized_read(context, "conv", conv, FIRST_CONV, sizeof given, &given));
-    QNT__TRY(qnt__sized_read(context, "lowbit", lowbit, FIRST_LOWBIT, sizeof low, &low));
     struct qnt__geometry *g = &c->g;
-    if (given.groups == 0) given.groups = 1;
-    if (given.groups < 0 || given.group_shift < 0 || given.group_shift >= given.groups ||
-        given.reserved != 0) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "conv: %d groups, shift %d, reserved %d; expected a shift below "
-                         "the groups and reserved 0",
-                         (int)given.groups, (int)given.group_shift, (int)given.reserved);
-    }
+    QNT__TRY(qnt__geometry_read(context, conv, g));
+    QNT__TRY(qnt__sized_read(context, "lowbit", lowbit, FIRST_LOWBIT, sizeof low, &low));
     for (int i = 0; i < 4; i++) {
-        if (given.pad[i] == 0 && low.pad[i] >= 0 && low.pad[i] <= 1 << 20) continue;
+        if (g->pad[i] == 0 && low.pad[i] >= 0 && low.pad[i] <= 1 << 20) continue;
         return qnt__fail(
             context, QNT_E_INVALID,
-            "conv: pad is %d, expected 0, pixels have their border; lowbit: pad is %d, expected "
+            "conv: pad is %zu, expected 0, pixels have their border; lowbit: pad is %d, expected "
             "0 to 2^20",
-            (int)given.pad[i], (int)low.pad[i]);
-    }
-    for (int i = 0; i < 2; i++) {
-        int32_t stride = given.stride[i] ? given.stride[i] : 1;
-        int32_t dilation = given.dilation[i] ? given.dilation[i] : 1;
-        if (stride < 1 || dilation < 1) {
-            return qnt__fail(context, QNT_E_INVALID,
-                             "conv: stride %d, dilation %d, expected at least 1", (int)stride,
-                             (int)dilation);
-        }
-        g->stride[i] = (size_t)stride;
-        g->dilation[i] = (size_t)dilation;
+            g->pad[i], (int)low.pad[i]);
     }
     if (low.step < -LIMIT || low.step > LIMIT || low.zero < -LIMIT || low.zero > LIMIT ||
         low.channels < 1) {
@@ -241,8 +220,6 @@ static qnt_status read_conv(struct conv *c, const qnt_conv *conv, const qnt_lowb
             "lowbit: step %d, zero %d, channels %d; expected magnitudes up to 2^15, and at least 1",
             (int)low.step, (int)low.zero, (int)low.channels);
     }
-    g->groups = (size_t)given.groups;
-    g->group_shift = (size_t)given.group_shift;
     g->channels = (size_t)low.channels * g->groups;
     c->triples = qnt__triples((size_t)low.channels);
     c->step = low.step;
