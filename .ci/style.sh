@@ -66,11 +66,11 @@ includes() {
     done
 }
 
-# Kernels see the slots, the layout, number formats and intrinsics, nothing else.
+# Kernels see their own folder, number formats and intrinsics, nothing else.
 kernel_includes() {
     files 'src/simd/*/*.[ch]' | grep -v -E 'x86/x86.c|arm/arm.c' | while read -r file; do
         sed -n 's|^ *# *include [<"]\(.*\)[>"].*|\1|p' "$file" |
-            grep -v -x -E '\.\./(slots|layout|slices|levels|lowbit|lowbit_finish|lowbit_products|quotient|runs)\.h|base/numeric\.h|[a-z_0-9]*\.h' |
+            grep -v -x -E '(\.\./)?[a-z_0-9]*\.h|base/numeric\.h' |
             sed "s|^|$file includes |"
     done
 }

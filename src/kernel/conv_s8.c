@@ -5,37 +5,6 @@
 #include "base/try.h"
 #include "qnt/kernel.h"
 
-static qnt_status check_number(const qnt_context *context, const char *name, int32_t value,
-                               int32_t low, int32_t high)
-{
-    if (value >= low && value <= high) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID, "conv: %s is %d, expected %d to %d", name, (int)value,
-                     (int)low, (int)high);
-}
-
-static qnt_status read_geometry(struct qnt__conv_s8 *c, const qnt_conv *conv)
-{
-    qnt_conv v;
-    QNT__TRY(qnt__sized_read(c->context, "conv", conv, sizeof v, sizeof v, &v));
-    int32_t groups = v.groups ? v.groups : 1;
-    QNT__TRY(check_number(c->context, "groups", v.groups, 0, INT32_MAX));
-    QNT__TRY(check_number(c->context, "group_shift", v.group_shift, 0, groups - 1));
-    QNT__TRY(check_number(c->context, "reserved", v.reserved, 0, 0));
-    for (int i = 0; i < 2; i++) {
-        QNT__TRY(check_number(c->context, "stride", v.stride[i], 0, INT32_MAX));
-        QNT__TRY(check_number(c->context, "dilation", v.dilation[i], 0, INT32_MAX));
-        c->g.stride[i] = v.stride[i] ? (size_t)v.stride[i] : 1;
-        c->g.dilation[i] = v.dilation[i] ? (size_t)v.dilation[i] : 1;
-    }
-    for (int i = 0; i < 4; i++) {
-        QNT__TRY(check_number(c->context, "pad", v.pad[i], 0, INT32_MAX));
-        c->g.pad[i] = (size_t)v.pad[i];
-    }
-    c->g.groups = (size_t)groups;
-    c->g.group_shift = (size_t)v.group_shift;
-    return QNT_OK;
-}
-
 static qnt_status open_input(struct qnt__conv_s8 *c, const qnt_tensor *x, int32_t x_zero)
 {
     QNT__TRY(qnt__view_open(c->context, "x", x, QNT__CODES, &c->x));
@@ -117,7 +86,7 @@ qnt_status qnt_conv_s8(const qnt_context *context, const qnt_conv *conv, const q
 {
     if (!context) return QNT_E_INVALID;
     struct qnt__conv_s8 c = {.context = context};
-    QNT__TRY(read_geometry(&c, conv));
+    QNT__TRY(qnt__geometry_read(context, conv, &c.g));
     QNT__TRY(open_input(&c, x, x_zero));
     QNT__TRY(open_weights(&c, w));
     QNT__TRY(qnt__geometry_close(context, &c.g));

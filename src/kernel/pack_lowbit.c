@@ -39,7 +39,7 @@ static bool pack_channels(const qnt_context *context, const struct qnt__view *co
     qnt__read_codes(&context->simd, codes, at, codes->strides[3], channels, wide);
     for (size_t c = 0; c < channels; c++) all |= wide[c];
     memset(wide + channels, 0, 3 * triples - channels);
-    qnt__pack_triples(wide, triples, to);
+    context->simd.pack_lowbit(wide, 0, 1, triples, to, 0);
     return all <= 3;
 }
 

@@ -1,46 +1,48 @@
 /*
- * The tile of conv_lowbit, for vectors of any width: a table of products is looked up instead of
- * multiplied. The including file defines
+ * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked up
+ * instead of multiplied. The including file defines
  *     vec, LANES, PIXELS            a vector of bytes, how many, pixels of the largest tile
  *     struct index, load_index(w)   LANES bytes of weights, made ready
  *     struct row, load_row(x)       the table's row for a byte of x
  *     look_up(index, row)           LANES products of three digits each, at most 27
- *     SLIDE                         1 if registers suffice for three indices
+ *     SLIDE                         1 if there is add_three_taps(sum, x, step, weight)
  *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
- *     zero()
+ *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
+ *     less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
  *     store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
+ *     store_codes(codes, v)
  *
  * Nine look-ups (9 * 27 = 243) fit a byte. Then they move to sums of 16 bits: `wide` takes odd * 256 +
- * even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact while it is below 2^16.
+ * even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact modulo 2^16.
  *
- * Where taps come in threes that are neighbouring pixels, a row is loaded once for three taps. Both
- * limits below are multiples of three.
+ * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a row
+ * is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS pixels of
+ * a tile. Both limits below are multiples of three.
  */
 enum { QNT__NARROW_STEPS = 9, QNT__WIDE_STEPS = 65535 / 27 };
 
-struct at { size_t triple, tap; };
+/* Where a tile is: what comes next, and how many steps are left. */
+struct walk {
+    const struct qnt__lowbit *g;
+    const uint8_t *x, *weight;
+    size_t triple, tap, left;
+};
 
-INLINE void add_tap(vec *sum, const uint8_t *x, size_t step, const uint8_t *weight, int pixels)
+INLINE vec plus(vec sum, vec product, int fresh)
+{
+    return fresh ? product : add_8(sum, product);
+}
+
+INLINE void add_tap(vec *sum, const uint8_t *x, size_t step, const uint8_t *weight, int pixels,
+                    int fresh)
 {
     struct index index = load_index(weight);
     UNROLL for (int i = 0; i < pixels; i++) {
-        sum[i] = add_8(sum[i], look_up(index, load_row(x[(size_t)i * step])));
+        sum[i] = plus(sum[i], look_up(index, load_row(x[(size_t)i * step])), fresh);
     }
 }
 
-INLINE void add_three_taps(vec *sum, const uint8_t *x, size_t step, const uint8_t *weight, int pixels)
-{
-    struct index index[3] = {load_index(weight), load_index(weight + QNT__LOWBIT_COLUMNS),
-                             load_index(weight + 2 * QNT__LOWBIT_COLUMNS)};
-    UNROLL for (int i = -2; i < pixels; i++) {
-        struct row row = load_row(x[(size_t)(i + 2) * step]);
-        UNROLL for (int d = 2; d >= 0; d--) {
-            int to = i + 2 - d;
-            if (to >= 0 && to < pixels) sum[to] = add_8(sum[to], look_up(index[d], row));
-        }
-    }
-}
-
+#if SLIDE
 static int in_threes(const struct qnt__lowbit *g)
 {
     if (g->tap_count % 3) return 0;
@@ -49,57 +51,100 @@ static int in_threes(const struct qnt__lowbit *g)
     }
     return 1;
 }
+#endif
 
-INLINE void tile(const struct qnt__lowbit *g, const uint8_t *x, const uint8_t *weight, int32_t *acc,
-                 int pixels, size_t at_once)
+/* One step, or the three that a row serves. */
+INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh)
 {
-    size_t left = g->triples * g->tap_count;
-    struct at at = {0, 0};
-    for (int add = 0; left || !add; add = 1) {
-        vec wide[PIXELS], odd[PIXELS];
-        UNROLL for (int i = 0; i < pixels; i++) wide[i] = odd[i] = zero();
-        size_t block = left < QNT__WIDE_STEPS ? left : QNT__WIDE_STEPS;
-        left -= block;
-        while (block) {
-            size_t steps = block < QNT__NARROW_STEPS ? block : QNT__NARROW_STEPS;
-            vec sum[PIXELS];
-            block -= steps;
-            UNROLL for (int i = 0; i < pixels; i++) sum[i] = zero();
-            for (; steps; steps -= at_once) {
-                const uint8_t *from = x + g->taps[at.tap] + (ptrdiff_t)at.triple;
-                if (at_once == 3) add_three_taps(sum, from, g->step, weight, pixels);
-                else add_tap(sum, from, g->step, weight, pixels);
-                weight += at_once * QNT__LOWBIT_COLUMNS;
-                at.tap += at_once;
-                if (at.tap == g->tap_count) at.tap = 0, at.triple++;
-            }
-            UNROLL for (int i = 0; i < pixels; i++) {
-                wide[i] = add_16(wide[i], sum[i]);
-                odd[i] = add_16(odd[i], high_16(sum[i]));
-            }
+    const uint8_t *from = w->x + w->g->taps[w->tap] + (ptrdiff_t)w->triple;
+#if SLIDE
+    if (at_once == 3) add_three_taps(sum, from, w->g->step, w->weight);
+    else
+#endif
+        add_tap(sum, from, w->g->step, w->weight, pixels, fresh);
+    w->weight += at_once * QNT__LOWBIT_COLUMNS;
+    w->tap += (size_t)at_once;
+    if (w->tap == w->g->tap_count) w->tap = 0, w->triple++;
+}
+
+/* At most this many steps. Nine at a time are written out, so that sums stay in place. */
+INLINE void add_steps(struct walk *w, vec *wide, vec *odd, int pixels, int at_once, size_t most)
+{
+    size_t block = w->left < most ? w->left : most;
+    w->left -= block;
+    UNROLL for (int i = 0; i < pixels; i++) wide[i] = odd[i] = zero();
+    while (block) {
+        vec sum[PIXELS];
+        UNROLL for (int i = 0; i < pixels; i++) sum[i] = zero();
+        if (block >= QNT__NARROW_STEPS) {
+            UNROLL for (int s = 0; s < QNT__NARROW_STEPS; s += at_once)
+                advance(w, sum, pixels, at_once, s == 0);
+            block -= QNT__NARROW_STEPS;
+        } else {
+            for (; block; block -= (size_t)at_once) advance(w, sum, pixels, at_once, 0);
         }
         UNROLL for (int i = 0; i < pixels; i++) {
-            vec even = sub_16(wide[i], low_to_high_16(odd[i]));
-            store(even, odd[i], acc + (size_t)i * QNT__LOWBIT_COLUMNS, add);
+            wide[i] = add_16(wide[i], sum[i]);
+            odd[i] = add_16(odd[i], high_16(sum[i]));
         }
     }
 }
 
-INLINE void conv_lowbit(const struct qnt__lowbit *g)
+/* How many thresholds are reached, out of three. */
+INLINE vec count_reached(vec sum, vec shift, const int16_t *flip, const int16_t *limit)
 {
-    const int slide = SLIDE && in_threes(g);
+    vec s = differ(sub_16(sum, shift), load(flip)), n = set_16(3);
+    UNROLL for (int t = 0; t < 3; t++)
+        n = less_if_below(n, s, load(limit + t * QNT__LOWBIT_COLUMNS));
+    return n;
+}
+
+INLINE void finish(const struct qnt__lowbit_codes *f, size_t i, int column, vec even, vec odd)
+{
+    enum { HALF = QNT__LOWBIT_COLUMNS / 2 };
+    const int32_t z = -f->zero * f->box[i];
+    const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS + column / 2;
+    const int16_t *flip = f->flip + column / 2;
+    vec shift = set_16((int16_t)(z >> f->half));
+    vec low = count_reached(even, shift, flip, limit);
+    vec high = count_reached(odd, shift, flip + HALF, limit + HALF);
+    store_codes(f->codes + i * QNT__LOWBIT_COLUMNS + column, either(low, low_to_high_16(high)));
+}
+
+/* `pixels` pixels from number i on, LANES columns from `column` on; as codes if there is an f. */
+INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f, size_t i, int column,
+                 int pixels, int at_once)
+{
+    struct walk w = {.g = g,
+                     .x = g->x + i * g->step,
+                     .weight = g->weight + column,
+                     .left = g->triples * g->tap_count};
+    int32_t *acc = f ? NULL : g->acc + i * QNT__LOWBIT_COLUMNS + column;
+    vec wide[PIXELS], odd[PIXELS];
+    for (int add = 0; w.left || !add; add = 1) {
+        /* codes count modulo 2^16, sums do not */
+        add_steps(&w, wide, odd, pixels, at_once, f ? SIZE_MAX : QNT__WIDE_STEPS);
+        UNROLL for (int k = 0; k < pixels; k++) {
+            vec even = sub_16(wide[k], low_to_high_16(odd[k]));
+            if (f) finish(f, i + (size_t)k, column, even, odd[k]);
+            else store(even, odd[k], acc + k * QNT__LOWBIT_COLUMNS, add);
+        }
+    }
+}
+
+INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+#if SLIDE
+    const int at_once = in_threes(g) ? 3 : 1;
+#else
+    enum { at_once = 1 };
+#endif
     for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES) {
-        const uint8_t *x = g->x;
-        int32_t *acc = g->acc + c;
-        size_t m = g->m;
-        for (; m >= PIXELS; m -= PIXELS) {
-            if (slide) tile(g, x, g->weight + c, acc, PIXELS, 3);
-            else tile(g, x, g->weight + c, acc, PIXELS, 1);
-            x += PIXELS * g->step, acc += PIXELS * QNT__LOWBIT_COLUMNS;
+        size_t i = 0;
+        for (; i + PIXELS <= g->m; i += PIXELS) {
+            if (at_once == 3) tile(g, f, i, c, PIXELS, 3);
+            else tile(g, f, i, c, PIXELS, 1);
         }
-        for (; m; m--) {
-            tile(g, x, g->weight + c, acc, 1, 1);
-            x += g->step, acc += QNT__LOWBIT_COLUMNS;
-        }
+        for (; i < g->m; i++) tile(g, f, i, c, 1, 1);
     }
 }

@@ -1,4 +1,5 @@
-/* Slot of products of codes of at most two bits, three of them in a byte. */
+/* Slots of convolutions of codes of at most two bits, three of them in a byte: from packed pixels to
+ * sums, codes or floats. */
 #ifndef QNT__SIMD_SLOTS_LOWBIT_H
 #define QNT__SIMD_SLOTS_LOWBIT_H
 
@@ -21,7 +22,7 @@ struct qnt__lowbit {
     const uint8_t *x;      /* first input pixel */
     const ptrdiff_t *taps; /* tap_count byte offsets */
     const uint8_t *weight; /* [triples][tap_count][64] */
-    int32_t *acc;          /* written, [m][64] */
+    int32_t *acc;          /* written, [m][64]; not by codes_lowbit */
     size_t m;              /* output pixels */
     size_t step;           /* bytes from one output pixel's input to the next's */
     size_t triples;        /* bytes of a pixel that are read */
@@ -29,20 +30,76 @@ struct qnt__lowbit {
 };
 
 /*
- * What follows: with wrapping int32 arithmetic v = acc[i][c] * step + box[i] * zero, in the place of acc;
- * or, with thresholds, codes[i][c] = the number of t < 3 with v >= thresholds[t][c], and acc as before.
+ * The same, finished while the sums are in registers, in 16 bits. With acc of the above, z = -zero box[i]:
+ *
+ * s = ((acc[i][c] - (z >> half)) modulo 2^16, as int16) ^ flip[c],  set = z & half,
+ * codes[i][c] = number of t < 3 with s >= limit[set][t][c].
+ *
+ * Thresholds of step * acc - z with step = 1 + half are thresholds of acc - z / step, one set for each
+ * remainder; that keeps sums of twice as many channels within 16 bits. Arrays over c are in the order of
+ * registers: [2][32], even channels first.
+ */
+struct qnt__lowbit_codes {
+    const int32_t *box;   /* [m] */
+    const int16_t *limit; /* [half + 1][3][2][32] */
+    const int16_t *flip;  /* [2][32], 0, or -1 where s counts downwards */
+    uint8_t *codes;       /* written, [m][64] */
+    int32_t zero;
+    int32_t half; /* 0 or 1 */
+};
+
+/*
+ * What follows otherwise: with wrapping int32 arithmetic v = acc[i][c] * step + box[i] * zero, in the
+ * place of acc; or, with thresholds, codes[i][c] = the number of t < 3 with (v ^ flip[c]) >=
+ * thresholds[t][c], and acc as before.
  */
 struct qnt__lowbit_finish {
     int32_t *acc;              /* [m][64] */
     const int32_t *box;        /* [m] */
     const int32_t *thresholds; /* [3][64] or NULL */
+    const int32_t *flip;       /* [64], 0 or -1; with thresholds */
     uint8_t *codes;            /* [m][64], written if there are thresholds */
     size_t m;
     int32_t step, zero;
 };
 
+/* Sums over digits that an output row meets: box[i] = sum over rows r and columns j of
+ * digits[r ld + j dilation + i step]. */
+struct qnt__lowbit_box {
+    const int32_t *digits;
+    int32_t *box; /* written, [m] */
+    size_t m, rows, columns;
+    size_t ld, dilation, step;
+};
+
+/*
+ * A pixel's sums become floats: y[o] = float(sum[o]) * scale[o] + shift[o]; with `first`, y < 0 becomes
+ * +0; identity[o] is added; with `last`, y < 0 becomes +0; codes[o] = number of t < 3 with y >= limit[t].
+ * One operation after the other. A NaN has code 0.
+ */
+struct qnt__lowbit_floats {
+    const int32_t *sum;    /* [n] */
+    const float *scale;    /* [n] */
+    const float *shift;    /* [n] */
+    const float *identity; /* [n] or NULL */
+    float *y;              /* written, [n], or NULL; may be identity */
+    uint8_t *codes;        /* written, [n], or NULL */
+    size_t n;
+    float limit[3];
+    int first, last; /* 0 or 1 */
+};
+
 #define QNT__SLOTS_LOWBIT(X)                                                                       \
     X(conv_lowbit, void, (const struct qnt__lowbit *g))                                            \
-    X(finish_lowbit, void, (const struct qnt__lowbit_finish *f))
+    X(codes_lowbit, void, (const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f))        \
+    X(finish_lowbit, void, (const struct qnt__lowbit_finish *f))                                   \
+    X(box_lowbit, void, (const struct qnt__lowbit_box *b))                                         \
+    X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
+    /* sum[i] = sum over the digits of the `triples` bytes at x + i step, i < n */                 \
+    X(digits_lowbit, void, (const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum)) \
+    /* to[i to_step + t] = c[t] | c[T + t] << 2 | c[2 T + t] << 4, c = codes + i step, T = triples,      \
+     * i < n; codes 0..3, to apart from codes */                                                   \
+    X(pack_lowbit, void, (const uint8_t *codes, size_t step, size_t n, size_t triples, uint8_t *to,  \
+                          size_t to_step))
 
 #endif

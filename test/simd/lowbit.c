@@ -1,8 +1,10 @@
 /*
  * Convolution stretches of 2-bit codes on every level, against a plain loop over digits: random
  * kernels, strides and dilations, all tile remainders, extremes beyond 16-bit sums, guard pages on
- * both sides.
+ * both sides; and what surrounds them: sums over digits, thresholds, floats, packing.
  */
+#include <math.h>
+
 #include "check.h"
 #include "simd/slots.h"
 
@@ -51,6 +53,45 @@ static int32_t naive(const struct qnt__lowbit *g, size_t i, size_t c)
     return sum;
 }
 
+static int floor_half(int x, int half)
+{
+    return half ? (x - (x & 1)) / 2 : x;
+}
+
+/* Codes by the definition, thresholds about the sums so that all codes occur. */
+static void compare_codes(const struct qnt__lowbit *g, const int32_t *sums)
+{
+    const int half = (int)random_in(0, 1);
+    int16_t limit[2 * 3 * 64], flip[64];
+    int32_t box[24];
+    guarded codes = guard(g->m * 64, random_in(0, 1));
+    uint8_t want[24 * 64];
+    for (size_t i = 0; i < g->m; i++) box[i] = (int32_t)random_in(0, 3000);
+    for (int e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
+    for (int e = 0; e < 2 * 3 * 64; e++)
+        limit[e] = (int16_t)(e % 13 ? random_in(-6000, 6000) : e % 2 ? INT16_MAX : INT16_MIN);
+    struct qnt__lowbit_codes f = {.box = box,
+                                  .limit = limit,
+                                  .flip = flip,
+                                  .codes = codes.data,
+                                  .zero = (int32_t)random_in(-3, 3),
+                                  .half = half};
+    for (size_t e = 0; e < g->m * 64; e++) {
+        int c = (int)(e % 64), at = c % 2 * 32 + c / 2, z = -f.zero * box[e / 64], count = 0;
+        int s = (int16_t)(uint16_t)(uint32_t)(sums[e] - floor_half(z, half));
+        for (int t = 0; t < 3; t++)
+            count += (flip[at] ? -1 - s : s) >= limit[((z & 1 & half) * 3 + t) * 64 + at];
+        want[e] = (uint8_t)count;
+    }
+    for (int l = 0; l < levels; l++) {
+        memset(codes.data, 0xaa, g->m * 64);
+        tables[l].codes_lowbit(g, &f);
+        CHECK_MSG(!memcmp(codes.data, want, g->m * 64), "%s m %zu triples %zu taps %zu half %d",
+                  names[l], g->m, g->triples, g->tap_count, half);
+    }
+    unguard(&codes);
+}
+
 /* A row of m output pixels of a kernel of size x size; of `bytes` a pixel, some are read. */
 static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t triples,
                     size_t bytes, bool extreme)
@@ -80,6 +121,7 @@ static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_
                   "%s m %zu kernel %zu stride %zu dilation %zu triples %zu of %zu", names[l], m,
                   size, stride, dilation, triples, bytes);
     }
+    compare_codes(&g, want);
     unguard(&x), unguard(&weight), unguard(&acc);
 }
 
@@ -112,7 +154,7 @@ static void finishes(void)
     enum { MOST = 9 };
     for (int i = 0; i < ROUNDS(200); i++) {
         size_t m = (size_t)random_in(0, MOST);
-        int32_t acc[MOST * 64], want[MOST * 64], box[MOST], thresholds[3 * 64];
+        int32_t acc[MOST * 64], want[MOST * 64], box[MOST], thresholds[3 * 64], flip[64];
         uint8_t codes[MOST * 64] = {0};
         for (int e = 0; e < MOST * 64; e++)
             acc[e] = i % 4 ? (int32_t)random_in(-5000, 5000) : (int32_t)random_u64();
@@ -121,7 +163,9 @@ static void finishes(void)
             thresholds[e] = e % 17  ? (int32_t)random_in(-9000, 9000)
                             : e % 2 ? INT32_MAX
                                     : INT32_MIN;
+        for (int e = 0; e < 64; e++) flip[e] = -(int32_t)random_in(0, 1);
         struct qnt__lowbit_finish f = {.box = box,
+                                       .flip = flip,
                                        .m = m,
                                        .step = (int32_t)random_in(-3, 3),
                                        .zero = (int32_t)random_in(-3, 3),
@@ -132,7 +176,8 @@ static void finishes(void)
                 (int32_t)(uint64_t)((int64_t)acc[e] * f.step + (int64_t)box[e / 64] * f.zero);
             if (!f.thresholds) want[e] = v;
             for (size_t t = 0; t < 3; t++)
-                codes[e] = (uint8_t)(codes[e] + (v >= thresholds[t * 64 + e % 64]));
+                codes[e] = (uint8_t)(codes[e] +
+                                     ((flip[e % 64] ? -1 - v : v) >= thresholds[t * 64 + e % 64]));
         }
         for (int l = 0; l < levels; l++) {
             guarded g = guard(m * 64 * 4, random_in(0, 1)), b = guard(m * 64, random_in(0, 1));
@@ -143,6 +188,142 @@ static void finishes(void)
             CHECK_MSG(!f.thresholds || !memcmp(b.data, codes, m * 64), "%s m %zu", names[l], m);
             unguard(&g), unguard(&b);
         }
+    }
+}
+
+/* Sums over digits of pixels, of every length up to three vectors, and beyond what bytes can sum.
+ */
+static void digits(void)
+{
+    for (size_t triples = 0; triples <= 200; triples += triples < 150 ? 1 : 50) {
+        size_t n = (size_t)random_in(0, 4), step = triples + (size_t)random_in(0, 5);
+        guarded x = random_digits(n ? (n - 1) * step + triples : 0, triples % 3 == 0);
+        guarded sum = guard(n * 4, random_in(0, 1));
+        int32_t want[4] = {0};
+        for (size_t i = 0; i < n; i++)
+            for (size_t t = 0; t < triples; t++)
+                for (int s = 0; s < 3; s++) want[i] += digit(x.data[i * step + t], s);
+        for (int l = 0; l < levels; l++) {
+            memset(sum.data, 0xaa, n * 4);
+            tables[l].digits_lowbit(x.data, n, step, triples, (void *)sum.data);
+            CHECK_MSG(!memcmp(sum.data, want, n * 4), "%s %zu bytes", names[l], triples);
+        }
+        unguard(&x), unguard(&sum);
+    }
+    enum { MANY = 64 * 28 + 77 };
+    guarded x = random_digits(MANY, true);
+    for (int l = 0; l < levels; l++) {
+        int32_t sum = 0;
+        tables[l].digits_lowbit(x.data, 1, 0, MANY, &sum);
+        CHECK_MSG(sum == 9 * MANY, "%s %d", names[l], (int)sum);
+    }
+    unguard(&x);
+}
+
+static void packs(void)
+{
+    for (size_t triples = 1; triples <= 140; triples++) {
+        size_t n = (size_t)random_in(0, 3), step = 3 * triples + (size_t)random_in(0, 4),
+               to_step = triples + (size_t)random_in(0, 4);
+        size_t from_bytes = n ? (n - 1) * step + 3 * triples : 0;
+        size_t bytes = n ? (n - 1) * to_step + triples : 0;
+        guarded codes = guard(from_bytes, random_in(0, 1)), to = guard(bytes, random_in(0, 1));
+        uint8_t want[3 * 144];
+        for (size_t e = 0; e < from_bytes; e++) codes.data[e] = (uint8_t)random_in(0, 3);
+        memset(want, 0xaa, sizeof want);
+        for (size_t i = 0; i < n; i++)
+            for (size_t t = 0; t < triples; t++) {
+                const uint8_t *c = codes.data + i * step + t;
+                want[i * to_step + t] = (uint8_t)(c[0] + 4 * c[triples] + 16 * c[2 * triples]);
+            }
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0xaa, bytes);
+            tables[l].pack_lowbit(codes.data, step, n, triples, to.data, to_step);
+            CHECK_MSG(!memcmp(to.data, want, bytes), "%s %zu bytes", names[l], triples);
+        }
+        unguard(&codes), unguard(&to);
+    }
+}
+
+static void boxes(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        struct qnt__lowbit_box b = {.m = (size_t)random_in(0, 40),
+                                    .rows = (size_t)random_in(1, 5),
+                                    .columns = (size_t)random_in(1, 5),
+                                    .dilation = (size_t)random_in(1, 3),
+                                    .step = (size_t)random_in(1, 2)};
+        size_t reach = (b.m ? (b.m - 1) * b.step : 0) + (b.columns - 1) * b.dilation + 1;
+        b.ld = reach + (size_t)random_in(0, 5);
+        size_t count = (b.rows - 1) * b.ld + reach;
+        guarded from = guard(count * 4, 1), to = guard(b.m * 4, 1);
+        int32_t want[40], *digits = (void *)from.data;
+        for (size_t e = 0; e < count; e++)
+            digits[e] = i % 4 ? (int32_t)random_in(0, 999) : (int32_t)random_u64();
+        b.digits = digits, b.box = (void *)to.data;
+        for (size_t x = 0; x < b.m; x++) {
+            uint32_t sum = 0;
+            for (size_t r = 0; r < b.rows; r++)
+                for (size_t j = 0; j < b.columns; j++)
+                    sum += (uint32_t)digits[r * b.ld + x * b.step + j * b.dilation];
+            want[x] = (int32_t)sum;
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0xaa, b.m * 4);
+            tables[l].box_lowbit(&b);
+            CHECK_MSG(!memcmp(to.data, want, b.m * 4), "%s m %zu", names[l], b.m);
+        }
+        unguard(&from), unguard(&to);
+    }
+}
+
+/* Also sums, scales and identities that end in infinities and NaN. */
+static void becomes_floats(void)
+{
+    enum { MOST = 70 };
+    for (int i = 0; i < ROUNDS(200); i++) {
+        size_t n = (size_t)random_in(0, MOST);
+        int32_t sum[MOST];
+        float scale[MOST], shift[MOST], want[MOST];
+        uint8_t want_codes[MOST];
+        guarded identity = guard(n * 4, 1), y = guard(n * 4, 1), codes = guard(n, random_in(0, 1));
+        float *id = (void *)identity.data;
+        for (size_t o = 0; o < n; o++) {
+            sum[o] = i % 5 ? (int32_t)random_in(-9999, 9999) : (int32_t)random_u64();
+            scale[o] = (float)random_in(-50, 50) * (o % 29 ? 1e-3f : 1e38f);
+            shift[o] = (float)random_in(-50, 50) * 0.1f;
+            id[o] = o % 31 ? (float)random_in(-90, 90) * 0.1f : o % 2 ? NAN : -INFINITY;
+        }
+        struct qnt__lowbit_floats f = {.sum = sum,
+                                       .scale = scale,
+                                       .shift = shift,
+                                       .identity = random_in(0, 1) ? id : NULL,
+                                       .n = n,
+                                       .limit = {-1.5f, 0.0f, (float)random_in(0, 9)},
+                                       .first = (int)random_in(0, 1),
+                                       .last = (int)random_in(0, 1)};
+        tables[0].floats_lowbit(&f); /* neither y nor codes */
+        for (size_t o = 0; o < n; o++) {
+            volatile float v = (float)sum[o] * scale[o];
+            v = v + shift[o];
+            if (f.first && v < 0) v = 0;
+            if (f.identity) v = v + id[o];
+            if (f.last && v < 0) v = 0;
+            want[o] = v;
+            want_codes[o] = (uint8_t)((v >= f.limit[0]) + (v >= f.limit[1]) + (v >= f.limit[2]));
+        }
+        f.y = (void *)y.data, f.codes = codes.data;
+        for (int l = 0; l < levels; l++) {
+            memset(y.data, 0xaa, n * 4), memset(codes.data, 0xaa, n);
+            tables[l].floats_lowbit(&f);
+            for (size_t o = 0; o < n; o++) {
+                bool nan = isnan(want[o]) && isnan(f.y[o]);
+                CHECK_MSG(nan || !memcmp(&f.y[o], &want[o], 4), "%s: %g, expected %g", names[l],
+                          (double)f.y[o], (double)want[o]);
+            }
+            CHECK_MSG(!memcmp(codes.data, want_codes, n), "%s n %zu", names[l], n);
+        }
+        unguard(&identity), unguard(&y), unguard(&codes);
     }
 }
 
@@ -169,6 +350,10 @@ int main(int argc, char **argv)
     RUN(every_width);
     RUN(extremes);
     RUN(finishes);
+    RUN(digits);
+    RUN(packs);
+    RUN(boxes);
+    RUN(becomes_floats);
     RUN(no_channels);
     return DONE;
 }

@@ -49,7 +49,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->gemm_levels = qnt__gemm_levels_neon;
         table->expand_levels = qnt__expand_levels_neon;
         table->conv_lowbit = qnt__conv_lowbit_neon;
+        table->codes_lowbit = qnt__codes_lowbit_neon;
         table->finish_lowbit = qnt__finish_lowbit_neon;
+        table->box_lowbit = qnt__box_lowbit_neon;
+        table->floats_lowbit = qnt__floats_lowbit_neon;
+        table->digits_lowbit = qnt__digits_lowbit_neon;
+        table->pack_lowbit = qnt__pack_lowbit_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_s8 = qnt__gemm_s8_neondot;

@@ -5,13 +5,14 @@
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define SLIDE 0
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef uint8x16_t vec;
 struct index { uint8x16_t pair, third; };
 struct row { uint8x16_t pair, third; };
 
-enum { LANES = 16, PIXELS = 8, SLIDE = 0 };
+enum { LANES = 16, PIXELS = 8 };
 
 static const uint8_t products[16][16] = {ROWS_16(ROW_OF_16, 0)};
 
@@ -46,6 +47,18 @@ INLINE vec sub_16(vec a, vec b) { return BYTES(vsubq_u16(WIDE(a), WIDE(b))); }
 INLINE vec high_16(vec a) { return BYTES(vshrq_n_u16(WIDE(a), 8)); }
 INLINE vec low_to_high_16(vec a) { return BYTES(vshlq_n_u16(WIDE(a), 8)); }
 
+INLINE vec set_16(int16_t x) { return vreinterpretq_u8_s16(vdupq_n_s16(x)); }
+INLINE vec load(const void *from) { return vld1q_u8(from); }
+INLINE vec either(vec a, vec b) { return vorrq_u8(a, b); }
+INLINE vec differ(vec a, vec b) { return veorq_u8(a, b); }
+INLINE void store_codes(uint8_t *to, vec v) { vst1q_u8(to, v); }
+
+INLINE vec less_if_below(vec n, vec s, vec limit)
+{
+    uint16x8_t below = vcltq_s16(vreinterpretq_s16_u8(s), vreinterpretq_s16_u8(limit));
+    return BYTES(vaddq_u16(WIDE(n), below));
+}
+
 INLINE void store(vec even, vec odd, int32_t *acc, int add)
 {
     uint16x8_t low = vzip1q_u16(WIDE(even), WIDE(odd)), high = vzip2q_u16(WIDE(even), WIDE(odd));
@@ -62,5 +75,10 @@ INLINE void store(vec even, vec odd, int32_t *acc, int add)
 
 void qnt__conv_lowbit_neon(const struct qnt__lowbit *g)
 {
-    conv_lowbit(g);
+    convolve(g, NULL);
+}
+
+void qnt__codes_lowbit_neon(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    convolve(g, f);
 }

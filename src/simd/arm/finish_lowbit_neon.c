@@ -1,4 +1,4 @@
-/* Results of products of digits, 4 at a time. */
+/* What surrounds products of digits, 4 at a time. */
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -10,4 +10,14 @@ enum { VECTOR = 16 };
 void qnt__finish_lowbit_neon(const struct qnt__lowbit_finish *f)
 {
     finish_lowbit(f);
+}
+
+void qnt__box_lowbit_neon(const struct qnt__lowbit_box *b)
+{
+    box_lowbit(b);
+}
+
+void qnt__floats_lowbit_neon(const struct qnt__lowbit_floats *f)
+{
+    floats_lowbit(f);
 }

@@ -1,3 +1,4 @@
+/* Products of digits and what thresholds make of them, one after the other. */
 #include "../slots.h"
 
 static int32_t dot(unsigned a, unsigned b)
@@ -5,17 +6,42 @@ static int32_t dot(unsigned a, unsigned b)
     return (int32_t)((a & 3) * (b & 3) + (a >> 2 & 3) * (b >> 2 & 3) + (a >> 4 & 3) * (b >> 4 & 3));
 }
 
+static void sum_pixel(const struct qnt__lowbit *g, size_t i, int32_t *acc)
+{
+    for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] = 0;
+    for (size_t t = 0; t < g->triples; t++) {
+        for (size_t p = 0; p < g->tap_count; p++) {
+            const uint8_t *weight = g->weight + (t * g->tap_count + p) * QNT__LOWBIT_COLUMNS;
+            uint8_t x = g->x[g->taps[p] + (ptrdiff_t)(i * g->step + t)];
+            for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] += dot(x, weight[c]);
+        }
+    }
+}
+
 void qnt__conv_lowbit_c(const struct qnt__lowbit *g)
 {
+    for (size_t i = 0; i < g->m; i++) sum_pixel(g, i, g->acc + i * QNT__LOWBIT_COLUMNS);
+}
+
+/* The number below 2^15 in magnitude that is x modulo 2^16. */
+static int32_t wrap_16(int32_t x)
+{
+    return (int32_t)(((uint32_t)x + 0x8000u) & 0xffffu) - 0x8000;
+}
+
+void qnt__codes_lowbit_c(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    int32_t acc[QNT__LOWBIT_COLUMNS];
     for (size_t i = 0; i < g->m; i++) {
-        int32_t *acc = g->acc + i * QNT__LOWBIT_COLUMNS;
-        for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] = 0;
-        for (size_t t = 0; t < g->triples; t++) {
-            for (size_t p = 0; p < g->tap_count; p++) {
-                const uint8_t *weight = g->weight + (t * g->tap_count + p) * QNT__LOWBIT_COLUMNS;
-                uint8_t x = g->x[g->taps[p] + (ptrdiff_t)(i * g->step + t)];
-                for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] += dot(x, weight[c]);
-            }
+        const int32_t z = -f->zero * f->box[i];
+        const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
+        sum_pixel(g, i, acc);
+        for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) {
+            const int at = c % 2 * (QNT__LOWBIT_COLUMNS / 2) + c / 2; /* even channels first */
+            int32_t s = wrap_16(acc[c] - (z >> f->half)) ^ f->flip[at];
+            int count = 0;
+            for (int t = 0; t < 3; t++) count += s >= limit[t * QNT__LOWBIT_COLUMNS + at];
+            f->codes[i * QNT__LOWBIT_COLUMNS + (size_t)c] = (uint8_t)count;
         }
     }
 }

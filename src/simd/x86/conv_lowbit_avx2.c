@@ -5,13 +5,14 @@
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define SLIDE 0
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m256i vec;
 struct index { __m256i pair, third; };
 struct row { __m256i pair, third; };
 
-enum { LANES = 32, PIXELS = 4, SLIDE = 0 };
+enum { LANES = 32, PIXELS = 4 };
 
 static const uint8_t products[16][16] __attribute__((aligned(16))) = {ROWS_16(ROW_OF_16, 0)};
 
@@ -49,6 +50,17 @@ INLINE vec sub_16(vec a, vec b) { return _mm256_sub_epi16(a, b); }
 INLINE vec high_16(vec a) { return _mm256_srli_epi16(a, 8); }
 INLINE vec low_to_high_16(vec a) { return _mm256_slli_epi16(a, 8); }
 
+INLINE vec set_16(int16_t x) { return _mm256_set1_epi16(x); }
+INLINE vec load(const void *from) { return _mm256_loadu_si256(from); }
+INLINE vec either(vec a, vec b) { return _mm256_or_si256(a, b); }
+INLINE vec differ(vec a, vec b) { return _mm256_xor_si256(a, b); }
+INLINE void store_codes(uint8_t *to, vec v) { _mm256_storeu_si256((void *)to, v); }
+
+INLINE vec less_if_below(vec n, vec s, vec limit)
+{
+    return _mm256_add_epi16(n, _mm256_cmpgt_epi16(limit, s));
+}
+
 INLINE void store(vec even, vec odd, int32_t *acc, int add)
 {
     __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
@@ -65,5 +77,10 @@ INLINE void store(vec even, vec odd, int32_t *acc, int add)
 
 void qnt__conv_lowbit_avx2(const struct qnt__lowbit *g)
 {
-    conv_lowbit(g);
+    convolve(g, NULL);
+}
+
+void qnt__codes_lowbit_avx2(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    convolve(g, f);
 }

@@ -45,13 +45,20 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_f32, avx2);
         TAKE(rank_f32, avx2);
         TAKE(conv_lowbit, avx2);
+        TAKE(codes_lowbit, avx2);
         TAKE(finish_lowbit, avx2);
+        TAKE(box_lowbit, avx2);
+        TAKE(floats_lowbit, avx2);
+        TAKE(digits_lowbit, avx2);
+        TAKE(pack_lowbit, avx2);
         TAKE(gemm_bits, avx2);
         TAKE(add_s32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
+        TAKE(box_lowbit, avx512vnni);
+        TAKE(floats_lowbit, avx512vnni);
         TAKE(gemm_blocks, avx512vnni);
         TAKE(gemm_f32, avx512vnni);
         TAKE(sum_rows, avx512vnni);
@@ -95,5 +102,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
         TAKE(conv_lowbit, avx512vbmi);
+        TAKE(codes_lowbit, avx512vbmi);
+        TAKE(digits_lowbit, avx512vbmi);
+        TAKE(pack_lowbit, avx512vbmi);
     }
 }

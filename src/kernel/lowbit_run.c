@@ -1,0 +1,308 @@
+/*
+ * Runs a convolution of packed digits. A task is one line of the result, or one group of it where
+ * the result has the same groups; blocks of 64 outputs outermost, so that a block's weights stay in
+ * the first cache along the line.
+ */
+#include <string.h>
+
+#include "base/carve.h"
+#include "base/try.h"
+#include "lowbit.h"
+#include "lowbit_conv.h"
+
+enum {
+    COLUMNS = QNT__LOWBIT_COLUMNS,
+    PIXELS = 56 /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
+};
+
+/* A task: outputs first to first + outputs - 1 of a line, and its room. */
+struct line {
+    size_t image, row, first, outputs;
+    int32_t *box;  /* [width] */
+    int32_t *sum;  /* [width][outputs], on the way to floats */
+    uint8_t *code; /* [width][groups of the result in this part][3 T] */
+    size_t pixel;  /* bytes of a pixel in `code` */
+};
+
+static void sum_line(void *task, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct qnt__lowbit_conv *c = task;
+    const size_t pixel = c->g.groups * c->triples;
+    const uint8_t *x = c->pixels + index * c->g.width * pixel;
+    int32_t *to = c->digits + index * c->g.width * c->g.groups;
+    for (size_t g = 0; g < c->g.groups; g++, x += c->triples, to += c->g.width)
+        c->context->simd.digits_lowbit(x, c->g.width, pixel, c->triples, to);
+}
+
+/* Sums of digits that the pixels of a line of the result meet. */
+static void sum_boxes(const struct qnt__lowbit_conv *c, const struct line *l, size_t group)
+{
+    const struct qnt__geometry *g = &c->g;
+    const size_t ld = g->groups * g->width;
+    const int32_t *digits =
+        c->digits + (l->image * g->height + l->row * g->stride[0]) * ld + group * g->width;
+    c->context->simd.box_lowbit(&(struct qnt__lowbit_box){.digits = digits,
+                                                          .box = l->box,
+                                                          .m = g->out_width,
+                                                          .rows = g->kernel[0],
+                                                          .columns = g->kernel[1],
+                                                          .ld = g->dilation[0] * ld,
+                                                          .dilation = g->dilation[1],
+                                                          .step = g->stride[1]});
+}
+
+/* ---- what becomes of m pixels of a block: outputs `output` to output + n - 1 ---- */
+
+static void store_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
+                       size_t column, size_t m, size_t output, size_t n)
+{
+    const struct qnt__view *y = c->sums;
+    for (size_t i = 0; i < m; i++, acc += COLUMNS) {
+        int64_t at = (int64_t)l->image * y->strides[0] + (int64_t)l->row * y->strides[1] +
+                     (int64_t)(column + i) * y->strides[2] + (int64_t)output * y->strides[3];
+        int32_t *to = (int32_t *)(void *)y->data;
+        for (size_t j = 0; j < n; j++) to[at + (int64_t)j * y->strides[3]] = acc[j];
+    }
+}
+
+/* To the line, transposed if that is asked for. */
+static void keep_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
+                      size_t column, size_t m, size_t output, size_t n)
+{
+    int32_t *to = l->sum + column * l->outputs;
+    for (size_t i = 0; i < m; i++, acc += COLUMNS, to += l->outputs) {
+        if (!c->affine->transpose) {
+            memcpy(to + output - l->first, acc, n * sizeof *to);
+            continue;
+        }
+        const size_t group = output / c->group_outputs, at = output % c->group_outputs;
+        for (size_t j = 0; j < n; j++) to[(at + j) * c->g.groups + group] = acc[j];
+    }
+}
+
+/* Codes to the line, run by run of one group of the result. */
+static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, const uint8_t *codes,
+                       size_t column, size_t m, size_t output, size_t n)
+{
+    const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
+    for (size_t j = 0; j < n;) {
+        size_t group = (first + j) / channels, at = (first + j) % channels;
+        size_t run = qnt__min(channels - at, n - j);
+        uint8_t *to = l->code + column * l->pixel + group * 3 * c->packed.triples + at;
+        if (run == COLUMNS) { /* a length that the compiler knows */
+            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS, COLUMNS);
+        } else {
+            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS + j, run);
+        }
+        j += run;
+    }
+}
+
+/* ---- a block of outputs along a line ---- */
+
+static void run_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
+                      size_t block)
+{
+    const struct qnt__geometry *g = &c->g;
+    const struct qnt__simd *simd = &c->context->simd;
+    const size_t pixel = g->groups * c->triples, from = (group + g->group_shift) % g->groups;
+    const size_t number = group * c->blocks + block,
+                 bytes = qnt__lowbit_block_bytes(c->limits.half);
+    const uint8_t *x = c->pixels +
+                       (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
+                       from * c->triples;
+    const size_t first = group * c->group_outputs + block * COLUMNS;
+    const size_t n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS);
+    const void *limits = c->limits.data ? (uint8_t *)c->limits.data + number * bytes : NULL;
+    int32_t acc[PIXELS * COLUMNS];
+    uint8_t codes[PIXELS * COLUMNS];
+    struct qnt__lowbit s = {.taps = c->tap,
+                            .acc = acc,
+                            .step = g->stride[1] * pixel,
+                            .triples = c->triples,
+                            .tap_count = c->tap_count,
+                            .weight = c->taps + number * c->triples * c->tap_count * COLUMNS};
+    struct qnt__lowbit_codes narrow = {.codes = codes, .zero = c->zero, .half = c->limits.half};
+    struct qnt__lowbit_finish wide = {.acc = acc, .codes = codes, .step = c->step, .zero = c->zero};
+    const bool fused = limits && c->limits.half >= 0;
+    if (fused) {
+        narrow.limit = limits;
+        narrow.flip = narrow.limit + (narrow.half + 1) * 3 * COLUMNS;
+    } else if (limits) {
+        wide.thresholds = limits;
+        wide.flip = wide.thresholds + 3 * COLUMNS;
+    }
+    for (size_t column = 0; column < g->out_width; column += PIXELS) {
+        s.m = wide.m = qnt__min(PIXELS, g->out_width - column);
+        s.x = x + column * g->stride[1] * pixel;
+        narrow.box = wide.box = l->box + column;
+        if (fused) {
+            simd->codes_lowbit(&s, &narrow);
+        } else {
+            simd->conv_lowbit(&s);
+            simd->finish_lowbit(&wide);
+        }
+        if (limits)
+            keep_codes(c, l, codes, column, s.m, first, n);
+        else if (c->affine)
+            keep_sums(c, l, acc, column, s.m, first, n);
+        else
+            store_sums(c, l, acc, column, s.m, first, n);
+    }
+}
+
+/* ---- a line ---- */
+
+static const float *float_at(const struct qnt__view *v, const struct line *l, size_t x)
+{
+    if (!v) return NULL;
+    int64_t at = (int64_t)l->image * v->strides[0] + (int64_t)l->row * v->strides[1] +
+                 (int64_t)x * v->strides[2] + (int64_t)l->first;
+    return (const float *)(const void *)v->data + at;
+}
+
+static void run_floats(const struct qnt__lowbit_conv *c, const struct line *l)
+{
+    const struct qnt__lowbit_affine *a = c->affine;
+    const size_t channels = c->packed.data ? c->g.outputs / c->packed.groups : l->outputs;
+    struct qnt__lowbit_floats f = {.first = a->first, .last = a->last};
+    memcpy(f.limit, a->limit, sizeof f.limit);
+    for (size_t x = 0; x < c->g.out_width; x++) {
+        const float *identity = float_at(c->identity, l, x), *y = float_at(c->y, l, x);
+        for (size_t o = 0; o < l->outputs; o += f.n) {
+            f.n = qnt__min(channels, l->outputs - o);
+            f.sum = l->sum + x * l->outputs + o;
+            f.scale = a->scale + l->first + o;
+            f.shift = a->shift + l->first + o;
+            f.identity = identity ? identity + o : NULL;
+            union { /* y is a view of what is written */
+                const float *in;
+                float *out;
+            } u = {y ? y + o : NULL};
+            f.y = u.out;
+            if (c->packed.data)
+                f.codes = l->code + x * l->pixel + o / channels * 3 * c->packed.triples;
+            c->context->simd.floats_lowbit(&f);
+        }
+    }
+}
+
+/* The line's codes to their place in the packed result. */
+static void pack_line(const struct qnt__lowbit_conv *c, const struct line *l)
+{
+    const struct qnt__lowbit_packed *p = &c->packed;
+    const size_t groups = p->groups / c->parts, bytes = p->groups * p->triples;
+    const size_t group = l->first / (c->g.outputs / p->groups);
+    uint8_t *to = p->data +
+                  ((l->image * p->height + p->top + l->row) * p->width + p->left) * bytes +
+                  group * p->triples;
+    for (size_t g = 0; g < groups; g++) {
+        c->context->simd.pack_lowbit(l->code + g * 3 * p->triples, l->pixel, c->g.out_width,
+                                     p->triples, to + g * p->triples, bytes);
+    }
+}
+
+static void run_line(void *task, size_t index, size_t worker)
+{
+    const struct qnt__lowbit_conv *c = task;
+    const size_t groups = c->g.groups / c->parts, part = index % c->parts;
+    const size_t width = c->g.out_width, row = index / c->parts;
+    struct line l = {.image = row / c->g.out_height,
+                     .row = row % c->g.out_height,
+                     .first = part * groups * c->group_outputs,
+                     .outputs = groups * c->group_outputs,
+                     .pixel = c->packed.groups / c->parts * 3 * c->packed.triples};
+    void *space = c->line + worker * c->line_bytes;
+    l.box = qnt__carve(&space, width, sizeof *l.box);
+    l.sum = qnt__carve(&space, c->affine ? width * l.outputs : 0, sizeof *l.sum);
+    l.code = space;
+    if (c->packed.data) memset(l.code, 0, width * l.pixel);
+    for (size_t group = part * groups; group < (part + 1) * groups; group++) {
+        sum_boxes(c, &l, (group + c->g.group_shift) % c->g.groups);
+        for (size_t block = 0; block < c->blocks; block++) run_block(c, &l, group, block);
+    }
+    if (c->affine) run_floats(c, &l);
+    if (c->packed.data) pack_line(c, &l);
+}
+
+/* ---- the call ---- */
+
+static void set_taps(const struct qnt__lowbit_conv *c)
+{
+    const struct qnt__geometry *g = &c->g;
+    const size_t pixel = g->groups * c->triples;
+    for (size_t p = 0; p < c->tap_count; p++) {
+        size_t down = p / g->kernel[1] * g->dilation[0], right = p % g->kernel[1] * g->dilation[1];
+        c->tap[p] = (ptrdiff_t)((down * g->width + right) * pixel);
+    }
+}
+
+static void clear_border(const struct qnt__lowbit_conv *c)
+{
+    const struct qnt__lowbit_packed *p = &c->packed;
+    const size_t pixel = p->groups * p->triples, inside = c->g.out_width * pixel;
+    const size_t line = p->width * pixel, left = p->left * pixel;
+    uint8_t *to = p->data;
+    for (size_t i = 0; i < c->g.batch * p->height; i++, to += line) {
+        const size_t row = i % p->height;
+        if (row < p->top || row - p->top >= c->g.out_height) {
+            memset(to, 0, line);
+            continue;
+        }
+        memset(to, 0, left);
+        memset(to + left + inside, 0, line - left - inside);
+    }
+}
+
+/* Groups of the convolution can be made apart if no group of the result mixes them. */
+static size_t count_parts(const struct qnt__lowbit_conv *c)
+{
+    if (c->affine && c->affine->transpose) return 1;
+    return c->packed.data && c->packed.groups % c->g.groups ? 1 : c->g.groups;
+}
+
+/* Offsets of taps, digits and lines; the last one is the size. */
+static bool lay_out(struct qnt__lowbit_conv *c, size_t at[4])
+{
+    const struct qnt__geometry *g = &c->g;
+    size_t sums, out, sum, code, each, all, end = 0, nothing;
+    c->parts = count_parts(c);
+    c->line_bytes = 0;
+    const size_t outputs = c->affine ? g->outputs / c->parts : 0;
+    const size_t pixel = c->packed.data ? c->packed.groups / c->parts * 3 * c->packed.triples : 0;
+    bool fits = qnt__mul(g->batch, g->height, &sums) && qnt__mul(sums, g->width, &sums) &&
+                qnt__mul(sums, g->groups, &sums) && qnt__mul(g->out_width, outputs, &sum) &&
+                qnt__mul(g->out_width, pixel, &code);
+    out = each = 0;
+    fits = fits && qnt__append(&each, g->out_width, sizeof(int32_t), &out) &&
+           qnt__append(&each, sum, sizeof(int32_t), &nothing) &&
+           qnt__append(&each, code, 1, &nothing) && qnt__mul(each, c->context->workers, &all) &&
+           qnt__append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&
+           qnt__append(&end, sums, sizeof(int32_t), &at[1]) && qnt__append(&end, all, 1, &at[2]) &&
+           qnt__add(end, QNT__CARVE_ALIGN, &at[3]);
+    if (fits) c->line_bytes = each;
+    return fits;
+}
+
+size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c)
+{
+    size_t at[4];
+    return lay_out(c, at) ? at[3] : SIZE_MAX;
+}
+
+qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
+{
+    size_t at[4];
+    const struct qnt__geometry *g = &c->g;
+    uint8_t *bytes = workspace;
+    bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
+    lay_out(c, at);
+    c->tap = (ptrdiff_t *)(void *)(bytes + at[0]);
+    c->digits = (int32_t *)(void *)(bytes + at[1]);
+    c->line = bytes + at[2];
+    set_taps(c);
+    if (c->packed.data) clear_border(c);
+    QNT__TRY(qnt__parallel(c->context, sum_line, c, g->batch * g->height));
+    return qnt__parallel(c->context, run_line, c, g->batch * g->out_height * c->parts);
+}
