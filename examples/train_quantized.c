@@ -2,7 +2,7 @@
  * Fine-tunes a network with every trainable quantizer, deploys what was trained, and measures that.
  *
  *     train_quantized digits examples/data/digits.bin build/digits.safetensors
- *     train_quantized resnet20 DATA [EPOCHS [METHOD [RATE]]]
+ *     train_quantized resnet20 DATA [EPOCHS [METHOD [BITS [RATE]]]]
  *
  * The first trains on records 0..1199 and measures on 1200..1796, in seconds. The second starts
  * from the pretrained ResNet-20, trains on the 10,000 CIFAR-10 images of the folder and measures on
@@ -51,6 +51,7 @@ struct task {
     double rate;
     bool mirror;
     const char *only; /* the name of one method; NULL: all */
+    int bits;         /* only rows of so many; 0: all */
     double least;     /* percent right that any method must reach, or something is broken */
 };
 
@@ -103,8 +104,9 @@ static double difference(const float *a, const float *b, size_t n)
     return sqrt(sum / size);
 }
 
-static const char *deploy(const struct laboratory *lab, const struct task *task,
-                          struct tuning *tuning, float *logits, struct figures *f)
+static const char *deploy(const struct laboratory *lab,
+                          const struct samples *samples, struct tuning *tuning, float *logits,
+                          struct figures *f)
 {
     struct quantized quantized;
     struct runner runner;
@@ -112,7 +114,7 @@ static const char *deploy(const struct laboratory *lab, const struct task *task,
     if (reason) return reason;
     f->bytes = quantized.weight_bytes;
     if (!quantized_runner(tuning->graph, &quantized, &runner) ||
-        !evaluate(&lab->crew, &runner, &task->test, logits, &f->outcome))
+        !evaluate(&lab->crew, &runner, samples, logits, &f->outcome))
         reason = "the deployed network failed";
     quantized_free(&quantized);
     return reason;
@@ -141,17 +143,19 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
     const size_t results = (size_t)task->test.count * (size_t)classes;
     float *trained = malloc(results * sizeof *trained),
           *deployed = malloc(results * sizeof *deployed);
+    struct samples before = task->test; /* the network before training: its first thousand */
+    if (before.count > 1000) before.count = 1000;
     double start = seconds();
     if (!trained || !deployed) reason = "out of memory";
     if (!reason)
         reason =
             tuning_begin(lab->context, lab->crew.pool, graph, &schedule, &task->train, &tuning);
-    if (!reason) reason = deploy(lab, task, &tuning, deployed, f);
-    if (!reason) f->rounded = right_percent(&task->test, deployed, classes);
+    if (!reason) reason = deploy(lab, &before, &tuning, deployed, f);
+    if (!reason) f->rounded = right_percent(&before, deployed, classes);
     if (!reason) reason = tuning_run(&tuning, &task->train, &f->loss);
     f->seconds = seconds() - start;
     if (!reason) reason = tuning_apply(&tuning, &task->test, trained);
-    if (!reason) reason = deploy(lab, task, &tuning, deployed, f);
+    if (!reason) reason = deploy(lab, &task->test, &tuning, deployed, f);
     if (!reason) {
         f->trained = right_percent(&task->test, trained, classes);
         f->deployed = right_percent(&task->test, deployed, classes);
@@ -173,6 +177,7 @@ static int run(const struct laboratory *lab, const struct task *task, const char
     for (int i = 0; i < ROWS; i++) {
         struct figures f = {0};
         if (task->only && strcmp(task->only, rows[i].name)) continue;
+        if (task->bits && task->bits != rows[i].weight_bits) continue;
         if (i && rows[i].weight_bits != rows[i - 1].weight_bits) printf("\n");
         const char *reason = run_row(lab, task, &rows[i], &f);
         if (reason) {
@@ -241,9 +246,10 @@ static int run_resnet(const struct laboratory *lab, char **argument, int count)
                         .epochs = count > 1 ? atoi(argument[1]) : 2,
                         .batch = 64,
                         .shift = 4,
-                        .rate = count > 3 ? atof(argument[3]) : 0.001,
+                        .rate = count > 4 ? atof(argument[4]) : 0.01,
                         .mirror = true,
-                        .only = count > 2 ? argument[2] : NULL};
+                        .only = count > 2 ? argument[2] : NULL,
+                        .bits = count > 3 ? atoi(argument[3]) : 0};
     int failed = run(lab, &task, "CIFAR-10 ResNet-20");
     dataset_free(&train_set);
     dataset_free(&test_set);
@@ -258,7 +264,7 @@ int main(int argc, char **argv)
     if (!digits && !resnet) {
         fprintf(stderr,
                 "usage: %s digits digits.bin weights.safetensors | resnet20 DATA [EPOCHS [METHOD "
-                "[RATE]]]\n",
+                "[BITS [RATE]]]]\n",
                 argv[0]);
         return 2;
     }

@@ -1,9 +1,10 @@
 /* From trained weights and trainers to prepared layers. */
 #include <stdlib.h>
 
+#include "normal.h"
 #include "tuning.h"
 
-/* The quantizer of the weights with the gain of each output in its scale. */
+/* The quantizer of the weights with gain and batch norm of each output in its scale. */
 static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *found,
                       qnt_quantizer **out)
 {
@@ -15,7 +16,7 @@ static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *fo
     bool good = scale && !qnt_quantizer_spec(t->context, found, &spec) &&
                 !qnt_quantizer_get(t->context, found, QNT_P_SCALE, scale, n, &groups);
     for (size_t c = n; good && c-- > 0;)
-        scale[c] = scale[groups == 1 ? 0 : c] * (double)t->tape.gain[layer][c];
+        scale[c] = scale[groups == 1 ? 0 : c] * (double)normal_deployed(&t->tape, layer, (int)c).scale;
     spec.grain = QNT_PER_AXIS;
     spec.axis = 0;
     if (spec.scheme == QNT_TABLE) { /* the codes are known: thresholds are not needed */
@@ -45,6 +46,14 @@ static qnt_tensor *shaped(const struct tuning *t, int layer, const void *data, b
     return codes ? view_bytes(v, data, ndim, shape) : view_floats(v, data, ndim, shape);
 }
 
+static float *shifts(const struct tuning *t, int layer)
+{
+    const int n = t->graph->node[layer].channels;
+    float *shift = malloc((size_t)n * sizeof *shift);
+    for (int c = 0; shift && c < n; c++) shift[c] = normal_deployed(&t->tape, layer, c).shift;
+    return shift;
+}
+
 static bool make_layer(const struct tuning *t, int layer, const qnt_tensor *codes,
                        const qnt_quantizer *weight_q, const qnt_quantizer *input_q, qnt_layer **out)
 {
@@ -59,8 +68,11 @@ static bool make_layer(const struct tuning *t, int layer, const qnt_tensor *code
         for (int i = 0; i < 2; i++) spec.stride[i] = node->stride;
         for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
     }
-    return !qnt_layer_create(t->context, &spec, codes, weight_q,
-                             view_floats(&bias, node->bias, 1, &n), input_q, NULL, out);
+    float *shift = shifts(t, layer);
+    bool good = shift && !qnt_layer_create(t->context, &spec, codes, weight_q,
+                                           view_floats(&bias, shift, 1, &n), input_q, NULL, out);
+    free(shift);
+    return good;
 }
 
 static bool deploy_layer(const struct tuning *t, int layer, struct quantized *out)

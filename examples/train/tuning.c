@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "normal.h"
 #include "optimizer.h"
 #include "progress.h"
 
-static const double theta_rate = 0.003, gain_rate = 0.1, weight_decay = 1e-4, smoothing = 0.0;
+static const double theta_rate = 0.003, weight_decay = 1e-4, smoothing = 0.0;
 
 static uint64_t next_random(uint64_t *state) /* xorshift64* (Vigna 2016) */
 {
@@ -36,12 +37,6 @@ static bool read_by_layers(const struct graph *graph, int value)
 static bool is_end(const struct graph *graph, int layer)
 {
     return layer == graph->count - 1 || graph->node[layer].input == 0;
-}
-
-/* Methods that map weights to levels of their own, so that the layer needs a gain. */
-static bool forgets_scale(int method)
-{
-    return method == QNT_DOREFA || method == QNT_INTERVAL || method == QNT_EWGS;
 }
 
 static int scheme_of(int method, bool weights)
@@ -221,8 +216,8 @@ static bool move(struct tuning *t)
         float *v = t->momentum[i], *gain = t->tape.gain[i];
         step_momentum(node->weight, t->tape.d_weight[i], v, weights, rate, weight_decay);
         step_momentum(node->bias, t->tape.d_bias[i], v + weights, n, rate, 0);
-        if (!is_end(t->graph, i) && forgets_scale(t->schedule->weight_method)) {
-            step_momentum(gain, t->tape.d_gain[i], v + weights + n, n, gain_rate * rate, 0);
+        if (normal_applies(&t->tape, i)) {
+            step_momentum(gain, t->tape.d_gain[i], v + weights + n, n, rate, 0);
             for (size_t c = 0; c < n; c++) gain[c] = fmaxf(gain[c], 1e-6f);
         }
         good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
@@ -267,45 +262,34 @@ static void shuffle(int *order, int n, uint64_t *state)
 
 /* ---- the whole ---- */
 
-/* Mean magnitude of a layer's products. */
-static double product_size(const struct tuning *t, int layer)
+/* Gain and bias become deviation and mean of what the float layer computes from the same inputs,
+ * so that batch norm gives the quantized layer the same. */
+static void keep_moments(struct tuning *t, int layer)
 {
-    double sum = 0;
-    size_t n = node_elements(&t->graph->node[layer]) * (size_t)t->tape.batch;
-    for (size_t i = 0; i < n; i++) sum += fabs((double)t->tape.product[layer][i]);
-    return sum / (double)n;
+    const struct node *node = &t->graph->node[layer];
+    float *used = t->tape.used[node->input], *gain = t->tape.gain[layer];
+    t->tape.used[node->input] = t->tape.value[node->input];
+    memcpy(t->tape.weight[layer], node->weight, graph_weight_count(t->graph, layer) * sizeof *gain);
+    tape_forward(&t->tape, layer);
+    t->tape.used[node->input] = used;
+    for (int c = 0; c < node->channels; c++) {
+        node->bias[c] += gain[c] * t->tape.mean[layer][c];
+        gain[c] *= t->tape.deviation[layer][c];
+    }
 }
 
-/* Every trainer starts from what it sees when all before it are quantized; gains make up for the
- * change of scale. */
+/* Every trainer starts from what it sees when all before it are quantized. */
 static bool start_layer(struct tuning *t, int layer)
 {
     struct view x;
-    const struct node *node = &t->graph->node[layer];
-    const size_t weights = graph_weight_count(t->graph, layer);
-    qnt_tensor *w = weight_view(t->graph, layer, node->weight, &x);
+    qnt_tensor *w = weight_view(t->graph, layer, t->graph->node[layer].weight, &x);
     if (qnt_trainer_start(t->context, t->weight[layer], w) ||
         !open_numbers(t, t->weight[layer], &t->weight_theta[layer]))
         return false;
-    const bool again = !is_end(t->graph, layer) && forgets_scale(t->schedule->weight_method);
-    double before = 0;
-    if (again) {
-        size_t in = node_elements(&t->graph->node[node->input]) * (size_t)t->tape.batch;
-        float *kept = t->tape.used[node->input];
-        t->tape.used[node->input] = t->tape.value[node->input];
-        memcpy(t->tape.weight[layer], node->weight, weights * sizeof(float));
-        tape_forward(&t->tape, layer);
-        before = product_size(t, layer);
-        t->tape.used[node->input] = kept;
-        (void)in;
-    }
+    if (normal_applies(&t->tape, layer)) keep_moments(t, layer);
     if (!use_weights(t, layer)) return false;
     tape_forward(&t->tape, layer);
-    double after = product_size(t, layer);
-    if (again && after > 0) {
-        for (int c = 0; c < node->channels; c++) t->tape.gain[layer][c] = (float)(before / after);
-        tape_forward(&t->tape, layer);
-    }
+    normal_settle(&t->tape, layer);
     return true;
 }
 
@@ -327,6 +311,7 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
     if (samples->count < schedule->batch) return "there are fewer samples than one batch takes";
     if (!tape_create(graph, schedule->batch, pool, &out->tape))
         return "the graph cannot be trained";
+    out->tape.normal = out->tape.learning = true;
     if (!create_trainers(out)) return "a trainer could not be made";
     dataset_batch(samples->set, samples->input, samples->first, schedule->batch,
                   out->tape.value[0]);
@@ -381,6 +366,7 @@ const char *tuning_apply(struct tuning *t, const struct samples *samples, float 
     const int batch = t->tape.batch, last = t->graph->count - 1,
               classes = t->graph->node[last].channels;
     const double hard = 1;
+    t->tape.learning = false;
     for (int i = 0; i < t->graph->count; i++) {
         if (t->value[i]) qnt_trainer_set(t->context, t->value[i], QNT_P_HARD, &hard, 1);
         if (t->weight[i]) qnt_trainer_set(t->context, t->weight[i], QNT_P_HARD, &hard, 1);

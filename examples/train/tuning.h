@@ -3,8 +3,8 @@
  * and the layers that read them, and at the end the layers they become.
  *
  * The network's input keeps 8 bits, and so does what the last layer reads and has as weights, as
- * usual. A gain for each output makes up for methods that do not keep the scale of weights; it goes
- * into the scales of the weights at the end.
+ * usual. Batch norm makes up for methods that do not keep the scale of weights; at the end it goes
+ * into their scales and the biases.
  */
 #ifndef TUNING_H
 #define TUNING_H
