@@ -6,9 +6,10 @@
  *
  * The first trains on records 0..1199 and measures on 1200..1796, in seconds. The second starts
  * from the pretrained ResNet-20, trains on the 10,000 CIFAR-10 images of the folder and measures on
- * the test set: minutes for each row. "trained" is what the training program itself computes with
- * rounded weights and activations, "deployed" what the layers made of them answer; "rounded" is the
- * same network before any training. The same seed gives the same bits.
+ * the test set: minutes for each row. "deployed" is what the layers made of the trained network
+ * answer, "rounded" what they answer without any training (to the first 1000). "differs" compares
+ * with what the training program computes itself with rounded weights and activations. The same
+ * seed gives the same bits.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
@@ -19,27 +20,35 @@
 
 #include "experiment.h"
 #include "models.h"
-#include "train/tuning.h"
+#include "train/bases.h"
 
 #define METHODS(bits_w, bits_a)                                                                    \
-    {"LSQ", QNT_LSQ, QNT_LSQ, bits_w, bits_a, 0},                                                  \
-        {"LSQ+", QNT_LSQ, QNT_LSQPLUS, bits_w, bits_a, 0},                                         \
-        {"DoReFa, PACT", QNT_DOREFA, QNT_PACT, bits_w, bits_a, 0},                                 \
-        {"EWGS", QNT_EWGS, QNT_EWGS, bits_w, bits_a, 0},                                           \
-        {"PalQuant's interval", QNT_INTERVAL, QNT_INTERVAL, bits_w, bits_a, 0},                    \
-        {"N2UQ", QNT_N2UQ, QNT_N2UQ, bits_w, bits_a, 0},                                           \
-        {"Quantization Networks", QNT_STAIRCASE, QNT_LSQ, bits_w, bits_a, 0},                      \
-        {"Balanced", QNT_BALANCED, QNT_LSQ, bits_w, bits_a, 0},                                    \
-        {"RQ", QNT_RQ, QNT_LSQ, bits_w, bits_a, 0}, {"SRQ", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0},  \
+    {"LSQ", QNT_LSQ, QNT_LSQ, bits_w, bits_a, 0, 0},                                                  \
+        {"LSQ+", QNT_LSQ, QNT_LSQPLUS, bits_w, bits_a, 0, 0},                                         \
+        {"DoReFa, PACT", QNT_DOREFA, QNT_PACT, bits_w, bits_a, 0, 0},                                 \
+        {"EWGS", QNT_EWGS, QNT_EWGS, bits_w, bits_a, 0, 0},                                           \
+        {"PalQuant's interval", QNT_INTERVAL, QNT_INTERVAL, bits_w, bits_a, 0, 0},                    \
+        {"N2UQ", QNT_N2UQ, QNT_N2UQ, bits_w, bits_a, 0, 0},                                           \
+        {"Quantization Networks", QNT_STAIRCASE, QNT_LSQ, bits_w, bits_a, 0, 0},                      \
+        {"Balanced", QNT_BALANCED, QNT_LSQ, bits_w, bits_a, 0, 0},                                    \
+        {"RQ", QNT_RQ, QNT_LSQ, bits_w, bits_a, 0, 0}, {"SRQ", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0, 0},  \
     {                                                                                              \
-        "SRQ + DropBits", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0.9                                    \
+        "SRQ + DropBits", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0.9, 0                                  \
+    }
+
+#define ALQ(mean)                                                                                  \
+    {                                                                                              \
+        "ALQ", QNT_ALQ, 0, mean > 1 ? 4 : 3, 0, 0, mean                                            \
     }
 
 static const struct row {
     const char *name;
     int weight_method, value_method, weight_bits, value_bits;
     double keep;
-} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2)};
+    double mean_bits;
+} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2),
+            ALQ(2.0),      ALQ(1.5),      ALQ(1.0),
+            ALQ(0.7)};
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -47,8 +56,8 @@ struct task {
     const char *weights;
     struct graph *(*model)(const struct safetensors *file);
     struct samples train, test;
-    int epochs, batch, shift;
-    double rate;
+    int batch, shift;
+    double epochs, rate;
     bool mirror;
     const char *only; /* the name of one method; NULL: all */
     int bits;         /* only rows of so many; 0: all */
@@ -86,10 +95,10 @@ static const char *load(const struct task *task, struct graph **graph)
 }
 
 struct figures {
-    double rounded, trained, deployed, loss, seconds;
+    double bits, rounded, deployed, loss, seconds;
     size_t bytes;
     struct outcome outcome;
-    double differs; /* deployed logits from trained ones, relative */
+    double differs; /* deployed logits from the trainer's, relative */
 };
 
 /* Root mean square of the difference over that of a. Sums of floats and of integers differ in their
@@ -131,6 +140,7 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
                                 .weight_bits = row->weight_bits,
                                 .value_bits = row->value_bits,
                                 .keep = row->keep,
+                                .mean_bits = row->mean_bits,
                                 .rate = task->rate,
                                 .epochs = task->epochs,
                                 .batch = task->batch,
@@ -143,23 +153,23 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
     const size_t results = (size_t)task->test.count * (size_t)classes;
     float *trained = malloc(results * sizeof *trained),
           *deployed = malloc(results * sizeof *deployed);
-    struct samples before = task->test; /* the network before training: its first thousand */
-    if (before.count > 1000) before.count = 1000;
+    struct samples few = task->test;
+    if (few.count > 1000) few.count = 1000;
     double start = seconds();
     if (!trained || !deployed) reason = "out of memory";
     if (!reason)
         reason =
             tuning_begin(lab->context, lab->crew.pool, graph, &schedule, &task->train, &tuning);
-    if (!reason) reason = deploy(lab, &before, &tuning, deployed, f);
-    if (!reason) f->rounded = right_percent(&before, deployed, classes);
-    if (!reason) reason = tuning_run(&tuning, &task->train, &f->loss);
+    if (!reason) reason = deploy(lab, &few, &tuning, deployed, f);
+    if (!reason) f->rounded = right_percent(&few, deployed, classes);
+    if (!reason) reason = tuning_run(&tuning, tuning.steps, &f->loss);
     f->seconds = seconds() - start;
-    if (!reason) reason = tuning_apply(&tuning, &task->test, trained);
+    f->bits = row->weight_method == QNT_ALQ ? bases_bits(&tuning) : row->weight_bits;
+    if (!reason) reason = tuning_apply(&tuning, &few, trained);
     if (!reason) reason = deploy(lab, &task->test, &tuning, deployed, f);
     if (!reason) {
-        f->trained = right_percent(&task->test, trained, classes);
         f->deployed = right_percent(&task->test, deployed, classes);
-        f->differs = difference(trained, deployed, results);
+        f->differs = difference(trained, deployed, (size_t)few.count * (size_t)classes);
     }
     tuning_free(&tuning);
     graph_free(graph);
@@ -170,26 +180,27 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
 
 static int run(const struct laboratory *lab, const struct task *task, const char *title)
 {
-    printf("\n%s, fine-tuned %d epochs on %d samples, measured on %d others\n\n", title,
+    printf("\n%s, fine-tuned %g epochs on %d samples, measured on %d others\n\n", title,
            task->epochs, task->train.count, task->test.count);
-    printf("  %-22s %2s %2s %9s %9s %9s %9s %8s %8s %7s\n", "quantizer", "W", "A", "bytes",
-           "rounded %", "trained %", "deployed%", "differs", "ms each", "train s");
+    printf("  %-22s %4s %2s %9s %9s %7s %9s %8s %8s %7s\n", "quantizer", "W", "A", "bytes",
+           "rounded %", "loss", "deployed%", "differs", "ms each", "train s");
     for (int i = 0; i < ROWS; i++) {
         struct figures f = {0};
         if (task->only && strcmp(task->only, rows[i].name)) continue;
         if (task->bits && task->bits != rows[i].weight_bits) continue;
-        if (i && rows[i].weight_bits != rows[i - 1].weight_bits) printf("\n");
+        const bool alq = rows[i].weight_method == QNT_ALQ;
+        if (i && !strcmp(rows[i].name, rows[0].name)) printf("\n");
         const char *reason = run_row(lab, task, &rows[i], &f);
         if (reason) {
             fprintf(stderr, "%s: %s\n", rows[i].name, reason);
             return 1;
         }
-        printf("  %-22s %2d %2d %9zu %9.2f %9.2f %9.2f %8.0e %8.4f %7.1f\n", rows[i].name,
-               rows[i].weight_bits, rows[i].value_bits, f.bytes, f.rounded, f.trained, f.deployed,
+        printf("  %-22s %4.*f %2d %9zu %9.2f %7.4f %9.2f %8.0e %8.4f %7.1f\n", rows[i].name,
+               alq ? 2 : 0, f.bits, alq ? 32 : rows[i].value_bits, f.bytes, f.rounded, f.loss, f.deployed,
                f.differs, 1e3 * f.outcome.seconds / f.outcome.count, f.seconds);
         fflush(stdout);
-        if (f.trained < task->least) {
-            fprintf(stderr, "%s: %.2f %% is less than %.2f\n", rows[i].name, f.trained,
+        if (f.deployed < task->least) {
+            fprintf(stderr, "%s: %.2f %% is less than %.2f\n", rows[i].name, f.deployed,
                     task->least);
             return 1;
         }
@@ -219,7 +230,7 @@ static int run_digits(const struct laboratory *lab, char **argument)
                         .epochs = 6,
                         .batch = 24,
                         .shift = 1,
-                        .rate = 0.02,
+                        .rate = 0.005,
                         .least = 94};
     int failed = run(lab, &task, "Handwritten digits, 8x8");
     dataset_free(&set);
@@ -243,8 +254,8 @@ static int run_resnet(const struct laboratory *lab, char **argument, int count)
                         .model = model_resnet20,
                         .train = {&train_set, &resnet_input, 0, train_set.count},
                         .test = {&test_set, &resnet_input, 0, test_set.count},
-                        .epochs = count > 1 ? atoi(argument[1]) : 2,
-                        .batch = 64,
+                        .epochs = count > 1 ? atof(argument[1]) : 2,
+                        .batch = 32,
                         .shift = 4,
                         .rate = count > 4 ? atof(argument[4]) : 0.01,
                         .mirror = true,

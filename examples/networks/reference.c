@@ -100,11 +100,18 @@ static void rectify(float *y, size_t count)
 static void gather(const struct node *x, const struct node *node, const float *image, int row,
                    int column, float *patch)
 {
-    size_t c = (size_t)x->channels;
+    const size_t c = (size_t)x->channels, line = (size_t)node->kernel[1] * c;
+    const int left = column * node->stride - node->pad[1];
+    const bool whole = left >= 0 && left + node->kernel[1] <= x->width;
     for (int i = 0; i < node->kernel[0]; i++) {
         int down = row * node->stride - node->pad[0] + i;
+        if (whole && down >= 0 && down < x->height) {
+            memcpy(patch, image + (size_t)(down * x->width + left) * c, line * sizeof *patch);
+            patch += line;
+            continue;
+        }
         for (int j = 0; j < node->kernel[1]; j++, patch += c) {
-            int right = column * node->stride - node->pad[1] + j;
+            int right = left + j;
             bool inside = down >= 0 && down < x->height && right >= 0 && right < x->width;
             if (inside)
                 memcpy(patch, image + (size_t)(down * x->width + right) * c, c * sizeof *patch);
