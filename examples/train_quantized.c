@@ -141,6 +141,7 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
                                 .value_bits = row->value_bits,
                                 .keep = row->keep,
                                 .mean_bits = row->mean_bits,
+                                .bases_rate = 0.02,
                                 .rate = task->rate,
                                 .epochs = task->epochs,
                                 .batch = task->batch,

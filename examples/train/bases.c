@@ -8,7 +8,7 @@
 enum { ROUNDS = 4 };
 
 /* Of all steps, and of those of a round. */
-static const double bases_rate = 0.02, rounds_end = 0.6, bases_share = 0.5, coordinates_share = 0.2;
+static const double rounds_end = 0.6, bases_share = 0.5, coordinates_share = 0.2;
 
 bool bases_start(struct tuning *t, int layer)
 {
@@ -61,8 +61,8 @@ static int mode_of(const struct tuning *t, double *bits)
     if (round >= ROUNDS) return QNT_ALQ_STRAIGHT;
     if (share < bases_share) return QNT_ALQ_BASES;
     if (share < bases_share + coordinates_share) return QNT_ALQ_COORDINATES;
-    double gone = floor(round) + (share - bases_share - coordinates_share) /
-                                     (1 - bases_share - coordinates_share);
+    double gone = floor(round) +
+                  (share - bases_share - coordinates_share) / (1 - bases_share - coordinates_share);
     *bits = first * pow(last / first, fmin(1.0, gone / ROUNDS));
     return QNT_ALQ_GATHER;
 }
@@ -70,7 +70,7 @@ static int mode_of(const struct tuning *t, double *bits)
 bool bases_move(struct tuning *t)
 {
     qnt_alq *all[GRAPH_NODES];
-    double bits, rate = bases_rate * cosine((double)t->step / t->steps);
+    double bits, rate = t->schedule->bases_rate * cosine((double)t->step / t->steps);
     int mode = mode_of(t, &bits);
     bool good = true;
     for (int i = 0; good && i < t->graph->count; i++) {

@@ -130,6 +130,7 @@ static const char *write_file(const char *path, const struct head *head, const u
 
 const char *checkpoint_save(const struct tuning *tuning, const char *path)
 {
+    if (tuning->schedule->weight_method == QNT_ALQ) return "bases of signs cannot be saved";
     struct tuning t = *tuning; /* the walk goes both ways; outwards it changes nothing */
     struct walk walk = {.way = COUNT};
     struct head head = head_of(tuning);

@@ -29,7 +29,8 @@ static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *fo
     bool good = scale && !qnt_quantizer_spec(t->context, found, &spec) &&
                 !qnt_quantizer_get(t->context, found, QNT_P_SCALE, scale, n, &groups);
     for (size_t c = n; good && c-- > 0;)
-        scale[c] = scale[groups == 1 ? 0 : c] * (double)normal_deployed(&t->tape, layer, (int)c).scale;
+        scale[c] =
+            scale[groups == 1 ? 0 : c] * (double)normal_deployed(&t->tape, layer, (int)c).scale;
     spec.grain = QNT_PER_AXIS;
     spec.axis = 0;
     if (spec.scheme == QNT_POINTS) spec.flags = QNT_LITERAL;

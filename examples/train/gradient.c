@@ -55,8 +55,8 @@ static size_t lay_out(struct tape *t)
         if (!node_has_weights(node)) continue;
         t->weight[i] = take(t, &at, graph_weight_count(g, i));
         t->d_weight[i] = take(t, &at, graph_weight_count(g, i));
-        float **const channel[] = {&t->gain[i],      &t->d_gain[i],       &t->d_bias[i],
-                                   &t->mean[i],      &t->deviation[i],    &t->running_mean[i],
+        float **const channel[] = {&t->gain[i],          &t->d_gain[i],    &t->d_bias[i],
+                                   &t->mean[i],          &t->deviation[i], &t->running_mean[i],
                                    &t->running_square[i]};
         for (size_t k = 0; k < sizeof channel / sizeof *channel; k++)
             *channel[k] = take(t, &at, channels);
@@ -167,12 +167,10 @@ static void layer_forward(struct tape *t, int index)
 void tape_forward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
-    if (node_has_weights(node))
-        layer_forward(t, index);
+    if (node_has_weights(node)) layer_forward(t, index);
     else if (node->kind == NODE_MEAN)
         reference_mean(t->value[node->input], t->value[index], t->batch, area_of(in), in->channels);
-    else
-        reference_shortcut(in, node, t->value[node->input], t->value[index], t->batch);
+    else reference_shortcut(in, node, t->value[node->input], t->value[index], t->batch);
 }
 
 /* Adds what every place of a patch hands back to the image it was read from. */

@@ -29,7 +29,8 @@ struct tape {
     float *product[GRAPH_NODES];  /* weight x */
     float *gain[GRAPH_NODES];     /* [out]: y = gain * (product - mean) / deviation + bias */
     float *d_gain[GRAPH_NODES], *d_bias[GRAPH_NODES];
-    float *mean[GRAPH_NODES], *deviation[GRAPH_NODES]; /* of this pass; 0 and 1 without batch norm */
+    float *mean[GRAPH_NODES],
+        *deviation[GRAPH_NODES]; /* of this pass; 0 and 1 without batch norm */
     float *running_mean[GRAPH_NODES], *running_square[GRAPH_NODES]; /* the latter of deviations */
     double *sums[SLICES]; /* [2][out] of the layer at hand, over a slice */
     float *slice[SLICES]; /* scratch and weight gradients of a slice */

@@ -16,11 +16,12 @@
 struct schedule {
     const char *name;
     int weight_method, value_method; /* QNT_LSQ and its neighbours */
-    int weight_bits, value_bits; /* value_bits 0: values stay float */
-    double mean_bits; /* QNT_ALQ: of weights at the end; weight_bits are bases at the beginning */
-    double keep; /* DropBits: probability at the beginning; 0: none */
-    double rate; /* of weights, at the beginning; it falls along half a cosine */
-    bool adam;   /* moves the weights; else gradient descent with momentum */
+    int weight_bits, value_bits;     /* value_bits 0: values stay float */
+    double mean_bits;  /* QNT_ALQ: of weights at the end; weight_bits are bases at the beginning, */
+    double bases_rate; /* and how they move, in root mean squares of a layer's weights */
+    double keep;       /* DropBits: probability at the beginning; 0: none */
+    double rate;       /* of weights, at the beginning; it falls along half a cosine */
+    bool adam;         /* moves the weights; else gradient descent with momentum */
     double epochs;
     int batch;
     int shift;   /* images are moved by up to so many pixels, */

@@ -19,9 +19,9 @@ static int add_node(struct graph *g, struct node node)
     node.groups = 1;
     node.add = node.add ? node.add : -1;
     if (node.kind == NODE_CONV || node.kind == NODE_DENSE) {
-        size_t depth = node.kind == NODE_DENSE ? node_elements(in)
-                                               : (size_t)(node.kernel[0] * node.kernel[1] *
-                                                          in->channels);
+        size_t depth = node.kind == NODE_DENSE
+                           ? node_elements(in)
+                           : (size_t)(node.kernel[0] * node.kernel[1] * in->channels);
         node.weight = malloc((size_t)node.channels * depth * sizeof(float));
         node.bias = malloc((size_t)node.channels * sizeof(float));
         fill(node.weight, (size_t)node.channels * depth, sqrt(2.0 / (double)depth));
@@ -35,20 +35,32 @@ static int add_node(struct graph *g, struct node node)
 static struct graph *network(void)
 {
     struct graph *g = graph_create(NULL, SIDE, SIDE, 2);
-    struct node conv = {.kind = NODE_CONV, .height = SIDE, .width = SIDE, .channels = 4, .relu = true,
-                        .kernel = {3, 3}, .stride = 1, .pad = {1, 1, 1, 1}};
+    struct node conv = {.kind = NODE_CONV,
+                        .height = SIDE,
+                        .width = SIDE,
+                        .channels = 4,
+                        .relu = true,
+                        .kernel = {3, 3},
+                        .stride = 1,
+                        .pad = {1, 1, 1, 1}};
     int first = add_node(g, conv);
     conv.input = first, conv.add = first;
     int second = add_node(g, conv);
     conv.input = second, conv.stride = 2, conv.height = conv.width = SIDE / 2;
     conv.channels = 18, conv.relu = false;
-    struct node shortcut = {.kind = NODE_SHORTCUT, .input = second, .height = SIDE / 2,
-                            .width = SIDE / 2, .channels = 18};
+    struct node shortcut = {.kind = NODE_SHORTCUT,
+                            .input = second,
+                            .height = SIDE / 2,
+                            .width = SIDE / 2,
+                            .channels = 18};
     conv.add = add_node(g, shortcut);
     conv.relu = true;
     int third = add_node(g, conv);
     struct node mean = {.kind = NODE_MEAN, .input = third, .height = 1, .width = 1, .channels = 18};
-    struct node dense = {.kind = NODE_DENSE, .input = add_node(g, mean), .height = 1, .width = 1,
+    struct node dense = {.kind = NODE_DENSE,
+                         .input = add_node(g, mean),
+                         .height = 1,
+                         .width = 1,
                          .channels = CLASSES};
     add_node(g, dense);
     return g;
