@@ -26,6 +26,30 @@ void graph_free(struct graph *graph)
     free(graph);
 }
 
+/* Uniform in (0, 1): xorshift64* (Vigna 2016). */
+static double uniform(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return ((double)(*state * 0x2545f4914f6cdd1du >> 12) + 0.5) * 0x1p-52;
+}
+
+void graph_randomize(struct graph *graph, uint64_t seed)
+{
+    const double pi = 3.141592653589793;
+    uint64_t state = seed * 2 + 1;
+    for (int i = 1; i < graph->count; i++) {
+        const struct node *node = &graph->node[i];
+        if (!node_has_weights(node)) continue;
+        const double spread = sqrt(2.0 / graph_depth(graph, i));
+        for (size_t k = 0; k < graph_weight_count(graph, i); k++) { /* Box, Muller 1958 */
+            double length = sqrt(-2 * log(uniform(&state)));
+            node->weight[k] = (float)(spread * length * cos(2 * pi * uniform(&state)));
+        }
+    }
+}
+
 bool node_has_weights(const struct node *node)
 {
     return node->kind == NODE_CONV || node->kind == NODE_DENSE;
@@ -68,6 +92,9 @@ static float *load(const struct graph *graph, const char *name, const char *part
                    const int64_t *shape)
 {
     char full[2 * GRAPH_NAME];
+    size_t count = 1;
+    for (int i = 0; i < ndim; i++) count *= (size_t)shape[i];
+    if (!graph->file) return calloc(count, sizeof(float));
     snprintf(full, sizeof full, "%s.%s", name, part);
     return safetensors_floats(graph->file, full, ndim, shape);
 }

@@ -51,8 +51,14 @@ struct padding {
     int top, left, bottom, right;
 };
 
-/* A graph that takes its weights from `file`, which is used while building only. */
+/* A graph that takes its weights from `file`, which is used while building only; NULL: all are 0,
+ * for graph_randomize. */
 struct graph *graph_create(const struct safetensors *file, int height, int width, int channels);
+
+/* Weights before any training: normal, of variance 2 / depth (He et al. 2015). The same seed gives
+ * the same weights. */
+void graph_randomize(struct graph *graph, uint64_t seed);
+
 void graph_free(struct graph *graph);
 
 int graph_conv(struct graph *graph, int input, const char *name, int channels, const int kernel[2],

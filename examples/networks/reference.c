@@ -19,7 +19,13 @@ enum { COLUMNS = 16, PARTS = COLUMNS / LANES, ROWS = 8 / PARTS };
 
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-static void multiply_tile(const float *a, const float *w, float *y, int depth, int n)
+/* A matrix of which element (row, k) lies at data[row * row_step + k * k_step]. */
+struct factor {
+    const float *data;
+    int row_step, k_step;
+};
+
+static void multiply_tile(struct factor a, const float *w, float *y, int depth, int n)
 {
     lanes sum[ROWS][PARTS];
     for (int r = 0; r < ROWS; r++)
@@ -27,29 +33,46 @@ static void multiply_tile(const float *a, const float *w, float *y, int depth, i
     for (int k = 0; k < depth; k++)
         for (int r = 0; r < ROWS; r++)
             for (int p = 0; p < PARTS; p++)
-                sum[r][p] += a[r * depth + k] * *(const lanes *)(w + k * n + p * LANES);
+                sum[r][p] += a.data[r * a.row_step + k * a.k_step] *
+                             *(const lanes *)(w + k * n + p * LANES);
     for (int r = 0; r < ROWS; r++)
         for (int p = 0; p < PARTS; p++) *(lanes *)(y + r * n + p * LANES) = sum[r][p];
 }
 
-static void multiply_rest(const float *a, const float *w, float *y, int depth, int n, int columns)
+static void multiply_rest(struct factor a, const float *w, float *y, int depth, int n, int columns)
 {
     for (int k = 0; k < depth; k++)
-        for (int c = 0; c < columns; c++) y[c] += a[k] * w[k * n + c];
+        for (int c = 0; c < columns; c++) y[c] += a.data[k * a.k_step] * w[k * n + c];
+}
+
+static inline void multiply(struct factor a, const float *w, float *y, int rows, int depth, int n)
+{
+    const struct factor all = a;
+    int c = 0, r = 0;
+    for (; c + COLUMNS <= n; c += COLUMNS) {
+        for (r = 0; r + ROWS <= rows; r += ROWS) {
+            a.data = all.data + r * a.row_step;
+            multiply_tile(a, w + c, y + r * n + c, depth, n);
+        }
+        for (; r < rows; r++) {
+            a.data = all.data + r * a.row_step;
+            multiply_rest(a, w + c, y + r * n + c, depth, n, COLUMNS);
+        }
+    }
+    for (r = 0; c < n && r < rows; r++) {
+        a.data = all.data + r * a.row_step;
+        multiply_rest(a, w + c, y + r * n + c, depth, n, n - c);
+    }
 }
 
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n)
 {
-    int c = 0;
-    for (; c + COLUMNS <= n; c += COLUMNS) {
-        int r = 0;
-        for (; r + ROWS <= rows; r += ROWS)
-            multiply_tile(a + r * depth, w + c, y + r * n + c, depth, n);
-        for (; r < rows; r++) multiply_rest(a + r * depth, w + c, y + r * n + c, depth, n, COLUMNS);
-    }
-    if (c == n) return;
-    for (int r = 0; r < rows; r++)
-        multiply_rest(a + r * depth, w + c, y + r * n + c, depth, n, n - c);
+    multiply((struct factor){a, depth, 1}, w, y, rows, depth, n);
+}
+
+void reference_multiply_turned(const float *a, const float *w, float *y, int rows, int depth, int n)
+{
+    multiply((struct factor){a, 1, rows}, w, y, rows, depth, n);
 }
 
 /* ---- nodes ---- */
@@ -77,11 +100,18 @@ static void rectify(float *y, size_t count)
 static void gather(const struct node *x, const struct node *node, const float *image, int row,
                    int column, float *patch)
 {
-    size_t c = (size_t)x->channels;
+    const size_t c = (size_t)x->channels, line = (size_t)node->kernel[1] * c;
+    const int left = column * node->stride - node->pad[1];
+    const bool whole = left >= 0 && left + node->kernel[1] <= x->width;
     for (int i = 0; i < node->kernel[0]; i++) {
         int down = row * node->stride - node->pad[0] + i;
+        if (whole && down >= 0 && down < x->height) {
+            memcpy(patch, image + (size_t)(down * x->width + left) * c, line * sizeof *patch);
+            patch += line;
+            continue;
+        }
         for (int j = 0; j < node->kernel[1]; j++, patch += c) {
-            int right = column * node->stride - node->pad[1] + j;
+            int right = left + j;
             bool inside = down >= 0 && down < x->height && right >= 0 && right < x->width;
             if (inside)
                 memcpy(patch, image + (size_t)(down * x->width + right) * c, c * sizeof *patch);

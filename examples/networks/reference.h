@@ -21,6 +21,10 @@ const float *reference_run(const struct graph *graph, const struct plan *plan, i
 /* y[rows][n] += a[rows][depth] times w[depth][n] */
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n);
 
+/* The same for a[depth][rows]. */
+void reference_multiply_turned(const float *a, const float *w, float *y, int rows, int depth,
+                               int n);
+
 /* The inputs of every output of one image: [height x width][depth]. Groups must be 1. */
 void reference_patches(const struct graph *graph, int node, const float *image, float *patches);
 

@@ -1,9 +1,23 @@
 /* From trained weights and trainers to prepared layers. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "normal.h"
 #include "tuning.h"
 
-/* The quantizer of the weights with the gain of each output in its scale. */
+static bool same_bases(const struct tuning *t, const qnt_quantizer *from, qnt_quantizer *to)
+{
+    size_t count = 0;
+    bool good = !qnt_quantizer_get(t->context, from, QNT_P_COEF, NULL, 0, &count);
+    double *coef = malloc(count * sizeof *coef);
+    good = good && coef && !qnt_quantizer_get(t->context, from, QNT_P_COEF, coef, count, &count) &&
+           !qnt_quantizer_set(t->context, to, QNT_P_COEF, coef, count);
+    free(coef);
+    return good;
+}
+
+/* The quantizer of the weights with gain and batch norm of each output in its scale. */
 static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *found,
                       qnt_quantizer **out)
 {
@@ -15,9 +29,11 @@ static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *fo
     bool good = scale && !qnt_quantizer_spec(t->context, found, &spec) &&
                 !qnt_quantizer_get(t->context, found, QNT_P_SCALE, scale, n, &groups);
     for (size_t c = n; good && c-- > 0;)
-        scale[c] = scale[groups == 1 ? 0 : c] * (double)t->tape.gain[layer][c];
+        scale[c] =
+            scale[groups == 1 ? 0 : c] * (double)normal_deployed(&t->tape, layer, (int)c).scale;
     spec.grain = QNT_PER_AXIS;
     spec.axis = 0;
+    if (spec.scheme == QNT_POINTS) spec.flags = QNT_LITERAL;
     if (spec.scheme == QNT_TABLE) { /* the codes are known: thresholds are not needed */
         spec.method = QNT_LEVELS;
         spec.flags = 0;
@@ -29,7 +45,7 @@ static bool with_gain(const struct tuning *t, int layer, const qnt_quantizer *fo
         good = good && !qnt_quantizer_set(t->context, *out, QNT_P_LEVELS, level, levels);
     good = good && !qnt_quantizer_set(t->context, *out, QNT_P_SCALE, scale, n);
     free(scale);
-    return good;
+    return good && (spec.scheme != QNT_POINTS || same_bases(t, found, *out));
 }
 
 static qnt_tensor *shaped(const struct tuning *t, int layer, const void *data, bool codes,
@@ -43,6 +59,14 @@ static qnt_tensor *shaped(const struct tuning *t, int layer, const void *data, b
     int ndim = node->kind == NODE_CONV ? 4 : 2;
     const int64_t *shape = ndim == 4 ? conv : dense;
     return codes ? view_bytes(v, data, ndim, shape) : view_floats(v, data, ndim, shape);
+}
+
+static float *shifts(const struct tuning *t, int layer)
+{
+    const int n = t->graph->node[layer].channels;
+    float *shift = malloc((size_t)n * sizeof *shift);
+    for (int c = 0; shift && c < n; c++) shift[c] = normal_deployed(&t->tape, layer, c).shift;
+    return shift;
 }
 
 static bool make_layer(const struct tuning *t, int layer, const qnt_tensor *codes,
@@ -59,8 +83,38 @@ static bool make_layer(const struct tuning *t, int layer, const qnt_tensor *code
         for (int i = 0; i < 2; i++) spec.stride[i] = node->stride;
         for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
     }
-    return !qnt_layer_create(t->context, &spec, codes, weight_q,
-                             view_floats(&bias, node->bias, 1, &n), input_q, NULL, out);
+    float *shift = shifts(t, layer);
+    bool good = shift && !qnt_layer_create(t->context, &spec, codes, weight_q,
+                                           view_floats(&bias, shift, 1, &n), input_q, NULL, out);
+    free(shift);
+    return good;
+}
+
+/* Codes, and float32 scales and biases; of bases what the library counts. */
+static size_t stored_bytes(const struct tuning *t, int layer, const qnt_quantizer *weight_q,
+                           const qnt_tensor *weights)
+{
+    const size_t count = graph_weight_count(t->graph, layer),
+                 channels = (size_t)t->graph->node[layer].channels;
+    qnt_spec spec = {.size = sizeof spec};
+    qnt_error error = {.size = sizeof error};
+    qnt_quantizer_spec(t->context, weight_q, &spec);
+    if (spec.scheme != QNT_POINTS) return (count * (size_t)spec.bits + 7) / 8 + 8 * channels;
+    qnt_quantizer_error(t->context, weight_q, weights, NULL, &error);
+    return (size_t)ceil(error.bits * (double)count / 8) + 4 * channels;
+}
+
+/* What the layer's trainer or bases have become; the weights they are for. */
+static bool export_weights(const struct tuning *t, int layer, float *weights, qnt_quantizer **out)
+{
+    struct view view;
+    const struct node *node = &t->graph->node[layer];
+    qnt_tensor *w = weight_view(t->graph, layer, weights, &view);
+    if (t->alq[layer])
+        return !qnt_alq_weights(t->context, t->alq[layer], w) &&
+               !qnt_alq_export(t->context, t->alq[layer], out);
+    memcpy(weights, node->weight, graph_weight_count(t->graph, layer) * sizeof *weights);
+    return !qnt_trainer_export(t->context, t->weight[layer], w, out);
 }
 
 static bool deploy_layer(const struct tuning *t, int layer, struct quantized *out)
@@ -70,23 +124,22 @@ static bool deploy_layer(const struct tuning *t, int layer, struct quantized *ou
     qnt_quantizer *found = NULL, *weight_q = NULL, *input_q = NULL;
     qnt_spec spec = {.size = sizeof spec};
     struct view w, c;
+    float *data = malloc(count * sizeof *data);
     unsigned char *code = malloc(count);
-    qnt_tensor *weights = shaped(t, layer, node->weight, false, &w);
+    qnt_tensor *weights = shaped(t, layer, data, false, &w);
     qnt_tensor *codes = shaped(t, layer, code, true, &c);
-    int64_t flat[] = {node->channels, graph_depth(t->graph, layer)};
-    struct view flat_weights;
-    bool good = code &&
-                !qnt_trainer_export(t->context, t->weight[layer],
-                                    view_floats(&flat_weights, node->weight, 2, flat), &found) &&
+    const qnt_trainer *value = t->value[node->input];
+    bool good = data && code && export_weights(t, layer, data, &found) &&
                 !qnt_quantizer_spec(t->context, found, &spec) &&
                 with_gain(t, layer, found, &weight_q) &&
-                !qnt_trainer_export(t->context, t->value[node->input], NULL, &input_q);
+                (!value || !qnt_trainer_export(t->context, value, NULL, &input_q));
     if (good && spec.scheme == QNT_AFFINE) codes->dtype_code = QNT_INT;
     good = good && !qnt_quantizer_encode(t->context, found, weights, codes) &&
            make_layer(t, layer, codes, weight_q, input_q, &out->layer[layer]);
-    out->weight_bytes += (count * (size_t)spec.bits + 7) / 8 + 8 * (size_t)node->channels;
+    if (good) out->weight_bytes += stored_bytes(t, layer, found, weights);
     qnt_quantizer_destroy(found), qnt_quantizer_destroy(weight_q), qnt_quantizer_destroy(input_q);
     free(code);
+    free(data);
     return good;
 }
 

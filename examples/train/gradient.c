@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "normal.h"
 #include "reference.h"
 
-struct job {
-    struct tape *tape;
-    int node;
-};
+enum { CHANNELS = 64 /* that are worked on at once */ };
 
 static int area_of(const struct node *node)
 {
@@ -22,12 +20,12 @@ static size_t depth_of(const struct graph *graph, int node)
     return (size_t)graph_depth(graph, node);
 }
 
-/* Floats that a slice needs for a layer: transposed weights, the patches of one image, their
- * transpose, and its own gradient of the weights. */
+/* Floats that a slice needs for a layer: transposed weights or its own gradient of them, and the
+ * patches of one image. */
 static size_t slice_floats(const struct graph *graph, int index)
 {
     size_t patches = (size_t)area_of(&graph->node[index]) * depth_of(graph, index);
-    return 2 * patches + 2 * graph_weight_count(graph, index);
+    return patches + graph_weight_count(graph, index);
 }
 
 static bool can_train(const struct node *node)
@@ -47,7 +45,7 @@ static float *take(struct tape *t, size_t *at, size_t count)
 static size_t lay_out(struct tape *t)
 {
     const struct graph *g = t->graph;
-    size_t at = 0, most = 0;
+    size_t at = 0, most = 0, widest = 0;
     for (int i = 0; i < g->count; i++) {
         const struct node *node = &g->node[i];
         size_t n = node_elements(node) * (size_t)t->batch, channels = (size_t)node->channels;
@@ -57,12 +55,18 @@ static size_t lay_out(struct tape *t)
         if (!node_has_weights(node)) continue;
         t->weight[i] = take(t, &at, graph_weight_count(g, i));
         t->d_weight[i] = take(t, &at, graph_weight_count(g, i));
-        t->gain[i] = take(t, &at, channels);
-        t->d_gain[i] = take(t, &at, channels);
-        t->d_bias[i] = take(t, &at, channels);
+        float **const channel[] = {&t->gain[i],          &t->d_gain[i],    &t->d_bias[i],
+                                   &t->mean[i],          &t->deviation[i], &t->running_mean[i],
+                                   &t->running_square[i]};
+        for (size_t k = 0; k < sizeof channel / sizeof *channel; k++)
+            *channel[k] = take(t, &at, channels);
         if (most < slice_floats(g, i)) most = slice_floats(g, i);
+        if (widest < channels) widest = channels;
     }
-    for (int s = 0; s < SLICES; s++) t->slice[s] = take(t, &at, most);
+    for (int s = 0; s < SLICES; s++) {
+        t->slice[s] = take(t, &at, most);
+        t->sums[s] = (double *)(void *)take(t, &at, 2 * widest * sizeof(double) / sizeof(float));
+    }
     return at;
 }
 
@@ -76,7 +80,7 @@ bool tape_create(const struct graph *graph, int batch, qnt_pool *pool, struct ta
     lay_out(out);
     for (int i = 1; i < graph->count; i++)
         for (int c = 0; node_has_weights(&graph->node[i]) && c < graph->node[i].channels; c++)
-            out->gain[i][c] = 1;
+            out->gain[i][c] = out->deviation[i][c] = out->running_square[i][c] = 1;
     return true;
 }
 
@@ -93,10 +97,18 @@ static void bounds(const struct tape *t, size_t slice, int *first, int *end)
     *end = ((int)slice + 1) * t->batch / SLICES;
 }
 
-static void layer_forward(void *task, size_t slice, size_t worker)
+struct tape_rows tape_rows(const struct tape *t, int node, size_t slice)
+{
+    const size_t area = (size_t)area_of(&t->graph->node[node]);
+    int first, end;
+    bounds(t, slice, &first, &end);
+    return (struct tape_rows){(size_t)first * area, (size_t)(end - first) * area};
+}
+
+static void multiply_slice(void *task, size_t slice, size_t worker)
 {
     (void)worker;
-    const struct job *job = task;
+    const struct tape_job *job = task;
     struct tape *t = job->tape;
     const struct node *node = &t->graph->node[job->node];
     const size_t in = node_elements(&t->graph->node[node->input]), out = node_elements(node);
@@ -107,30 +119,58 @@ static void layer_forward(void *task, size_t slice, size_t worker)
     bounds(t, slice, &first, &end);
     reference_transpose(t->weight[job->node], transposed, n, depth);
     for (int b = first; b < end; b++) {
-        float *y = t->product[job->node] + (size_t)b * out,
-              *value = t->value[job->node] + (size_t)b * out;
-        const float *add = node->add < 0 ? NULL : t->value[node->add] + (size_t)b * out;
+        float *y = t->product[job->node] + (size_t)b * out;
         reference_patches(t->graph, job->node, t->used[node->input] + (size_t)b * in, patches);
         memset(y, 0, out * sizeof *y);
         reference_multiply(patches, transposed, y, area, depth, n);
-        for (size_t i = 0; i < out; i++) {
-            int c = (int)(i % (size_t)n);
-            float v = t->gain[job->node][c] * y[i] + node->bias[c] + (add ? add[i] : 0);
-            value[i] = node->relu && v < 0 ? 0 : v;
+    }
+}
+
+/* Batch norm, the sum and ReLU. */
+static void finish_slice(void *task, size_t slice, size_t worker)
+{
+    (void)worker;
+    const struct tape_job *job = task;
+    const struct tape *t = job->tape;
+    const struct node *node = &t->graph->node[job->node];
+    const int n = node->channels;
+    const struct tape_rows rows = tape_rows(t, job->node, slice);
+    float *value = t->value[job->node];
+    const float *product = t->product[job->node], *add = node->add < 0 ? NULL : t->value[node->add];
+    for (int first = 0; first < n; first += CHANNELS) {
+        const int channels = n - first < CHANNELS ? n - first : CHANNELS;
+        float scale[CHANNELS], shift[CHANNELS];
+        for (int c = 0; c < channels; c++) {
+            struct affine affine = normal_affine(t, job->node, first + c);
+            scale[c] = affine.scale, shift[c] = affine.shift;
+        }
+        for (size_t r = rows.first; r < rows.first + rows.count; r++) {
+            const size_t at = r * (size_t)n + (size_t)first;
+            const float *x = product + at, *other = add ? add + at : NULL;
+            float *y = value + at;
+            for (int c = 0; c < channels; c++) {
+                float v = scale[c] * x[c] + shift[c] + (other ? other[c] : 0);
+                y[c] = node->relu && v < 0 ? 0 : v;
+            }
         }
     }
+}
+
+static void layer_forward(struct tape *t, int index)
+{
+    struct tape_job job = {t, index};
+    qnt_pool_run(t->pool, multiply_slice, &job, SLICES);
+    normal_measure(t, index);
+    qnt_pool_run(t->pool, finish_slice, &job, SLICES);
 }
 
 void tape_forward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
-    struct job job = {t, index};
-    if (node_has_weights(node))
-        qnt_pool_run(t->pool, layer_forward, &job, SLICES);
+    if (node_has_weights(node)) layer_forward(t, index);
     else if (node->kind == NODE_MEAN)
         reference_mean(t->value[node->input], t->value[index], t->batch, area_of(in), in->channels);
-    else
-        reference_shortcut(in, node, t->value[node->input], t->value[index], t->batch);
+    else reference_shortcut(in, node, t->value[node->input], t->value[index], t->batch);
 }
 
 /* Adds what every place of a patch hands back to the image it was read from. */
@@ -153,45 +193,85 @@ static void scatter(const struct node *x, const struct node *node, const float *
     }
 }
 
-/* ReLU, the sum, gain and bias: d_value of the node becomes the gradient of the product. */
-static void open_backward(struct tape *t, int index)
+/* ReLU and the sum; sums for gain and bias. */
+static void open_slice(void *task, size_t slice, size_t worker)
+{
+    (void)worker;
+    const struct tape_job *job = task;
+    struct tape *t = job->tape;
+    const struct node *node = &t->graph->node[job->node];
+    const int n = node->channels;
+    const struct tape_rows rows = tape_rows(t, job->node, slice);
+    const size_t at = rows.first * (size_t)n;
+    float *dy = t->d_value[job->node] + at, *d_add = NULL;
+    const float *value = t->value[job->node] + at, *product = t->product[job->node] + at;
+    const float *mean = t->mean[job->node], *deviation = t->deviation[job->node];
+    double *gain = t->sums[slice], *bias = gain + n;
+    if (node->add >= 0) d_add = t->d_value[node->add] + at;
+    memset(gain, 0, 2 * (size_t)n * sizeof *gain);
+    for (size_t r = 0; r < rows.count; r++, dy += n, value += n, product += n) {
+        for (int c = 0; c < n; c++) {
+            dy[c] = node->relu && value[c] <= 0 ? 0 : dy[c];
+            gain[c] += (double)(dy[c] * (product[c] - mean[c]));
+            bias[c] += (double)dy[c];
+        }
+        if (!d_add) continue;
+        for (int c = 0; c < n; c++) d_add[c] += dy[c];
+        d_add += n;
+    }
+    for (int c = 0; c < n; c++) gain[c] /= (double)deviation[c];
+}
+
+/* d_value of the node becomes the gradient of the product. With the moments of the batch
+ *
+ *     d product = gain / deviation (dy - mean dy - z mean (dy z)),  z = (product - mean) / deviation
+ */
+static void product_slice(struct tape *t, int index, size_t slice)
 {
     const struct node *node = &t->graph->node[index];
-    const size_t n = (size_t)node->channels, count = node_elements(node) * (size_t)t->batch;
-    float *dy = t->d_value[index];
-    const float *value = t->value[index], *product = t->product[index];
-    memset(t->d_gain[index], 0, n * sizeof(float));
-    memset(t->d_bias[index], 0, n * sizeof(float));
-    for (size_t i = 0; i < count; i++) {
-        size_t c = i % n;
-        if (node->relu && value[i] <= 0) dy[i] = 0;
-        if (node->add >= 0) t->d_value[node->add][i] += dy[i];
-        t->d_gain[index][c] += dy[i] * product[i];
-        t->d_bias[index][c] += dy[i];
-        dy[i] *= t->gain[index][c];
+    const int n = node->channels;
+    const struct tape_rows rows = tape_rows(t, index, slice);
+    const bool batch = normal_applies(t, index) && t->learning;
+    const float share = batch ? 1.0f / (float)((size_t)t->batch * (size_t)area_of(node)) : 0.0f;
+    for (int first = 0; first < n; first += CHANNELS) {
+        const int channels = n - first < CHANNELS ? n - first : CHANNELS;
+        float scale[CHANNELS], tilt[CHANNELS], base[CHANNELS];
+        for (int c = 0; c < channels; c++) {
+            const int at = first + c;
+            const float deviation = t->deviation[index][at];
+            scale[c] = t->gain[index][at] / deviation;
+            tilt[c] = share * t->d_gain[index][at] / deviation;
+            base[c] = share * t->d_bias[index][at] - tilt[c] * t->mean[index][at];
+        }
+        for (size_t r = rows.first; r < rows.first + rows.count; r++) {
+            float *dy = t->d_value[index] + r * (size_t)n + first;
+            const float *product = t->product[index] + r * (size_t)n + first;
+            for (int c = 0; c < channels; c++)
+                dy[c] = scale[c] * (dy[c] - (base[c] + tilt[c] * product[c]));
+        }
     }
 }
 
-static void layer_backward(void *task, size_t slice, size_t worker)
+static void backward_slice(void *task, size_t slice, size_t worker)
 {
     (void)worker;
-    const struct job *job = task;
+    const struct tape_job *job = task;
     struct tape *t = job->tape;
     const struct node *node = &t->graph->node[job->node], *x = &t->graph->node[node->input];
     const size_t in = node_elements(x), out = node_elements(node);
     const int depth = graph_depth(t->graph, job->node), n = node->channels, area = area_of(node);
     const size_t weights = graph_weight_count(t->graph, job->node),
                  patch = (size_t)area * (size_t)depth;
-    float *sum = t->slice[slice], *patches = sum + 2 * weights, *turned = patches + patch;
+    float *sum = t->slice[slice], *patches = sum + weights;
     int first, end;
     bounds(t, slice, &first, &end);
+    product_slice(t, job->node, slice);
     memset(sum, 0, weights * sizeof *sum);
     for (int b = first; b < end; b++) {
         const float *dy = t->d_value[job->node] + (size_t)b * out;
         reference_patches(t->graph, job->node, t->used[node->input] + (size_t)b * in, patches);
-        reference_transpose(patches, turned, area, depth);
-        reference_multiply(turned, dy, sum, depth, area, n); /* [depth][out] */
-        if (node->input == 0) continue;                      /* nobody asks for the image's */
+        reference_multiply_turned(patches, dy, sum, depth, area, n); /* [depth][out] */
+        if (node->input == 0) continue; /* nobody asks for the image's */
         memset(patches, 0, patch * sizeof *patches);
         reference_multiply(dy, t->weight[job->node], patches, area, n, depth);
         scatter(x, node, patches, t->d_used[node->input] + (size_t)b * in);
@@ -223,7 +303,7 @@ static void shortcut_backward(struct tape *t, int index)
 void tape_backward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index];
-    struct job job = {t, index};
+    struct tape_job job = {t, index};
     if (node->kind == NODE_MEAN) {
         mean_backward(t, index);
         return;
@@ -233,8 +313,9 @@ void tape_backward(struct tape *t, int index)
         return;
     }
     const int depth = graph_depth(t->graph, index), n = node->channels;
-    open_backward(t, index);
-    qnt_pool_run(t->pool, layer_backward, &job, SLICES);
+    qnt_pool_run(t->pool, open_slice, &job, SLICES);
+    normal_add_up(t, index);
+    qnt_pool_run(t->pool, backward_slice, &job, SLICES);
     memset(t->d_weight[index], 0, graph_weight_count(t->graph, index) * sizeof(float));
     for (int s = 0; s < SLICES; s++)
         for (int k = 0; k < depth; k++)

@@ -3,8 +3,9 @@
  *
  * Layers see `used` instead of what they read and `weight` instead of their own weights, so that
  * whoever quantizes can stand in between. Convolutions without groups, dense layers, means,
- * shortcuts, sums and ReLU. The batch is cut into slices that do not depend on the number of
- * threads, and sums over slices are made in their order: the same numbers on any number of threads.
+ * shortcuts, sums and ReLU; batch norm (normal.h) after every layer but the last, if wanted. The
+ * batch is cut into slices that do not depend on the number of threads, and sums over slices are
+ * made in their order: the same numbers on any number of threads.
  */
 #ifndef GRADIENT_H
 #define GRADIENT_H
@@ -18,16 +19,34 @@ struct tape {
     const struct graph *graph;
     int batch;
     qnt_pool *pool;
+    bool normal;   /* layers but the last have batch norm; the caller may change it before the */
+    bool learning; /* first pass. Learning: with the moments of the batch, else with running ones */
     float *value[GRAPH_NODES], *d_value[GRAPH_NODES];
     float *used[GRAPH_NODES]; /* of a value that layers read; the caller fills it */
     float *d_used[GRAPH_NODES];
     float *weight[GRAPH_NODES];   /* as the layer uses it, [out][depth]; the caller fills it */
     float *d_weight[GRAPH_NODES]; /* sums over the batch */
-    float *gain[GRAPH_NODES];     /* [out]: y = gain * (weight x) + bias */
+    float *product[GRAPH_NODES];  /* weight x */
+    float *gain[GRAPH_NODES];     /* [out]: y = gain * (product - mean) / deviation + bias */
     float *d_gain[GRAPH_NODES], *d_bias[GRAPH_NODES];
-    float *product[GRAPH_NODES]; /* weight x, before the gain */
-    float *slice[SLICES];        /* scratch and weight gradients of a slice */
+    float *mean[GRAPH_NODES],
+        *deviation[GRAPH_NODES]; /* of this pass; 0 and 1 without batch norm */
+    float *running_mean[GRAPH_NODES], *running_square[GRAPH_NODES]; /* the latter of deviations */
+    double *sums[SLICES]; /* [2][out] of the layer at hand, over a slice */
+    float *slice[SLICES]; /* scratch and weight gradients of a slice */
     void *memory;
+};
+
+/* Rows of all images of a slice in a node's value: pixels. */
+struct tape_rows {
+    size_t first, count;
+};
+struct tape_rows tape_rows(const struct tape *tape, int node, size_t slice);
+
+/* One node of a tape: the task of a pool. */
+struct tape_job {
+    struct tape *tape;
+    int node;
 };
 
 /* False if memory runs out, or if the graph has a node that cannot be trained. */

@@ -5,24 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bases.h"
+#include "normal.h"
 #include "optimizer.h"
 #include "progress.h"
 
-static const double theta_rate = 0.003, gain_rate = 0.1, weight_decay = 1e-4, smoothing = 0.0;
-
-static uint64_t next_random(uint64_t *state) /* xorshift64* (Vigna 2016) */
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1du;
-}
-
-/* 0 .. n - 1 */
-static int below(uint64_t *state, int n)
-{
-    return (int)((next_random(state) >> 33) % (uint64_t)n);
-}
+static const double theta_rate = 0.003, weight_decay = 1e-4, smoothing = 0.0;
+static const int temperatures = 10; /* of a staircase, as many times the first one at the end */
 
 /* ---- what is trained where ---- */
 
@@ -38,12 +27,6 @@ static bool is_end(const struct graph *graph, int layer)
     return layer == graph->count - 1 || graph->node[layer].input == 0;
 }
 
-/* Methods that map weights to levels of their own, so that the layer needs a gain. */
-static bool forgets_scale(int method)
-{
-    return method == QNT_DOREFA || method == QNT_INTERVAL || method == QNT_EWGS;
-}
-
 static int scheme_of(int method, bool weights)
 {
     bool table = method == QNT_INTERVAL || method == QNT_EWGS || method == QNT_N2UQ ||
@@ -56,8 +39,7 @@ static qnt_trainer *create_trainer(const struct tuning *t, int method, int bits,
                                    int place)
 {
     qnt_trainer *trainer = NULL;
-    double epoch = (double)t->steps / t->schedule->epochs, temperature = 5,
-           keep = t->schedule->keep;
+    const double temperature = 5, keep = t->schedule->keep;
     qnt_spec spec = {.size = sizeof spec,
                      .scheme = scheme_of(method, weights),
                      .method = method,
@@ -68,13 +50,28 @@ static qnt_trainer *create_trainer(const struct tuning *t, int method, int bits,
     if (qnt_trainer_create(t->context, &spec, &trainer)) return NULL;
     if (method == QNT_STAIRCASE) {
         qnt_trainer_set(t->context, trainer, QNT_P_TEMPERATURE, &temperature, 1);
-        qnt_trainer_set(t->context, trainer, QNT_P_EPOCH, &(double){floor(epoch)}, 1);
+        qnt_trainer_set(t->context, trainer, QNT_P_EPOCH,
+                        &(double){ceil((double)t->steps / temperatures)}, 1);
     }
     if (method == QNT_SRQ && weights && keep > 0) {
         qnt_trainer_set(t->context, trainer, QNT_P_KEEP, &keep, 1);
         qnt_trainer_set(t->context, trainer, QNT_P_ANNEAL, &(double){floor(0.75 * t->steps)}, 1);
     }
     return trainer;
+}
+
+size_t tuning_momentum(const struct tuning *t, int layer)
+{
+    const size_t n = graph_weight_count(t->graph, layer),
+                 channels = (size_t)t->graph->node[layer].channels;
+    return (t->schedule->adam ? 2 : 1) * (n + 2 * channels);
+}
+
+/* Layers see values without a trainer as they are. */
+static void leave_float(struct tape *tape, int value)
+{
+    tape->used[value] = tape->value[value];
+    tape->d_used[value] = tape->d_value[value];
 }
 
 static bool create_trainers(struct tuning *t)
@@ -84,19 +81,21 @@ static bool create_trainers(struct tuning *t)
     bool good = true;
     for (int i = 0; good && i < g->count; i++) {
         const bool to_last = g->node[g->count - 1].input == i;
-        if (read_by_layers(g, i)) {
+        if (!s->value_bits) {
+            leave_float(&t->tape, i);
+        } else if (read_by_layers(g, i)) {
             int method = i == 0 ? QNT_LSQPLUS : to_last ? QNT_LSQ : s->value_method;
             t->value[i] =
                 create_trainer(t, method, i == 0 || to_last ? 8 : s->value_bits, false, i);
             good = t->value[i] != NULL;
         }
         if (good && node_has_weights(&g->node[i])) {
-            bool end = is_end(g, i);
-            t->weight[i] = create_trainer(t, end ? QNT_LSQ : s->weight_method,
-                                          end ? 8 : s->weight_bits, true, 1000 + i);
-            size_t count = graph_weight_count(g, i) + 2 * (size_t)g->node[i].channels;
-            t->momentum[i] = calloc(count, sizeof(float));
-            good = t->weight[i] && t->momentum[i];
+            bool end = is_end(g, i), alq = !end && s->weight_method == QNT_ALQ;
+            if (!alq)
+                t->weight[i] = create_trainer(t, end ? QNT_LSQ : s->weight_method,
+                                              end ? 8 : s->weight_bits, true, 1000 + i);
+            t->momentum[i] = calloc(tuning_momentum(t, i), sizeof(float));
+            good = (alq || t->weight[i]) && t->momentum[i];
         }
     }
     return good;
@@ -104,7 +103,7 @@ static bool create_trainers(struct tuning *t)
 
 /* ---- views ---- */
 
-static qnt_tensor *weight_view(const struct graph *graph, int layer, float *data, struct view *view)
+qnt_tensor *weight_view(const struct graph *graph, int layer, float *data, struct view *view)
 {
     int64_t shape[] = {graph->node[layer].channels, graph_depth(graph, layer)};
     return view_floats(view, data, 2, shape);
@@ -145,6 +144,7 @@ static bool move_numbers(const struct tuning *t, qnt_trainer *trainer, struct nu
 static bool use_weights(struct tuning *t, int layer)
 {
     struct view x, y;
+    if (t->alq[layer]) return bases_use(t, layer);
     return !qnt_trainer_forward(t->context, t->weight[layer],
                                 weight_view(t->graph, layer, t->graph->node[layer].weight, &x),
                                 weight_view(t->graph, layer, t->tape.weight[layer], &y));
@@ -189,6 +189,7 @@ static bool backward_weights(struct tuning *t, int layer)
 {
     struct view x, dy;
     struct numbers *n = &t->weight_theta[layer];
+    if (t->alq[layer]) return true;
     return !qnt_trainer_backward(t->context, t->weight[layer],
                                  weight_view(t->graph, layer, t->graph->node[layer].weight, &x),
                                  weight_view(t->graph, layer, t->tape.d_weight[layer], &dy),
@@ -207,9 +208,32 @@ static bool backward(struct tuning *t)
     return good;
 }
 
+/* One step of floats; v is their part of the layer's momentum. */
+static void move_floats(const struct tuning *t, int layer, float *w, const float *g, float *v,
+                        size_t n, double decay)
+{
+    const double rate = t->schedule->rate * cosine((double)(t->step - 1) / t->steps);
+    if (t->schedule->adam)
+        step_adam_floats(w, g, v, v + tuning_momentum(t, layer) / 2, n, t->step, rate, decay);
+    else step_momentum(w, g, v, n, rate, decay);
+}
+
+static void move_layer(struct tuning *t, int layer)
+{
+    const struct node *node = &t->graph->node[layer];
+    const size_t weights = graph_weight_count(t->graph, layer), n = (size_t)node->channels;
+    float *v = t->momentum[layer], *gain = t->tape.gain[layer];
+    if (!t->alq[layer])
+        move_floats(t, layer, node->weight, t->tape.d_weight[layer], v, weights, weight_decay);
+    move_floats(t, layer, node->bias, t->tape.d_bias[layer], v + weights, n, 0);
+    if (!normal_applies(&t->tape, layer)) return;
+    move_floats(t, layer, gain, t->tape.d_gain[layer], v + weights + n, n, 0);
+    for (size_t c = 0; c < n; c++) gain[c] = fmaxf(gain[c], 1e-6f);
+}
+
 static bool move(struct tuning *t)
 {
-    const double share = cosine((double)t->step / t->steps), rate = t->schedule->rate * share;
+    const double share = cosine((double)t->step / t->steps);
     bool good = true;
     t->step++;
     for (int i = 0; good && i < t->graph->count; i++) {
@@ -217,16 +241,11 @@ static bool move(struct tuning *t)
         if (t->value[i] && i > 0)
             good = move_numbers(t, t->value[i], &t->value_theta[i], theta_rate * share);
         if (!good || !node_has_weights(node)) continue;
-        const size_t weights = graph_weight_count(t->graph, i), n = (size_t)node->channels;
-        float *v = t->momentum[i], *gain = t->tape.gain[i];
-        step_momentum(node->weight, t->tape.d_weight[i], v, weights, rate, weight_decay);
-        step_momentum(node->bias, t->tape.d_bias[i], v + weights, n, rate, 0);
-        if (!is_end(t->graph, i) && forgets_scale(t->schedule->weight_method)) {
-            step_momentum(gain, t->tape.d_gain[i], v + weights + n, n, gain_rate * rate, 0);
-            for (size_t c = 0; c < n; c++) gain[c] = fmaxf(gain[c], 1e-6f);
-        }
-        good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
+        move_layer(t, i);
+        if (t->weight[i])
+            good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
     }
+    if (t->schedule->weight_method == QNT_ALQ) good = good && bases_move(t);
     for (int i = 0; good && i < t->graph->count; i++) {
         const double step = t->step;
         if (t->value[i]) good &= !qnt_trainer_set(t->context, t->value[i], QNT_P_STEP, &step, 1);
@@ -235,77 +254,37 @@ static bool move(struct tuning *t)
     return good;
 }
 
-/* ---- data ---- */
-
-/* One image, moved by up to `shift` pixels and perhaps mirrored. */
-static void draw(const struct tuning *t, const struct samples *s, int index, uint64_t *state,
-                 float *out)
-{
-    const struct node *in = &t->graph->node[0];
-    const int c = in->channels, range = 2 * t->schedule->shift + 1;
-    float image[64 * 64 * 4];
-    int down = below(state, range) - t->schedule->shift,
-        right = below(state, range) - t->schedule->shift;
-    bool mirrored = t->schedule->mirror && below(state, 2);
-    dataset_batch(s->set, s->input, s->first + index, 1, image);
-    for (int p = 0; p < in->height * in->width; p++, out += c) {
-        int y = p / in->width + down, x = p % in->width;
-        x = (mirrored ? in->width - 1 - x : x) + right;
-        bool inside = y >= 0 && y < in->height && x >= 0 && x < in->width;
-        for (int k = 0; k < c; k++) out[k] = inside ? image[(y * in->width + x) * c + k] : 0;
-    }
-}
-
-static void shuffle(int *order, int n, uint64_t *state)
-{
-    for (int i = n - 1; i > 0; i--) {
-        int j = below(state, i + 1), other = order[j];
-        order[j] = order[i];
-        order[i] = other;
-    }
-}
-
 /* ---- the whole ---- */
 
-/* Mean magnitude of a layer's products. */
-static double product_size(const struct tuning *t, int layer)
+/* Gain and bias become deviation and mean of what the float layer computes from the same inputs,
+ * so that batch norm gives the quantized layer the same. */
+static void keep_moments(struct tuning *t, int layer)
 {
-    double sum = 0;
-    size_t n = node_elements(&t->graph->node[layer]) * (size_t)t->tape.batch;
-    for (size_t i = 0; i < n; i++) sum += fabs((double)t->tape.product[layer][i]);
-    return sum / (double)n;
+    const struct node *node = &t->graph->node[layer];
+    float *used = t->tape.used[node->input], *gain = t->tape.gain[layer];
+    t->tape.used[node->input] = t->tape.value[node->input];
+    memcpy(t->tape.weight[layer], node->weight, graph_weight_count(t->graph, layer) * sizeof *gain);
+    tape_forward(&t->tape, layer);
+    t->tape.used[node->input] = used;
+    for (int c = 0; c < node->channels; c++) {
+        node->bias[c] += gain[c] * t->tape.mean[layer][c];
+        gain[c] *= t->tape.deviation[layer][c];
+    }
 }
 
-/* Every trainer starts from what it sees when all before it are quantized; gains make up for the
- * change of scale. */
+/* Every trainer starts from what it sees when all before it are quantized. */
 static bool start_layer(struct tuning *t, int layer)
 {
     struct view x;
-    const struct node *node = &t->graph->node[layer];
-    const size_t weights = graph_weight_count(t->graph, layer);
-    qnt_tensor *w = weight_view(t->graph, layer, node->weight, &x);
-    if (qnt_trainer_start(t->context, t->weight[layer], w) ||
-        !open_numbers(t, t->weight[layer], &t->weight_theta[layer]))
+    qnt_tensor *w = weight_view(t->graph, layer, t->graph->node[layer].weight, &x);
+    if (!t->weight[layer] ? !bases_start(t, layer)
+                          : qnt_trainer_start(t->context, t->weight[layer], w) ||
+                                !open_numbers(t, t->weight[layer], &t->weight_theta[layer]))
         return false;
-    const bool again = !is_end(t->graph, layer) && forgets_scale(t->schedule->weight_method);
-    double before = 0;
-    if (again) {
-        size_t in = node_elements(&t->graph->node[node->input]) * (size_t)t->tape.batch;
-        float *kept = t->tape.used[node->input];
-        t->tape.used[node->input] = t->tape.value[node->input];
-        memcpy(t->tape.weight[layer], node->weight, weights * sizeof(float));
-        tape_forward(&t->tape, layer);
-        before = product_size(t, layer);
-        t->tape.used[node->input] = kept;
-        (void)in;
-    }
+    if (normal_applies(&t->tape, layer)) keep_moments(t, layer);
     if (!use_weights(t, layer)) return false;
     tape_forward(&t->tape, layer);
-    double after = product_size(t, layer);
-    if (again && after > 0) {
-        for (int c = 0; c < node->channels; c++) t->tape.gain[layer][c] = (float)(before / after);
-        tape_forward(&t->tape, layer);
-    }
+    normal_settle(&t->tape, layer);
     return true;
 }
 
@@ -323,56 +302,54 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
                          struct tuning *out)
 {
     *out = (struct tuning){.context = context, .graph = graph, .schedule = schedule};
-    out->steps = schedule->epochs * (samples->count / schedule->batch);
-    if (samples->count < schedule->batch) return "there are fewer samples than one batch takes";
+    if (!batches_open(samples, schedule->batch, schedule->seed, &out->batches))
+        return "out of memory, or fewer samples than one batch takes";
+    out->batches.shift = schedule->shift;
+    out->batches.mirror = schedule->mirror;
+    out->steps = (int)(schedule->epochs * batches_of_epoch(&out->batches));
+    if (out->steps < 1) return "there is no step in so few epochs";
     if (!tape_create(graph, schedule->batch, pool, &out->tape))
         return "the graph cannot be trained";
+    out->tape.normal = out->tape.learning = true;
     if (!create_trainers(out)) return "a trainer could not be made";
     dataset_batch(samples->set, samples->input, samples->first, schedule->batch,
                   out->tape.value[0]);
     bool good = start_value(out, 0);
     for (int i = 1; good && i < graph->count; i++) {
-        if (node_has_weights(&graph->node[i]))
-            good = start_layer(out, i);
-        else
-            tape_forward(&out->tape, i);
+        if (node_has_weights(&graph->node[i])) good = start_layer(out, i);
+        else tape_forward(&out->tape, i);
         good = good && start_value(out, i);
     }
     return good ? NULL : "a trainer could not be started";
 }
 
-const char *tuning_run(struct tuning *t, const struct samples *samples, double *loss)
+/* One batch through the network and back. */
+static const char *train_step(struct tuning *t, const unsigned char *label, double *loss)
 {
-    const struct schedule *s = t->schedule;
-    const int batches = samples->count / s->batch;
-    uint64_t state = s->seed * 2 + 1;
-    unsigned char *label = malloc((size_t)s->batch);
-    int *order = malloc((size_t)samples->count * sizeof *order);
-    const char *reason = label && order ? NULL : "out of memory";
+    if (!forward(t)) return "forward failed";
+    tape_clear(&t->tape);
+    *loss = tape_loss(&t->tape, label, smoothing);
+    return backward(t) && move(t) ? NULL : "a gradient failed";
+}
+
+const char *tuning_run(struct tuning *t, int until, double *loss)
+{
+    const char *reason = NULL;
+    unsigned char *label = malloc((size_t)t->schedule->batch);
     struct progress progress;
-    progress_begin(&progress, s->name);
-    for (int i = 0; !reason && i < samples->count; i++) order[i] = i;
-    for (int epoch = 0; !reason && epoch < s->epochs; epoch++) {
-        double sum = 0;
-        shuffle(order, samples->count, &state);
-        for (int b = 0; !reason && b < batches; b++) {
-            for (int i = 0; i < s->batch; i++) {
-                int index = order[b * s->batch + i];
-                label[i] = samples->set->label[samples->first + index];
-                draw(t, samples, index, &state,
-                     t->tape.value[0] + (size_t)i * node_elements(&t->graph->node[0]));
-            }
-            if (!forward(t)) reason = "forward failed";
-            tape_clear(&t->tape);
-            if (!reason) sum += tape_loss(&t->tape, label, smoothing);
-            if (!reason && (!backward(t) || !move(t))) reason = "a gradient failed";
-            progress_show(&progress, (double)t->step / t->steps);
-        }
-        *loss = sum / batches;
+    double sum = 0, now = 0;
+    const int first = t->step;
+    if (!label) return "out of memory";
+    progress_begin(&progress, t->schedule->name);
+    while (!reason && t->step < until) {
+        batches_draw(&t->batches, t->step, t->tape.value[0], label);
+        reason = train_step(t, label, &now);
+        sum += now;
+        progress_show(&progress, (double)(t->step - first) / (until - first));
     }
     progress_end(&progress);
     free(label);
-    free(order);
+    *loss = sum / (until - first);
     return reason;
 }
 
@@ -381,6 +358,7 @@ const char *tuning_apply(struct tuning *t, const struct samples *samples, float 
     const int batch = t->tape.batch, last = t->graph->count - 1,
               classes = t->graph->node[last].channels;
     const double hard = 1;
+    t->tape.learning = false;
     for (int i = 0; i < t->graph->count; i++) {
         if (t->value[i]) qnt_trainer_set(t->context, t->value[i], QNT_P_HARD, &hard, 1);
         if (t->weight[i]) qnt_trainer_set(t->context, t->weight[i], QNT_P_HARD, &hard, 1);
@@ -400,9 +378,11 @@ void tuning_free(struct tuning *t)
     for (int i = 0; i < GRAPH_NODES; i++) {
         qnt_trainer_destroy(t->value[i]);
         qnt_trainer_destroy(t->weight[i]);
+        qnt_alq_destroy(t->alq[i]);
         free(t->value_theta[i].w);
         free(t->weight_theta[i].w);
         free(t->momentum[i]);
     }
+    batches_close(&t->batches);
     tape_free(&t->tape);
 }

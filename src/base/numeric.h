@@ -22,6 +22,14 @@ static inline float qnt__f32_of_bits(uint32_t u)
     return x;
 }
 
+/* The largest float32 below a finite x. */
+static inline float qnt__before_f32(float x)
+{
+    uint32_t bits = qnt__bits_of_f32(x);
+    if (x == 0.0f) return -0x1p-149f;
+    return qnt__f32_of_bits(x > 0.0f ? bits - 1 : bits + 1);
+}
+
 /* Round half to even for |x| <= 2^22: adding 1.5 * 2^23 leaves no fraction bits. */
 static inline int32_t qnt__round_even(float x)
 {
@@ -38,7 +46,8 @@ static inline float qnt__clamp_f32(float x, float low, float high)
 static inline float qnt__f32_of_f16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
-    if (rest >= 0x7c00u) { /* infinity; NaN keeps its payload and becomes quiet, as VCVTPH2PS does */
+    if (rest >=
+        0x7c00u) { /* infinity; NaN keeps its payload and becomes quiet, as VCVTPH2PS does */
         uint32_t quiet = rest > 0x7c00u ? 0x400000u : 0u;
         return qnt__f32_of_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13 | quiet);
     }

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/random.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "random.h"
 
 enum { FIRST_DATA = sizeof(qnt_ckn_data), ROUNDS = 100, REPORT = 256 /* images */ };
 

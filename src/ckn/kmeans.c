@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/random.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "random.h"
 
 enum { PIECE = 1024 /* vectors of one task */ };
 

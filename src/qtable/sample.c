@@ -1,21 +1,13 @@
 /* Random numbers, and tables drawn at random: sorted, and uniform in a box. */
 #include <math.h>
 
+#include "base/random.h"
 #include "search.h"
 #include "tables.h"
 
-/* xorshift64*; the state is never 0. */
-static uint64_t next(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1du;
-}
-
 double qnt__random_unit(uint64_t *state)
 {
-    return (double)(next(state) >> 11) * 0x1p-53;
+    return (double)(qnt__random(state) >> 11) * 0x1p-53;
 }
 
 int32_t qnt__random_in(uint64_t *state, int32_t low, int32_t high)
@@ -59,7 +51,8 @@ void qnt__propose_sorted(qnt_search *search)
                                                 qnt__random_unit(&search->random);
     for (int32_t t = 0; t < 3; t++) {
         for (int k = 0; k < 64; k++) {
-            double step = within(rint(profile[t < tables ? t : 0][k] * (high - low) + low), low, high);
+            double step =
+                within(rint(profile[t < tables ? t : 0][k] * (high - low) + low), low, high);
             step = within(rint(step * scale), 1.0, 255.0);
             search->pending[t].step[qnt__zigzag[k]] = (uint16_t)step;
         }
@@ -69,7 +62,7 @@ void qnt__propose_sorted(qnt_search *search)
 void qnt__propose_bounded(qnt_search *search, qnt_qtable *out)
 {
     for (int i = 0; i < 64; i++) {
-        out->step[i] = (uint16_t)qnt__random_in(&search->random, search->low.step[i],
-                                                search->high.step[i]);
+        out->step[i] =
+            (uint16_t)qnt__random_in(&search->random, search->low.step[i], search->high.step[i]);
     }
 }

@@ -29,14 +29,6 @@ static void open_book(const qnt_quantizer *quantizer, size_t group, struct book 
     for (int32_t i = book->count; i < QNT__BOOK; i++) book->code[i] = 0;
 }
 
-/* The next smaller float32. */
-static float before(float x)
-{
-    uint32_t bits = qnt__bits_of_f32(x);
-    if (x > 0.0f) return qnt__f32_of_bits(bits - 1);
-    return x < 0.0f ? qnt__f32_of_bits(bits + 1) : qnt__f32_of_bits(0x80000001u);
-}
-
 /* The largest float32 that is not above the middle of low <= high. The sum of the two is exact in
  * two doubles. */
 static float threshold_between(float low, float high)
@@ -45,7 +37,7 @@ static float threshold_between(float low, float high)
     double share = sum - a, rest = (a - (sum - share)) + (b - share);
     float t = (float)(0.5 * sum);
     double excess = 2.0 * (double)t - sum;
-    return excess > 0.0 || (excess == 0.0 && rest < 0.0) ? before(t) : t;
+    return excess > 0.0 || (excess == 0.0 && rest < 0.0) ? qnt__before_f32(t) : t;
 }
 
 void qnt__thresholds_between(const float *ascending, int32_t count, struct qnt__thresholds *out)

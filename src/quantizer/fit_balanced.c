@@ -71,14 +71,6 @@ static void split(struct partition *p, size_t first, size_t end, int32_t code, i
     split(p, at, end, code + (1 << (levels - 1)), levels - 1);
 }
 
-/* The largest float32 below x. */
-static float before(float x)
-{
-    uint32_t bits = qnt__bits_of_f32(x);
-    if (x == 0.0f) return -0x1p-149f;
-    return qnt__f32_of_bits(x > 0.0f ? bits - 1 : bits + 1);
-}
-
 /* threshold[j - 1] is the largest number below bin j. Where bins are empty, that of the next that
  * is not; beyond the last one none. */
 static void find_thresholds(const struct partition *p, int32_t count, bool literal,
@@ -90,7 +82,7 @@ static void find_thresholds(const struct partition *p, int32_t count, bool liter
         size_t first = p->start[j], end = p->start[j + 1];
         if (first < end) {
             bool single = x[first] == x[end - 1];
-            above = literal && !single ? x[first] : before(x[first]);
+            above = literal && !single ? x[first] : qnt__before_f32(x[first]);
         }
         threshold[j - 1] = above;
     }

@@ -133,6 +133,7 @@ qnt_status qnt_alq_create(const qnt_context *context, const qnt_spec *spec, cons
         struct qnt__alq_group g = qnt__alq_group(&q, i);
         q.bases[i] = qnt__bases(q.weight + g.first, NULL, g.n, q.spec.points, QNT__BASES_REFINED, 0,
                                 q.alpha + i * QNT__BASES_MAX, q.code + g.first);
+        qnt__alq_tidy(&q, g);
         qnt__alq_rebuild(&q, g);
     }
     *out = handle;
@@ -180,9 +181,17 @@ qnt_status qnt__alq_check(const qnt_context *context, qnt_alq *const *alq, size_
     if (!context) return QNT_E_INVALID;
     bool good = alq && n > 0;
     for (size_t l = 0; good && l < n; l++) good = alq[l] != NULL;
-    return good ? QNT_OK
-                : qnt__fail(context, QNT_E_INVALID,
-                            "alq: expected at least one layer, none of them NULL");
+    if (!good) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "alq: expected at least one layer, none of them NULL");
+    }
+    for (size_t l = 1; l < n; l++) {
+        for (size_t k = 0; k < l; k++) {
+            if (alq[k] != alq[l]) continue;
+            return qnt__fail(context, QNT_E_INVALID, "alq: layers %zu and %zu are the same", k, l);
+        }
+    }
+    return QNT_OK;
 }
 
 qnt_status qnt_alq_bits(const qnt_context *context, qnt_alq *const *alq, size_t n, double *bits)

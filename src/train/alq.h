@@ -45,6 +45,10 @@ void qnt__alq_rebuild(qnt_alq *q, struct qnt__alq_group g);
 /* Takes a base out of a group; what is known of the others moves down. */
 void qnt__alq_drop(qnt_alq *q, struct qnt__alq_group g, int32_t base);
 
+/* Positive coordinates only: a negative one changes sign with its base; one that is 0 as a float32,
+ * as which it is used, goes. */
+void qnt__alq_tidy(qnt_alq *q, struct qnt__alq_group g);
+
 /* Slope and curve of the modelled loss at number i. */
 double qnt__alq_slope(const struct qnt__alq_moments *s, size_t i, double rate);
 double qnt__alq_curve(const struct qnt__alq_moments *s, size_t i);
@@ -52,7 +56,7 @@ double qnt__alq_curve(const struct qnt__alq_moments *s, size_t i);
 /* Sums over several layers: weights, and bits of their codes. */
 void qnt__alq_count(qnt_alq *const *alq, size_t n, double *weights, double *bits);
 
-/* Are there layers, and a context? */
+/* Are there a context and layers, each of them once? */
 qnt_status qnt__alq_check(const qnt_context *context, qnt_alq *const *alq, size_t n);
 
 #endif

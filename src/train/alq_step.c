@@ -6,9 +6,10 @@
  * the coordinates, g = rate / (1 - b1^t) m and H = (sqrt(largest v) + eps) / sqrt(1 - b2^t) model
  * the loss as g d + d H d / 2 around the present point. From this follow
  *
- *   bases:        the weights' target is w - g / H; each weight takes the nearest sum of its group,
- * then the coordinates are refitted to the targets, weighted by H coordinates:  alpha - g / H
- *   pruning:      losing coordinate alpha costs -g alpha + H alpha^2 / 2; the cheapest go first
+ * - bases: the weights' target is w - g / H; each weight takes the nearest sum of its group, then
+ *   the coordinates are refitted to the targets, weighted by H;
+ * - coordinates: alpha - g / H;
+ * - pruning: losing coordinate alpha costs -g alpha + H alpha^2 / 2; the cheapest go first.
  *
  * A coordinate's gradient is the sum of its signs times the weights' gradients; since signs squared
  * are 1, its second moments are sums over the group. Coordinates that become negative change sign
@@ -74,12 +75,11 @@ static void carry_moments(qnt_alq *q, struct qnt__alq_group g)
 
 /* ---- bases and coordinates ---- */
 
-/* Positive coordinates only: a negative one changes sign with its base, one that is 0 goes. */
-static void tidy(qnt_alq *q, struct qnt__alq_group g)
+void qnt__alq_tidy(qnt_alq *q, struct qnt__alq_group g)
 {
     double *alpha = q->alpha + g.number * QNT__BASES_MAX;
     for (int32_t i = q->bases[g.number] - 1; i >= 0; i--) {
-        if (alpha[i] == 0.0) {
+        if ((float)alpha[i] == 0.0f) {
             qnt__alq_drop(q, g, i);
         } else if (alpha[i] < 0.0) {
             alpha[i] = -alpha[i];
@@ -183,7 +183,7 @@ static void move_bases(qnt_alq *q, struct qnt__alq_group g, double rate, bool st
     if (q->bases[g.number] == 0) return;
     take_nearest(q, g, target);
     refit(q, g, target);
-    tidy(q, g);
+    qnt__alq_tidy(q, g);
     carry_moments(q, g);
     qnt__alq_rebuild(q, g);
 }
@@ -194,7 +194,7 @@ static void move_coordinates(qnt_alq *q, struct qnt__alq_group g, double rate)
         size_t at = g.number * QNT__BASES_MAX + (size_t)i;
         q->alpha[at] -= qnt__alq_slope(&q->a, at, rate) / qnt__alq_curve(&q->a, at);
     }
-    tidy(q, g);
+    qnt__alq_tidy(q, g);
     qnt__alq_rebuild(q, g);
 }
 

@@ -12,11 +12,6 @@
 
 enum { LARGEST = 0, MEAN = 1 }; /* facts: of |tanh|, of |w| */
 
-static double steps_of(const qnt_spec *spec)
-{
-    return ldexp(1.0, spec->bits) - 1.0;
-}
-
 QNT__TRAIN_LEVELS(dorefa)
 {
     return qnt__levels_of_interval(spec, level);
@@ -42,13 +37,13 @@ QNT__TRAIN_FACTS(dorefa)
 
 QNT__TRAIN_AFFINE(dorefa)
 {
-    out->scale = 1.0 / steps_of(&pass->trainer->spec);
+    out->scale = 1.0 / qnt__train_steps(&pass->trainer->spec);
 }
 
 QNT__TRAIN_SCALE(dorefa)
 {
     const qnt_spec *spec = &pass->trainer->spec;
-    return spec->bits == 1 ? pass->facts[MEAN] : 1.0 / steps_of(spec);
+    return spec->bits == 1 ? pass->facts[MEAN] : 1.0 / qnt__train_steps(spec);
 }
 
 QNT__TRAIN_RANK(dorefa)
@@ -57,7 +52,7 @@ QNT__TRAIN_RANK(dorefa)
     if (spec->bits == 1) return x > 0.0;
     double largest = pass->facts[LARGEST];
     double t = largest > 0.0 ? tanh(x) / (2.0 * largest) + 0.5 : 0.5;
-    return (int32_t)rint(fmin(fmax(t, 0.0), 1.0) * steps_of(spec));
+    return (int32_t)rint(fmin(fmax(t, 0.0), 1.0) * qnt__train_steps(spec));
 }
 
 QNT__TRAIN_BACKWARD(dorefa)

@@ -13,11 +13,6 @@
 
 enum { LOW = 0, HIGH = 1 };
 
-static double steps_of(const qnt_spec *spec)
-{
-    return ldexp(1.0, spec->bits) - 1.0;
-}
-
 QNT__TRAIN_LEVELS(interval)
 {
     return qnt__levels_of_interval(spec, level);
@@ -58,7 +53,7 @@ QNT__TRAIN_PROJECT(interval)
 
 QNT__TRAIN_SCALE(interval)
 {
-    return 1.0 / steps_of(&pass->trainer->spec);
+    return 1.0 / qnt__train_steps(&pass->trainer->spec);
 }
 
 static double place_of(const struct qnt__pass *pass, double x)
@@ -68,13 +63,14 @@ static double place_of(const struct qnt__pass *pass, double x)
 
 QNT__TRAIN_RANK(interval)
 {
-    return (int32_t)rint(fmin(fmax(place_of(pass, x), 0.0), 1.0) * steps_of(&pass->trainer->spec));
+    return (int32_t)rint(fmin(fmax(place_of(pass, x), 0.0), 1.0) *
+                         qnt__train_steps(&pass->trainer->spec));
 }
 
 QNT__TRAIN_BACKWARD(interval)
 {
     const qnt_spec *spec = &pass->trainer->spec;
-    const double length = pass->theta[HIGH] - pass->theta[LOW], steps = steps_of(spec);
+    const double length = pass->theta[HIGH] - pass->theta[LOW], steps = qnt__train_steps(spec);
     const double spread = spec->flags & QNT_SIGNED ? 2.0 : 1.0; /* of the values over t */
     const double delta = spec->method == QNT_EWGS ? pass->trainer->options.delta : 0.0;
     double low = 0.0, high = 0.0;

@@ -16,21 +16,16 @@
 
 enum { SCALE = 0, START = 1, LENGTHS = 2 };
 
-static int32_t steps_of(const qnt_spec *spec)
-{
-    return (1 << spec->bits) - 1;
-}
-
 QNT__TRAIN_COUNT(n2uq)
 {
     const qnt_spec *spec = &trainer->spec;
-    return spec->flags & QNT_SIGNED ? 0 : LENGTHS + (size_t)steps_of(spec);
+    return spec->flags & QNT_SIGNED ? 0 : LENGTHS + (size_t)qnt__train_steps(spec);
 }
 
 /* What weights are multiplied by. */
 QNT__TRAIN_FACTS(n2uq)
 {
-    double sum = 0.0, steps = (double)steps_of(&trainer->spec);
+    double sum = 0.0, steps = (double)qnt__train_steps(&trainer->spec);
     for (size_t i = 0; i < n; i++) sum += fabs((double)x[i]);
     facts[0] = sum > 0.0 ? (steps + 1.0) / (2.0 * steps) * (double)n / sum : 0.0;
 }
@@ -39,7 +34,7 @@ QNT__TRAIN_FACTS(n2uq)
 QNT__TRAIN_START(n2uq)
 {
     (void)space;
-    const int32_t steps = steps_of(&trainer->spec);
+    const int32_t steps = qnt__train_steps(&trainer->spec);
     if (trainer->spec.flags & QNT_SIGNED) return;
     double squares = 0.0, most = 0.0;
     for (size_t i = 0; i < n; i++) {
@@ -58,7 +53,7 @@ QNT__TRAIN_PROJECT(n2uq)
     if (trainer->spec.flags & QNT_SIGNED) return;
     const double least = 0x1p-100;
     theta[SCALE] = fmax(theta[SCALE], least);
-    for (int32_t i = 0; i < steps_of(&trainer->spec); i++)
+    for (int32_t i = 0; i < qnt__train_steps(&trainer->spec); i++)
         theta[LENGTHS + i] = fmax(theta[LENGTHS + i], least);
 }
 
@@ -66,13 +61,13 @@ QNT__TRAIN_SCALE(n2uq)
 {
     const qnt_spec *spec = &pass->trainer->spec;
     if (!(spec->flags & QNT_SIGNED)) return pass->theta[SCALE];
-    return pass->facts[0] > 0.0 ? 1.0 / (pass->facts[0] * steps_of(spec)) : 1.0;
+    return pass->facts[0] > 0.0 ? 1.0 / (pass->facts[0] * qnt__train_steps(spec)) : 1.0;
 }
 
 QNT__TRAIN_RANK(n2uq)
 {
     const qnt_spec *spec = &pass->trainer->spec;
-    const int32_t steps = steps_of(spec);
+    const int32_t steps = qnt__train_steps(spec);
     if (spec->flags & QNT_SIGNED) {
         double v = fmin(fmax(pass->facts[0] * x, -1.0), 1.0);
         return (int32_t)rint((v + 1.0) / 2.0 * steps);
@@ -100,7 +95,7 @@ QNT__TRAIN_BACKWARD(n2uq)
         weights_backward(pass, span, x, dy, dx);
         return;
     }
-    const int32_t steps = steps_of(spec);
+    const int32_t steps = qnt__train_steps(spec);
     const double *length = pass->theta + LENGTHS, scale = pass->theta[SCALE];
     for (size_t e = 0; e < span->n; e++) {
         double v = (double)x[e], g = (double)dy[e], begin = pass->theta[START];

@@ -22,6 +22,7 @@
 
 #include "noise.h"
 #include "rows.h"
+#include "sigmoid.h"
 
 enum { ALPHA = 0, SIGMA = 1, KEEP = 2, MOST = 256 };
 
@@ -86,22 +87,10 @@ QNT__TRAIN_PROJECT(relaxed)
 /* The hard concrete distribution (Louizos et al. 2018, eq. 10 and 11). */
 static const double stretch_low = -0.1, stretch_high = 1.1, stretch_heat = 2.0 / 3.0;
 
-static double sigmoid(double u)
-{
-    double e = exp(-fabs(u));
-    return u >= 0.0 ? 1.0 / (1.0 + e) : e / (1.0 + e);
-}
-
-/* log S(u) */
-static double log_sigmoid(double u)
-{
-    return fmin(u, 0.0) - log1p(exp(-fabs(u)));
-}
-
 /* The gate for uniform noise; *slope becomes d gate / d logit. */
 static double gate_at(double logit, double noise, double *slope)
 {
-    double s = sigmoid((log(noise) - log1p(-noise) + logit) / stretch_heat);
+    double s = qnt__sigmoid((log(noise) - log1p(-noise) + logit) / stretch_heat);
     double gate = s * (stretch_high - stretch_low) + stretch_low;
     *slope = gate > 0.0 && gate < 1.0 ? (stretch_high - stretch_low) * s * (1.0 - s) / stretch_heat
                                       : 0.0;
@@ -172,8 +161,8 @@ static void open_cells(const struct qnt__pass *pass, double x, struct cells *c)
         double k = c->first + i;
         double upper = (alpha * (k + 0.5) - x) / sigma, lower = (alpha * (k - 0.5) - x) / sigma;
         double gate = pass->gate[gate_of(c->first + i)];
-        c->log_mass[i] =
-            log_sigmoid(upper) + log_sigmoid(-lower) + (gate > 0.0 ? log(gate) : -INFINITY);
+        c->log_mass[i] = qnt__log_sigmoid(upper) + qnt__log_sigmoid(-lower) +
+                         (gate > 0.0 ? log(gate) : -INFINITY);
     }
 }
 
@@ -235,7 +224,7 @@ static struct slopes slopes_of(const struct qnt__pass *pass, double x, double k)
 {
     const double alpha = pass->theta[ALPHA], sigma = pass->theta[SIGMA];
     double upper = (alpha * (k + 0.5) - x) / sigma, lower = (alpha * (k - 0.5) - x) / sigma;
-    double a = sigmoid(-upper), b = sigmoid(lower);
+    double a = qnt__sigmoid(-upper), b = qnt__sigmoid(lower);
     return (struct slopes){.x = (b - a) / sigma,
                            .sigma = (lower * b - upper * a) / sigma,
                            .alpha = ((k + 0.5) * a - (k - 0.5) * b) / sigma};
@@ -287,7 +276,7 @@ void qnt__relaxed_penalty(const struct qnt__pass *pass, double *dtheta)
     if (!has_gates(t) || t->options.keep == 1.0 || t->options.anneal > 0.0) return;
     for (int32_t i = 0; i < t->spec.bits - 1; i++) {
         double kept =
-            sigmoid(pass->theta[KEEP + i] - stretch_heat * log(-stretch_low / stretch_high));
+            qnt__sigmoid(pass->theta[KEEP + i] - stretch_heat * log(-stretch_low / stretch_high));
         dtheta[KEEP + i] += t->options.penalty * kept * (1.0 - kept);
     }
 }

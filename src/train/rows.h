@@ -4,6 +4,12 @@
 
 #include "trainer.h"
 
+/* Steps between the levels of so many bits. */
+static inline int32_t qnt__train_steps(const qnt_spec *spec)
+{
+    return (1 << spec->bits) - 1;
+}
+
 #define QNT__TRAIN_COUNT(name) size_t qnt__##name##_count(const qnt_trainer *trainer)
 #define QNT__TRAIN_LEVELS(name)                                                                    \
     int32_t qnt__##name##_levels(const qnt_spec *spec, double level[256])

@@ -22,6 +22,7 @@
 #include "base/arith.h"
 #include "quantizer/levels.h"
 #include "rows.h"
+#include "sigmoid.h"
 
 enum { ALPHA = 0, BETA = 1, BIAS = 2, BEYOND = 40 /* sigma is 0 or 1 to double precision */ };
 
@@ -132,18 +133,12 @@ static double temperature_of(const struct qnt__pass *pass)
     return capped ? fmin(pass->temperature, most_temperature) : pass->temperature;
 }
 
-static double sigmoid(double u)
-{
-    double e = exp(-fabs(u));
-    return u >= 0.0 ? 1.0 / (1.0 + e) : e / (1.0 + e);
-}
-
 /* sigma(T u) as the forward pass has it. */
 static double soft_step(bool literal, double temperature, double u)
 {
     double v = temperature * u;
     if (literal) v = fmin(fmax(v, -clamp_argument), clamp_argument);
-    return v > BEYOND ? 1.0 : v < -BEYOND ? 0.0 : sigmoid(v);
+    return v > BEYOND ? 1.0 : v < -BEYOND ? 0.0 : qnt__sigmoid(v);
 }
 
 /* The sum of the levels, without alpha. */

@@ -65,7 +65,8 @@ struct qnt__train_method {
     const char *name;
     int32_t method;
     int32_t least_bits, most_bits;
-    bool fits; /* the quantizer is fitted anew to the tensor at hand, by the method of the same number */
+    bool fits; /* the quantizer is fitted anew to the tensor at hand, by the method of the same
+                  number */
     bool weights, activations; /* with and without QNT_SIGNED */
     bool table[2];             /* scheme is QNT_TABLE, else QNT_AFFINE; [1]: with QNT_SIGNED */
     /* Ascending integers, at most 2^bits; NULL: the scheme is affine, or those of qnt__levels_*. */

@@ -1,6 +1,7 @@
 /* Multi-bit networks trained with their loss: sums of bases, steps that never raise the model,
  * pruning in the order of the loss, export, bad input. */
 #include "check.h"
+#include "train/alq.h"
 
 enum { N = 240, MOST = 8 };
 
@@ -160,6 +161,32 @@ static void minds_the_loss(void)
     qnt_alq_destroy(both[0]), qnt_alq_destroy(both[1]);
 }
 
+/* Coordinates that are 0 as float32 take their bases with them, from the first weights and from
+ * every kind of step, and what is left can be exported. */
+static void vanishes(void)
+{
+    for (int mode = QNT_ALQ_GATHER; mode <= QNT_ALQ_STRAIGHT; mode++) {
+        qnt_quantizer *exported = NULL;
+        for (int e = 0; e < N; e++) w[e] = e < N / 2 ? 0x1p-149f * (e % 3 == 0) : 1;
+        qnt_alq *q = create(2, QNT_PER_AXIS, 0, 2);
+        OK(qnt_alq_export(c, q, &exported));
+        qnt_quantizer_destroy(exported);
+        CHECK_MSG(bits(q) == 0.5, "%g", bits(q));
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss();
+        qnt_alq_destroy(q);
+        q = create(2, QNT_PER_AXIS, 0, 2);
+        memset(dw, 0, sizeof dw);
+        if (mode == QNT_ALQ_COORDINATES) q->alpha[0] = 0x1p-151;
+        if (mode == QNT_ALQ_STRAIGHT)
+            for (int e = 0; e < N; e++) q->master[e] *= 0x1p-170;
+        OK(step(q, mode, 0.01));
+        OK(qnt_alq_export(c, q, &exported));
+        CHECK(bits(q) == (mode < QNT_ALQ_COORDINATES ? 2 : mode == QNT_ALQ_STRAIGHT ? 0 : 1.5));
+        qnt_quantizer_destroy(exported);
+        qnt_alq_destroy(q);
+    }
+}
+
 static void bad_input(void)
 {
     qnt_alq *q = NULL;
@@ -200,8 +227,13 @@ static void bad_input(void)
     FAILS(qnt_alq_prune(c, &q, 0, 1, 0), QNT_E_INVALID, "layer");
     FAILS(qnt_alq_prune(c, &q, 1, 1, -1), QNT_E_INVALID, "bits");
     FAILS(qnt_alq_prune(c, &q, 1, 1, NAN), QNT_E_INVALID, "bits");
-    qnt_alq *none = NULL;
+    qnt_alq *none = NULL, *twice[] = {NULL, q, q};
     double b;
+    OK(qnt_alq_create(c, &good, tw, &twice[0]));
+    FAILS(qnt_alq_prune(c, twice, 3, 1, 0), QNT_E_INVALID, "layers 1 and 2 are the same");
+    FAILS(qnt_alq_bits(c, twice, 3, &b), QNT_E_INVALID, "layers 1 and 2 are the same");
+    OK(qnt_alq_bits(c, twice, 2, &b));
+    qnt_alq_destroy(twice[0]);
     FAILS(qnt_alq_bits(c, &none, 1, &b), QNT_E_INVALID, "NULL");
     weights(q, now);
     CHECK(!memcmp(now, before, sizeof now));
@@ -222,6 +254,7 @@ int main(int argc, char **argv)
     RUN(descends);
     RUN(prunes);
     RUN(minds_the_loss);
+    RUN(vanishes);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

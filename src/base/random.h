@@ -1,6 +1,6 @@
-/* Random numbers for fitting: xorshift64* (Vigna 2016). */
-#ifndef QNT__CKN_RANDOM_H
-#define QNT__CKN_RANDOM_H
+/* Random numbers for fits and searches: xorshift64* (Vigna 2016). */
+#ifndef QNT__BASE_RANDOM_H
+#define QNT__BASE_RANDOM_H
 
 #include <stdint.h>
 

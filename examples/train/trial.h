@@ -1,0 +1,34 @@
+/* One training from beginning to end: trained, deployed, measured. */
+#ifndef TRIAL_H
+#define TRIAL_H
+
+#include "experiment.h"
+#include "tuning.h"
+
+struct trial {
+    struct graph *graph; /* is trained */
+    struct schedule schedule;
+    struct samples train, test;
+    const char *checkpoint; /* a file to go on from, written every hundred steps; NULL: none */
+};
+
+struct figures {
+    double bits;     /* mean of the weights between the ends */
+    double rounded;  /* percent right by layers made without training, of the first test samples */
+    double loss;     /* mean over the training */
+    double deployed; /* percent right by the layers made at the end */
+    double differs;  /* their logits from the trainer's, relative, on the first test samples */
+    double seconds;  /* of training */
+    size_t bytes;
+    struct outcome outcome;
+};
+
+/* NULL or a sentence. */
+const char *trial_run(const struct laboratory *laboratory, const struct trial *trial,
+                      struct figures *out);
+
+/* A table of trials. */
+void trial_head(void);
+void trial_print(const struct trial *trial, const struct figures *figures);
+
+#endif
