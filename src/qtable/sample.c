@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "search.h"
-#include "tables.h"
+#include "simd/dct.h"
 
 /* xorshift64*; the state is never 0. */
 static uint64_t next(uint64_t *state)

@@ -45,6 +45,14 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(conv_lowbit, avx2);
         TAKE(finish_lowbit, avx2);
         TAKE(gemm_bits, avx2);
+        TAKE(split_rgb, avx2);
+        TAKE(halve_u8, avx2);
+        TAKE(dct_s16, avx2);
+        TAKE(dct_f32, avx2);
+        TAKE(quantize_s16, avx2);
+        TAKE(quantize_f32, avx2);
+        TAKE(restore_u8, avx2);
+        TAKE(places_s16, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -88,5 +96,6 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
         TAKE(conv_lowbit, avx512vbmi);
+        TAKE(places_s16, avx512vbmi);
     }
 }
