@@ -1,5 +1,5 @@
 /* Making room for pictures; quantizing them. */
-#include "image.h"
+#include "levels.h"
 
 #include <string.h>
 
@@ -63,8 +63,10 @@ static qnt_status place(const qnt_context *context, qnt_image *image, void *spac
         }
         if (!space) continue;
         plane->level = qnt__carve(&space, values * 64, sizeof *plane->level);
-        if (fine) plane->fine = qnt__carve(&space, values * 64, sizeof *plane->fine);
-        else plane->coefficient = qnt__carve(&space, values * 64, sizeof *plane->coefficient);
+        if (fine)
+            plane->fine = qnt__carve(&space, values * 64, sizeof *plane->fine);
+        else
+            plane->coefficient = qnt__carve(&space, values * 64, sizeof *plane->coefficient);
     }
     *bytes = total;
     return QNT_OK;
@@ -98,27 +100,6 @@ void qnt_image_destroy(qnt_image *image)
     qnt__free(&memory, image, image->bytes);
 }
 
-/* Blocks without samples repeat the mean of the block coded before them, which costs least: to the
- * right the one beside, below the last of the row of blocks above in the same unit. */
-static void fill_units(const struct qnt__plane *plane, size_t unit)
-{
-    for (size_t y = 0; y < plane->high; y++) {
-        for (size_t x = plane->wide; x < plane->across; x++) {
-            int16_t *to = plane->level + 64 * (y * plane->across + x);
-            memset(to, 0, 64 * sizeof *to);
-            to[0] = to[-64];
-        }
-    }
-    for (size_t y = plane->high; y < plane->down; y++) {
-        for (size_t x = 0; x < plane->across; x++) {
-            size_t from = (y - 1) * plane->across + x / unit * unit + unit - 1;
-            int16_t *to = plane->level + 64 * (y * plane->across + x);
-            memset(to, 0, 64 * sizeof *to);
-            to[0] = plane->level[64 * from];
-        }
-    }
-}
-
 qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *image,
                               const qnt_qtable *tables, size_t count)
 {
@@ -126,20 +107,11 @@ qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *image,
     if (!image) return qnt__fail(context, QNT_E_INVALID, "image is NULL");
     QNT__TRY(qnt__qtables_check(context, tables, count, (size_t)image->planes));
     if (!image->read) return qnt__fail(context, QNT_E_STATE, "the image has not been read");
-    const struct qnt__simd *simd = &context->simd;
     image->tables = count;
     for (int32_t p = 0; p < image->planes; p++) {
-        struct qnt__plane *plane = &image->plane[p];
-        const struct qnt__steps *steps = &image->steps[p];
         qnt__steps_prepare(&tables[qnt__min((size_t)p, count - 1)], &image->steps[p]);
-        for (size_t y = 0; y < plane->high; y++) {
-            size_t at = 64 * y * plane->across;
-            int16_t *level = plane->level + at;
-            if (plane->fine) simd->quantize_f32(steps, plane->fine + at, plane->wide, level);
-            else simd->quantize_s16(steps, plane->coefficient + at, plane->wide, level);
-        }
-        fill_units(plane, p == 0 && image->planes == 3 ? (size_t)image->plane[1].shrink : 1);
     }
+    if (image->seen) qnt__levels_keep(&context->simd, image);
     image->quantized = true;
     return QNT_OK;
 }
@@ -159,6 +131,8 @@ qnt_status qnt_image_levels(const qnt_context *context, qnt_image *image, int32_
         return qnt__fail(context, QNT_E_INVALID, "component is %d, expected 0 to %d",
                          (int)component, (int)image->planes - 1);
     }
+    if (!image->seen && image->quantized) qnt__levels_keep(&context->simd, image);
+    image->seen = true;
     *levels = image->plane[component].level;
     *wide = image->plane[component].across;
     *high = image->plane[component].down;

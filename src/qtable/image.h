@@ -15,7 +15,7 @@ struct qnt__plane {
     size_t across, down;  /* blocks with those that fill whole units of coding */
     int16_t *coefficient; /* QNT_DCT_INTEGER: eight times the coefficient */
     float *fine;          /* QNT_DCT_FLOAT */
-    int16_t *level;       /* [down][across][64] */
+    int16_t *level;       /* [down][across][64], 0 unless the caller has seen them */
 };
 
 struct qnt_image {
@@ -24,6 +24,7 @@ struct qnt_image {
     qnt_image_spec spec;
     int32_t planes;
     bool read, quantized;
+    bool seen;     /* the caller has pointers to levels, and may change them */
     size_t tables; /* of the last quantization */
     struct qnt__steps steps[QNT__MOST_PLANES];
     struct qnt__plane plane[QNT__MOST_PLANES];

@@ -1,13 +1,14 @@
 /*
- * Pixels to coefficients and back. Reading goes by tiles of whole units of coding: pixels become rows
- * of samples, the picture's edges are repeated to whole units, and blocks are cut from these rows.
+ * Pixels to coefficients and back. Reading goes by tiles of whole units of coding: pixels become
+ * rows of samples, the picture's edges are repeated to whole units, and blocks are cut from these
+ * rows.
  */
 #include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
 #include "base/try.h"
-#include "image.h"
+#include "levels.h"
 
 static qnt_status check_pixels(const qnt_context *context, const qnt_image *image,
                                const uint8_t *pixels, size_t stride)
@@ -64,8 +65,8 @@ static void split_two(const struct qnt__simd *simd, struct tile *t, const uint8_
     }
 }
 
-/* Below the picture the last row is repeated: of Y and of fine colours that of the pixels, of halved
- * ones that of the means. */
+/* Below the picture the last row is repeated: of Y and of fine colours that of the pixels, of
+ * halved ones that of the means. */
 static void repeat_rows(struct tile *t, int32_t p, size_t from, size_t to)
 {
     for (size_t y = from; y < to; y++) memcpy(t->sample[p][y], t->sample[p][from - 1], t->padded);
@@ -99,8 +100,10 @@ static void transform_tile(const struct qnt__simd *simd, const struct qnt__plane
     for (size_t i = 0; i < high; i++) {
         size_t at = 64 * ((y + i) * plane->across + x);
         const uint8_t *samples = t->sample[p][8 * i];
-        if (plane->fine) simd->dct_f32(samples, TILE, blocks, plane->fine + at);
-        else simd->dct_s16(samples, TILE, blocks, plane->coefficient + at);
+        if (plane->fine)
+            simd->dct_f32(samples, TILE, blocks, plane->fine + at);
+        else
+            simd->dct_s16(samples, TILE, blocks, plane->coefficient + at);
     }
 }
 
@@ -123,7 +126,7 @@ qnt_status qnt_image_read(const qnt_context *context, qnt_image *image, const ui
             }
         }
     }
-    for (int32_t p = 0; p < image->planes; p++) {
+    for (int32_t p = 0; image->seen && p < image->planes; p++) {
         const struct qnt__plane *plane = &image->plane[p];
         memset(plane->level, 0, 64 * plane->across * plane->down * sizeof *plane->level);
     }
@@ -157,10 +160,10 @@ static void write_block(const struct qnt__simd *simd, const qnt_image *image, ui
 {
     uint8_t samples[QNT__MOST_PLANES][64];
     for (int32_t p = 0; p < image->planes; p++) {
-        const struct qnt__plane *plane = &image->plane[p];
-        size_t shrink = (size_t)plane->shrink;
-        size_t block = by / shrink * plane->across + bx / shrink;
-        simd->restore_u8(&image->steps[p], plane->level + 64 * block, 1, samples[p]);
+        size_t shrink = (size_t)image->plane[p].shrink;
+        int16_t space[64];
+        const int16_t *level = qnt__levels_of(simd, image, p, bx / shrink, by / shrink, 1, space);
+        simd->restore_u8(&image->steps[p], level, 1, samples[p]);
     }
     size_t width = qnt__min((size_t)image->spec.width - 8 * bx, 8);
     size_t height = qnt__min((size_t)image->spec.height - 8 * by, 8);

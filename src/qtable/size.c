@@ -1,128 +1,158 @@
 /*
- * The size of a baseline file: the blocks are coded as an encoder codes them, but the bytes are only
- * counted. Two codes for the first plane, two for the others.
+ * The size of a baseline file: the blocks are coded as an encoder codes them, but the bytes are
+ * only counted. Two codes for the first plane, two for the others.
  */
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/try.h"
 #include "huffman.h"
-#include "image.h"
+#include "levels.h"
 #include "simd/dct.h"
 
 enum { CLASSES = 2, DC = QNT__HUFFMAN_DC, AC = QNT__HUFFMAN_AC, END = 0x00, SIXTEEN_ZEROS = 0xf0 };
+enum { STRIP = 8 /* units at a time */ };
 
 #define INLINE static inline __attribute__((always_inline))
 
-struct coder {
-    const struct qnt__simd *simd;
+/* How often each symbol is needed, and the codes made of that. */
+struct codes {
+    uint64_t count[CLASSES][2][256];
     struct qnt__huffman code[CLASSES][2];
-    uint64_t word; /* the last `pending` bits, not yet in bytes, below others that are */
-    unsigned pending;
-    uint64_t bits, stuffed;
-    bool wrong; /* a level was met that no baseline file holds; the sums mean nothing then */
 };
 
-/* How often each symbol is needed. */
-struct histogram {
-    uint64_t count[CLASSES][2][256];
+/* What was laid out so far. It lives in registers: nobody outside of this file gets its address. */
+struct bits {
+    uint64_t word; /* the last `pending` bits, not yet in bytes, below others that are */
+    unsigned pending;
+    uint64_t words, stuffed; /* words of 32 bits before them */
+    int32_t widest;          /* the largest magnitude but of means */
+    bool wrong;              /* a mean was met that no baseline file holds */
 };
 
 /* Bits needed for the magnitude: at most 11 if levels are right, and never more than 15. */
 INLINE unsigned category(int32_t value)
 {
     unsigned magnitude = (unsigned)(value < 0 ? -value : value);
-    return (magnitude ? 32u - (unsigned)__builtin_clz(magnitude) : 0) & 15;
+    return (31u - (unsigned)__builtin_clz(magnitude << 1 | 1)) & 15;
 }
 
-/* Bytes of ones in four bytes. */
-static unsigned full_bytes(uint32_t bytes)
+/* Bytes of ones in four bytes, which mostly have none. */
+INLINE unsigned full_bytes(uint32_t bytes)
 {
     uint32_t zeros = ~bytes;
-    if (!((zeros - 0x01010101u) & bytes & 0x80808080u)) return 0;
+    if (__builtin_expect(!((zeros - 0x01010101u) & bytes & 0x80808080u), 1)) return 0;
     unsigned full = 0;
     for (; bytes; bytes >>= 8) full += (bytes & 0xff) == 0xff;
     return full;
 }
 
 /* Appends at most 32 bits. */
-INLINE void put(struct coder *c, uint32_t value, unsigned length)
+INLINE void put(struct bits *b, uint32_t value, unsigned length)
 {
-    c->word = c->word << length | value;
-    c->pending += length;
-    c->bits += length;
-    if (c->pending < 32) return;
-    c->pending -= 32;
-    c->stuffed += full_bytes((uint32_t)(c->word >> c->pending));
+    b->word = b->word << length | value;
+    b->pending += length;
+    if (b->pending < 32) return;
+    b->pending -= 32;
+    b->words++;
+    b->stuffed += full_bytes((uint32_t)(b->word >> b->pending));
 }
 
 /* Either counts a symbol or appends its code and, behind it, the low bits of the value. */
-INLINE void put_symbol(struct coder *c, struct histogram *h, int plane_class, int kind,
-                       unsigned symbol, unsigned extra, int32_t value)
+INLINE void put_symbol(struct bits *b, struct codes *codes, bool counting, int plane_class,
+                       int kind, unsigned symbol, unsigned extra, int32_t value)
 {
-    if (h) {
-        h->count[plane_class][kind][symbol]++;
+    if (counting) {
+        codes->count[plane_class][kind][symbol]++;
         return;
     }
-    const struct qnt__huffman *code = &c->code[plane_class][kind];
-    uint32_t low = (uint32_t)(value < 0 ? value - 1 : value) & ((1u << extra) - 1);
-    put(c, (uint32_t)code->code[symbol] << extra | low, code->length[symbol] + extra);
+    const struct qnt__huffman *code = &codes->code[plane_class][kind];
+    uint32_t low = (uint32_t)(value + (value >> 31)) & ((1u << extra) - 1);
+    put(b, (uint32_t)code->code[symbol] << extra | low, code->length[symbol] + extra);
 }
 
-INLINE void code_block(struct coder *c, struct histogram *h, int plane_class, const int16_t *level,
-                       uint64_t places, int32_t *before)
+INLINE void code_block(struct bits *b, struct codes *codes, bool counting, int plane_class,
+                       const int16_t *level, uint64_t places, int32_t *before)
 {
-    int32_t difference = level[0] - *before, widest = 0;
-    unsigned extra = category(difference), last = 0;
-    c->wrong |= level[0] < -1024 || level[0] > 1023;
+    int32_t difference = level[0] - *before;
+    unsigned extra = category(difference), next = 1;
+    b->wrong |= level[0] < -1024 || level[0] > 1023;
     *before = level[0];
-    put_symbol(c, h, plane_class, DC, extra, extra, difference);
+    put_symbol(b, codes, counting, plane_class, DC, extra, extra, difference);
     for (places &= ~(uint64_t)1; places; places &= places - 1) {
-        unsigned k = (unsigned)__builtin_ctzll(places), run = k - last - 1;
+        unsigned k = (unsigned)__builtin_ctzll(places), run = k - next;
         int32_t value = level[qnt__zigzag[k]];
-        for (; run > 15; run -= 16) put_symbol(c, h, plane_class, AC, SIXTEEN_ZEROS, 0, 0);
+        next = k + 1;
+        for (; __builtin_expect(run > 15, 0); run -= 16) {
+            put_symbol(b, codes, counting, plane_class, AC, SIXTEEN_ZEROS, 0, 0);
+        }
         extra = category(value);
-        widest |= value < 0 ? -value : value;
-        put_symbol(c, h, plane_class, AC, run << 4 | extra, extra, value);
-        last = k;
+        b->widest |= value < 0 ? -value : value;
+        put_symbol(b, codes, counting, plane_class, AC, run << 4 | extra, extra, value);
     }
-    c->wrong |= widest > 1023;
-    if (last < 63) put_symbol(c, h, plane_class, AC, END, 0, 0);
+    if (next < 64) put_symbol(b, codes, counting, plane_class, AC, END, 0, 0);
 }
 
-/* All units of coding in raster order, in each the blocks of one plane after the other. */
-INLINE void code_units(struct coder *c, struct histogram *h, const qnt_image *image)
+/* Levels of some units of coding side by side, [row of blocks in the unit][blocks]. */
+struct strip {
+    const int16_t *level[QNT__MOST_PLANES][2];
+    uint64_t places[QNT__MOST_PLANES][2][2 * STRIP];
+    int16_t space[QNT__MOST_PLANES][2][2 * STRIP * 64];
+};
+
+static void fill_strip(const struct qnt__simd *simd, const qnt_image *image, size_t unit, size_t x,
+                       size_t y, size_t units, struct strip *s)
 {
-    int32_t before[QNT__MOST_PLANES] = {0};
-    size_t unit = image->planes == 3 ? (size_t)image->plane[1].shrink : 1;
-    for (size_t uy = 0; uy < image->plane[0].down / unit; uy++) {
-        for (size_t ux = 0; ux < image->plane[0].across / unit; ux++) {
-            for (int32_t p = 0; p < image->planes; p++) {
-                const struct qnt__plane *plane = &image->plane[p];
-                size_t side = p ? 1 : unit;
-                for (size_t i = 0; i < side; i++) {
-                    size_t at = (uy * side + i) * plane->across + ux * side;
-                    uint64_t places[2];
-                    c->simd->places_s16(plane->level + 64 * at, side, places);
-                    for (size_t j = 0; j < side; j++) {
-                        const int16_t *level = plane->level + 64 * (at + j);
-                        code_block(c, h, p > 0, level, places[j], &before[p]);
-                    }
-                }
-            }
+    for (int32_t p = 0; p < image->planes; p++) {
+        size_t side = p ? 1 : unit, blocks = units * side;
+        for (size_t i = 0; i < side; i++) {
+            s->level[p][i] =
+                qnt__levels_of(simd, image, p, x * side, y * side + i, blocks, s->space[p][i]);
+            simd->places_s16(s->level[p][i], blocks, s->places[p][i]);
         }
     }
 }
 
-/* Apart, so that neither has the other's branches. */
-static void count_symbols(struct coder *c, struct histogram *h, const qnt_image *image)
+/* All units of coding in raster order, in each the blocks of one plane after the other. */
+INLINE struct bits code_image(const struct qnt__simd *simd, const qnt_image *image,
+                              struct codes *codes, bool counting)
 {
-    memset(h, 0, sizeof *h);
-    code_units(c, h, image);
+    struct strip strip;
+    struct bits bits = {.word = 0};
+    int32_t before[QNT__MOST_PLANES] = {0};
+    size_t unit = image->planes == 3 ? (size_t)image->plane[1].shrink : 1;
+    size_t across = image->plane[0].across / unit, down = image->plane[0].down / unit;
+    for (size_t y = 0; y < down; y++) {
+        for (size_t x = 0; x < across; x += STRIP) {
+            size_t units = qnt__min(across - x, STRIP);
+            fill_strip(simd, image, unit, x, y, units, &strip);
+            for (size_t u = 0; u < units; u++) {
+                for (size_t i = 0; i < unit * unit; i++) {
+                    size_t at = u * unit + i % unit, row = i / unit;
+                    code_block(&bits, codes, counting, 0, strip.level[0][row] + 64 * at,
+                               strip.places[0][row][at], &before[0]);
+                }
+                for (int32_t p = 1; p < image->planes; p++) {
+                    code_block(&bits, codes, counting, 1, strip.level[p][0] + 64 * u,
+                               strip.places[p][0][u], &before[p]);
+                }
+            }
+        }
+    }
+    return bits;
 }
 
-static void lay_out(struct coder *c, const qnt_image *image)
+/* Apart, so that neither has the other's branches. */
+static void count_symbols(const struct qnt__simd *simd, const qnt_image *image, struct codes *codes)
 {
-    code_units(c, NULL, image);
+    memset(codes->count, 0, sizeof codes->count);
+    code_image(simd, image, codes, true);
+}
+
+static struct bits lay_out(const struct qnt__simd *simd, const qnt_image *image,
+                           struct codes *codes)
+{
+    return code_image(simd, image, codes, false);
 }
 
 /* Which level is wrong: baseline files hold differences of 11 bits and other levels of 10. */
@@ -142,7 +172,7 @@ static qnt_status explain_levels(const qnt_context *context, const qnt_image *im
 }
 
 /* SOI, APP0 of JFIF, a DQT for each table, SOF0, a DHT for each code, SOS, EOI. */
-static uint64_t header_bytes(const struct coder *c, const qnt_image *image)
+static uint64_t header_bytes(const struct codes *c, const qnt_image *image)
 {
     uint64_t planes = (uint64_t)image->planes;
     uint64_t bytes = 2 + 18 + 69 * (uint64_t)image->tables + 10 + 3 * planes + 8 + 2 * planes + 2;
@@ -152,28 +182,31 @@ static uint64_t header_bytes(const struct coder *c, const qnt_image *image)
     return bytes;
 }
 
-static void choose_codes(struct coder *c, const qnt_image *image, int32_t huffman)
+static void choose_codes(const struct qnt__simd *simd, const qnt_image *image, int32_t huffman,
+                         struct codes *codes)
 {
-    struct histogram histogram;
     bool optimal = huffman == QNT_HUFFMAN_OPTIMAL;
-    if (optimal) count_symbols(c, &histogram, image);
+    if (optimal) count_symbols(simd, image, codes);
     for (int plane_class = 0; plane_class < (image->planes == 1 ? 1 : CLASSES); plane_class++) {
         for (int kind = 0; kind < 2; kind++) {
-            struct qnt__huffman *code = &c->code[plane_class][kind];
-            if (optimal) qnt__huffman_optimal(histogram.count[plane_class][kind], code);
-            else qnt__huffman_standard(plane_class, kind, code);
+            struct qnt__huffman *code = &codes->code[plane_class][kind];
+            if (optimal)
+                qnt__huffman_optimal(codes->count[plane_class][kind], code);
+            else
+                qnt__huffman_standard(plane_class, kind, code);
         }
     }
 }
 
-/* Fills the last byte with ones. */
-static void finish(struct coder *c)
+/* Full bytes among the last ones, the very last filled with ones. */
+static unsigned full_at_end(const struct bits *b)
 {
-    unsigned missing = (8 - c->pending % 8) % 8;
-    c->word = c->word << missing | ((1u << missing) - 1);
-    for (c->pending += missing; c->pending; c->pending -= 8) {
-        c->stuffed += (c->word >> (c->pending - 8) & 0xff) == 0xff;
+    unsigned missing = (8 - b->pending % 8) % 8, full = 0;
+    uint64_t word = b->word << missing | ((1u << missing) - 1);
+    for (unsigned left = b->pending + missing; left; left -= 8) {
+        full += (word >> (left - 8) & 0xff) == 0xff;
     }
+    return full;
 }
 
 qnt_status qnt_image_size(const qnt_context *context, const qnt_image *image, int32_t huffman,
@@ -190,19 +223,15 @@ qnt_status qnt_image_size(const qnt_context *context, const qnt_image *image, in
     if (!image->quantized)
         return qnt__fail(context, QNT_E_STATE, "the image has not been quantized");
 
-    struct coder coder;
-    coder.simd = &context->simd;
-    coder.word = coder.bits = coder.stuffed = coder.pending = 0;
-    coder.wrong = false;
-    choose_codes(&coder, image, huffman);
-    lay_out(&coder, image);
-    if (coder.wrong) return explain_levels(context, image);
-    finish(&coder);
-    result.bits = coder.bits;
+    struct codes codes;
+    choose_codes(&context->simd, image, huffman, &codes);
+    struct bits bits = lay_out(&context->simd, image, &codes);
+    if (bits.wrong || bits.widest > 1023) return explain_levels(context, image);
     result.reserved = 0;
-    result.header = header_bytes(&coder, image);
-    result.stuffed = coder.stuffed;
-    result.entropy = (coder.bits + 7) / 8 + coder.stuffed;
+    result.bits = 32 * bits.words + bits.pending;
+    result.stuffed = bits.stuffed + full_at_end(&bits);
+    result.header = header_bytes(&codes, image);
+    result.entropy = (result.bits + 7) / 8 + result.stuffed;
     result.file = result.header + result.entropy;
     qnt__sized_write(bytes, &result, sizeof result);
     return QNT_OK;
