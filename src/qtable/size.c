@@ -23,9 +23,9 @@ struct codes {
 
 /* What was laid out so far. It lives in registers: nobody outside of this file gets its address. */
 struct bits {
-    uint64_t word; /* the last `pending` bits, not yet in bytes, below others that are */
-    unsigned pending;
-    uint64_t words, stuffed; /* words of 32 bits before them */
+    uint64_t word; /* the last 64 - room bits, of more significant ones whatever was there */
+    int32_t room;  /* 0..64 */
+    uint64_t words, stuffed; /* words of 64 bits before that, and bytes of ones in them */
     int32_t widest;          /* the largest magnitude but of means */
     bool wrong;              /* a mean was met that no baseline file holds */
 };
@@ -37,25 +37,29 @@ INLINE unsigned category(int32_t value)
     return (31u - (unsigned)__builtin_clz(magnitude << 1 | 1)) & 15;
 }
 
-/* Bytes of ones in four bytes, which mostly have none. */
-INLINE unsigned full_bytes(uint32_t bytes)
+/* Bytes of ones in eight bytes, which mostly have none. */
+INLINE unsigned full_bytes(uint64_t bytes)
 {
-    uint32_t zeros = ~bytes;
-    if (__builtin_expect(!((zeros - 0x01010101u) & bytes & 0x80808080u), 1)) return 0;
+    const uint64_t ones = 0x0101010101010101u;
+    if (__builtin_expect(!((~bytes - ones) & bytes & ones << 7), 1)) return 0;
     unsigned full = 0;
     for (; bytes; bytes >>= 8) full += (bytes & 0xff) == 0xff;
     return full;
 }
 
-/* Appends at most 32 bits. */
-INLINE void put(struct bits *b, uint32_t value, unsigned length)
+/* Appends at most 31 bits. */
+INLINE void put(struct bits *b, uint32_t value, int32_t length)
 {
-    b->word = b->word << length | value;
-    b->pending += length;
-    if (b->pending < 32) return;
-    b->pending -= 32;
+    b->room -= length;
+    if (b->room >= 0) {
+        b->word = b->word << length | value;
+        return;
+    }
+    int32_t over = -b->room; /* the bits that begin the next word */
+    b->stuffed += full_bytes(b->word << (length - over) | value >> over);
     b->words++;
-    b->stuffed += full_bytes((uint32_t)(b->word >> b->pending));
+    b->word = value;
+    b->room = 64 - over;
 }
 
 /* Either counts a symbol or appends its code and, behind it, the low bits of the value. */
@@ -68,7 +72,7 @@ INLINE void put_symbol(struct bits *b, struct codes *codes, bool counting, int p
     }
     const struct qnt__huffman *code = &codes->code[plane_class][kind];
     uint32_t low = (uint32_t)(value + (value >> 31)) & ((1u << extra) - 1);
-    put(b, (uint32_t)code->code[symbol] << extra | low, code->length[symbol] + extra);
+    put(b, (uint32_t)code->code[symbol] << extra | low, (int32_t)(code->length[symbol] + extra));
 }
 
 INLINE void code_block(struct bits *b, struct codes *codes, bool counting, int plane_class,
@@ -118,7 +122,7 @@ INLINE struct bits code_image(const struct qnt__simd *simd, const qnt_image *ima
                               struct codes *codes, bool counting)
 {
     struct strip strip;
-    struct bits bits = {.word = 0};
+    struct bits bits = {.room = 64};
     int32_t before[QNT__MOST_PLANES] = {0};
     size_t unit = image->planes == 3 ? (size_t)image->plane[1].shrink : 1;
     size_t across = image->plane[0].across / unit, down = image->plane[0].down / unit;
@@ -198,13 +202,13 @@ static void choose_codes(const struct qnt__simd *simd, const qnt_image *image, i
     }
 }
 
-/* Full bytes among the last ones, the very last filled with ones. */
+/* Full bytes among the last ones; ones follow them, at least to the end of the very last byte. */
 static unsigned full_at_end(const struct bits *b)
 {
-    unsigned missing = (8 - b->pending % 8) % 8, full = 0;
-    uint64_t word = b->word << missing | ((1u << missing) - 1);
-    for (unsigned left = b->pending + missing; left; left -= 8) {
-        full += (word >> (left - 8) & 0xff) == 0xff;
+    unsigned full = 0;
+    for (int32_t left = 64 - b->room; left > 0; left -= 8) {
+        uint64_t byte = left >= 8 ? b->word >> (left - 8) : b->word << (8 - left) | 0xffu >> left;
+        full += (byte & 0xff) == 0xff;
     }
     return full;
 }
@@ -228,7 +232,7 @@ qnt_status qnt_image_size(const qnt_context *context, const qnt_image *image, in
     struct bits bits = lay_out(&context->simd, image, &codes);
     if (bits.wrong || bits.widest > 1023) return explain_levels(context, image);
     result.reserved = 0;
-    result.bits = 32 * bits.words + bits.pending;
+    result.bits = 64 * bits.words + (uint64_t)(64 - bits.room);
     result.stuffed = bits.stuffed + full_at_end(&bits);
     result.header = header_bytes(&codes, image);
     result.entropy = (result.bits + 7) / 8 + result.stuffed;
