@@ -39,8 +39,8 @@ $(READER_TESTS): $(BUILD)/%: %.c $(NETWORK_OBJECTS) $(STATIC)
 
 # Every numbered example checks itself.
 TESTS += $(READER_TESTS)
-SCRIPTS += $(if $(NUMBERED),examples/check.sh)
-check: $(READER_TESTS) $(NUMBERED)
+SCRIPTS += $(if $(NUMBERED),examples/check.sh) $(wildcard test/examples/*.sh)
+check: $(READER_TESTS) $(NUMBERED) $(BUILD)/examples/tune_table
 
 .PHONY: examples
 examples: $(NUMBERED) $(DEMOS) ## build the examples
@@ -53,6 +53,7 @@ demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and meas
 	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin
+	@$(EXAMPLE_BUILD)/digit_tables examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors quick
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
 	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
 

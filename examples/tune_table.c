@@ -2,12 +2,13 @@
  * Tunes a quantization table for pictures of yours: which 64 steps keep the most at the same number of
  * bytes?
  *
- *     tune_table [--trials N] [--quality Q] [--seed S] pictures.ppm... > table.txt
+ *     tune_table [--trials N] [--quality Q] [--seed S] [--svg FILE] pictures.ppm... > table.txt
  *
  * Reads PPM (P6) and PGM (P5). Every second picture is searched on, the others are held out and
  * measured at the end. Keeping is judged by the mean PSNR of the decoded pictures: put your network's
  * accuracy in its place. The table goes to standard output in the form of `cjpeg -qtables`, what was
- * found, to the other. The bytes told for each picture are those of
+ * found, to the other; --svg draws it beside the standard one. The bytes told for each picture are
+ * those of
  *
  *     cjpeg -quality 50 -qtables table.txt -qslots 0 picture.ppm | wc -c
  */
@@ -15,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "table_svg.h"
 
 enum { MOST = 4096 };
 
@@ -164,6 +167,7 @@ int main(int argc, char **argv)
     static struct picture pictures[MOST];
     uint64_t trials = 300, seed = 1;
     int quality = 50;
+    const char *svg = NULL;
     qnt_context *context;
     struct task task = {.pictures = pictures};
     if (qnt_context_create(NULL, NULL, NULL, &context)) return 1;
@@ -172,6 +176,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--trials") && i + 1 < argc) trials = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--seed") && i + 1 < argc) seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--svg") && i + 1 < argc) svg = argv[++i];
         else if (!strcmp(argv[i], "--quality") && i + 1 < argc) quality = atoi(argv[++i]);
         else if (task.count < MOST && read_picture(context, argv[i], &pictures[task.count])) task.count++;
         else return fprintf(stderr, "tune_table: %s is no PPM or PGM of bytes\n", argv[i]), 1;
@@ -201,11 +206,14 @@ int main(int argc, char **argv)
     size_t length;
     if (qnt_qtable_text(context, best.table, 1, text, sizeof text, &length)) return 1;
     fputs(text, stdout);
+    const struct table_picture drawn[] = {{"standard", standard}, {"tuned", best.table[0]}};
+    const char *reason = svg ? table_svg_write(svg, drawn, 2) : NULL;
+    if (reason) fprintf(stderr, "tune_table: %s: %s\n", svg, reason);
     for (size_t i = 0; i < MOST; i++) {
         qnt_image_destroy(pictures[i].image);
         free(pictures[i].pixels);
         free(pictures[i].decoded);
     }
     qnt_context_destroy(context);
-    return 0;
+    return reason ? 1 : 0;
 }
