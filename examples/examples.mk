@@ -7,7 +7,7 @@ DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
 NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c examples/train/*.c)))
 NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c examples/train_quantized.c \
-           examples/kernel_map_digits.c \
+           examples/kernel_map_digits.c examples/digit_tables.c \
            examples/real_networks.c examples/stories.c examples/tune_table.c))
 READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 
@@ -39,8 +39,8 @@ $(READER_TESTS): $(BUILD)/%: %.c $(NETWORK_OBJECTS) $(STATIC)
 
 # Every numbered example checks itself.
 TESTS += $(READER_TESTS)
-SCRIPTS += $(if $(NUMBERED),examples/check.sh)
-check: $(READER_TESTS) $(NUMBERED)
+SCRIPTS += $(if $(NUMBERED),examples/check.sh) $(wildcard test/examples/*.sh)
+check: $(READER_TESTS) $(NUMBERED) $(BUILD)/examples/tune_table
 
 .PHONY: examples
 examples: $(NUMBERED) $(DEMOS) ## build the examples
@@ -53,6 +53,7 @@ demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and meas
 	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin
+	@$(EXAMPLE_BUILD)/digit_tables examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors quick
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
 	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
 

@@ -2,19 +2,23 @@
  * Tunes a quantization table for pictures of yours: which 64 steps keep the most at the same number of
  * bytes?
  *
- *     tune_table [--trials N] [--quality Q] [--seed S] pictures.ppm... > table.txt
+ *     tune_table [--trials N] [--quality Q] [--seed S] [--svg FILE] pictures.ppm... > table.txt
  *
  * Reads PPM (P6) and PGM (P5). Every second picture is searched on, the others are held out and
  * measured at the end. Keeping is judged by the mean PSNR of the decoded pictures: put your network's
  * accuracy in its place. The table goes to standard output in the form of `cjpeg -qtables`, what was
- * found, to the other. The bytes told for each picture are those of
+ * found, to the other; --svg draws it beside the standard one. The bytes told for each picture are
+ * those of
  *
  *     cjpeg -quality 50 -qtables table.txt -qslots 0 picture.ppm | wc -c
  */
+#include <math.h>
 #include <qnt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "table_svg.h"
 
 enum { MOST = 4096 };
 
@@ -30,6 +34,7 @@ struct task {
     struct picture *pictures;
     size_t count, first; /* measures first, first + 2, .. */
     uint64_t bytes;      /* of the last measurement */
+    double wanted;       /* rate that is searched for; 0: any */
 };
 
 static void hear(void *user, int32_t level, const char *message)
@@ -98,16 +103,33 @@ static int32_t measure(void *user, const qnt_qtable *tables, size_t count, doubl
     }
     *rate = raw / (double)task->bytes;
     *utility = sum / pictures;
+    if (task->wanted > 0) { /* who leaves the wanted rate pays, or the search goes where it is easy */
+        double away = fabs(log(*rate / task->wanted)) - 0.01;
+        *utility -= away > 0 ? 20 * away : 0;
+    }
     return 0;
 }
 
-/* A thousand sorted tables give curve and box, the bandit searches within. */
-static qnt_status tune(struct task *task, double wanted, uint64_t trials, uint64_t seed,
+/* Moves the trials near the wanted rate to the front and returns how many: a quadratic follows the
+ * PSNR over a factor of two in rate, not over all rates. */
+static size_t keep_near(qnt_trial *trials, size_t count, double wanted)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (trials[i].rate > wanted / 1.5 && trials[i].rate < wanted * 1.5) trials[kept++] = trials[i];
+    }
+    return kept;
+}
+
+/* Sorted tables about as coarse as that quality give curve and box, the bandit searches within. */
+static qnt_status tune(struct task *task, double wanted, int quality, uint64_t trials, uint64_t seed,
                        qnt_trial *best)
 {
+    double scale = quality < 50 ? 50.0 / quality : quality < 99 ? (100 - quality) / 50.0 : 0.02;
     static qnt_trial tried[2 * MOST];
     const qnt_context *context = task->context;
-    qnt_search_spec spec = {.size = sizeof spec, .seed = seed, .scale_low = 0.1, .scale_high = 2};
+    qnt_search_spec spec = {.size = sizeof spec, .seed = seed, .scale_low = 0.5 * scale,
+                            .scale_high = 1.5 * scale};
     qnt_search *search = NULL;
     qnt_qtable low, high;
     size_t count = 0;
@@ -115,6 +137,7 @@ static qnt_status tune(struct task *task, double wanted, uint64_t trials, uint64
     if (!status) status = qnt_search_run(context, search, trials, measure, task);
     if (!status) status = qnt_search_trials(context, search, tried, MOST, &count);
     qnt_search_destroy(search);
+    count = keep_near(tried, count, wanted);
     spec = (qnt_search_spec){.size = sizeof spec, .method = QNT_SEARCH_BANDIT, .seed = seed,
                              .rate_low = wanted * 0.98, .rate_high = wanted * 1.02, .low = &low,
                              .high = &high};
@@ -123,9 +146,11 @@ static qnt_status tune(struct task *task, double wanted, uint64_t trials, uint64
         status = qnt_search_box(context, tried, count, wanted * 0.8, wanted * 1.25, 1.5, &low, &high);
     }
     search = NULL;
+    task->wanted = wanted;
     if (!status) status = qnt_search_create(context, &spec, &search);
     if (!status) status = qnt_search_run(context, search, trials, measure, task);
     if (!status) status = qnt_search_best(context, search, best);
+    task->wanted = 0;
     qnt_search_destroy(search);
     return status;
 }
@@ -164,6 +189,7 @@ int main(int argc, char **argv)
     static struct picture pictures[MOST];
     uint64_t trials = 300, seed = 1;
     int quality = 50;
+    const char *svg = NULL;
     qnt_context *context;
     struct task task = {.pictures = pictures};
     if (qnt_context_create(NULL, NULL, NULL, &context)) return 1;
@@ -172,6 +198,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--trials") && i + 1 < argc) trials = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--seed") && i + 1 < argc) seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--svg") && i + 1 < argc) svg = argv[++i];
         else if (!strcmp(argv[i], "--quality") && i + 1 < argc) quality = atoi(argv[++i]);
         else if (task.count < MOST && read_picture(context, argv[i], &pictures[task.count])) task.count++;
         else return fprintf(stderr, "tune_table: %s is no PPM or PGM of bytes\n", argv[i]), 1;
@@ -185,7 +212,7 @@ int main(int argc, char **argv)
     qnt_trial best;
     double rate, utility;
     if (qnt_qtable_standard(context, QNT_QTABLE_LUMA, quality, &standard) ||
-        measure(&task, &standard, 1, &rate, &utility) || tune(&task, rate, trials, seed, &best)) {
+        measure(&task, &standard, 1, &rate, &utility) || tune(&task, rate, quality, trials, seed, &best)) {
         return 1;
     }
     report("searched pictures", &task, &best.table[0]);
@@ -201,11 +228,14 @@ int main(int argc, char **argv)
     size_t length;
     if (qnt_qtable_text(context, best.table, 1, text, sizeof text, &length)) return 1;
     fputs(text, stdout);
+    const struct table_picture drawn[] = {{"standard", standard}, {"tuned", best.table[0]}};
+    const char *reason = svg ? table_svg_write(svg, drawn, 2) : NULL;
+    if (reason) fprintf(stderr, "tune_table: %s: %s\n", svg, reason);
     for (size_t i = 0; i < MOST; i++) {
         qnt_image_destroy(pictures[i].image);
         free(pictures[i].pixels);
         free(pictures[i].decoded);
     }
     qnt_context_destroy(context);
-    return 0;
+    return reason ? 1 : 0;
 }

@@ -74,6 +74,7 @@ TRAINING = {"levels": 11, "theta": 64, "step": 65, "epoch": 66, "temperature": 6
 
 KINDS = {"dense": 0, "conv": 1}
 LAYOUTS = {"nhwc": 0, "nchw": 1}
+SEARCHES = {"sorted": 0, "bounded": 1, "bayes": 2, "bandit": 3}
 ACTIVATIONS = {"linear": 0, "relu": 1, "clamp": 2}
 ACCUMULATE, BORROW = 0x1, 0x2
 BLOBS = {1: "quantizer", 2: "layer"}
@@ -127,10 +128,40 @@ class _LayerSpec(ctypes.Structure):
     ]
 
 
+class _QTable(ctypes.Structure):
+    _fields_ = [("step", c_uint16 * 64)]
+
+
+class _ImageSpec(ctypes.Structure):
+    _fields_ = [("size", c_uint32)] + [
+        (name, c_int32) for name in ("width", "height", "components", "sampling", "transform")
+    ]
+
+
+class _ImageBytes(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32)] + [
+        (name, c_uint64) for name in ("file", "header", "entropy", "stuffed", "bits")
+    ]
+
+
+class _SearchSpec(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("method", c_int32), ("tables", c_int32), ("start", c_int32),
+        ("seed", c_uint64), ("scale_low", c_double), ("scale_high", c_double), ("rate_low", c_double),
+        ("rate_high", c_double), ("curve", c_double * 3), ("low", POINTER(_QTable)),
+        ("high", POINTER(_QTable)),
+    ]
+
+
+class _Trial(ctypes.Structure):
+    _fields_ = [("rate", c_double), ("utility", c_double), ("table", _QTable * 3)]
+
+
 _LOG_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 _PROGRESS_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
 _H, _T, _S = c_void_p, POINTER(_Tensor), POINTER(c_size_t)  # handle, tensor, size
+_Q, _D = POINTER(_QTable), POINTER(c_double)
 
 # Functions that return a status; all but the first of context.h take the context first.
 _STATUS_FUNCTIONS = {
@@ -181,6 +212,20 @@ _STATUS_FUNCTIONS = {
     "requantize": [_H, _T, _T, _T, c_int32, c_int32, c_int32, _T],
     "blob_probe": [_H, c_void_p, c_size_t, POINTER(c_int32), POINTER(c_uint32), _S],
     "pool_create": [_H, c_size_t, POINTER(_H)],
+    "qtable_standard": [_H, c_int32, c_int32, _Q],
+    "qtable_text": [_H, _Q, c_size_t, c_char_p, c_size_t, _S],
+    "image_create": [_H, POINTER(_ImageSpec), POINTER(_H)],
+    "image_read": [_H, _H, c_void_p, c_size_t],
+    "image_quantize": [_H, _H, _Q, c_size_t],
+    "image_size": [_H, _H, c_int32, POINTER(_ImageBytes)],
+    "image_write": [_H, _H, c_void_p, c_size_t],
+    "search_create": [_H, POINTER(_SearchSpec), POINTER(_H)],
+    "search_ask": [_H, _H, _Q],
+    "search_tell": [_H, _H, c_double, c_double],
+    "search_trials": [_H, _H, POINTER(_Trial), c_size_t, _S],
+    "search_best": [_H, _H, POINTER(_Trial)],
+    "search_curve": [_H, POINTER(_Trial), c_size_t, _D],
+    "search_box": [_H, POINTER(_Trial), c_size_t, c_double, c_double, c_double, _Q, _Q],
 }
 _OTHER_FUNCTIONS = {
     "version": (c_uint32, []),
@@ -194,6 +239,8 @@ _OTHER_FUNCTIONS = {
     "quantizer_destroy": (None, [_H]),
     "layer_destroy": (None, [_H]),
     "trainer_destroy": (None, [_H]),
+    "image_destroy": (None, [_H]),
+    "search_destroy": (None, [_H]),
     "pool_destroy": (None, [_H]),
     "pool_run": (c_int32, [_H, c_void_p, c_void_p, c_size_t]),
 }
@@ -1041,3 +1088,152 @@ def blob_probe(context, data):
     context.call("blob_probe", source.struct.data, source._held.view.len, byref(kind), byref(number),
                  byref(length))
     return BLOBS.get(kind.value, kind.value), number.value, length.value
+
+
+# ---- quantization tables of pictures: a table is 64 steps, row-major ----
+
+def _tables(tables):
+    """One table or several as an array of C structs."""
+    if tables and isinstance(tables[0], int):
+        tables = [tables]
+    if any(len(table) != 64 or not all(0 <= step < 65536 for step in table) for table in tables):
+        raise ValueError("a table has 64 steps from 1 to 255")
+    return (_QTable * len(tables))(*[_QTable((c_uint16 * 64)(*table)) for table in tables])
+
+
+def standard_table(context, quality, chroma=False):
+    """An example table of ITU-T T.81 at a quality from 1 to 100."""
+    table = _QTable()
+    context.call("qtable_standard", int(chroma), quality, byref(table))
+    return list(table.step)
+
+
+def table_text(context, *tables):
+    """What `cjpeg -qtables` reads."""
+    array, length = _tables(list(tables)), c_size_t()
+    context.call("qtable_text", array, len(array), None, 0, byref(length))
+    text = ctypes.create_string_buffer(length.value + 1)
+    context.call("qtable_text", array, len(array), text, length.value + 1, byref(length))
+    return text.value.decode()
+
+
+PictureSize = collections.namedtuple("PictureSize", "file header entropy stuffed bits")
+Trial = collections.namedtuple("Trial", "rate utility tables")
+
+
+class Picture(_Handle):
+    """Pixels as transform coefficients: uint8 [height, width] grey or [height, width, 3] RGB, compact.
+
+    halved  True: colour differences at half the resolution (4:2:0), as encoders do.
+
+        p = Picture(context, pixels)
+        p.quantize(table)                        # or one for Y and one for both others, or three
+        p.size().file                            # bytes of the baseline JPEG file
+        p.decode()                               # pixels
+    """
+
+    _destroy = "qnt_image_destroy"
+
+    def __init__(self, context, pixels, halved=True, exact=True):
+        pixels = Tensor.of(pixels)
+        shape = tuple(pixels.shape)
+        if pixels.dtype != "uint8" or len(shape) not in (2, 3) or pixels.struct.strides and any(
+                pixels.struct.strides[i] != stride for i, stride in enumerate(_compact(shape))):
+            raise ValueError("pixels must be compact uint8 [height, width] or [height, width, 3]")
+        spec = _ImageSpec(ctypes.sizeof(_ImageSpec), shape[1], shape[0], shape[2] if len(shape) > 2 else 1,
+                          not halved, not exact)
+        handle = c_void_p()
+        context.call("image_create", byref(spec), byref(handle))
+        super().__init__(handle)
+        self.context, self.shape = context, shape
+        self._row = shape[1] * spec.components
+        context.call("image_read", self.handle, pixels.struct.data, self._row)
+
+    def quantize(self, *tables):
+        """One table for all components, two for Y and both others, or three."""
+        array = _tables(list(tables))
+        self.context.call("image_quantize", self.handle, array, len(array))
+        return self
+
+    def size(self, optimal=False):
+        """Bytes of the file, with the example Huffman codes or with optimal ones."""
+        size = _ImageBytes(ctypes.sizeof(_ImageBytes))
+        self.context.call("image_size", self.handle, int(optimal), byref(size))
+        return PictureSize(*(getattr(size, name) for name in PictureSize._fields))
+
+    def decode(self, out=None):
+        """Pixels of the quantized picture."""
+        result, y = _result(out, self.shape, UINT, 8)
+        if out is not None and tuple(y.shape) != self.shape:
+            raise ValueError("out must have the shape of the picture")
+        self.context.call("image_write", self.handle, y.struct.data, self._row)
+        return result
+
+
+class TableSearch(_Handle):
+    """Proposes tables and is told what they achieved: sorted, bounded, bayes, bandit.
+
+        search = TableSearch(context, "sorted", seed=1)
+        for _ in range(1000):
+            search.tell(*measure(search.ask()))  # rate and utility: larger is better
+        low, high = search.box(21, 23, 0.5)
+        search = TableSearch(context, "bandit", window=(21, 23), curve=search.curve(), low=low, high=high)
+    """
+
+    _destroy = "qnt_search_destroy"
+
+    def __init__(self, context, method="sorted", tables=1, seed=0, start=0, scale=(0, 0), window=(0, 0),
+                 curve=(0, 0, 0), low=None, high=None):
+        corner = lambda table: _tables([table]) if table is not None else None  # noqa: E731
+        spec = _SearchSpec(ctypes.sizeof(_SearchSpec), SEARCHES[method], tables, start, seed, *scale,
+                           *window, (c_double * 3)(*curve), corner(low), corner(high))
+        handle = c_void_p()
+        context.call("search_create", byref(spec), byref(handle))
+        super().__init__(handle)
+        self.context, self.count = context, tables
+
+    def _call(self, name, *arguments):
+        self.context.call(name, self.handle, *arguments)
+
+    def ask(self):
+        """The tables to try next: a list of one or three."""
+        array = (_QTable * self.count)()
+        self._call("search_ask", array)
+        return [list(table.step) for table in array]
+
+    def tell(self, rate, utility):
+        """What they achieved."""
+        self._call("search_tell", rate, utility)
+
+    def _trials(self):
+        count = c_size_t()
+        self._call("search_trials", None, 0, byref(count))
+        trials = (_Trial * count.value)()
+        self._call("search_trials", trials, count.value, byref(count))
+        return trials
+
+    def _trial(self, trial):
+        return Trial(trial.rate, trial.utility, [list(trial.table[i].step) for i in range(self.count)])
+
+    def trials(self):
+        """All trials in order."""
+        return [self._trial(trial) for trial in self._trials()]
+
+    def best(self):
+        """The trial in the window that is furthest above the curve; an Error if there is none."""
+        trial = _Trial()
+        self._call("search_best", byref(trial))
+        return self._trial(trial)
+
+    def curve(self):
+        """The reference curve through the front of the trials: three coefficients."""
+        trials, curve = self._trials(), (c_double * 3)()
+        self.context.call("search_curve", trials, len(trials), curve)
+        return list(curve)
+
+    def box(self, rate_low, rate_high, spread):
+        """Lower and upper corner of a box around the front in a window of rates."""
+        trials, low, high = self._trials(), _QTable(), _QTable()
+        self.context.call("search_box", trials, len(trials), rate_low, rate_high, spread, byref(low),
+                          byref(high))
+        return list(low.step), list(high.step)

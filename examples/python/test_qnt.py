@@ -585,6 +585,61 @@ class Onnx(unittest.TestCase):
             np.testing.assert_array_equal(q.encode(x), y)
 
 
+class Tables(unittest.TestCase):
+    """Without numpy, too."""
+
+    def setUp(self):
+        self.context = qnt.Context()
+
+    def test_picture(self):
+        """The size frozen in test/unit/qtable_image.c; steps of 1 give the pixels back."""
+        side, high = 37, 21
+        def remainder(a, b):  # as in C
+            return a % b if a >= 0 else -(-a % b)
+        rows = bytes((128 + remainder(x * 5 - y * 3, 90) + x * y * 7 % 23) % 256
+                     for y in range(high) for x in range(side))
+        picture = qnt.Picture(self.context, memoryview(rows).cast("B", (high, side)))
+        with self.assertRaisesRegex(qnt.Error, "has not been quantized"):
+            picture.size()
+        table = qnt.standard_table(self.context, 50)
+        self.assertEqual(table[:3] + table[-1:], [16, 11, 10, 99])
+        size = picture.quantize(table).size()
+        self.assertEqual((size.file, size.header, picture.size(optimal=True).file), (457, 330, 302))
+        decoded = picture.quantize([1] * 64).decode()
+        decoded = [pixel for row in decoded.tolist() for pixel in row]
+        self.assertLessEqual(max(abs(a - b) for a, b in zip(decoded, rows)), 1)
+        with self.assertRaisesRegex(qnt.Error, "step 5 is 0"):
+            picture.quantize([1] * 5 + [0] + [1] * 58)
+        with self.assertRaises(ValueError):
+            picture.quantize([1] * 63)
+        with self.assertRaises(ValueError):
+            qnt.Picture(self.context, rows)
+        self.assertEqual(qnt.table_text(self.context, table).split()[:2], ["16", "11"])
+
+    def test_search(self):
+        def measure(table):
+            rate = sum(table) / 640
+            return rate, -rate - sum((step - 30) ** 2 for step in table) / 64000
+        search = qnt.TableSearch(self.context, seed=3)
+        for _ in range(60):
+            search.tell(*measure(search.ask()[0]))
+        self.assertEqual(len(search.trials()), 60)
+        low, high = search.box(2, 8, 0.5)
+        self.assertTrue(all(a <= b for a, b in zip(low, high)))
+        bounded = qnt.TableSearch(self.context, "bandit", window=(1, 9), curve=search.curve(), low=low,
+                                  high=high, start=10)
+        for _ in range(40):
+            table = bounded.ask()[0]
+            self.assertTrue(all(a <= step <= b for a, step, b in zip(low, table, high)))
+            bounded.tell(*measure(table))
+        best = bounded.best()
+        self.assertEqual((best.rate, best.utility), measure(best.tables[0]))
+        with self.assertRaisesRegex(qnt.Error, "none of 0 trials"):
+            qnt.TableSearch(self.context).best()
+        with self.assertRaisesRegex(qnt.Error, "nothing has been asked"):
+            search.tell(1, 1)
+
+
 class Training(unittest.TestCase):
     def setUp(self):
         self.context = qnt.Context()

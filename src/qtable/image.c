@@ -1,5 +1,5 @@
 /* Making room for pictures; quantizing them. */
-#include "image.h"
+#include "levels.h"
 
 #include <string.h>
 
@@ -24,7 +24,8 @@ static qnt_status check_spec(const qnt_context *context, qnt_image_spec *spec)
                          (int)spec->sampling);
     }
     if (spec->transform != QNT_DCT_INTEGER && spec->transform != QNT_DCT_FLOAT) {
-        return qnt__fail(context, QNT_E_INVALID, "transform is %d, expected 0 (integer) or 1 (float)",
+        return qnt__fail(context, QNT_E_INVALID,
+                         "transform is %d, expected 0 (integer) or 1 (float)",
                          (int)spec->transform);
     }
     return QNT_OK;
@@ -56,14 +57,16 @@ static qnt_status place(const qnt_context *context, qnt_image *image, void *spac
     for (int32_t p = 0; p < image->planes; p++) {
         struct qnt__plane *plane = &image->plane[p];
         size_t values = plane->across * plane->down, sum; /* below 2^27 blocks */
-        if (!qnt__mul(values, 64 * (2 + (fine ? sizeof(float) : 2)) , &sum) ||
+        if (!qnt__mul(values, 64 * (2 + (fine ? sizeof(float) : 2)), &sum) ||
             !qnt__add(sum, 2 * QNT__CARVE_ALIGN, &sum) || !qnt__add(total, sum, &total)) {
             return qnt__fail(context, QNT_E_SHAPE, "the image does not fit in memory");
         }
         if (!space) continue;
         plane->level = qnt__carve(&space, values * 64, sizeof *plane->level);
-        if (fine) plane->fine = qnt__carve(&space, values * 64, sizeof *plane->fine);
-        else plane->coefficient = qnt__carve(&space, values * 64, sizeof *plane->coefficient);
+        if (fine)
+            plane->fine = qnt__carve(&space, values * 64, sizeof *plane->fine);
+        else
+            plane->coefficient = qnt__carve(&space, values * 64, sizeof *plane->coefficient);
     }
     *bytes = total;
     return QNT_OK;
@@ -97,51 +100,6 @@ void qnt_image_destroy(qnt_image *image)
     qnt__free(&memory, image, image->bytes);
 }
 
-/* The nearest multiple, halves away from zero: what baseline encoders do. */
-static int16_t nearest(int32_t value, int32_t step)
-{
-    int32_t magnitude = ((value < 0 ? -value : value) + step / 2) / step;
-    return (int16_t)(value < 0 ? -magnitude : magnitude);
-}
-
-static int16_t nearest_fine(float value, float step)
-{
-    float magnitude = (value < 0.0f ? -value : value) / step + 0.5f;
-    int32_t level = (int32_t)magnitude;
-    return (int16_t)(value < 0.0f ? -level : level);
-}
-
-static void quantize_block(const struct qnt__plane *plane, size_t block, const qnt_qtable *table)
-{
-    int16_t *level = plane->level + 64 * block;
-    for (size_t i = 0; i < 64; i++) {
-        int32_t step = table->step[i];
-        level[i] = plane->fine ? nearest_fine(plane->fine[64 * block + i], (float)step)
-                               : nearest(plane->coefficient[64 * block + i], 8 * step);
-    }
-}
-
-/* Blocks without samples repeat the mean of the block coded before them, which costs least: to the
- * right the one beside, below the last of the row of blocks above in the same unit. */
-static void fill_units(const struct qnt__plane *plane, size_t unit)
-{
-    for (size_t y = 0; y < plane->high; y++) {
-        for (size_t x = plane->wide; x < plane->across; x++) {
-            int16_t *to = plane->level + 64 * (y * plane->across + x);
-            memset(to, 0, 64 * sizeof *to);
-            to[0] = to[-64];
-        }
-    }
-    for (size_t y = plane->high; y < plane->down; y++) {
-        for (size_t x = 0; x < plane->across; x++) {
-            size_t from = (y - 1) * plane->across + x / unit * unit + unit - 1;
-            int16_t *to = plane->level + 64 * (y * plane->across + x);
-            memset(to, 0, 64 * sizeof *to);
-            to[0] = plane->level[64 * from];
-        }
-    }
-}
-
 qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *image,
                               const qnt_qtable *tables, size_t count)
 {
@@ -151,15 +109,9 @@ qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *image,
     if (!image->read) return qnt__fail(context, QNT_E_STATE, "the image has not been read");
     image->tables = count;
     for (int32_t p = 0; p < image->planes; p++) {
-        struct qnt__plane *plane = &image->plane[p];
-        image->table[p] = tables[qnt__min((size_t)p, count - 1)];
-        for (size_t y = 0; y < plane->high; y++) {
-            for (size_t x = 0; x < plane->wide; x++) {
-                quantize_block(plane, y * plane->across + x, &image->table[p]);
-            }
-        }
-        fill_units(plane, p == 0 && image->planes == 3 ? (size_t)image->plane[1].shrink : 1);
+        qnt__steps_prepare(&tables[qnt__min((size_t)p, count - 1)], &image->steps[p]);
     }
+    if (image->seen) qnt__levels_keep(&context->simd, image);
     image->quantized = true;
     return QNT_OK;
 }
@@ -170,12 +122,17 @@ qnt_status qnt_image_levels(const qnt_context *context, qnt_image *image, int32_
     if (!context) return QNT_E_INVALID;
     if (!image || !levels || !wide || !high) {
         return qnt__fail(context, QNT_E_INVALID, "%s is NULL",
-                         !image ? "image" : !levels ? "levels" : !wide ? "wide" : "high");
+                         !image    ? "image"
+                         : !levels ? "levels"
+                         : !wide   ? "wide"
+                                   : "high");
     }
     if (component < 0 || component >= image->planes) {
         return qnt__fail(context, QNT_E_INVALID, "component is %d, expected 0 to %d",
                          (int)component, (int)image->planes - 1);
     }
+    if (!image->seen && image->quantized) qnt__levels_keep(&context->simd, image);
+    image->seen = true;
     *levels = image->plane[component].level;
     *wide = image->plane[component].across;
     *high = image->plane[component].down;

@@ -10,12 +10,12 @@
 enum { QNT__MOST_PLANES = 3 };
 
 struct qnt__plane {
-    int32_t shrink;         /* pixels of the picture for one sample, each way: 1 or 2 */
-    size_t wide, high;      /* blocks that hold samples */
-    size_t across, down;    /* blocks with those that fill whole units of coding */
-    int16_t *coefficient;   /* QNT_DCT_INTEGER: eight times the coefficient */
-    float *fine;            /* QNT_DCT_FLOAT */
-    int16_t *level;         /* [down][across][64] */
+    int32_t shrink;       /* pixels of the picture for one sample, each way: 1 or 2 */
+    size_t wide, high;    /* blocks that hold samples */
+    size_t across, down;  /* blocks with those that fill whole units of coding */
+    int16_t *coefficient; /* QNT_DCT_INTEGER: eight times the coefficient */
+    float *fine;          /* QNT_DCT_FLOAT */
+    int16_t *level;       /* [down][across][64], 0 unless the caller has seen them */
 };
 
 struct qnt_image {
@@ -24,8 +24,9 @@ struct qnt_image {
     qnt_image_spec spec;
     int32_t planes;
     bool read, quantized;
+    bool seen;     /* the caller has pointers to levels, and may change them */
     size_t tables; /* of the last quantization */
-    qnt_qtable table[QNT__MOST_PLANES];
+    struct qnt__steps steps[QNT__MOST_PLANES];
     struct qnt__plane plane[QNT__MOST_PLANES];
 };
 

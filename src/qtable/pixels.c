@@ -1,13 +1,14 @@
 /*
- * Pixels to coefficients and back. The colours of ITU-T T.871 in 16-bit fixed point, rounded as
- * encoders do: of two halves, box means of 2 x 2 alternately round up and down along a row.
+ * Pixels to coefficients and back. Reading goes by tiles of whole units of coding: pixels become
+ * rows of samples, the picture's edges are repeated to whole units, and blocks are cut from these
+ * rows.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/arith.h"
 #include "base/try.h"
-#include "image.h"
-#include "transform.h"
+#include "levels.h"
 
 static qnt_status check_pixels(const qnt_context *context, const qnt_image *image,
                                const uint8_t *pixels, size_t stride)
@@ -22,59 +23,87 @@ static qnt_status check_pixels(const qnt_context *context, const qnt_image *imag
     return QNT_OK;
 }
 
-/* Component p of one pixel; beyond the edges the last one is repeated. */
-static int32_t sample(const qnt_image *image, const uint8_t *pixels, size_t stride, int32_t p,
-                      size_t x, size_t y)
+/* ---- pixels to coefficients ---- */
+
+enum { TILE = 256 /* pixels of a row at a time, a multiple of 16 */, ROWS = 16 };
+
+/* Samples of every plane for some units of coding side by side. */
+struct tile {
+    size_t left, top, width, height; /* of the picture's pixels it covers */
+    size_t padded;                   /* width of whole units */
+    uint8_t sample[QNT__MOST_PLANES][ROWS][TILE];
+    uint8_t full[2][2][TILE]; /* two rows of both colours before they are halved */
+};
+
+/* Fills up to `to` samples with the last one. */
+static void repeat(uint8_t *row, size_t from, size_t to)
 {
-    x = qnt__min(x, (size_t)image->spec.width - 1);
-    y = qnt__min(y, (size_t)image->spec.height - 1);
-    if (image->planes == 1) return pixels[y * stride + x];
-    const uint8_t *rgb = pixels + y * stride + 3 * x;
-    int32_t r = rgb[0], g = rgb[1], b = rgb[2], middle = (128 << 16) + 32767;
-    switch (p) {
-    case 0: return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
-    case 1: return (-11059 * r - 21709 * g + 32768 * b + middle) >> 16;
-    default: return (32768 * r - 27439 * g - 5329 * b + middle) >> 16;
+    memset(row + from, row[from - 1], to - from);
+}
+
+/* Row y of the tile, which exists, to Y and the given rows of both colours. */
+static void split_row(const struct qnt__simd *simd, struct tile *t, const uint8_t *pixels,
+                      size_t stride, size_t y, uint8_t *cb, uint8_t *cr)
+{
+    const uint8_t *rgb = pixels + (t->top + y) * stride + 3 * t->left;
+    simd->split_rgb(rgb, t->width, t->sample[0][y], cb, cr);
+    repeat(t->sample[0][y], t->width, t->padded);
+    repeat(cb, t->width, t->padded);
+    repeat(cr, t->width, t->padded);
+}
+
+/* Rows 2 y and 2 y + 1 with colours of half the resolution; a last row alone stands for both. */
+static void split_two(const struct qnt__simd *simd, struct tile *t, const uint8_t *pixels,
+                      size_t stride, size_t y)
+{
+    size_t second = 2 * y + 1 < t->height;
+    for (size_t i = 0; i <= second; i++) {
+        split_row(simd, t, pixels, stride, 2 * y + i, t->full[0][i], t->full[1][i]);
+    }
+    for (int c = 0; c < 2; c++) {
+        simd->halve_u8(t->full[c][0], t->full[c][second], t->padded / 2, t->sample[c + 1][y]);
     }
 }
 
-static void read_block(const qnt_image *image, const uint8_t *pixels, size_t stride, int32_t p,
-                       size_t left, size_t top, int16_t block[64])
+/* Below the picture the last row is repeated: of Y and of fine colours that of the pixels, of
+ * halved ones that of the means. */
+static void repeat_rows(struct tile *t, int32_t p, size_t from, size_t to)
 {
-    for (size_t i = 0; i < 64; i++) {
-        size_t x = left + i % 8, y = top + i / 8;
-        int32_t value;
-        if (image->plane[p].shrink == 1) {
-            value = sample(image, pixels, stride, p, x, y);
-        } else { /* to the right pixels are repeated, below means */
-            y = qnt__min(y, ((size_t)image->spec.height - 1) / 2);
-            value = sample(image, pixels, stride, p, 2 * x, 2 * y) +
-                    sample(image, pixels, stride, p, 2 * x + 1, 2 * y) +
-                    sample(image, pixels, stride, p, 2 * x, 2 * y + 1) +
-                    sample(image, pixels, stride, p, 2 * x + 1, 2 * y + 1);
-            value = (value + 1 + (int32_t)(x & 1)) >> 2;
-        }
-        block[i] = (int16_t)(value - 128);
-    }
+    for (size_t y = from; y < to; y++) memcpy(t->sample[p][y], t->sample[p][from - 1], t->padded);
 }
 
-static void read_plane(const qnt_image *image, const uint8_t *pixels, size_t stride, int32_t p)
+static void read_tile(const struct qnt__simd *simd, const qnt_image *image, const uint8_t *pixels,
+                      size_t stride, struct tile *t)
 {
-    const struct qnt__plane *plane = &image->plane[p];
-    for (size_t y = 0; y < plane->high; y++) {
-        for (size_t x = 0; x < plane->wide; x++) {
-            size_t at = 64 * (y * plane->across + x);
-            int16_t block[64];
-            read_block(image, pixels, stride, p, 8 * x, 8 * y, block);
-            if (plane->fine) {
-                float values[64];
-                for (int i = 0; i < 64; i++) values[i] = (float)block[i];
-                qnt_dct_forward(values, plane->fine + at);
-            } else {
-                qnt__dct_integer(block);
-                for (int i = 0; i < 64; i++) plane->coefficient[at + (size_t)i] = block[i];
-            }
+    size_t unit = image->planes == 3 ? (size_t)image->plane[1].shrink : 1;
+    size_t high = qnt__ceil_div(t->height, unit);
+    for (size_t y = 0; y < high; y++) {
+        if (unit == 2) {
+            split_two(simd, t, pixels, stride, y);
+        } else if (image->planes == 3) {
+            split_row(simd, t, pixels, stride, y, t->sample[1][y], t->sample[2][y]);
+        } else {
+            memcpy(t->sample[0][y], pixels + (t->top + y) * stride + t->left, t->width);
+            repeat(t->sample[0][y], t->width, t->padded);
         }
+    }
+    repeat_rows(t, 0, t->height, 8 * unit);
+    for (int32_t p = 1; p < image->planes; p++) repeat_rows(t, p, high, 8);
+}
+
+/* The blocks of one plane that lie in the tile and hold samples. */
+static void transform_tile(const struct qnt__simd *simd, const struct qnt__plane *plane,
+                           const struct tile *t, int32_t p)
+{
+    size_t side = 8 * (size_t)plane->shrink, x = t->left / side, y = t->top / side;
+    size_t blocks = qnt__ceil_div(t->width, side), high = qnt__ceil_div(t->height, side);
+    for (size_t i = 0; i < high; i++) {
+        size_t at = 64 * ((y + i) * plane->across + x);
+        const uint8_t *samples = t->sample[p][8 * i];
+        if (plane->fine)
+            simd->dct_f32(samples, TILE, blocks, plane->fine + at);
+        else
+            simd->dct_s16(samples, TILE, blocks, plane->coefficient + at);
     }
 }
 
@@ -83,10 +112,23 @@ qnt_status qnt_image_read(const qnt_context *context, qnt_image *image, const ui
 {
     if (!context) return QNT_E_INVALID;
     QNT__TRY(check_pixels(context, image, pixels, stride));
-    for (int32_t p = 0; p < image->planes; p++) {
-        struct qnt__plane *plane = &image->plane[p];
-        read_plane(image, pixels, stride, p);
-        for (size_t i = 0; i < 64 * plane->across * plane->down; i++) plane->level[i] = 0;
+    const size_t width = (size_t)image->spec.width, height = (size_t)image->spec.height;
+    const size_t rows = image->planes == 3 ? 8 * (size_t)image->plane[1].shrink : 8; /* of a unit */
+    struct tile tile;
+    for (tile.top = 0; tile.top < height; tile.top += rows) {
+        tile.height = qnt__min(height - tile.top, rows);
+        for (tile.left = 0; tile.left < width; tile.left += TILE) {
+            tile.width = qnt__min(width - tile.left, TILE);
+            tile.padded = qnt__round_up(tile.width, rows);
+            read_tile(&context->simd, image, pixels, stride, &tile);
+            for (int32_t p = 0; p < image->planes; p++) {
+                transform_tile(&context->simd, &image->plane[p], &tile, p);
+            }
+        }
+    }
+    for (int32_t p = 0; image->seen && p < image->planes; p++) {
+        const struct qnt__plane *plane = &image->plane[p];
+        memset(plane->level, 0, 64 * plane->across * plane->down * sizeof *plane->level);
     }
     image->read = true;
     image->quantized = false;
@@ -102,15 +144,6 @@ static uint8_t byte_of(float x)
     return (uint8_t)(x + 0.5f);
 }
 
-static void decode_block(const qnt_image *image, int32_t p, size_t block, uint8_t samples[64])
-{
-    const int16_t *level = image->plane[p].level + 64 * block;
-    float values[64];
-    for (int i = 0; i < 64; i++) values[i] = (float)(level[i] * image->table[p].step[i]);
-    qnt_dct_inverse(values, values);
-    for (int i = 0; i < 64; i++) samples[i] = byte_of(values[i] + 128.0f);
-}
-
 static void put_pixel(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, uint8_t *rgb)
 {
     float blue = (float)*cb - 128.0f, red = (float)*cr - 128.0f, grey = (float)*y;
@@ -122,13 +155,15 @@ static void put_pixel(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, ui
 }
 
 /* The 8x8 pixels at block (bx, by) of the first plane. */
-static void write_block(const qnt_image *image, uint8_t *pixels, size_t stride, size_t bx, size_t by)
+static void write_block(const struct qnt__simd *simd, const qnt_image *image, uint8_t *pixels,
+                        size_t stride, size_t bx, size_t by)
 {
     uint8_t samples[QNT__MOST_PLANES][64];
     for (int32_t p = 0; p < image->planes; p++) {
-        const struct qnt__plane *plane = &image->plane[p];
-        size_t shrink = (size_t)plane->shrink;
-        decode_block(image, p, by / shrink * plane->across + bx / shrink, samples[p]);
+        size_t shrink = (size_t)image->plane[p].shrink;
+        int16_t space[64];
+        const int16_t *level = qnt__levels_of(simd, image, p, bx / shrink, by / shrink, 1, space);
+        simd->restore_u8(&image->steps[p], level, 1, samples[p]);
     }
     size_t width = qnt__min((size_t)image->spec.width - 8 * bx, 8);
     size_t height = qnt__min((size_t)image->spec.height - 8 * by, 8);
@@ -152,10 +187,11 @@ qnt_status qnt_image_write(const qnt_context *context, const qnt_image *image, u
 {
     if (!context) return QNT_E_INVALID;
     QNT__TRY(check_pixels(context, image, pixels, stride));
-    if (!image->quantized) return qnt__fail(context, QNT_E_STATE, "the image has not been quantized");
+    if (!image->quantized)
+        return qnt__fail(context, QNT_E_STATE, "the image has not been quantized");
     for (size_t by = 0; by < image->plane[0].high; by++) {
         for (size_t bx = 0; bx < image->plane[0].wide; bx++) {
-            write_block(image, pixels, stride, bx, by);
+            write_block(&context->simd, image, pixels, stride, bx, by);
         }
     }
     return QNT_OK;

@@ -3,7 +3,7 @@
 
 #include "base/random.h"
 #include "search.h"
-#include "tables.h"
+#include "simd/dct.h"
 
 double qnt__random_unit(uint64_t *state)
 {

@@ -1,23 +1,14 @@
 #include "tables.h"
 
-#include <string.h>
-
-const uint8_t qnt__zigzag[64] = {
-    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
-    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
-    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-};
-
 /* ITU-T T.81, tables K.1 and K.2 */
 static const uint8_t base[2][64] = {
     {16, 11, 10, 16, 24,  40,  51,  61,  12, 12, 14, 19, 26,  58,  60,  55,
      14, 13, 16, 24, 40,  57,  69,  56,  14, 17, 22, 29, 51,  87,  80,  62,
      18, 22, 37, 56, 68,  109, 103, 77,  24, 35, 55, 64, 81,  104, 113, 92,
      49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99},
-    {17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
-     24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
-     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99},
+    {17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99,
+     99, 99, 47, 66, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99},
 };
 
 qnt_status qnt_qtable_standard(const qnt_context *context, int32_t kind, int32_t quality,
@@ -52,11 +43,23 @@ qnt_status qnt__qtables_check(const qnt_context *context, const qnt_qtable *tabl
         for (int i = 0; i < 64; i++) {
             unsigned step = tables[t].step[i];
             if (step >= 1 && step <= 255) continue;
-            return qnt__fail(context, QNT_E_INVALID,
-                             "table %zu: step %d is %u, expected 1 to 255", t, i, step);
+            return qnt__fail(context, QNT_E_INVALID, "table %zu: step %d is %u, expected 1 to 255",
+                             t, i, step);
         }
     }
     return QNT_OK;
+}
+
+void qnt__steps_prepare(const qnt_qtable *table, struct qnt__steps *out)
+{
+    for (int i = 0; i < 64; i++) {
+        uint32_t step = table->step[i], d = 8 * step, bits = 32 - (uint32_t)__builtin_clz(d - 1);
+        out->step[i] = (uint16_t)step;
+        out->half[i] = (uint16_t)(4 * step);
+        out->reciprocal[i] = (uint16_t)(((1u << (15 + bits)) + d - 1) / d);
+        out->scale[i] = (uint16_t)(1u << (17 - bits));
+        out->fine[i] = (float)step;
+    }
 }
 
 /* Appends right-aligned in `width` columns, as far as there is room. */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "slots_bits.h"
+#include "slots_blocks.h"
 #include "slots_exp.h"
 #include "slots_levels.h"
 #include "slots_lowbit.h"
@@ -204,8 +205,8 @@ struct qnt__affine_each {
 
 /* All families; one that grows has a header of its own, slots_<family>.h. */
 #define QNT__SLOTS(X)                                                                              \
-    QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_EXP(X) QNT__SLOTS_LEVELS(X)                 \
-    QNT__SLOTS_LOWBIT(X)
+    QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_BLOCKS(X) QNT__SLOTS_EXP(X)                 \
+    QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X)
 
 /* One pointer for each slot. */
 struct qnt__simd {

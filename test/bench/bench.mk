@@ -8,8 +8,12 @@ BENCH_PARTS := $(patsubst test/%.c,$(BUILD)/%.o,$(shell grep -L '^int main' test
 # Looked for once, when the first recipe asks.
 HAVE_DNNL = $(eval HAVE_DNNL := $$(shell echo 'int main(void) { return !dnnl_version(); }' | \
               $(CC) -include dnnl.h -x c - -ldnnl -o /dev/null 2>/dev/null && echo 1))$(HAVE_DNNL)
+HAVE_LIBJPEG = $(eval HAVE_LIBJPEG := $$(shell echo 'int main(void) { return jpeg_std_error(0) != 0; }' | \
+                  $(CC) -include stdio.h -include jpeglib.h -x c - -ljpeg -o /dev/null 2>/dev/null && \
+                  echo 1))$(HAVE_LIBJPEG)
 OPENBLAS_LIBS := $(shell pkg-config --libs openblas 2>/dev/null)
 BENCH_CFLAGS = -D_GNU_SOURCE -Itest -Itest/bench $(if $(HAVE_DNNL),-DHAVE_DNNL) \
+               $(if $(HAVE_LIBJPEG),-DHAVE_LIBJPEG) \
                $(if $(OPENBLAS_LIBS),-DHAVE_OPENBLAS $(shell pkg-config --cflags openblas))
 
 $(BUILD)/bench/%.o: test/bench/%.c $(BUILD)/flags
@@ -19,7 +23,7 @@ $(BUILD)/bench/%.o: test/bench/%.c $(BUILD)/flags
 $(BUILD)/bench/%: test/bench/%.c $(BENCH_PARTS) $(OBJECTS)
 	$(call say,LD  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(BENCH_CFLAGS) -MMD -MP -o $@ $< $(BENCH_PARTS) $(OBJECTS) \
-	    $(ALL_LDFLAGS) $(if $(HAVE_DNNL),-ldnnl) $(OPENBLAS_LIBS) -lm -pthread
+	    $(ALL_LDFLAGS) $(if $(HAVE_DNNL),-ldnnl) $(if $(HAVE_LIBJPEG),-ljpeg) $(OPENBLAS_LIBS) -lm -pthread
 
 -include $(BENCHES:%=%.d) $(BENCH_PARTS:.o=.d)
 .SECONDARY: $(BENCH_PARTS)

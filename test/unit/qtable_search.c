@@ -3,7 +3,7 @@
  * ones beat chance at equal budget, that seeds repeat, and every refusal.
  */
 #include "check.h"
-#include "qtable/tables.h"
+#include "simd/dct.h"
 
 /* Rate grows with the steps; utility falls with their distance from a hidden table. */
 struct task {

@@ -55,6 +55,14 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->floats_lowbit = qnt__floats_lowbit_neon;
         table->digits_lowbit = qnt__digits_lowbit_neon;
         table->pack_lowbit = qnt__pack_lowbit_neon;
+        table->split_rgb = qnt__split_rgb_neon;
+        table->halve_u8 = qnt__halve_u8_neon;
+        table->dct_s16 = qnt__dct_s16_neon;
+        table->dct_f32 = qnt__dct_f32_neon;
+        table->quantize_s16 = qnt__quantize_s16_neon;
+        table->quantize_f32 = qnt__quantize_f32_neon;
+        table->restore_u8 = qnt__restore_u8_neon;
+        table->places_s16 = qnt__places_s16_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_s8 = qnt__gemm_s8_neondot;

@@ -53,6 +53,14 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_lowbit, avx2);
         TAKE(gemm_bits, avx2);
         TAKE(add_s32, avx2);
+        TAKE(split_rgb, avx2);
+        TAKE(halve_u8, avx2);
+        TAKE(dct_s16, avx2);
+        TAKE(dct_f32, avx2);
+        TAKE(quantize_s16, avx2);
+        TAKE(quantize_f32, avx2);
+        TAKE(restore_u8, avx2);
+        TAKE(places_s16, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -105,5 +113,6 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(codes_lowbit, avx512vbmi);
         TAKE(digits_lowbit, avx512vbmi);
         TAKE(pack_lowbit, avx512vbmi);
+        TAKE(places_s16, avx512vbmi);
     }
 }

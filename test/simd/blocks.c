@@ -1,0 +1,238 @@
+/*
+ * Pictures as blocks, every CPU level against the portable definition, byte for byte: random sizes with
+ * all tails, extremes, any alignment, guard pages around all that is read and written. The definition
+ * itself against plain arithmetic where it takes a detour: division by reciprocals, for all steps.
+ */
+#include "check.h"
+#include "qtable/tables.h"
+#include "simd/dct.h"
+#include "simd/slots.h"
+
+enum { MAX_LEVELS = 8, MOST = 9 /* blocks */, PIXELS = 100 };
+
+static struct qnt__simd tables[MAX_LEVELS];
+static const char *names[MAX_LEVELS];
+static int levels;
+
+static void choose_levels(void)
+{
+    uint64_t cpu = qnt_cpu_detect(), mask = 0;
+    for (uint64_t bit = 1; bit; bit <<= 1) {
+        if (!(cpu & bit)) continue;
+        mask |= bit;
+        qnt__simd_choose(&tables[levels], mask);
+        names[levels++] = qnt_cpu_name(bit);
+    }
+}
+
+/* Random bytes in guarded memory, or few values: 0, 255, either. */
+static guarded bytes(size_t size)
+{
+    guarded g = guard(size, random_in(0, 1));
+    int kind = (int)random_in(0, 5);
+    for (size_t i = 0; i < size; i++) {
+        uint8_t random = (uint8_t)(random_u64() >> 40);
+        g.data[i] = kind == 0 ? 0 : kind == 1 ? 255 : kind == 2 ? (random & 1 ? 255 : 0) : random;
+    }
+    return g;
+}
+
+static struct qnt__steps random_steps(void)
+{
+    struct qnt__steps steps;
+    qnt_qtable table;
+    int kind = (int)random_in(0, 3);
+    for (int i = 0; i < 64; i++) {
+        table.step[i] = (uint16_t)(kind == 0 ? 1 : kind == 1 ? 255 : random_in(1, 255));
+    }
+    qnt__steps_prepare(&table, &steps);
+    return steps;
+}
+
+static void split_rgb(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t n = (size_t)random_in(0, PIXELS);
+        guarded rgb = bytes(3 * n), out[3];
+        uint8_t want[3][PIXELS];
+        qnt__split_rgb_c(rgb.data, n, want[0], want[1], want[2]);
+        for (int c = 0; c < 3; c++) out[c] = guard(n, random_in(0, 1));
+        for (int l = 0; l < levels; l++) {
+            for (int c = 0; c < 3; c++) memset(out[c].data, 0x55, n);
+            tables[l].split_rgb(rgb.data, n, out[0].data, out[1].data, out[2].data);
+            for (int c = 0; c < 3; c++) {
+                CHECK_MSG(!memcmp(out[c].data, want[c], n), "%s n %zu plane %d", names[l], n, c);
+            }
+        }
+        unguard(&rgb), unguard(&out[0]), unguard(&out[1]), unguard(&out[2]);
+    }
+}
+
+static void halve_u8(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t n = (size_t)random_in(0, PIXELS);
+        guarded above = bytes(2 * n), below = bytes(2 * n), out = guard(n, random_in(0, 1));
+        uint8_t want[PIXELS];
+        qnt__halve_u8_c(above.data, below.data, n, want);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, n);
+            tables[l].halve_u8(above.data, below.data, n, out.data);
+            CHECK_MSG(!memcmp(out.data, want, n), "%s n %zu", names[l], n);
+        }
+        unguard(&above), unguard(&below), unguard(&out);
+    }
+}
+
+/* Both transforms; extremes are the signs of each base function, which give its largest coefficient. */
+static void transforms(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t blocks = (size_t)random_in(0, MOST), ld = 8 * blocks + (size_t)random_in(0, 20);
+        size_t size = blocks ? 7 * ld + 8 * blocks : 0;
+        guarded x = bytes(size), out = guard(128 * blocks, random_in(0, 1));
+        guarded fine = guard(256 * blocks, random_in(0, 1));
+        int16_t want[64 * MOST];
+        float want_fine[64 * MOST];
+        for (size_t p = 0; i < 64 && blocks && p < 64; p++) {
+            float sign = qnt__cosine[i / 8][p / 8] * qnt__cosine[i % 8][p % 8];
+            x.data[p / 8 * ld + p % 8] = sign < 0 ? 0 : 255;
+        }
+        qnt__dct_s16_c(x.data, ld, blocks, want);
+        qnt__dct_f32_c(x.data, ld, blocks, want_fine);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 128 * blocks);
+            tables[l].dct_s16(x.data, ld, blocks, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 128 * blocks), "%s blocks %zu", names[l], blocks);
+            tables[l].dct_f32(x.data, ld, blocks, (void *)fine.data);
+            CHECK_MSG(!memcmp(fine.data, want_fine, 256 * blocks), "%s blocks %zu", names[l],
+                      blocks);
+        }
+        unguard(&x), unguard(&out), unguard(&fine);
+    }
+}
+
+/* Every step with every coefficient near a multiple of half of it. */
+static void all_steps(void)
+{
+    enum { LARGEST = 31747 };
+    for (int step = 1; step <= 255; step += check_quick ? 7 : 1) {
+        qnt_qtable table;
+        struct qnt__steps steps;
+        for (int i = 0; i < 64; i++) table.step[i] = (uint16_t)step;
+        qnt__steps_prepare(&table, &steps);
+        for (int at = 0; at <= LARGEST / 4 / step; at += 16) {
+            int16_t c[64], want[64], level[64];
+            for (int i = 0; i < 64; i++) {
+                int magnitude = 4 * step * (at + i / 4) + i % 4 - 2;
+                magnitude = magnitude < 0 ? 0 : magnitude > LARGEST ? LARGEST : magnitude;
+                c[i] = (int16_t)((i ^ at / 16) & 1 ? -magnitude : magnitude);
+                int nearest = (magnitude + 4 * step) / (8 * step);
+                want[i] = (int16_t)(c[i] < 0 ? -nearest : nearest);
+            }
+            qnt__quantize_s16_c(&steps, c, 1, level);
+            CHECK_MSG(!memcmp(level, want, sizeof level), "step %d at %d", step, at);
+            for (int l = 0; l < levels; l++) {
+                tables[l].quantize_s16(&steps, c, 1, level);
+                CHECK_MSG(!memcmp(level, want, sizeof level), "%s step %d at %d", names[l], step,
+                          at);
+            }
+        }
+    }
+}
+
+static void quantize(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t blocks = (size_t)random_in(0, MOST), n = 64 * blocks;
+        struct qnt__steps steps = random_steps();
+        guarded coarse = guard(2 * n, random_in(0, 1)), fine = guard(4 * n, random_in(0, 1));
+        guarded out = guard(2 * n, random_in(0, 1));
+        int16_t *c = (void *)coarse.data, want[64 * MOST];
+        float *f = (void *)fine.data;
+        for (size_t k = 0; k < n; k++) {
+            const float odd[] = {0.0f, -0.0f, 16384.0f, -16384.0f, 1e-40f};
+            int reach = 1 << random_in(1, 15);
+            c[k] =
+                (int16_t)random_in(-(reach < 31747 ? reach : 31747), reach < 31747 ? reach : 31747);
+            f[k] = random_in(0, 9) ? 0.5f * (float)random_in(-reach, reach) : odd[random_in(0, 4)];
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 2 * n);
+            qnt__quantize_s16_c(&steps, c, blocks, want);
+            tables[l].quantize_s16(&steps, c, blocks, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 2 * n), "%s integers, blocks %zu", names[l], blocks);
+            qnt__quantize_f32_c(&steps, f, blocks, want);
+            tables[l].quantize_f32(&steps, f, blocks, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 2 * n), "%s floats, blocks %zu", names[l], blocks);
+        }
+        unguard(&coarse), unguard(&fine), unguard(&out);
+    }
+}
+
+/* Levels as sparse as they are, dense, and out of bounds. */
+static void fill_levels(int16_t *level, size_t n)
+{
+    int kind = (int)random_in(0, 3);
+    for (size_t i = 0; i < n; i++) {
+        int16_t any = (int16_t)(random_u64() >> 30);
+        level[i] = kind == 0                          ? any
+                   : random_in(0, kind == 1 ? 1 : 20) ? 0
+                                                      : (int16_t)random_in(-9, 9);
+        if (random_in(0, 99) == 0) level[i] = random_in(0, 1) ? INT16_MIN : INT16_MAX;
+    }
+}
+
+static void back(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t blocks = (size_t)random_in(0, MOST);
+        struct qnt__steps steps = random_steps();
+        guarded level = guard(128 * blocks, random_in(0, 1)),
+                out = guard(64 * blocks, random_in(0, 1));
+        uint8_t want[64 * MOST];
+        fill_levels((void *)level.data, 64 * blocks);
+        qnt__restore_u8_c(&steps, (void *)level.data, blocks, want);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 64 * blocks);
+            tables[l].restore_u8(&steps, (void *)level.data, blocks, out.data);
+            CHECK_MSG(!memcmp(out.data, want, 64 * blocks), "%s blocks %zu", names[l], blocks);
+        }
+        unguard(&level), unguard(&out);
+    }
+}
+
+static void places(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t blocks = (size_t)random_in(0, MOST);
+        guarded level = guard(128 * blocks, random_in(0, 1)),
+                out = guard(8 * blocks, random_in(0, 1));
+        uint64_t want[MOST];
+        int16_t *at = (void *)level.data;
+        fill_levels(at, 64 * blocks);
+        for (int k = 0; i < 64 && blocks && k < 64; k++) at[k] = (int16_t)(k == i ? 256 : 0);
+        qnt__places_s16_c(at, blocks, want);
+        if (i < 64 && blocks) CHECK((want[0] & (want[0] - 1)) == 0 && want[0] != 0);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, 8 * blocks);
+            tables[l].places_s16(at, blocks, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want, 8 * blocks), "%s blocks %zu", names[l], blocks);
+        }
+        unguard(&level), unguard(&out);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    choose_levels();
+    RUN(split_rgb);
+    RUN(halve_u8);
+    RUN(transforms);
+    RUN(all_steps);
+    RUN(quantize);
+    RUN(back);
+    RUN(places);
+    return DONE;
+}
