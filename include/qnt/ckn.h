@@ -24,7 +24,8 @@
  * is made for the anchors as they are kept, so the map stays an exact projection. With 1 bit, centre
  * patches.
  *
- * Results are the same bytes on every CPU and for any number of workers; anchors, and A, use the C library.
+ * Results are the same bytes on every CPU and for any number of workers, and so is what is learned.
+ * Blobs of layers are in io.h.
  */
 #ifndef QNT_CKN_H
 #define QNT_CKN_H

@@ -7,11 +7,12 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "exp.h"
 #include "kernel/panels.h"
 #include "simd/layout.h"
 #include "tensor/range.h"
 
-enum { FIRST_SPEC = sizeof(qnt_ckn_spec), FLOATS = 32, MOST_DEPTH = 1 << 20, MOST_CODES = 1 << 16 };
+enum { FIRST_SPEC = sizeof(qnt_ckn_spec), MOST_DEPTH = 1 << 20, MOST_CODES = 1 << 16 };
 
 static qnt_status check_range(const qnt_context *context, const char *name, int64_t value,
                               int64_t least, int64_t most)
@@ -23,11 +24,11 @@ static qnt_status check_range(const qnt_context *context, const char *name, int6
 
 static qnt_status check_bits(const qnt_context *context, const qnt_ckn_spec *s)
 {
-    if (s->anchor_bits != FLOATS)
+    if (s->anchor_bits != QNT__CKN_FLOATS)
         QNT__TRY(check_range(context, "anchor_bits", s->anchor_bits, 1, 8));
-    if (s->patch_bits == FLOATS) return QNT_OK;
+    if (s->patch_bits == QNT__CKN_FLOATS) return QNT_OK;
     QNT__TRY(check_range(context, "patch_bits", s->patch_bits, 1, 8));
-    if (s->anchor_bits != FLOATS) return QNT_OK;
+    if (s->anchor_bits != QNT__CKN_FLOATS) return QNT_OK;
     return qnt__fail(
         context, QNT_E_INVALID,
         "spec: patch_bits is %d with anchors of 32 bits, expected 32, or anchors of at most 8",
@@ -46,7 +47,7 @@ static qnt_status check_spec(const qnt_context *context, const qnt_ckn_spec *s)
     QNT__TRY(check_range(context, "elements of a patch",
                          (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_DEPTH));
     QNT__TRY(check_bits(context, s));
-    if (s->anchor_bits != FLOATS) { /* 127 * 255 * 65536 < 2^31: sums of codes are exact */
+    if (s->anchor_bits != QNT__CKN_FLOATS) { /* 127 * 255 * 65536 < 2^31: sums of codes are exact */
         QNT__TRY(check_range(context, "elements of a patch of codes",
                              (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_CODES));
     }
@@ -59,40 +60,51 @@ static qnt_status check_spec(const qnt_context *context, const qnt_ckn_spec *s)
                      (double)s->regulariser);
 }
 
-qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn **out)
+qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn *out)
 {
-    qnt_ckn ckn = {.memory = {0}};
-    qnt_ckn_spec *s = &ckn.spec;
-    void *block;
-    if (!out) return qnt__fail(context, QNT_E_INVALID, "out is NULL");
-    *out = NULL;
-    if (!context) return QNT_E_INVALID;
+    *out = (qnt_ckn){.memory = context->memory};
+    qnt_ckn_spec *s = &out->spec;
     QNT__TRY(qnt__sized_read(context, "spec", spec, FIRST_SPEC, sizeof *s, s));
     s->size = sizeof *s;
     if (s->subsample == 0) s->subsample = 1;
-    if (s->anchor_bits == 0) s->anchor_bits = FLOATS;
-    if (s->patch_bits == 0) s->patch_bits = FLOATS;
+    if (s->anchor_bits == 0) s->anchor_bits = QNT__CKN_FLOATS;
+    if (s->patch_bits == 0) s->patch_bits = QNT__CKN_FLOATS;
     if (s->sigma == 0.0f) s->sigma = 0.6f;
     if (s->regulariser == 0.0f) s->regulariser = 0.01f;
     QNT__TRY(check_spec(context, s));
     if (!(s->regulariser >= 0.0f)) s->regulariser = 0.0f;
-    ckn.memory = context->memory;
-    ckn.alpha = 1.0f / (s->sigma * s->sigma);
-    ckn.depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
-    ckn.code_bits = qnt__panel_bits(s->anchor_bits > 8 ? 8 : s->anchor_bits);
-    ckn.code_depth = qnt__panel_depth(ckn.depth, ckn.code_bits);
-    ckn.panels = qnt__ceil_div((size_t)s->filters, QNT__PANEL);
-    QNT__TRY(qnt__allocate(context, &ckn.memory, sizeof ckn, &block));
-    *out = block;
-    **out = ckn;
+    out->alpha = 1.0f / (s->sigma * s->sigma);
+    out->depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
+    out->code_bits = qnt__panel_bits(s->anchor_bits > 8 ? 8 : s->anchor_bits);
+    out->code_depth = qnt__panel_depth(out->depth, out->code_bits);
+    out->panels = qnt__ceil_div((size_t)s->filters, QNT__PANEL);
     return QNT_OK;
+}
+
+qnt_status qnt__ckn_handle(const qnt_context *context, const qnt_ckn *draft, qnt_ckn **out)
+{
+    void *handle;
+    QNT__TRY(qnt__allocate(context, &draft->memory, sizeof *draft, &handle));
+    *out = handle;
+    **out = *draft;
+    return QNT_OK;
+}
+
+qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn **out)
+{
+    qnt_ckn draft;
+    if (!out) return qnt__fail(context, QNT_E_INVALID, "out is NULL");
+    *out = NULL;
+    if (!context) return QNT_E_INVALID;
+    QNT__TRY(qnt__ckn_describe(context, spec, &draft));
+    return qnt__ckn_handle(context, &draft, out);
 }
 
 void qnt_ckn_destroy(qnt_ckn *ckn)
 {
     if (!ckn) return;
     struct qnt__memory memory = ckn->memory;
-    qnt__free(&memory, ckn->anchor, ckn->bytes);
+    qnt__free(&memory, ckn->block, ckn->bytes);
     qnt__free(&memory, ckn, sizeof *ckn);
 }
 
@@ -153,14 +165,18 @@ qnt_status qnt_ckn_get(const qnt_context *context, const qnt_ckn *ckn, qnt_tenso
     struct qnt__view v;
     if (!context) return QNT_E_INVALID;
     if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
-    if (!ckn->anchor) {
+    if (!ckn->block) {
         return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
     }
     QNT__TRY(qnt__view_open_output(context, "anchors", anchors, QNT__FLOATS, &v));
     QNT__TRY(check_anchors(context, ckn, &v));
     qnt__view_flatten(&v);
-    qnt__range_write_f32(&context->simd, &v, 0, (size_t)ckn->spec.filters * ckn->depth,
-                         ckn->anchor);
+    for (size_t c = 0, at = 0; c < (size_t)ckn->spec.filters; c++) {
+        for (size_t k = 0; k < ckn->depth; k++, at++) {
+            float x = qnt__ckn_anchor(ckn, c, k);
+            qnt__range_write_f32(&context->simd, &v, at, 1, &x);
+        }
+    }
     return QNT_OK;
 }
 
@@ -205,6 +221,6 @@ qnt_status qnt_ckn_kernel(const qnt_context *context, const qnt_ckn *ckn, const 
     }
     double norms = sqrt(aa) * sqrt(bb), sigma = (double)ckn->spec.sigma;
     double cosine = norms > 0.0 ? fmin(fmax(product / norms, -1.0), 1.0) : 0.0;
-    *value = norms * exp((cosine - 1.0) / (sigma * sigma));
+    *value = norms * qnt__exp_f64((cosine - 1.0) / (sigma * sigma));
     return QNT_OK;
 }

@@ -8,6 +8,8 @@
 #include "qnt/ckn.h"
 #include "tensor/view.h"
 
+enum { QNT__CKN_FLOATS = 32 /* bits of what is not rounded */ };
+
 struct qnt_ckn {
     struct qnt__memory memory;
     qnt_ckn_spec spec; /* defaults filled in */
@@ -16,22 +18,44 @@ struct qnt_ckn {
     size_t panels;     /* of 16 anchors */
     int code_bits;     /* of the cells of code_panel */
     size_t code_depth; /* depth rounded up to whole cells */
-    /* One block: */
-    float *anchor;       /* [filters][depth], of norm 1; NULL: none yet */
-    float *anchor_panel; /* [panels][depth][16], the same for float products */
+    void *block;       /* NULL: no anchors yet; else all of these, each NULL if it is not needed: */
+    size_t bytes;
     float *projection;   /* A: [panels][filters][16] */
-    uint8_t *code_panel; /* anchors of at most 8 bits: panels, */
-    int32_t *code_sum;   /* [16 panels] sums of their codes, */
-    float *code_inverse; /* [16 panels] and 1 / norm of their codes */
-    size_t bytes;        /* of the block */
+    float *anchor_panel; /* patches of 32 bits: anchors of norm 1, [panels][depth][16] */
+    uint8_t *code_panel; /* anchors of at most 8 bits: panels of codes, */
+    int32_t *code_sum;   /* [16 panels] sums of codes, */
+    float *code_inverse; /* [16 panels] and 1 / norm of codes; 0 in missing columns */
 };
 
-/* anchors.c: from real anchors [filters][depth] to everything that a layer keeps of them, in a new
- * block of `next`, a copy of the handle. */
+/* ---- ckn.c ---- */
+
+/* Checks a spec, fills in its defaults and what follows from it; no anchors, no memory. */
+qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn *out);
+
+/* A handle like `draft`, whose block becomes its own. */
+qnt_status qnt__ckn_handle(const qnt_context *context, const qnt_ckn *draft, qnt_ckn **out);
+
+/* ---- anchors.c ---- */
+
+/* From real anchors [filters][depth] to everything that a layer keeps of them, in a new block of
+ * `next`, a copy of the handle. */
 qnt_status qnt__ckn_take(const qnt_context *context, const double *anchor, qnt_ckn *next);
 
 /* Puts the block of `next` in the place of the present one. */
 void qnt__ckn_replace(qnt_ckn *ckn, const qnt_ckn *next);
+
+/* A new block with room for everything, all 0. */
+qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next);
+
+/* Bytes of all panels of codes. */
+size_t qnt__ckn_code_bytes(const qnt_ckn *ckn);
+
+/* Code k of an anchor, and number k of what the layer keeps of it. */
+int qnt__ckn_code(const qnt_ckn *ckn, size_t anchor, size_t k);
+float qnt__ckn_anchor(const qnt_ckn *ckn, size_t anchor, size_t k);
+
+/* What follows from the panels of codes; false if an anchor has no code but 0. */
+bool qnt__ckn_derive(qnt_ckn *ckn);
 
 /* eigen.c: the symmetric matrix k[n][n] becomes its inverse square root, 1 / (sqrt(e) +
  * regulariser) for each eigenvalue e, negative ones counting as 0; space: 2 n n doubles. */

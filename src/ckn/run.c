@@ -17,12 +17,7 @@
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
-enum {
-    ALIGN = QNT__CARVE_ALIGN,
-    FLOATS = 32,
-    ROWS = QNT__BLOCK_ROWS,
-    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL
-};
+enum { ALIGN = QNT__CARVE_ALIGN, ROWS = QNT__BLOCK_ROWS, COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL };
 
 /* Byte offsets in the memory of a worker. */
 struct places {
@@ -227,7 +222,7 @@ static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t ro
             norm[i] = measure(c, patch + i * c->depth);
         }
         float *to = values + x * r->columns;
-        if (c->spec.patch_bits == FLOATS)
+        if (c->spec.patch_bits == QNT__CKN_FLOATS)
             float_products(r, patch, m, norm, to);
         else
             code_products(r, patch, mine + r->places.codes, m, norm, to);
@@ -360,7 +355,7 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
     struct run r;
     size_t needed;
     QNT__TRY(open(context, ckn, x, false, &r, &needed));
-    if (!ckn->anchor) {
+    if (!ckn->block) {
         return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
     }
     QNT__TRY(open_result(&r, y));
