@@ -23,7 +23,7 @@
 #include "qnt.h"
 #include "reference.h"
 
-enum { LAYERS = 2, POOLED = 7 * 7, CLASSES = 10, BATCH = 500, PATCHES = 100000, COUNTS = 8 };
+enum { LAYERS = 2, POOLED = 7 * 7, CLASSES = 10, BATCH = 500, PATCHES = 30000, COUNTS = 8 };
 
 static const int labelled[COUNTS] = {300, 1000, 2000, 5000, 10000, 20000, 40000, 60000};
 static const double published[COUNTS] = {4.15, 2.05, 1.51, 1.21, 0.88, 0.58, 0.51, 0.39};
@@ -31,8 +31,8 @@ static const double published[COUNTS] = {4.15, 2.05, 1.51, 1.21, 0.88, 0.58, 0.5
 /* How layers differ, and what goes into each and comes out of the last. */
 static const struct {
     int kernel, pad, filters;
-} shapes[LAYERS] = {{5, 2, 64}, {3, 1, 96}};
-static const int sides[LAYERS + 1] = {28, 14, 7}, channels[LAYERS + 1] = {1, 64, 96};
+} shapes[LAYERS] = {{5, 2, 64}, {3, 1, 64}};
+static const int sides[LAYERS + 1] = {28, 14, 7}, channels[LAYERS + 1] = {1, 64, 64};
 
 /* The maps, and the sums that a classifier on their features is solved from. */
 struct model {
@@ -133,7 +133,8 @@ static void learn(struct model *m, const struct dataset *set, int anchor_bits, i
         qnt_ckn_data data = {.size = sizeof data,
                              .height = sides[i],
                              .width = sides[i],
-                             .images = 20000,
+                             .images = 5000,
+                             .rounds = 20,
                              .patches = PATCHES,
                              .read = read_image,
                              .user = &source};
@@ -343,6 +344,7 @@ int main(int argc, char **argv)
     printf("MNIST, %d and %d anchors of %d bits, patches of %d bits%s; learned in %.0f s\n\n",
            channels[1], channels[2], anchor_bits, patch_bits, patch_bits == 1 ? ", centred" : "",
            seconds() - start);
+    fflush(stdout);
     make_room(&m);
     measure(&m, &train, &test);
     printf("\n  all in %.0f s\n", seconds() - start);

@@ -155,6 +155,27 @@ QNT_API qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, c
                                qnt_tensor *y, void *workspace, size_t bytes);
 
 /**
+ * @brief Derivatives of a loss through a map, for training with labels (Mairal 2016, section 3).
+ *
+ * A training step of the host: run, its own loss, backward, a step of the anchors, qnt_ckn_set(). The
+ * derivative by anchors goes through their normalisation, hence along the sphere, and through A. What is
+ * rounded counts as its rounded value, and is passed through as if it had not been rounded. A patch of
+ * zeros has no derivative. Sums are formed in double, the same for any number of workers.
+ * @param context       hooks and memory; a few images are a task.
+ * @param ckn           the layer, with anchors.
+ * @param x             what qnt_ckn_run() was given.
+ * @param dy            the loss's gradient by its result, finite; the result's shape.
+ * @param[out] dx       the gradient by x, its shape; disjoint from the others; NULL: not wanted.
+ * @param[out] danchors the gradient by the anchors of qnt_ckn_get(), floats [filters][kernel * kernel *
+ *                      channels]; disjoint from the others; NULL: not wanted.
+ * @param[out] dsigma   the derivative by sigma of the spec; NULL: not wanted.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_PARALLEL.
+ */
+QNT_API qnt_status qnt_ckn_backward(const qnt_context *context, const qnt_ckn *ckn,
+                                    const qnt_tensor *x, const qnt_tensor *dy, qnt_tensor *dx,
+                                    qnt_tensor *danchors, double *dsigma);
+
+/**
  * @brief The kernel itself, in double precision, to compare maps with.
  * @param context    for the reason.
  * @param ckn        the layer; needs no anchors.

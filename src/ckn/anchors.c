@@ -131,22 +131,28 @@ static void keep(qnt_ckn *next, const float *unit, const int8_t *codes)
     qnt__ckn_derive(next);
 }
 
-/* A for the anchors as they are kept, in double. */
-static void project(qnt_ckn *next, float *kept, double *k)
+void qnt__ckn_gram(const qnt_ckn *ckn, const float *unit, double *k)
 {
-    const size_t n = (size_t)next->spec.filters, depth = next->depth;
-    const double alpha = 1.0 / ((double)next->spec.sigma * (double)next->spec.sigma);
-    for (size_t i = 0; i < n; i++)
-        for (size_t e = 0; e < depth; e++) kept[i * depth + e] = qnt__ckn_anchor(next, i, e);
+    const size_t n = (size_t)ckn->spec.filters, depth = ckn->depth;
+    const double alpha = 1.0 / ((double)ckn->spec.sigma * (double)ckn->spec.sigma);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0.0;
             for (size_t e = 0; e < depth; e++)
-                sum += (double)kept[i * depth + e] * (double)kept[j * depth + e];
+                sum += (double)unit[i * depth + e] * (double)unit[j * depth + e];
             sum = sum < -1.0 ? -1.0 : sum > 1.0 ? 1.0 : sum;
             k[i * n + j] = k[j * n + i] = qnt__exp_f64(alpha * (sum - 1.0));
         }
     }
+}
+
+/* A for the anchors as they are kept, in double. */
+static void project(qnt_ckn *next, float *kept, double *k)
+{
+    const size_t n = (size_t)next->spec.filters, depth = next->depth;
+    for (size_t i = 0; i < n; i++)
+        for (size_t e = 0; e < depth; e++) kept[i * depth + e] = qnt__ckn_anchor(next, i, e);
+    qnt__ckn_gram(next, kept, k);
     qnt__inverse_root(k, n, (double)next->spec.regulariser, k + n * n);
     for (size_t j = 0; j < n; j++) { /* column j of A: outputs are columns of the product */
         float *panel = next->projection + j / QNT__PANEL * n * QNT__PANEL + j % QNT__PANEL;

@@ -110,13 +110,13 @@ void qnt_ckn_destroy(qnt_ckn *ckn)
 
 /* ---- anchors ---- */
 
-static qnt_status check_anchors(const qnt_context *context, const qnt_ckn *ckn,
-                                const struct qnt__view *v)
+qnt_status qnt__ckn_check_anchors(const qnt_context *context, const char *name, const qnt_ckn *ckn,
+                                  const struct qnt__view *v)
 {
     if (v->ndim == 2 && v->shape[0] == ckn->spec.filters && (size_t)v->shape[1] == ckn->depth) {
         return QNT_OK;
     }
-    return qnt__fail(context, QNT_E_SHAPE, "anchors: expected shape %d x %zu",
+    return qnt__fail(context, QNT_E_SHAPE, "%s: expected shape %d x %zu", name,
                      (int)ckn->spec.filters, ckn->depth);
 }
 
@@ -149,7 +149,7 @@ qnt_status qnt_ckn_set(const qnt_context *context, qnt_ckn *ckn, const qnt_tenso
     if (!context) return QNT_E_INVALID;
     if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
     QNT__TRY(qnt__view_open(context, "anchors", anchors, QNT__FLOATS, &v));
-    QNT__TRY(check_anchors(context, ckn, &v));
+    QNT__TRY(qnt__ckn_check_anchors(context, "anchors", ckn, &v));
     qnt_ckn next = *ckn;
     size_t bytes = (size_t)ckn->spec.filters * ckn->depth * sizeof(double);
     QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
@@ -169,7 +169,7 @@ qnt_status qnt_ckn_get(const qnt_context *context, const qnt_ckn *ckn, qnt_tenso
         return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
     }
     QNT__TRY(qnt__view_open_output(context, "anchors", anchors, QNT__FLOATS, &v));
-    QNT__TRY(check_anchors(context, ckn, &v));
+    QNT__TRY(qnt__ckn_check_anchors(context, "anchors", ckn, &v));
     qnt__view_flatten(&v);
     for (size_t c = 0, at = 0; c < (size_t)ckn->spec.filters; c++) {
         for (size_t k = 0; k < ckn->depth; k++, at++) {

@@ -8,7 +8,10 @@
 #include "qnt/ckn.h"
 #include "tensor/view.h"
 
-enum { QNT__CKN_FLOATS = 32 /* bits of what is not rounded */ };
+enum {
+    QNT__CKN_FLOATS = 32, /* bits of what is not rounded */
+    QNT__CKN_TAPS = 2 * 64 + 1
+};
 
 struct qnt_ckn {
     struct qnt__memory memory;
@@ -35,11 +38,45 @@ qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spe
 /* A handle like `draft`, whose block becomes its own. */
 qnt_status qnt__ckn_handle(const qnt_context *context, const qnt_ckn *draft, qnt_ckn **out);
 
+/* Checks that a view is [filters][depth]. */
+qnt_status qnt__ckn_check_anchors(const qnt_context *context, const char *name, const qnt_ckn *ckn,
+                                  const struct qnt__view *v);
+
+/* ---- patch.c ---- */
+
+/* Places of patches in an image, and what pooling leaves of them. */
+struct qnt__ckn_shape {
+    size_t height, width, out_height, out_width;
+};
+
+/* Checks images [B][H][W][channels], each of a patch at least. */
+qnt_status qnt__ckn_shape(const qnt_context *context, const qnt_ckn *ckn, const struct qnt__view *x,
+                          struct qnt__ckn_shape *shape);
+
+/* Checks that a view has the shape of what qnt_ckn_run() makes of x. */
+qnt_status qnt__ckn_check_result(const qnt_context *context, const char *name, const qnt_ckn *ckn,
+                                 const struct qnt__view *x, const struct qnt__ckn_shape *shape,
+                                 const struct qnt__view *y);
+
+/* The patch of an image [height][width][channels] whose corner is at (top, left), zeros outside. */
+void qnt__ckn_cut(const qnt_ckn_spec *spec, const float *image, int64_t height, int64_t width,
+                  int64_t top, int64_t left, float *patch);
+
+/* Centres a patch and answers with its norm; sums in the order of the elements. A patch without a
+ * finite norm becomes zeros. */
+float qnt__ckn_measure(const qnt_ckn *ckn, float *patch);
+
+/* The pooling filter in one direction: 2 s + 1 taps, or one tap if nothing is pooled. */
+void qnt__ckn_taps(const qnt_ckn *ckn, float *tap);
+
 /* ---- anchors.c ---- */
 
 /* From real anchors [filters][depth] to everything that a layer keeps of them, in a new block of
  * `next`, a copy of the handle. */
 qnt_status qnt__ckn_take(const qnt_context *context, const double *anchor, qnt_ckn *next);
+
+/* The kernel of all pairs of kept anchors, unit[filters][depth], in double: k[filters][filters]. */
+void qnt__ckn_gram(const qnt_ckn *ckn, const float *unit, double *k);
 
 /* Puts the block of `next` in the place of the present one. */
 void qnt__ckn_replace(qnt_ckn *ckn, const qnt_ckn *next);
@@ -60,6 +97,10 @@ bool qnt__ckn_derive(qnt_ckn *ckn);
 /* eigen.c: the symmetric matrix k[n][n] becomes its inverse square root, 1 / (sqrt(e) +
  * regulariser) for each eigenvalue e, negative ones counting as 0; space: 2 n n doubles. */
 void qnt__inverse_root(double *k, size_t n, double regulariser, double *space);
+
+/* With A that inverse root and a loss whose derivative by A is the symmetric b[n][n]: b becomes the
+ * derivative by k. k is spoilt; space: 3 n n doubles. */
+void qnt__inverse_root_gradient(double *k, size_t n, double regulariser, double *b, double *space);
 
 /* kmeans.c: `count` unit vectors among n, [n][depth], n >= count; writes [count][depth]. */
 qnt_status qnt__spherical_kmeans(const qnt_context *context, const float *x, size_t n, size_t depth,

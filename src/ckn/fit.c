@@ -22,25 +22,6 @@ struct fit {
     uint64_t state;
 };
 
-/* The patch around a place, zeros outside of the image. */
-static void cut_patch(const struct fit *f, int64_t top, int64_t left, float *patch)
-{
-    const qnt_ckn_spec *s = &f->ckn->spec;
-    const size_t channels = (size_t)s->channels;
-    for (int32_t i = 0; i < s->kernel; i++) {
-        for (int32_t j = 0; j < s->kernel; j++, patch += channels) {
-            int64_t y = top + i, x = left + j;
-            bool inside = y >= 0 && y < f->data.height && x >= 0 && x < f->data.width;
-            if (inside) {
-                memcpy(patch, f->image + (size_t)(y * f->data.width + x) * channels,
-                       channels * sizeof *patch);
-            } else {
-                memset(patch, 0, channels * sizeof *patch);
-            }
-        }
-    }
-}
-
 /* Makes a patch a unit vector; false if there is too little of it. */
 static bool normalise(const struct fit *f, float *patch)
 {
@@ -76,7 +57,7 @@ static qnt_status read_images(struct fit *f)
             int64_t top = (int64_t)(qnt__random(&f->state) % down) - s->pad;
             int64_t left = (int64_t)(qnt__random(&f->state) % right) - s->pad;
             float *patch = f->patch + f->count * f->ckn->depth;
-            cut_patch(f, top, left, patch);
+            qnt__ckn_cut(s, f->image, f->data.height, f->data.width, top, left, patch);
             if (normalise(f, patch)) f->count++;
         }
         if (i % REPORT == 0) QNT__TRY(qnt__progress(f->context, i, 2 * f->data.images));
