@@ -270,7 +270,7 @@ static double wrong(const struct model *m, const float *x, const uint8_t *label,
 static double best_penalty(struct model *m, const float *x, const uint8_t *label, int count)
 {
     double least = INFINITY, best = 0;
-    for (double penalty = 1e-4; penalty < 0.2; penalty *= 10) {
+    for (double penalty = 1e-6; penalty < 0.05; penalty *= 10) {
         solve(m, penalty);
         double now = wrong(m, x, label, count);
         if (now < least) least = now, best = penalty;

@@ -87,10 +87,8 @@ static UNUSED qnt_quantizer *random_quantizer(const qnt_context *context)
                      .axis = (int32_t)random_in(-2, 1),
                      .seed = random_u64()};
     if (random_in(0, 1)) spec.flags |= QNT_SIGNED;
-    if (random_in(0, 1))
-        spec.flags |= QNT_SYMMETRIC;
-    else if (spec.bits <= 4 && random_in(0, 1))
-        spec.flags |= QNT_REAL_OFFSET;
+    if (random_in(0, 1)) spec.flags |= QNT_SYMMETRIC;
+    else if (spec.bits <= 4 && random_in(0, 1)) spec.flags |= QNT_REAL_OFFSET;
     if (spec.grain == QNT_PER_BLOCK) spec.block = random_in(1, 9);
     if (spec.bits > 1 && random_in(0, 1)) spec.flags |= QNT_NARROW;
     qnt_quantizer *q = NULL;
@@ -118,6 +116,7 @@ static UNUSED qnt_ckn *random_map(const qnt_context *context)
 {
     int32_t anchors = random_in(0, 3) ? (int32_t)random_in(1, 8) : 32;
     int32_t patches = anchors < 32 && random_in(0, 3) ? (int32_t)random_in(1, 8) : 32;
+    bool literal = anchors == 32 && random_in(0, 1);
     qnt_ckn_spec spec = {.size = sizeof spec,
                          .channels = (int32_t)random_in(1, 3),
                          .kernel = (int32_t)random_in(1, 3),
@@ -128,15 +127,16 @@ static UNUSED qnt_ckn *random_map(const qnt_context *context)
                          .centre = (int32_t)random_in(0, 1),
                          .sigma = 0.5f,
                          .regulariser = random_in(0, 1) ? -1.0f : 0.02f,
-                         .seed = random_u64()};
-    static float anchor[20 * 27];
+                         .seed = random_u64(),
+                         .flags = literal ? QNT_LITERAL : 0};
+    static float anchor[20 * 28];
     qnt_ckn *map = NULL;
     spec.pad = (int32_t)random_in(0, spec.kernel - 1);
-    for (int i = 0; i < 20 * 27; i++) anchor[i] = (float)random_gauss();
+    for (int i = 0; i < 20 * 28; i++) anchor[i] = (float)(random_unit() + 0.1); /* weights too */
     CHECK_MSG(qnt_ckn_create(context, &spec, &map) == QNT_OK, "%s", check_reason);
     CHECK_MSG(qnt_ckn_set(context, map,
                           TENSOR(anchor, QNT_FLOAT, 32, spec.filters,
-                                 spec.channels * spec.kernel * spec.kernel)) == QNT_OK,
+                                 spec.channels * spec.kernel * spec.kernel + literal)) == QNT_OK,
               "%s", check_reason);
     return map;
 }

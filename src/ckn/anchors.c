@@ -28,6 +28,11 @@ int32_t qnt__ckn_round(const float *v, size_t n, int32_t bits, int8_t *code)
 
 /* ---- what a layer keeps ---- */
 
+size_t qnt__ckn_numbers(const qnt_ckn *ckn)
+{
+    return ckn->depth + (ckn->spec.flags & QNT_LITERAL ? 1 : 0);
+}
+
 size_t qnt__ckn_code_bytes(const qnt_ckn *ckn)
 {
     return ckn->panels * qnt__panel_bytes(1, ckn->depth, ckn->code_bits);
@@ -38,8 +43,12 @@ qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next)
     const size_t filters = (size_t)next->spec.filters, columns = next->panels * QNT__PANEL;
     const bool codes = next->spec.anchor_bits != QNT__CKN_FLOATS,
                floats = next->spec.patch_bits == QNT__CKN_FLOATS;
-    size_t end = 0, at[5] = {0};
-    bool fits = qnt__append(&end, columns * filters, sizeof(float), &at[0]) &&
+    const bool literal = next->spec.flags & QNT_LITERAL;
+    size_t end = 0, at[8] = {0}, weights = literal ? columns : 0;
+    bool fits = qnt__append(&end, literal ? 0 : columns * filters, sizeof(float), &at[0]) &&
+                qnt__append(&end, weights, sizeof(float), &at[5]) &&
+                qnt__append(&end, weights, sizeof(float), &at[6]) &&
+                qnt__append(&end, weights, sizeof(float), &at[7]) &&
                 qnt__append(&end, floats ? columns * next->depth : 0, sizeof(float), &at[1]) &&
                 qnt__append(&end, codes ? columns : 0, sizeof(int32_t), &at[2]) &&
                 qnt__append(&end, codes ? columns : 0, sizeof(float), &at[3]) &&
@@ -49,7 +58,10 @@ qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next)
     uint8_t *bytes = memset(block, 0, end);
     next->block = block;
     next->bytes = end;
-    next->projection = (float *)(bytes + at[0]);
+    next->projection = literal ? NULL : (float *)(bytes + at[0]);
+    next->eta = literal ? (float *)(bytes + at[5]) : NULL;
+    next->factor = literal ? (float *)(bytes + at[6]) : NULL;
+    next->shift = literal ? (float *)(bytes + at[7]) : NULL;
     next->anchor_panel = floats ? (float *)(bytes + at[1]) : NULL;
     next->code_sum = codes ? (int32_t *)(bytes + at[2]) : NULL;
     next->code_inverse = codes ? (float *)(bytes + at[3]) : NULL;
@@ -84,8 +96,23 @@ float qnt__ckn_anchor(const qnt_ckn *ckn, size_t anchor, size_t k)
     return (float)qnt__ckn_code(ckn, anchor, k) * ckn->code_inverse[anchor];
 }
 
+static void derive_weights(qnt_ckn *ckn)
+{
+    for (size_t c = 0; c < (size_t)ckn->spec.filters; c++) {
+        double square = 0.0;
+        for (size_t k = 0; k < ckn->depth; k++) {
+            double w = (double)*panel_place(ckn, c, k);
+            square += w * w;
+        }
+        ckn->factor[c] = sqrtf(ckn->eta[c]);
+        ckn->shift[c] = (float)((1.0 + square) / 2.0);
+    }
+}
+
 bool qnt__ckn_derive(qnt_ckn *ckn)
 {
+    if (ckn->eta) derive_weights(ckn);
+    if (!ckn->code_panel) return true;
     for (size_t c = 0; c < (size_t)ckn->spec.filters; c++) {
         int32_t square = 0;
         for (size_t k = 0; k < ckn->depth; k++) {
@@ -160,6 +187,16 @@ static void project(qnt_ckn *next, float *kept, double *k)
     }
 }
 
+/* The map of 2014: anchors as they are, with their weights. */
+static void keep_weighted(qnt_ckn *next, const double *anchor)
+{
+    for (size_t c = 0; c < (size_t)next->spec.filters; c++, anchor += next->depth + 1) {
+        for (size_t k = 0; k < next->depth; k++) *panel_place(next, c, k) = (float)anchor[k];
+        next->eta[c] = (float)anchor[next->depth];
+    }
+    qnt__ckn_derive(next);
+}
+
 qnt_status qnt__ckn_take(const qnt_context *context, const double *anchor, qnt_ckn *next)
 {
     const size_t n = (size_t)next->spec.filters;
@@ -168,6 +205,11 @@ qnt_status qnt__ckn_take(const qnt_context *context, const double *anchor, qnt_c
                 qnt__append(&end, n * next->depth, sizeof(float), &at[1]) &&
                 qnt__append(&end, n * next->depth, 1, &at[2]);
     void *space;
+    if (next->spec.flags & QNT_LITERAL) {
+        QNT__TRY(qnt__ckn_open_block(context, next));
+        keep_weighted(next, anchor);
+        return QNT_OK;
+    }
     QNT__TRY(qnt__allocate(context, &context->memory, fits ? end : SIZE_MAX, &space));
     uint8_t *bytes = space;
     float *unit = (float *)(bytes + at[1]);

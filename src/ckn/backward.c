@@ -133,7 +133,7 @@ static void back_patch(const struct backward *w, struct slice *s, size_t place)
 /* Pooling, from [places] to [pooled places], or backwards. */
 static void pool(const struct backward *w, double *places, double *pooled, bool back)
 {
-    const int64_t s = w->ckn->spec.subsample, reach = s == 1 ? 0 : s;
+    const int64_t s = w->ckn->spec.subsample, reach = qnt__ckn_reach(w->ckn);
     const int64_t height = (int64_t)w->shape.height, width = (int64_t)w->shape.width;
     const size_t filters = (size_t)w->ckn->spec.filters;
     for (size_t at = 0; at < w->shape.out_height * w->shape.out_width; at++) {
@@ -383,6 +383,10 @@ qnt_status qnt_ckn_backward(const qnt_context *context, const qnt_ckn *ckn, cons
     if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
     if (!ckn->block) {
         return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
+    }
+    if (ckn->spec.flags & QNT_LITERAL) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "ckn has QNT_LITERAL; that map learns without labels only");
     }
     struct backward w = {.context = context, .ckn = ckn};
     QNT__TRY(open(&w, x, dy, dx, danchors));

@@ -3,7 +3,7 @@
 #include "ckn.h"
 
 #include <math.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "base/arith.h"
 #include "base/try.h"
@@ -12,7 +12,7 @@
 #include "simd/layout.h"
 #include "tensor/range.h"
 
-enum { FIRST_SPEC = sizeof(qnt_ckn_spec), MOST_DEPTH = 1 << 20, MOST_CODES = 1 << 16 };
+enum { FIRST_SPEC = offsetof(qnt_ckn_spec, flags), MOST_DEPTH = 1 << 20, MOST_CODES = 1 << 16 };
 
 static qnt_status check_range(const qnt_context *context, const char *name, int64_t value,
                               int64_t least, int64_t most)
@@ -20,6 +20,20 @@ static qnt_status check_range(const qnt_context *context, const char *name, int6
     if (value >= least && value <= most) return QNT_OK;
     return qnt__fail(context, QNT_E_INVALID, "spec: %s is %lld, expected %lld to %lld", name,
                      (long long)value, (long long)least, (long long)most);
+}
+
+/* The expansion of 2014 is floats only, and learns its width if nobody gives one. */
+static qnt_status check_flags(const qnt_context *context, const qnt_ckn_spec *s)
+{
+    if (s->flags & ~QNT_LITERAL) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: flags is 0x%x, expected 0 or QNT_LITERAL",
+                         (unsigned)s->flags);
+    }
+    if (!s->flags || (s->anchor_bits == QNT__CKN_FLOATS && s->patch_bits == QNT__CKN_FLOATS))
+        return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID,
+                     "spec: anchor_bits is %d with QNT_LITERAL, expected 32 for both",
+                     (int)s->anchor_bits);
 }
 
 static qnt_status check_bits(const qnt_context *context, const qnt_ckn_spec *s)
@@ -46,18 +60,34 @@ static qnt_status check_spec(const qnt_context *context, const qnt_ckn_spec *s)
     QNT__TRY(check_range(context, "reserved", s->reserved, 0, 0));
     QNT__TRY(check_range(context, "elements of a patch",
                          (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_DEPTH));
+    QNT__TRY(check_range(context, "reserved2", s->reserved2, 0, 0));
     QNT__TRY(check_bits(context, s));
+    QNT__TRY(check_flags(context, s));
     if (s->anchor_bits != QNT__CKN_FLOATS) { /* 127 * 255 * 65536 < 2^31: sums of codes are exact */
         QNT__TRY(check_range(context, "elements of a patch of codes",
                              (int64_t)s->channels * s->kernel * s->kernel, 1, MOST_CODES));
     }
-    if (!(s->sigma >= 0.05f && s->sigma <= 100.0f)) {
+    bool found_later = s->flags && s->sigma == 0.0f;
+    if (!found_later && !(s->sigma >= 0.05f && s->sigma <= 100.0f)) {
         return qnt__fail(context, QNT_E_INVALID, "spec: sigma is %g, expected 0.05 to 100",
                          (double)s->sigma);
     }
     if (s->regulariser <= 1.0f) return QNT_OK;
     return qnt__fail(context, QNT_E_INVALID, "spec: regulariser is %g, expected at most 1",
                      (double)s->regulariser);
+}
+
+void qnt__ckn_set_sigma(qnt_ckn *ckn, float sigma)
+{
+    ckn->spec.sigma = sigma;
+    ckn->alpha = sigma > 0.0f ? 1.0f / (sigma * sigma) : 0.0f;
+}
+
+static qnt_status check_sigma(const qnt_context *context, const qnt_ckn *ckn)
+{
+    if (ckn->spec.sigma > 0.0f) return QNT_OK;
+    return qnt__fail(context, QNT_E_STATE,
+                     "sigma is not known yet; fit ckn, or give it in the spec");
 }
 
 qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spec, qnt_ckn *out)
@@ -69,11 +99,11 @@ qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spe
     if (s->subsample == 0) s->subsample = 1;
     if (s->anchor_bits == 0) s->anchor_bits = QNT__CKN_FLOATS;
     if (s->patch_bits == 0) s->patch_bits = QNT__CKN_FLOATS;
-    if (s->sigma == 0.0f) s->sigma = 0.6f;
+    if (s->sigma == 0.0f && !(s->flags & QNT_LITERAL)) s->sigma = 0.6f;
     if (s->regulariser == 0.0f) s->regulariser = 0.01f;
     QNT__TRY(check_spec(context, s));
     if (!(s->regulariser >= 0.0f)) s->regulariser = 0.0f;
-    out->alpha = 1.0f / (s->sigma * s->sigma);
+    qnt__ckn_set_sigma(out, s->sigma);
     out->depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
     out->code_bits = qnt__panel_bits(s->anchor_bits > 8 ? 8 : s->anchor_bits);
     out->code_depth = qnt__panel_depth(out->depth, out->code_bits);
@@ -113,25 +143,31 @@ void qnt_ckn_destroy(qnt_ckn *ckn)
 qnt_status qnt__ckn_check_anchors(const qnt_context *context, const char *name, const qnt_ckn *ckn,
                                   const struct qnt__view *v)
 {
-    if (v->ndim == 2 && v->shape[0] == ckn->spec.filters && (size_t)v->shape[1] == ckn->depth) {
+    if (v->ndim == 2 && v->shape[0] == ckn->spec.filters &&
+        (size_t)v->shape[1] == qnt__ckn_numbers(ckn)) {
         return QNT_OK;
     }
     return qnt__fail(context, QNT_E_SHAPE, "%s: expected shape %d x %zu", name,
-                     (int)ckn->spec.filters, ckn->depth);
+                     (int)ckn->spec.filters, qnt__ckn_numbers(ckn));
 }
 
-/* Reads and checks anchors; each must have a norm. */
+/* Reads and checks anchors; each must have a norm, and a weight none below 0. */
 static qnt_status read_anchors(const qnt_context *context, const qnt_ckn *ckn, struct qnt__view *v,
                                double *anchor)
 {
+    const size_t numbers = qnt__ckn_numbers(ckn);
     qnt__view_flatten(v);
     for (size_t c = 0; c < (size_t)ckn->spec.filters; c++) {
         double square = 0.0;
-        for (size_t k = 0; k < ckn->depth; k++) {
-            float x, buffer;
-            x = *qnt__range_f32(&context->simd, v, c * ckn->depth + k, 1, &buffer);
-            anchor[c * ckn->depth + k] = (double)x;
-            square += (double)x * (double)x;
+        for (size_t k = 0; k < numbers; k++) {
+            float buffer;
+            double x = (double)*qnt__range_f32(&context->simd, v, c * numbers + k, 1, &buffer);
+            anchor[c * numbers + k] = x;
+            if (k < ckn->depth) square += x * x;
+            if (k < ckn->depth || (x >= 0.0 && isfinite(x))) continue;
+            return qnt__fail(context, QNT_E_INVALID,
+                             "anchors: number %zu has the weight %g, expected a finite one from 0",
+                             c, x);
         }
         if (square > 0.0 && isfinite(square)) continue;
         return qnt__fail(
@@ -148,10 +184,11 @@ qnt_status qnt_ckn_set(const qnt_context *context, qnt_ckn *ckn, const qnt_tenso
     void *block;
     if (!context) return QNT_E_INVALID;
     if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
+    QNT__TRY(check_sigma(context, ckn));
     QNT__TRY(qnt__view_open(context, "anchors", anchors, QNT__FLOATS, &v));
     QNT__TRY(qnt__ckn_check_anchors(context, "anchors", ckn, &v));
     qnt_ckn next = *ckn;
-    size_t bytes = (size_t)ckn->spec.filters * ckn->depth * sizeof(double);
+    size_t bytes = (size_t)ckn->spec.filters * qnt__ckn_numbers(ckn) * sizeof(double);
     QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
     qnt_status status = read_anchors(context, ckn, &v, block);
     if (status == QNT_OK) status = qnt__ckn_take(context, block, &next);
@@ -172,8 +209,8 @@ qnt_status qnt_ckn_get(const qnt_context *context, const qnt_ckn *ckn, qnt_tenso
     QNT__TRY(qnt__ckn_check_anchors(context, "anchors", ckn, &v));
     qnt__view_flatten(&v);
     for (size_t c = 0, at = 0; c < (size_t)ckn->spec.filters; c++) {
-        for (size_t k = 0; k < ckn->depth; k++, at++) {
-            float x = qnt__ckn_anchor(ckn, c, k);
+        for (size_t k = 0; k < qnt__ckn_numbers(ckn); k++, at++) {
+            float x = k < ckn->depth ? qnt__ckn_anchor(ckn, c, k) : ckn->eta[c];
             qnt__range_write_f32(&context->simd, &v, at, 1, &x);
         }
     }
@@ -206,6 +243,7 @@ qnt_status qnt_ckn_kernel(const qnt_context *context, const qnt_ckn *ckn, const 
     if (!context) return QNT_E_INVALID;
     if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
     if (!value) return qnt__fail(context, QNT_E_INVALID, "value is NULL");
+    QNT__TRY(check_sigma(context, ckn));
     QNT__TRY(qnt__view_open(context, "a", a, QNT__FLOATS, &va));
     QNT__TRY(qnt__view_open(context, "b", b, QNT__FLOATS, &vb));
     if (va.count != ckn->depth || vb.count != ckn->depth) {

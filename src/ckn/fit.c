@@ -68,7 +68,7 @@ static qnt_status read_images(struct fit *f)
 static qnt_status learn(struct fit *f, qnt_ckn *next)
 {
     const size_t filters = (size_t)next->spec.filters,
-                 bytes = filters * next->depth * sizeof(double);
+                 bytes = filters * qnt__ckn_numbers(next) * sizeof(double);
     void *anchor;
     if (f->count < filters) {
         return qnt__fail(
@@ -76,9 +76,21 @@ static qnt_status learn(struct fit *f, qnt_ckn *next)
             "data: %zu patches have a norm of at least %g, expected as many as anchors, %zu",
             f->count, (double)least_norm, filters);
     }
+    const bool literal = next->spec.flags & QNT_LITERAL;
+    const uint64_t seed = next->spec.seed;
+    if (literal && next->spec.sigma == 0.0f) {
+        float sigma;
+        QNT__TRY(qnt__expansion_sigma(f->context, f->patch, f->count, next->depth, seed, &sigma));
+        qnt__ckn_set_sigma(next, sigma);
+    }
     QNT__TRY(qnt__allocate(f->context, &f->context->memory, bytes, &anchor));
     qnt_status status = qnt__spherical_kmeans(f->context, f->patch, f->count, next->depth, filters,
-                                              f->data.rounds, next->spec.seed, anchor);
+                                              f->data.rounds, seed, anchor);
+    if (status == QNT_OK && literal) {
+        double sigma = (double)next->spec.sigma;
+        status = qnt__expansion_learn(f->context, f->patch, f->count, next->depth, filters,
+                                      1.0 / (sigma * sigma), seed, anchor);
+    }
     if (status == QNT_OK) status = qnt__ckn_take(f->context, anchor, next);
     qnt__free(&f->context->memory, anchor, bytes);
     return status;

@@ -72,14 +72,22 @@ float qnt__ckn_measure(const qnt_ckn *ckn, float *patch)
     return 0.0f;
 }
 
-/* exp(-i^2 / s^2), normalised (Mairal 2016). */
+/* 2016 cuts the filter off at the next place; 2014 does not, where it is below 2e-4. */
+int64_t qnt__ckn_reach(const qnt_ckn *ckn)
+{
+    const int64_t s = ckn->spec.subsample;
+    return s == 1 ? 0 : ckn->spec.flags & QNT_LITERAL ? 3 * s : s;
+}
+
+/* exp(-i^2 / s^2), normalised (Mairal 2016), or times (2 / pi)^(1/4) in each direction (2014). */
 void qnt__ckn_taps(const qnt_ckn *ckn, float *tap)
 {
-    const int32_t s = ckn->spec.subsample;
+    const int32_t s = ckn->spec.subsample, reach = (int32_t)qnt__ckn_reach(ckn);
     float sum = 0.0f;
     tap[0] = 1.0f;
-    if (s == 1) return;
-    for (int32_t i = -s; i <= s; i++)
-        sum += tap[i + s] = qnt__exp_f32(-(float)(i * i) / (float)(s * s));
-    for (int32_t i = 0; i <= 2 * s; i++) tap[i] = tap[i] / sum;
+    if (reach == 0) return;
+    for (int32_t i = -reach; i <= reach; i++)
+        sum += tap[i + reach] = qnt__exp_f32(-(float)(i * i) / (float)(s * s));
+    for (int32_t i = 0; i <= 2 * reach; i++)
+        tap[i] = ckn->spec.flags & QNT_LITERAL ? tap[i] * 0.893243843f : tap[i] / sum;
 }

@@ -93,6 +93,20 @@ static void to_kernel(const qnt_ckn *c, const float *dot, size_t m, size_t n, co
     }
 }
 
+/* The same of the expansion: |x| sqrt(eta) exp(-|x~ - w|^2 / sigma^2), |x~| being 1. */
+static void to_expansion(const qnt_ckn *c, const float *dot, size_t m, size_t first, size_t n,
+                         const float *inverse, const float *norm, size_t ld, float *values)
+{
+    const float *factor = c->factor + first, *shift = c->shift + first, slope = 2.0f * c->alpha;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            float x = slope * (dot[i * COLUMNS + j] * inverse[i] - shift[j]);
+            x = x > 0.0f ? 0.0f : x;
+            values[i * ld + j] = norm[i] * (factor[j] * qnt__exp_f32(x));
+        }
+    }
+}
+
 static void float_products(const struct run *r, const float *patch, size_t m, const float *norm,
                            float *values)
 {
@@ -116,8 +130,9 @@ static void float_products(const struct run *r, const float *patch, size_t m, co
                                   .depth = c->depth,
                                   .ld = COLUMNS};
         r->context->simd.gemm_f32(&g);
-        to_kernel(c, dot, m, panels * QNT__PANEL, inverse, norm, r->columns,
-                  values + p * QNT__PANEL);
+        size_t first = p * QNT__PANEL, n = panels * QNT__PANEL;
+        if (c->eta) to_expansion(c, dot, m, first, n, inverse, norm, r->columns, values + first);
+        else to_kernel(c, dot, m, n, inverse, norm, r->columns, values + first);
     }
 }
 
@@ -185,7 +200,7 @@ static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t ro
 /* Adds a line, pooled to the right, to the lines of the result that it reaches. */
 static void pool_line(const struct run *r, uint8_t *mine, size_t row)
 {
-    const int64_t s = r->ckn->spec.subsample, reach = s == 1 ? 0 : s;
+    const int64_t s = r->ckn->spec.subsample, reach = qnt__ckn_reach(r->ckn);
     const size_t filters = (size_t)r->ckn->spec.filters;
     const float *values = (float *)(mine + r->places.values);
     float *pooled = (float *)(mine + r->places.pooled);
@@ -205,6 +220,20 @@ static void pool_line(const struct run *r, uint8_t *mine, size_t row)
     }
 }
 
+/* Results of m places from number `at`, columns first .. first + n - 1. */
+static void write_places(const struct run *r, size_t image, size_t at, size_t m, size_t first,
+                         size_t n, const float *from, size_t ld)
+{
+    const struct qnt__view *y = &r->y;
+    for (size_t i = 0; i < m; i++) {
+        int64_t place = (int64_t)image * y->strides[0] +
+                        (int64_t)((at + i) / r->shape.out_width) * y->strides[1] +
+                        (int64_t)((at + i) % r->shape.out_width) * y->strides[2];
+        qnt__write_f32(&r->context->simd, y, place + (int64_t)first * y->strides[3], y->strides[3],
+                       n, from + i * ld);
+    }
+}
+
 static void project(const struct run *r, uint8_t *mine, size_t image)
 {
     const qnt_ckn *c = r->ckn;
@@ -213,6 +242,10 @@ static void project(const struct run *r, uint8_t *mine, size_t image)
     const float *pooled = (float *)(mine + r->places.pooled), *rows[ROWS];
     const ptrdiff_t none = 0;
     float result[ROWS * COLUMNS];
+    if (!c->projection) {
+        write_places(r, image, 0, places, 0, filters, pooled, filters);
+        return;
+    }
     for (size_t at = 0; at < places; at += ROWS) {
         size_t m = qnt__min(ROWS, places - at);
         for (size_t i = 0; i < m; i++) rows[i] = pooled + (at + i) * filters;
@@ -228,15 +261,8 @@ static void project(const struct run *r, uint8_t *mine, size_t image)
                                       .depth = filters,
                                       .ld = COLUMNS};
             r->context->simd.gemm_f32(&g);
-            for (size_t i = 0; i < m; i++) {
-                const struct qnt__view *y = &r->y;
-                int64_t place = (int64_t)image * y->strides[0] +
-                                (int64_t)((at + i) / r->shape.out_width) * y->strides[1] +
-                                (int64_t)((at + i) % r->shape.out_width) * y->strides[2];
-                qnt__write_f32(&r->context->simd, y, place + (int64_t)first * y->strides[3],
-                               y->strides[3], qnt__min(panels * QNT__PANEL, filters - first),
-                               result + i * COLUMNS);
-            }
+            write_places(r, image, at, m, first, qnt__min(panels * QNT__PANEL, filters - first),
+                         result, COLUMNS);
         }
     }
 }

@@ -10,11 +10,11 @@
 #include "stream.h"
 
 /* The numbers, in the order of version 1. */
-static void exchange_spec(struct qnt__stream *s, qnt_ckn_spec *spec, int32_t *flags)
+static void exchange_spec(struct qnt__stream *s, qnt_ckn_spec *spec)
 {
     int32_t *const first[] = {&spec->channels,   &spec->kernel,    &spec->pad,
                               &spec->filters,    &spec->subsample, &spec->anchor_bits,
-                              &spec->patch_bits, &spec->centre,    flags};
+                              &spec->patch_bits, &spec->centre,    &spec->flags};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) qnt__stream_i32(s, first[i]);
     qnt__stream_f32(s, &spec->sigma);
     qnt__stream_f32(s, &spec->regulariser);
@@ -24,13 +24,20 @@ static void exchange_spec(struct qnt__stream *s, qnt_ckn_spec *spec, int32_t *fl
 static size_t numbers_bytes(void)
 {
     struct qnt__stream count = {0};
-    exchange_spec(&count, &(qnt_ckn_spec){0}, &(int32_t){0});
+    exchange_spec(&count, &(qnt_ckn_spec){0});
     return count.at;
 }
 
-static size_t projection_floats(const qnt_ckn *ckn)
+/* Floats of A, or weights instead. */
+static size_t last_floats(const qnt_ckn *ckn)
 {
-    return ckn->panels * QNT__PANEL * (size_t)ckn->spec.filters;
+    const bool literal = ckn->spec.flags & QNT_LITERAL;
+    return ckn->panels * QNT__PANEL * (literal ? 1 : (size_t)ckn->spec.filters);
+}
+
+static float *last(const qnt_ckn *ckn)
+{
+    return ckn->eta ? ckn->eta : ckn->projection;
 }
 
 /* Bytes of the data; false if they overflow. */
@@ -41,10 +48,10 @@ static bool data_bytes(const qnt_ckn *ckn, size_t *bytes)
     bool codes = ckn->spec.anchor_bits != QNT__CKN_FLOATS;
     return qnt__append(bytes, codes ? qnt__ckn_code_bytes(ckn) : 0, 1, &at) &&
            qnt__append(bytes, codes ? 0 : ckn->panels * QNT__PANEL * ckn->depth, 4, &at) &&
-           qnt__append(bytes, projection_floats(ckn), 4, &at);
+           qnt__append(bytes, last_floats(ckn), 4, &at);
 }
 
-/* The data: anchors, as panels of codes or of floats; A. False if padding is not 0. */
+/* The data: anchors, as panels of codes or of floats; A, or weights. False if padding is not 0. */
 static bool exchange_data(struct qnt__stream *s, qnt_ckn *ckn)
 {
     const size_t floats = ckn->panels * QNT__PANEL * ckn->depth;
@@ -55,7 +62,7 @@ static bool exchange_data(struct qnt__stream *s, qnt_ckn *ckn)
         for (size_t i = 0; i < floats; i++) qnt__stream_f32(s, &ckn->anchor_panel[i]);
     }
     bool clean = qnt__stream_pad(s, QNT__BLOB_ALIGN);
-    for (size_t i = 0; i < projection_floats(ckn); i++) qnt__stream_f32(s, &ckn->projection[i]);
+    for (size_t i = 0; i < last_floats(ckn); i++) qnt__stream_f32(s, &last(ckn)[i]);
     return qnt__stream_pad(s, QNT__BLOB_ALIGN) && clean;
 }
 
@@ -70,12 +77,11 @@ qnt_status qnt_ckn_save(const qnt_context *context, const qnt_ckn *ckn, void *da
     qnt_ckn c = *ckn; /* writing changes nothing, but is the same code as reading */
     uint8_t *numbers, *arrays;
     size_t bytes;
-    int32_t flags = 0;
     if (!data_bytes(&c, &bytes)) bytes = SIZE_MAX;
     QNT__TRY(qnt__blob_begin(context, QNT_BLOB_CKN, numbers_bytes(), bytes, data, capacity, length,
                              &numbers, &arrays));
     if (!data) return QNT_OK;
-    exchange_spec(&(struct qnt__stream){.out = numbers}, &c.spec, &flags);
+    exchange_spec(&(struct qnt__stream){.out = numbers}, &c.spec);
     exchange_data(&(struct qnt__stream){.out = arrays}, &c);
     qnt__blob_seal(data, *length);
     return QNT_OK;
@@ -88,20 +94,17 @@ static qnt_status read_spec(const qnt_context *context, const struct qnt__blob *
                             qnt_ckn *draft)
 {
     qnt_ckn_spec kept = {.size = sizeof kept}, asked;
-    int32_t flags;
     size_t bytes;
     if (blob->numbers_bytes != numbers_bytes()) {
         return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
                          blob->numbers_bytes, numbers_bytes());
     }
-    exchange_spec(&(struct qnt__stream){.in = blob->numbers}, &kept, &flags);
+    exchange_spec(&(struct qnt__stream){.in = blob->numbers}, &kept);
     asked = kept;
     if (kept.regulariser == 0.0f) asked.regulariser = -1.0f;
     QNT__TRY(qnt__blob_damage(qnt__ckn_describe(context, &asked, draft)));
-    if (flags != 0 || memcmp(&draft->spec, &kept, sizeof kept) != 0) {
-        return qnt__fail(context, QNT_E_FORMAT,
-                         "data: flags 0x%x or a default in numbers that no kernel map has",
-                         (unsigned)flags);
+    if (kept.sigma == 0.0f || memcmp(&draft->spec, &kept, sizeof kept) != 0) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: a default is left in the numbers");
     }
     if (data_bytes(draft, &bytes) && bytes == blob->data_bytes) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT,
@@ -113,6 +116,13 @@ static bool all_finite(const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(x[i])) return false;
+    return true;
+}
+
+static bool weights_hold(const qnt_ckn *c)
+{
+    for (size_t i = 0; c->eta && i < (size_t)c->spec.filters; i++)
+        if (!(c->eta[i] >= 0.0f)) return false;
     return true;
 }
 
@@ -136,17 +146,14 @@ static qnt_status fill(const qnt_context *context, const struct qnt__blob *blob,
 {
     const char *damage = NULL;
     bool clean = exchange_data(&(struct qnt__stream){.in = blob->data}, draft);
-    if (!clean)
-        damage = "bytes between arrays are not 0";
-    else if (!all_finite(draft->projection, projection_floats(draft)))
-        damage = "A is not finite";
-    else if (draft->code_panel && !codes_hold(draft))
-        damage = "a code is none of its bits";
-    else if (draft->code_panel && !qnt__ckn_derive(draft))
-        damage = "an anchor is 0";
-    else if (draft->anchor_panel &&
-             !all_finite(draft->anchor_panel, draft->panels * QNT__PANEL * draft->depth))
+    const size_t floats = draft->panels * QNT__PANEL * draft->depth;
+    if (!clean) damage = "bytes between arrays are not 0";
+    else if (!all_finite(last(draft), last_floats(draft))) damage = "A or a weight is not finite";
+    else if (!weights_hold(draft)) damage = "a weight is below 0";
+    else if (draft->anchor_panel && !all_finite(draft->anchor_panel, floats))
         damage = "an anchor is not finite";
+    else if (draft->code_panel && !codes_hold(draft)) damage = "a code is none of its bits";
+    else if (!qnt__ckn_derive(draft)) damage = "an anchor is 0";
     return damage ? qnt__fail(context, QNT_E_FORMAT, "data: %s", damage) : QNT_OK;
 }
 

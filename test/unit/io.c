@@ -93,7 +93,7 @@ static void quantizers(void)
 static void maps(void)
 {
     qnt_context *context = check_context();
-    static float x[9 * 9 * 3], a[20 * 27], b[20 * 27];
+    static float x[9 * 9 * 3], a[20 * 28], b[20 * 28];
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)random_gauss();
     for (int turn = 0; turn < 200; turn++) {
         qnt_ckn *map = random_map(context), *loaded = NULL;
@@ -102,7 +102,7 @@ static void maps(void)
         OK(qnt_ckn_load(context, blob, length, &loaded));
         uint8_t *copy = saved_map(context, loaded, &again);
         CHECK(again == length && same(copy, blob, length));
-        int64_t rows = map->spec.filters, depth = (int64_t)map->depth;
+        int64_t rows = map->spec.filters, depth = (int64_t)qnt__ckn_numbers(map);
         OK(qnt_ckn_get(context, map, TENSOR(a, QNT_FLOAT, 32, rows, depth)));
         OK(qnt_ckn_get(context, loaded, TENSOR(b, QNT_FLOAT, 32, rows, depth)));
         CHECK(same(a, b, (size_t)(rows * depth) * sizeof *a));
@@ -234,10 +234,8 @@ static void forged(void)
         qnt_status status;
         if (kind == QNT_BLOB_LAYER)
             status = qnt_layer_load(context, blob, length, QNT_BORROW, &layer);
-        else if (kind == QNT_BLOB_CKN)
-            status = qnt_ckn_load(context, blob, length, &map);
-        else
-            status = load(context, kind, blob, length, 0);
+        else if (kind == QNT_BLOB_CKN) status = qnt_ckn_load(context, blob, length, &map);
+        else status = load(context, kind, blob, length, 0);
         CHECK_MSG(status == QNT_OK || status == QNT_E_FORMAT, "%s: %s", qnt_status_name(status),
                   check_reason);
         size_t bytes;
@@ -304,21 +302,24 @@ static void map_damage(void)
     qnt_context *context = check_context();
     enum { NUMBERS = 64, DATA = 128 };
     const uint64_t nan = 0x7fc00000;
-    static const int32_t bits[][2] = {{2, 2}, {1, 1}, {5, 32}, {32, 32}};
-    for (int i = 0; i < 4; i++) {
+    static const int32_t bits[][2] = {{2, 2}, {1, 1}, {5, 32}, {32, 32}, {32, 32}};
+    for (int i = 0; i < 5; i++) {
+        const bool literal = i == 4;
         qnt_ckn_spec spec = {.size = sizeof spec,
                              .channels = 3,
                              .kernel = 1,
                              .filters = 5,
                              .anchor_bits = bits[i][0],
-                             .patch_bits = bits[i][1]};
-        float anchor[15];
+                             .patch_bits = bits[i][1],
+                             .sigma = 0.6f,
+                             .flags = literal ? QNT_LITERAL : 0};
+        float anchor[20];
         qnt_ckn *map;
         size_t length;
-        for (int k = 0; k < 15; k++) anchor[k] = (float)random_gauss();
+        for (int k = 0; k < 20; k++) anchor[k] = (float)random_unit() + 0.1f;
         OK(qnt_ckn_create(context, &spec, &map));
         FAILS(qnt_ckn_save(context, map, NULL, 0, &length), QNT_E_STATE, "no anchors");
-        OK(qnt_ckn_set(context, map, TENSOR(anchor, QNT_FLOAT, 32, 5, 3)));
+        OK(qnt_ckn_set(context, map, TENSOR(anchor, QNT_FLOAT, 32, 5, 3 + literal)));
         uint8_t *blob = saved_map(context, map, &length), *copy = malloc(length);
         qnt_ckn_destroy(map);
         memcpy(copy, blob, length);
@@ -329,15 +330,20 @@ static void map_damage(void)
             const char *reason;
         } spoilt[] = {{0, 0, "channels"},      {4, 0, "default"},
                       {5, 9, "anchor_bits"},   {8, 1, "flags"},
-                      {9, 0, "default"},       {10, 0x80000000, "default"},
+                      {9, 0, ""},       {10, 0x80000000, "default"},
                       {3, 500, "do not hold"}, {10, 0x7fc00000, "regulariser"}};
         for (size_t k = 0; k < sizeof spoilt / sizeof *spoilt; k++) {
             put(blob, NUMBERS + 4 * spoilt[k].at, spoilt[k].value, 4, length);
             FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, spoilt[k].reason);
             memcpy(blob, copy, length);
         }
+        if (literal) {
+            put(blob, length - 64, 0xbf800000, 4, length); /* the first weight: -1 */
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "below 0");
+            memcpy(blob, copy, length);
+        }
         put(blob, length - 64, nan, 4, length);
-        FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "A is not finite");
+        FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "A or a weight");
         memcpy(blob, copy, length);
         if (bits[i][0] == 32) {
             put(blob, DATA, nan, 4, length);
