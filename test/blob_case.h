@@ -1,4 +1,4 @@
-/* For the tests of blobs: random layers and quantizers, and what they compute. */
+/* For the tests of blobs: random layers, quantizers and kernel maps, and what they compute. */
 #ifndef BLOB_CASE_H
 #define BLOB_CASE_H
 
@@ -80,9 +80,12 @@ static UNUSED uint8_t *run_case(const qnt_context *context, const qnt_layer *lay
 static UNUSED qnt_quantizer *random_quantizer(const qnt_context *context)
 {
     static const int32_t bits[] = {1, 2, 3, 4, 5, 6, 7, 8, 16};
-    qnt_spec spec = {.size = sizeof spec, .method = (int32_t)random_in(0, 1) * QNT_MSE,
-                     .bits = bits[random_in(0, 8)], .grain = (int32_t)random_in(0, 2),
-                     .axis = (int32_t)random_in(-2, 1), .seed = random_u64()};
+    qnt_spec spec = {.size = sizeof spec,
+                     .method = (int32_t)random_in(0, 1) * QNT_MSE,
+                     .bits = bits[random_in(0, 8)],
+                     .grain = (int32_t)random_in(0, 2),
+                     .axis = (int32_t)random_in(-2, 1),
+                     .seed = random_u64()};
     if (random_in(0, 1)) spec.flags |= QNT_SIGNED;
     if (random_in(0, 1)) spec.flags |= QNT_SYMMETRIC;
     else if (spec.bits <= 4 && random_in(0, 1)) spec.flags |= QNT_REAL_OFFSET;
@@ -108,6 +111,60 @@ static UNUSED qnt_quantizer *random_quantizer(const qnt_context *context)
     return q;
 }
 
+/* A kernel map with random anchors of any bits. */
+static UNUSED qnt_ckn *random_map(const qnt_context *context)
+{
+    int32_t anchors = random_in(0, 3) ? (int32_t)random_in(1, 8) : 32;
+    int32_t patches = anchors < 32 && random_in(0, 3) ? (int32_t)random_in(1, 8) : 32;
+    bool literal = anchors == 32 && random_in(0, 1);
+    qnt_ckn_spec spec = {.size = sizeof spec,
+                         .channels = (int32_t)random_in(1, 3),
+                         .kernel = (int32_t)random_in(1, 3),
+                         .filters = (int32_t)random_in(1, 20),
+                         .subsample = (int32_t)random_in(1, 3),
+                         .anchor_bits = anchors,
+                         .patch_bits = patches,
+                         .centre = (int32_t)random_in(0, 1),
+                         .sigma = 0.5f,
+                         .regulariser = random_in(0, 1) ? -1.0f : 0.02f,
+                         .seed = random_u64(),
+                         .flags = literal ? QNT_LITERAL : 0};
+    static float anchor[20 * 28];
+    qnt_ckn *map = NULL;
+    spec.pad = (int32_t)random_in(0, spec.kernel - 1);
+    for (int i = 0; i < 20 * 28; i++) anchor[i] = (float)(random_unit() + 0.1); /* weights too */
+    CHECK_MSG(qnt_ckn_create(context, &spec, &map) == QNT_OK, "%s", check_reason);
+    CHECK_MSG(qnt_ckn_set(context, map,
+                          TENSOR(anchor, QNT_FLOAT, 32, spec.filters,
+                                 spec.channels * spec.kernel * spec.kernel + literal)) == QNT_OK,
+              "%s", check_reason);
+    return map;
+}
+
+/* Runs a kernel map on float images; the result's bytes, NULL if it refuses. */
+static UNUSED uint8_t *run_map(const qnt_context *context, const qnt_ckn *map, const qnt_tensor *x,
+                               size_t *bytes)
+{
+    check_tensor y = {0};
+    uint64_t size;
+    size_t space;
+    y.t.shape = y.shape;
+    y.t.strides = y.strides;
+    if (qnt_ckn_view(context, map, x, &y.t) != QNT_OK ||
+        qnt_ckn_workspace(context, map, x, &space) != QNT_OK ||
+        qnt_tensor_bytes(context, &y.t, &size) != QNT_OK || size > 1 << 24 || space > 1 << 26) {
+        return NULL;
+    }
+    uint8_t *result = zeroed((size_t)size, 1);
+    void *workspace = zeroed(space, 1);
+    y.t.data = result;
+    CHECK_MSG(qnt_ckn_run(context, map, x, &y.t, workspace, space) == QNT_OK, "run: %s",
+              check_reason);
+    free(workspace);
+    *bytes = (size_t)size;
+    return result;
+}
+
 /* Blobs in memory of exactly their length. */
 static UNUSED uint8_t *saved_layer(const qnt_context *context, const qnt_layer *layer,
                                    size_t *length)
@@ -124,6 +181,14 @@ static UNUSED uint8_t *saved_quantizer(const qnt_context *context, const qnt_qua
     CHECK(qnt_quantizer_save(context, q, NULL, 0, length) == QNT_OK && *length % 64 == 0);
     uint8_t *blob = aligned_alloc(64, *length);
     CHECK(qnt_quantizer_save(context, q, blob, *length, length) == QNT_OK);
+    return blob;
+}
+
+static UNUSED uint8_t *saved_map(const qnt_context *context, const qnt_ckn *map, size_t *length)
+{
+    CHECK(qnt_ckn_save(context, map, NULL, 0, length) == QNT_OK && *length % 64 == 0);
+    uint8_t *blob = aligned_alloc(64, *length);
+    CHECK(qnt_ckn_save(context, map, blob, *length, length) == QNT_OK);
     return blob;
 }
 

@@ -1,6 +1,6 @@
 /**
  * @file io.h
- * @brief Blobs: the bytes of a quantizer or a layer.
+ * @brief Blobs: the bytes of a quantizer, a layer or a kernel map.
  *
  * @defgroup io Blobs
  * @{
@@ -12,6 +12,7 @@
 #ifndef QNT_IO_H
 #define QNT_IO_H
 
+#include "ckn.h"
 #include "layer.h"
 
 #ifdef __cplusplus
@@ -21,7 +22,8 @@ extern "C" {
 /** What a blob holds. */
 enum {
     QNT_BLOB_QUANTIZER = 1, /**< A quantizer. */
-    QNT_BLOB_LAYER = 2      /**< A layer. */
+    QNT_BLOB_LAYER = 2,     /**< A layer. */
+    QNT_BLOB_CKN = 3        /**< A kernel map. */
 };
 
 /**
@@ -84,6 +86,29 @@ QNT_API qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *l
  */
 QNT_API qnt_status qnt_layer_load(const qnt_context *context, const void *data, size_t size,
                                   int32_t flags, qnt_layer **out);
+
+/**
+ * @brief Writes a kernel map: spec, anchors in their bits, and A.
+ * @param context   for the reason.
+ * @param ckn       fitted or set.
+ * @param[out] data receives the blob; NULL to ask for the length only.
+ * @param capacity  bytes at data.
+ * @param[out] length bytes of the blob.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SPACE.
+ */
+QNT_API qnt_status qnt_ckn_save(const qnt_context *context, const qnt_ckn *ckn, void *data,
+                                size_t capacity, size_t *length);
+
+/**
+ * @brief Reads a kernel map; data may be hostile.
+ * @param context  memory and reasons; not kept.
+ * @param data     the blob; any alignment; not kept.
+ * @param size     bytes at data.
+ * @param[out] out the layer; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_FORMAT, #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_ckn_load(const qnt_context *context, const void *data, size_t size,
+                                qnt_ckn **out);
 
 #ifdef __cplusplus
 }

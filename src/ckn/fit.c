@@ -22,25 +22,6 @@ struct fit {
     uint64_t state;
 };
 
-/* The patch around a place, zeros outside of the image. */
-static void cut_patch(const struct fit *f, int64_t top, int64_t left, float *patch)
-{
-    const qnt_ckn_spec *s = &f->ckn->spec;
-    const size_t channels = (size_t)s->channels;
-    for (int32_t i = 0; i < s->kernel; i++) {
-        for (int32_t j = 0; j < s->kernel; j++, patch += channels) {
-            int64_t y = top + i, x = left + j;
-            bool inside = y >= 0 && y < f->data.height && x >= 0 && x < f->data.width;
-            if (inside) {
-                memcpy(patch, f->image + (size_t)(y * f->data.width + x) * channels,
-                       channels * sizeof *patch);
-            } else {
-                memset(patch, 0, channels * sizeof *patch);
-            }
-        }
-    }
-}
-
 /* Makes a patch a unit vector; false if there is too little of it. */
 static bool normalise(const struct fit *f, float *patch)
 {
@@ -76,7 +57,7 @@ static qnt_status read_images(struct fit *f)
             int64_t top = (int64_t)(qnt__random(&f->state) % down) - s->pad;
             int64_t left = (int64_t)(qnt__random(&f->state) % right) - s->pad;
             float *patch = f->patch + f->count * f->ckn->depth;
-            cut_patch(f, top, left, patch);
+            qnt__ckn_cut(s, f->image, f->data.height, f->data.width, top, left, patch);
             if (normalise(f, patch)) f->count++;
         }
         if (i % REPORT == 0) QNT__TRY(qnt__progress(f->context, i, 2 * f->data.images));
@@ -87,7 +68,7 @@ static qnt_status read_images(struct fit *f)
 static qnt_status learn(struct fit *f, qnt_ckn *next)
 {
     const size_t filters = (size_t)next->spec.filters,
-                 bytes = filters * next->depth * sizeof(double);
+                 bytes = filters * qnt__ckn_numbers(next) * sizeof(double);
     void *anchor;
     if (f->count < filters) {
         return qnt__fail(
@@ -95,9 +76,21 @@ static qnt_status learn(struct fit *f, qnt_ckn *next)
             "data: %zu patches have a norm of at least %g, expected as many as anchors, %zu",
             f->count, (double)least_norm, filters);
     }
+    const bool literal = next->spec.flags & QNT_LITERAL;
+    const uint64_t seed = next->spec.seed;
+    if (literal && next->spec.sigma == 0.0f) {
+        float sigma;
+        QNT__TRY(qnt__expansion_sigma(f->context, f->patch, f->count, next->depth, seed, &sigma));
+        qnt__ckn_set_sigma(next, sigma);
+    }
     QNT__TRY(qnt__allocate(f->context, &f->context->memory, bytes, &anchor));
     qnt_status status = qnt__spherical_kmeans(f->context, f->patch, f->count, next->depth, filters,
-                                              f->data.rounds, next->spec.seed, anchor);
+                                              f->data.rounds, seed, anchor);
+    if (status == QNT_OK && literal) {
+        double sigma = (double)next->spec.sigma;
+        status = qnt__expansion_learn(f->context, f->patch, f->count, next->depth, filters,
+                                      1.0 / (sigma * sigma), seed, anchor);
+    }
     if (status == QNT_OK) status = qnt__ckn_take(f->context, anchor, next);
     qnt__free(&f->context->memory, anchor, bytes);
     return status;

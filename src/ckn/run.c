@@ -6,7 +6,6 @@
  * Lines are pooled to the right as they come and added to the lines of the result that they reach;
  * at the end the projection.
  */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,12 +16,7 @@
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
-enum {
-    ALIGN = QNT__CARVE_ALIGN,
-    FLOATS = 32,
-    ROWS = QNT__BLOCK_ROWS,
-    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL
-};
+enum { ALIGN = QNT__CARVE_ALIGN, ROWS = QNT__BLOCK_ROWS, COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL };
 
 /* Byte offsets in the memory of a worker. */
 struct places {
@@ -37,10 +31,9 @@ struct run {
     const qnt_context *context;
     const qnt_ckn *ckn;
     struct qnt__view x, y;
-    size_t height, width; /* places of patches */
-    size_t out_height, out_width;
-    size_t columns;        /* filters rounded up to whole panels */
-    float tap[2 * 64 + 1]; /* of the pooling filter; one tap without pooling */
+    struct qnt__ckn_shape shape;
+    size_t columns; /* filters rounded up to whole panels */
+    float tap[QNT__CKN_TAPS];
     struct places places;
     uint8_t *space;
 };
@@ -48,29 +41,12 @@ struct run {
 static qnt_status plan(struct run *r, size_t *bytes)
 {
     const qnt_ckn *c = r->ckn;
-    const qnt_ckn_spec *s = &c->spec;
-    const struct qnt__view *x = &r->x;
-    if (x->ndim != 4 || x->shape[3] != s->channels) {
-        return qnt__fail(r->context, QNT_E_SHAPE,
-                         "x: ndim is %d with %lld channels, expected 4 with %d", x->ndim,
-                         x->ndim == 4 ? (long long)x->shape[3] : 0LL, (int)s->channels);
-    }
-    for (int d = 1; d < 3; d++) {
-        if (x->shape[d] >= s->kernel - 2 * s->pad && x->shape[d] >= 1) continue;
-        return qnt__fail(r->context, QNT_E_SHAPE,
-                         "x: extent %lld of axis %d is smaller than a patch",
-                         (long long)x->shape[d], d);
-    }
-    const size_t more = (size_t)(2 * s->pad), less = (size_t)s->kernel, step = (size_t)s->subsample;
-    r->height = (size_t)x->shape[1] + more - less + 1;
-    r->width = (size_t)x->shape[2] + more - less + 1;
-    r->out_height = (r->height - 1) / step + 1;
-    r->out_width = (r->width - 1) / step + 1;
+    QNT__TRY(qnt__ckn_shape(r->context, c, &r->x, &r->shape));
     r->columns = c->panels * QNT__PANEL;
     size_t line, map, all;
-    bool fits = qnt__mul(r->width, r->columns, &line) &&
-                qnt__mul(r->out_height, r->out_width, &map) &&
-                qnt__mul(map, (size_t)s->filters, &map);
+    bool fits = qnt__mul(r->shape.width, r->columns, &line) &&
+                qnt__mul(r->shape.out_height, r->shape.out_width, &map) &&
+                qnt__mul(map, (size_t)c->spec.filters, &map);
     struct places *p = &r->places;
     p->end = 0;
     fits = fits && qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
@@ -80,18 +56,6 @@ static qnt_status plan(struct run *r, size_t *bytes)
            *bytes <= PTRDIFF_MAX;
     if (fits) return QNT_OK;
     return qnt__fail(r->context, QNT_E_SHAPE, "x: the workspace of this shape overflows");
-}
-
-/* exp(-i^2 / s^2), normalised (Mairal 2016); exp by the run path's own. */
-static void make_taps(struct run *r)
-{
-    const int32_t s = r->ckn->spec.subsample;
-    float sum = 0.0f;
-    r->tap[0] = 1.0f;
-    if (s == 1) return;
-    for (int32_t i = -s; i <= s; i++)
-        sum += r->tap[i + s] = qnt__exp_f32(-(float)(i * i) / (float)(s * s));
-    for (int32_t i = 0; i <= 2 * s; i++) r->tap[i] = r->tap[i] / sum;
 }
 
 /* ---- one line of one image ---- */
@@ -116,22 +80,6 @@ static void cut_patch(const struct run *r, size_t image, size_t row, size_t colu
     }
 }
 
-/* Centres a patch and answers with its norm; sums in the order of the elements. A patch without a
- * finite norm becomes zeros. */
-static float measure(const qnt_ckn *c, float *patch)
-{
-    float sum = 0.0f, square = 0.0f;
-    if (c->spec.centre) {
-        for (size_t k = 0; k < c->depth; k++) sum += patch[k];
-        float mean = sum / (float)c->depth;
-        for (size_t k = 0; k < c->depth; k++) patch[k] = patch[k] - mean;
-    }
-    for (size_t k = 0; k < c->depth; k++) square += patch[k] * patch[k];
-    if (square <= FLT_MAX) return sqrtf(square);
-    memset(patch, 0, c->depth * sizeof *patch);
-    return 0.0f;
-}
-
 /* |x| exp(alpha (u - 1)) of cosines u = dot * inverse of m patches and one chunk of columns. */
 static void to_kernel(const qnt_ckn *c, const float *dot, size_t m, size_t n, const float *inverse,
                       const float *norm, size_t ld, float *values)
@@ -141,6 +89,20 @@ static void to_kernel(const qnt_ckn *c, const float *dot, size_t m, size_t n, co
             float u = dot[i * COLUMNS + j] * inverse[i];
             u = u < -1.0f ? -1.0f : u > 1.0f ? 1.0f : u;
             values[i * ld + j] = norm[i] * qnt__exp_f32(c->alpha * (u - 1.0f));
+        }
+    }
+}
+
+/* The same of the expansion: |x| sqrt(eta) exp(-|x~ - w|^2 / sigma^2), |x~| being 1. */
+static void to_expansion(const qnt_ckn *c, const float *dot, size_t m, size_t first, size_t n,
+                         const float *inverse, const float *norm, size_t ld, float *values)
+{
+    const float *factor = c->factor + first, *shift = c->shift + first, slope = 2.0f * c->alpha;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            float x = slope * (dot[i * COLUMNS + j] * inverse[i] - shift[j]);
+            x = x > 0.0f ? 0.0f : x;
+            values[i * ld + j] = norm[i] * (factor[j] * qnt__exp_f32(x));
         }
     }
 }
@@ -168,8 +130,9 @@ static void float_products(const struct run *r, const float *patch, size_t m, co
                                   .depth = c->depth,
                                   .ld = COLUMNS};
         r->context->simd.gemm_f32(&g);
-        to_kernel(c, dot, m, panels * QNT__PANEL, inverse, norm, r->columns,
-                  values + p * QNT__PANEL);
+        size_t first = p * QNT__PANEL, n = panels * QNT__PANEL;
+        if (c->eta) to_expansion(c, dot, m, first, n, inverse, norm, r->columns, values + first);
+        else to_kernel(c, dot, m, n, inverse, norm, r->columns, values + first);
     }
 }
 
@@ -220,17 +183,15 @@ static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t ro
     const qnt_ckn *c = r->ckn;
     float *patch = (float *)(mine + r->places.patch), norm[ROWS];
     float *values = (float *)(mine + r->places.values);
-    for (size_t x = 0; x < r->width; x += ROWS) {
-        size_t m = qnt__min(ROWS, r->width - x);
+    for (size_t x = 0; x < r->shape.width; x += ROWS) {
+        size_t m = qnt__min(ROWS, r->shape.width - x);
         for (size_t i = 0; i < m; i++) {
             cut_patch(r, image, row, x + i, patch + i * c->depth);
-            norm[i] = measure(c, patch + i * c->depth);
+            norm[i] = qnt__ckn_measure(c, patch + i * c->depth);
         }
         float *to = values + x * r->columns;
-        if (c->spec.patch_bits == FLOATS)
-            float_products(r, patch, m, norm, to);
-        else
-            code_products(r, patch, mine + r->places.codes, m, norm, to);
+        if (c->spec.patch_bits == QNT__CKN_FLOATS) float_products(r, patch, m, norm, to);
+        else code_products(r, patch, mine + r->places.codes, m, norm, to);
     }
 }
 
@@ -239,18 +200,18 @@ static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t ro
 /* Adds a line, pooled to the right, to the lines of the result that it reaches. */
 static void pool_line(const struct run *r, uint8_t *mine, size_t row)
 {
-    const int64_t s = r->ckn->spec.subsample, reach = s == 1 ? 0 : s;
+    const int64_t s = r->ckn->spec.subsample, reach = qnt__ckn_reach(r->ckn);
     const size_t filters = (size_t)r->ckn->spec.filters;
     const float *values = (float *)(mine + r->places.values);
     float *pooled = (float *)(mine + r->places.pooled);
-    for (size_t y = 0; y < r->out_height; y++) {
+    for (size_t y = 0; y < r->shape.out_height; y++) {
         int64_t down = (int64_t)row - (int64_t)y * s;
         if (down < -reach || down > reach) continue;
-        for (size_t x = 0; x < r->out_width; x++) {
-            float *to = pooled + (y * r->out_width + x) * filters;
+        for (size_t x = 0; x < r->shape.out_width; x++) {
+            float *to = pooled + (y * r->shape.out_width + x) * filters;
             for (int64_t i = -reach; i <= reach; i++) {
                 int64_t column = (int64_t)x * s + i;
-                if (column < 0 || column >= (int64_t)r->width) continue;
+                if (column < 0 || column >= (int64_t)r->shape.width) continue;
                 float weight = r->tap[down + reach] * r->tap[i + reach];
                 const float *from = values + (size_t)column * r->columns;
                 for (size_t j = 0; j < filters; j++) to[j] += weight * from[j];
@@ -259,13 +220,32 @@ static void pool_line(const struct run *r, uint8_t *mine, size_t row)
     }
 }
 
+/* Results of m places from number `at`, columns first .. first + n - 1. */
+static void write_places(const struct run *r, size_t image, size_t at, size_t m, size_t first,
+                         size_t n, const float *from, size_t ld)
+{
+    const struct qnt__view *y = &r->y;
+    for (size_t i = 0; i < m; i++) {
+        int64_t place = (int64_t)image * y->strides[0] +
+                        (int64_t)((at + i) / r->shape.out_width) * y->strides[1] +
+                        (int64_t)((at + i) % r->shape.out_width) * y->strides[2];
+        qnt__write_f32(&r->context->simd, y, place + (int64_t)first * y->strides[3], y->strides[3],
+                       n, from + i * ld);
+    }
+}
+
 static void project(const struct run *r, uint8_t *mine, size_t image)
 {
     const qnt_ckn *c = r->ckn;
-    const size_t filters = (size_t)c->spec.filters, places = r->out_height * r->out_width;
+    const size_t filters = (size_t)c->spec.filters,
+                 places = r->shape.out_height * r->shape.out_width;
     const float *pooled = (float *)(mine + r->places.pooled), *rows[ROWS];
     const ptrdiff_t none = 0;
     float result[ROWS * COLUMNS];
+    if (!c->projection) {
+        write_places(r, image, 0, places, 0, filters, pooled, filters);
+        return;
+    }
     for (size_t at = 0; at < places; at += ROWS) {
         size_t m = qnt__min(ROWS, places - at);
         for (size_t i = 0; i < m; i++) rows[i] = pooled + (at + i) * filters;
@@ -281,15 +261,8 @@ static void project(const struct run *r, uint8_t *mine, size_t image)
                                       .depth = filters,
                                       .ld = COLUMNS};
             r->context->simd.gemm_f32(&g);
-            for (size_t i = 0; i < m; i++) {
-                const struct qnt__view *y = &r->y;
-                int64_t place = (int64_t)image * y->strides[0] +
-                                (int64_t)((at + i) / r->out_width) * y->strides[1] +
-                                (int64_t)((at + i) % r->out_width) * y->strides[2];
-                qnt__write_f32(&r->context->simd, y, place + (int64_t)first * y->strides[3],
-                               y->strides[3], qnt__min(panels * QNT__PANEL, filters - first),
-                               result + i * COLUMNS);
-            }
+            write_places(r, image, at, m, first, qnt__min(panels * QNT__PANEL, filters - first),
+                         result, COLUMNS);
         }
     }
 }
@@ -298,9 +271,9 @@ static void run_image(void *task, size_t image, size_t worker)
 {
     const struct run *r = task;
     uint8_t *mine = r->space + worker * r->places.end;
-    size_t floats = r->out_height * r->out_width * (size_t)r->ckn->spec.filters;
+    size_t floats = r->shape.out_height * r->shape.out_width * (size_t)r->ckn->spec.filters;
     memset(mine + r->places.pooled, 0, floats * sizeof(float));
-    for (size_t row = 0; row < r->height; row++) {
+    for (size_t row = 0; row < r->shape.height; row++) {
         map_line(r, mine, image, row);
         pool_line(r, mine, row);
     }
@@ -326,7 +299,7 @@ qnt_status qnt_ckn_view(const qnt_context *context, const qnt_ckn *ckn, const qn
     struct run r;
     size_t bytes;
     QNT__TRY(open(context, ckn, x, true, &r, &bytes));
-    int64_t shape[] = {r.x.shape[0], (int64_t)r.out_height, (int64_t)r.out_width,
+    int64_t shape[] = {r.x.shape[0], (int64_t)r.shape.out_height, (int64_t)r.shape.out_width,
                        ckn->spec.filters};
     return qnt__view_describe(context, "y", 4, shape, QNT_FLOAT, 32, y);
 }
@@ -341,16 +314,8 @@ qnt_status qnt_ckn_workspace(const qnt_context *context, const qnt_ckn *ckn, con
 
 static qnt_status open_result(struct run *r, qnt_tensor *y)
 {
-    const int64_t shape[] = {r->x.shape[0], (int64_t)r->out_height, (int64_t)r->out_width,
-                             r->ckn->spec.filters};
     QNT__TRY(qnt__view_open_output(r->context, "y", y, QNT__FLOATS, &r->y));
-    bool fits = r->y.ndim == 4;
-    for (int d = 0; fits && d < 4; d++) fits = r->y.shape[d] == shape[d];
-    if (!fits) {
-        return qnt__fail(r->context, QNT_E_SHAPE, "y: expected shape %lld x %lld x %lld x %lld",
-                         (long long)shape[0], (long long)shape[1], (long long)shape[2],
-                         (long long)shape[3]);
-    }
+    QNT__TRY(qnt__ckn_check_result(r->context, "y", r->ckn, &r->x, &r->shape, &r->y));
     return qnt__view_apart(r->context, "x", &r->x, "y", &r->y, false);
 }
 
@@ -360,7 +325,7 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
     struct run r;
     size_t needed;
     QNT__TRY(open(context, ckn, x, false, &r, &needed));
-    if (!ckn->anchor) {
+    if (!ckn->block) {
         return qnt__fail(context, QNT_E_STATE, "ckn has no anchors yet; fit it or set them");
     }
     QNT__TRY(open_result(&r, y));
@@ -368,7 +333,7 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
         return qnt__fail(context, QNT_E_SPACE, "workspace: %zu bytes, expected at least %zu",
                          workspace ? bytes : 0, needed);
     }
-    make_taps(&r);
+    qnt__ckn_taps(ckn, r.tap);
     uint8_t *start = workspace;
     r.space = start + (ALIGN - (uintptr_t)start % ALIGN) % ALIGN;
     return qnt__parallel(context, run_image, &r, (size_t)r.x.shape[0]);

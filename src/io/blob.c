@@ -53,9 +53,9 @@ static qnt_status check_header(const qnt_context *context, const struct header *
                          "data: version is %d, but this release reads versions up to %d",
                          (int)h->version, QNT__BLOB_VERSION);
     }
-    if (h->kind != QNT_BLOB_QUANTIZER && h->kind != QNT_BLOB_LAYER) {
-        return qnt__fail(context, QNT_E_FORMAT, "data: kind is %d, expected %d or %d", (int)h->kind,
-                         QNT_BLOB_QUANTIZER, QNT_BLOB_LAYER);
+    if (h->kind < QNT_BLOB_QUANTIZER || h->kind > QNT_BLOB_CKN) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: kind is %d, expected %d to %d", (int)h->kind,
+                         QNT_BLOB_QUANTIZER, QNT_BLOB_CKN);
     }
     if (h->length > size || h->length < 2 * HEADER || h->length % QNT__BLOB_ALIGN != 0) {
         return qnt__fail(
@@ -65,9 +65,8 @@ static qnt_status check_header(const qnt_context *context, const struct header *
             (unsigned long long)h->length, QNT__BLOB_ALIGN, 2 * HEADER, size);
     }
     if (h->numbers_bytes < 1 || (uint64_t)h->numbers_bytes > h->length - HEADER) {
-        return qnt__fail(context, QNT_E_FORMAT,
-                         "data: %d bytes of numbers in a blob of %llu bytes", (int)h->numbers_bytes,
-                         (unsigned long long)h->length);
+        return qnt__fail(context, QNT_E_FORMAT, "data: %d bytes of numbers in a blob of %llu bytes",
+                         (int)h->numbers_bytes, (unsigned long long)h->length);
     }
     for (size_t i = 0; i < sizeof h->zeros; i++) {
         if (h->zeros[i] == 0) continue;
@@ -150,7 +149,9 @@ qnt_status qnt__blob_begin(const qnt_context *context, int32_t kind, size_t numb
     *length = all;
     if (!bytes) return QNT_OK;
 
-    struct header h = {.version = QNT__BLOB_VERSION, .kind = kind, .length = all,
+    struct header h = {.version = QNT__BLOB_VERSION,
+                       .kind = kind,
+                       .length = all,
                        .numbers_bytes = (int32_t)numbers_bytes};
     struct qnt__stream s = {.out = bytes};
     memset(bytes, 0, all);

@@ -37,6 +37,13 @@ qnt_status qnt__blob_begin(const qnt_context *context, int32_t kind, size_t numb
                            size_t data_bytes, void *bytes, size_t capacity, size_t *length,
                            uint8_t **numbers, uint8_t **data);
 
+/* The status of a loader that asked another function about what a blob says: what that refuses
+ * makes a damaged blob. */
+static inline qnt_status qnt__blob_damage(qnt_status status)
+{
+    return status == QNT_E_NOMEM || status == QNT_OK ? status : QNT_E_FORMAT;
+}
+
 /* Writes the checksum of a blob whose header and content are complete. */
 void qnt__blob_seal(uint8_t *bytes, size_t length);
 

@@ -17,9 +17,9 @@ struct numbers {
 
 static void exchange_numbers(struct qnt__stream *s, struct numbers *n)
 {
-    int32_t *const first[] = {&n->spec.scheme, &n->spec.method, &n->spec.bits, &n->spec.flags,
-                              &n->spec.grain,  &n->spec.axis,   &n->spec.points, &n->ready,
-                              &n->fitted};
+    int32_t *const first[] = {&n->spec.scheme, &n->spec.method, &n->spec.bits,
+                              &n->spec.flags,  &n->spec.grain,  &n->spec.axis,
+                              &n->spec.points, &n->ready,       &n->fitted};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) qnt__stream_i32(s, first[i]);
     qnt__stream_i64(s, &n->spec.block);
     qnt__stream_u64(s, &n->spec.seed);
@@ -44,34 +44,28 @@ static size_t numbers_bytes(int32_t scheme)
     return count.at;
 }
 
-/* Goes on to the next array; false if what is skipped is read and not 0. */
-static bool pad(struct qnt__stream *s)
-{
-    bool clean = true;
-    while (s->at % QNT__BLOB_ALIGN != 0) clean = qnt__stream_bits(s, 0, 1) == 0 && clean;
-    return clean;
-}
-
-/* The data: scale; zero or offset; what the scheme keeps besides; after a fit error, bound, visited.
- * False if padding is not 0. */
+/* The data: scale; zero or offset; what the scheme keeps besides; after a fit error, bound,
+ * visited. False if padding is not 0. */
 static bool exchange_data(struct qnt__stream *s, qnt_quantizer *q)
 {
     double *const certificate[] = {q->error, q->bound, q->visited};
     size_t own = q->groups * q->own_count;
     for (size_t g = 0; g < q->groups; g++) qnt__stream_f32(s, &q->scale[g]);
-    bool clean = pad(s);
+    bool clean = qnt__stream_pad(s, QNT__BLOB_ALIGN);
     for (size_t g = 0; g < q->groups; g++) {
-        if (q->spec.flags & QNT_REAL_OFFSET) qnt__stream_f32(s, &q->offset[g]);
-        else qnt__stream_i32(s, &q->zero[g]);
+        if (q->spec.flags & QNT_REAL_OFFSET)
+            qnt__stream_f32(s, &q->offset[g]);
+        else
+            qnt__stream_i32(s, &q->zero[g]);
     }
-    clean = pad(s) && clean;
+    clean = qnt__stream_pad(s, QNT__BLOB_ALIGN) && clean;
     for (size_t i = 0; i < own; i++) qnt__stream_f32(s, &q->own[i]);
-    clean = pad(s) && clean;
+    clean = qnt__stream_pad(s, QNT__BLOB_ALIGN) && clean;
     for (size_t i = 0; i < q->shared_count; i++) qnt__stream_f32(s, &q->shared[i]);
-    clean = pad(s) && clean;
+    clean = qnt__stream_pad(s, QNT__BLOB_ALIGN) && clean;
     for (int i = 0; q->fitted && i < 3; i++) {
         for (size_t g = 0; g < q->groups; g++) qnt__stream_f64(s, &certificate[i][g]);
-        clean = pad(s) && clean;
+        clean = qnt__stream_pad(s, QNT__BLOB_ALIGN) && clean;
     }
     return clean;
 }
@@ -103,7 +97,10 @@ qnt_status qnt_quantizer_save(const qnt_context *context, const qnt_quantizer *q
     if (!quantizer) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     qnt_quantizer q = *quantizer; /* writing changes nothing, but is the same code as reading */
     if (!(q.spec.flags & QNT_DYNAMIC)) QNT__TRY(qnt__quantizer_ready(context, quantizer));
-    struct numbers n = {.spec = q.spec, .options = q.options, .ready = q.ready, .fitted = q.fitted,
+    struct numbers n = {.spec = q.spec,
+                        .options = q.options,
+                        .ready = q.ready,
+                        .fitted = q.fitted,
                         .groups = q.groups};
     uint8_t *numbers, *arrays;
     size_t bytes;
@@ -138,12 +135,6 @@ static qnt_status read_numbers(const qnt_context *context, const struct qnt__blo
     if (n->ready == !dynamic && n->fitted >= 0 && n->fitted <= n->ready && counts) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: state %d, %d with %llu groups does not occur",
                      (int)n->ready, (int)n->fitted, (unsigned long long)n->groups);
-}
-
-/* What set would refuse makes a damaged blob. */
-static qnt_status as_damage(qnt_status status)
-{
-    return status == QNT_E_NOMEM || status == QNT_OK ? status : QNT_E_FORMAT;
 }
 
 static qnt_status set_options(const qnt_context *context, const struct qnt__options *o,
@@ -198,9 +189,11 @@ qnt_status qnt_quantizer_load(const qnt_context *context, const void *data, size
     qnt_quantizer *q;
     QNT__TRY(qnt__blob_open(context, data, size, QNT_BLOB_QUANTIZER, &blob));
     QNT__TRY(read_numbers(context, &blob, &n));
-    QNT__TRY(as_damage(qnt_quantizer_create(context, &n.spec, &q)));
-    qnt_status status = as_damage(fill(context, &n, &blob, q));
-    if (status == QNT_OK) *out = q;
-    else qnt_quantizer_destroy(q);
+    QNT__TRY(qnt__blob_damage(qnt_quantizer_create(context, &n.spec, &q)));
+    qnt_status status = qnt__blob_damage(fill(context, &n, &blob, q));
+    if (status == QNT_OK)
+        *out = q;
+    else
+        qnt_quantizer_destroy(q);
     return status;
 }

@@ -7,6 +7,7 @@
 #ifndef QNT__IO_STREAM_H
 #define QNT__IO_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -60,6 +61,14 @@ static inline void qnt__stream_f64(struct qnt__stream *s, double *x)
     memcpy(&bits, x, sizeof bits);
     bits = qnt__stream_bits(s, bits, 8);
     memcpy(x, &bits, sizeof bits);
+}
+
+/* Goes on to the next multiple of `align`; false if what is skipped is read and not 0. */
+static inline bool qnt__stream_pad(struct qnt__stream *s, size_t align)
+{
+    bool clean = true;
+    while (s->at % align != 0) clean = qnt__stream_bits(s, 0, 1) == 0 && clean;
+    return clean;
 }
 
 #endif

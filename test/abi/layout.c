@@ -123,7 +123,7 @@ static void lowbit(void)
 
 static void ckn(void)
 {
-    TOTAL(qnt_ckn_spec, 56);
+    TOTAL(qnt_ckn_spec, 64);
     MEMBER(qnt_ckn_spec, size, 0, 4);
     MEMBER(qnt_ckn_spec, channels, 4, 4);
     MEMBER(qnt_ckn_spec, kernel, 8, 4);
@@ -137,6 +137,8 @@ static void ckn(void)
     MEMBER(qnt_ckn_spec, regulariser, 40, 4);
     MEMBER(qnt_ckn_spec, reserved, 44, 4);
     MEMBER(qnt_ckn_spec, seed, 48, 8);
+    MEMBER(qnt_ckn_spec, flags, 56, 4);
+    MEMBER(qnt_ckn_spec, reserved2, 60, 4);
     TOTAL(qnt_ckn_data, 48);
     MEMBER(qnt_ckn_data, size, 0, 4);
     MEMBER(qnt_ckn_data, height, 4, 4);

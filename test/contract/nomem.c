@@ -424,6 +424,24 @@ static qnt_status fit_map(void)
     return qnt_ckn_fit(context, map, &data);
 }
 
+static uint8_t map_blob[4096];
+static size_t map_length;
+
+static qnt_status load_map(void)
+{
+    return qnt_ckn_load(context, map_blob, map_length, (qnt_ckn **)&made);
+}
+
+static qnt_status back_map(void)
+{
+    static float dx[2 * 64], dy[2 * 36 * 6], danchors[54], pixels[2 * 64];
+    double dsigma;
+    return qnt_ckn_backward(context, map, TENSOR(pixels, QNT_FLOAT, 32, 2, 8, 8, 1),
+                            TENSOR(dy, QNT_FLOAT, 32, 2, 6, 6, 6),
+                            TENSOR(dx, QNT_FLOAT, 32, 2, 8, 8, 1),
+                            TENSOR(danchors, QNT_FLOAT, 32, 6, 9), &dsigma);
+}
+
 /* The call fails at every allocation in turn; anchors stay, nothing leaks; running allocates
  * nothing. */
 static void burn_map(const char *name, qnt_status (*call)(void))
@@ -460,6 +478,9 @@ static void maps(void)
     MUST(set_map());
     burn_map("qnt_ckn_set", set_map);
     burn_map("qnt_ckn_fit", fit_map);
+    burn_map("qnt_ckn_backward", back_map);
+    MUST(qnt_ckn_save(context, map, map_blob, sizeof map_blob, &map_length));
+    burn("qnt_ckn_load", load_map, destroy_map);
     qnt_tensor *tx = TENSOR(x, QNT_FLOAT, 32, 2, 8, 8, 1);
     MUST(qnt_ckn_workspace(context, map, tx, &bytes));
     fuse.calls = 0;

@@ -4,7 +4,7 @@
  * The checksum is put right first, so that fuzzing gets past it (a wrong one is the unit test's
  * matter). The blob lies in memory of exactly its size; a layer that loads, copied and borrowed,
  * runs on small inputs, both ways to the same bytes, and is saved again as the bytes that it came
- * from.
+ * from. So is a kernel map, which is copied always.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +44,14 @@ static void bounded_free(void *user, void *block, size_t size)
 
 static void describe(qnt_tensor *t, int64_t *shape, int64_t *strides, void *data, int32_t ndim)
 {
-    *t = (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = QNT_FLOAT,
-                      .dtype_bits = 32, .dtype_lanes = 1, .shape = shape, .strides = strides};
+    *t = (qnt_tensor){.data = data,
+                      .device_type = 1,
+                      .ndim = ndim,
+                      .dtype_code = QNT_FLOAT,
+                      .dtype_bits = 32,
+                      .dtype_lanes = 1,
+                      .shape = shape,
+                      .strides = strides};
 }
 
 /* Runs a layer on x; the result, which the caller frees, or NULL if it does not fit. */
@@ -82,8 +88,8 @@ static void run_both(const qnt_context *context, const uint8_t *blob, const qnt_
     enum { GROUPS = 64 + 24, CHANNELS = 64 + 136 };
     static float values[ELEMENTS * 64];
     int64_t channels = number_at(blob, CHANNELS, ELEMENTS), groups = blob[GROUPS];
-    int64_t shapes[3][4] = {{3, channels, 0, 0}, {1, 5, 6, channels * groups},
-                            {1, channels * groups, 6, 5}};
+    int64_t shapes[3][4] = {
+        {3, channels, 0, 0}, {1, 5, 6, channels * groups}, {1, channels * groups, 6, 5}};
     for (size_t i = 0; i < ELEMENTS * 64; i++) values[i] = (float)(i % 37) - 18.0f;
     for (int i = 0; i < 3; i++) {
         int32_t ndim = i == 0 ? 2 : 4;
@@ -140,6 +146,34 @@ static void load_quantizer(const qnt_context *context, const uint8_t *blob, size
     qnt_quantizer_destroy(q);
 }
 
+static void load_map(const qnt_context *context, const uint8_t *blob, size_t size)
+{
+    qnt_ckn *map;
+    size_t length, space;
+    static float values[ELEMENTS];
+    int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM];
+    qnt_tensor x, y = {.shape = shape, .strides = strides};
+    uint64_t bytes;
+    if (qnt_ckn_load(context, blob, size, &map) != QNT_OK) return;
+    demand(qnt_ckn_save(context, map, NULL, 0, &length) == QNT_OK && length <= size, "save");
+    uint8_t *again = malloc(length);
+    demand(qnt_ckn_save(context, map, again, length, &length) == QNT_OK, "save");
+    demand(!memcmp(again, blob, length), "a kernel map is saved as other bytes");
+    free(again);
+    for (size_t i = 0; i < ELEMENTS; i++) values[i] = (float)(i % 37) - 18.0f;
+    describe(&x, (int64_t[]){1, 4, 4, blob[64] % 32}, NULL, values, 4); /* its channels */
+    if (qnt_ckn_view(context, map, &x, &y) == QNT_OK &&
+        qnt_ckn_workspace(context, map, &x, &space) == QNT_OK && space <= MOST_SPACE &&
+        qnt_tensor_bytes(context, &y, &bytes) == QNT_OK && bytes <= MOST_SPACE) {
+        void *workspace = malloc(space + 1);
+        y.data = malloc((size_t)bytes + 1);
+        demand(qnt_ckn_run(context, map, &x, &y, workspace, space) == QNT_OK, "run failed");
+        free(y.data);
+        free(workspace);
+    }
+    qnt_ckn_destroy(map);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > MOST_BYTES) return 0;
@@ -153,10 +187,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         qnt__blob_seal(blob, length);
     }
     qnt_context *context;
-    budget = 16384 + 16 * length;
+    budget = 16384 + 20 * length; /* float panels of 2-bit codes: 16 times as much, and the codes */
     demand(qnt_context_create(bounded_alloc, bounded_free, NULL, &context) == QNT_OK, "context");
     qnt_blob_probe(context, blob, length, NULL, NULL, NULL);
     load_layer(context, blob, length);
+    load_map(context, blob, length);
     load_quantizer(context, blob, length);
     qnt_context_destroy(context);
     free(blob);

@@ -1,5 +1,6 @@
 /* Blobs: round trips, borrowing, and every way to damage one. */
 #include "blob_case.h"
+#include "ckn/ckn.h"
 #include "io/checksum.h"
 #include "io/format.h"
 
@@ -49,8 +50,9 @@ static void layers(void)
 
 static void quantizers(void)
 {
-    static const int32_t params[] = {QNT_P_SCALE, QNT_P_ZERO, QNT_P_OFFSET, QNT_P_NODES, QNT_P_BINS,
-                                     QNT_P_ERROR, QNT_P_BOUND, QNT_P_VISITED, QNT_P_LOW};
+    static const int32_t params[] = {QNT_P_SCALE, QNT_P_ZERO,    QNT_P_OFFSET,
+                                     QNT_P_NODES, QNT_P_BINS,    QNT_P_ERROR,
+                                     QNT_P_BOUND, QNT_P_VISITED, QNT_P_LOW};
     qnt_context *context = check_context();
     for (int turn = 0; turn < 300; turn++) {
         qnt_quantizer *q = random_quantizer(context), *loaded = NULL;
@@ -87,7 +89,34 @@ static void quantizers(void)
     qnt_context_destroy(context);
 }
 
-/* A small blob of either kind. */
+/* A loaded kernel map saves the same bytes, has the same anchors and gives the same result. */
+static void maps(void)
+{
+    qnt_context *context = check_context();
+    static float x[9 * 9 * 3], a[20 * 28], b[20 * 28];
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)random_gauss();
+    for (int turn = 0; turn < 200; turn++) {
+        qnt_ckn *map = random_map(context), *loaded = NULL;
+        size_t length, again, size, other;
+        uint8_t *blob = saved_map(context, map, &length);
+        OK(qnt_ckn_load(context, blob, length, &loaded));
+        uint8_t *copy = saved_map(context, loaded, &again);
+        CHECK(again == length && same(copy, blob, length));
+        int64_t rows = map->spec.filters, depth = (int64_t)qnt__ckn_numbers(map);
+        OK(qnt_ckn_get(context, map, TENSOR(a, QNT_FLOAT, 32, rows, depth)));
+        OK(qnt_ckn_get(context, loaded, TENSOR(b, QNT_FLOAT, 32, rows, depth)));
+        CHECK(same(a, b, (size_t)(rows * depth) * sizeof *a));
+        qnt_tensor *image = TENSOR(x, QNT_FLOAT, 32, 1, 9, 9, map->spec.channels);
+        uint8_t *expected = run_map(context, map, image, &size);
+        uint8_t *result = run_map(context, loaded, image, &other);
+        CHECK(expected && result && size == other && same(expected, result, size));
+        free(expected), free(result), free(copy), free(blob);
+        qnt_ckn_destroy(loaded), qnt_ckn_destroy(map);
+    }
+    qnt_context_destroy(context);
+}
+
+/* A small blob of any kind. */
 static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *length)
 {
     uint8_t *blob;
@@ -95,6 +124,12 @@ static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *len
         qnt_quantizer *q = random_quantizer(context);
         blob = saved_quantizer(context, q, length);
         qnt_quantizer_destroy(q);
+        return blob;
+    }
+    if (kind == QNT_BLOB_CKN) {
+        qnt_ckn *map = random_map(context);
+        blob = saved_map(context, map, length);
+        qnt_ckn_destroy(map);
         return blob;
     }
     layer_case c = random_layer_case((int)random_in(0, 100));
@@ -118,6 +153,13 @@ static qnt_status load(const qnt_context *context, int32_t kind, const void *dat
         qnt_quantizer_destroy(q);
         return status;
     }
+    if (kind == QNT_BLOB_CKN) {
+        qnt_ckn *map = (void *)context;
+        qnt_status status = qnt_ckn_load(context, data, size, &map);
+        CHECK((map != NULL) == (status == QNT_OK));
+        qnt_ckn_destroy(map);
+        return status;
+    }
     qnt_layer *layer = (void *)context;
     qnt_status status = qnt_layer_load(context, data, size, flags, &layer);
     CHECK((layer != NULL) == (status == QNT_OK));
@@ -128,7 +170,7 @@ static qnt_status load(const qnt_context *context, int32_t kind, const void *dat
 static void truncated(void)
 {
     qnt_context *context = check_context();
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (size_t n = 0; n < length; n++) {
@@ -152,7 +194,7 @@ static void truncated(void)
 static void flipped(void)
 {
     qnt_context *context = check_context();
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (size_t i = 0; i < 8 * length; i++) {
@@ -177,7 +219,7 @@ static void forged(void)
     float x[4 * 9 * 9 * 7];
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)random_gauss();
     for (int turn = 0; turn < 3000; turn++) {
-        int32_t kind = (int32_t)random_in(QNT_BLOB_QUANTIZER, QNT_BLOB_LAYER);
+        int32_t kind = (int32_t)random_in(QNT_BLOB_QUANTIZER, QNT_BLOB_CKN);
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (int64_t i = random_in(1, 3); i > 0; i--) {
@@ -188,11 +230,12 @@ static void forged(void)
         }
         qnt__blob_seal(blob, length);
         qnt_layer *layer = NULL;
+        qnt_ckn *map = NULL;
         qnt_status status;
         if (kind == QNT_BLOB_LAYER)
             status = qnt_layer_load(context, blob, length, QNT_BORROW, &layer);
-        else
-            status = load(context, kind, blob, length, 0);
+        else if (kind == QNT_BLOB_CKN) status = qnt_ckn_load(context, blob, length, &map);
+        else status = load(context, kind, blob, length, 0);
         CHECK_MSG(status == QNT_OK || status == QNT_E_FORMAT, "%s: %s", qnt_status_name(status),
                   check_reason);
         size_t bytes;
@@ -200,6 +243,9 @@ static void forged(void)
             free(run_layer(context, layer, TENSOR(x, QNT_FLOAT, 32, 1, 9, 9, 7), &bytes));
             free(run_layer(context, layer, TENSOR(x, QNT_FLOAT, 32, 2, 7), &bytes));
         }
+        for (int32_t channels = 1; map && channels <= 3; channels++)
+            free(run_map(context, map, TENSOR(x, QNT_FLOAT, 32, 1, 9, 9, channels), &bytes));
+        qnt_ckn_destroy(map);
         qnt_layer_destroy(layer);
         free(blob);
     }
@@ -247,6 +293,71 @@ static void envelope(void)
     CHECK(load(context, QNT_BLOB_QUANTIZER, blob, length, 0) == QNT_E_FORMAT);
     free(copy);
     free(blob);
+    qnt_context_destroy(context);
+}
+
+/* Codes, floats and defaults that no kernel map has, under a right checksum. */
+static void map_damage(void)
+{
+    qnt_context *context = check_context();
+    enum { NUMBERS = 64, DATA = 128 };
+    const uint64_t nan = 0x7fc00000;
+    static const int32_t bits[][2] = {{2, 2}, {1, 1}, {5, 32}, {32, 32}, {32, 32}};
+    for (int i = 0; i < 5; i++) {
+        const bool literal = i == 4;
+        qnt_ckn_spec spec = {.size = sizeof spec,
+                             .channels = 3,
+                             .kernel = 1,
+                             .filters = 5,
+                             .anchor_bits = bits[i][0],
+                             .patch_bits = bits[i][1],
+                             .sigma = 0.6f,
+                             .flags = literal ? QNT_LITERAL : 0};
+        float anchor[20];
+        qnt_ckn *map;
+        size_t length;
+        for (int k = 0; k < 20; k++) anchor[k] = (float)random_unit() + 0.1f;
+        OK(qnt_ckn_create(context, &spec, &map));
+        FAILS(qnt_ckn_save(context, map, NULL, 0, &length), QNT_E_STATE, "no anchors");
+        OK(qnt_ckn_set(context, map, TENSOR(anchor, QNT_FLOAT, 32, 5, 3 + literal)));
+        uint8_t *blob = saved_map(context, map, &length), *copy = malloc(length);
+        qnt_ckn_destroy(map);
+        memcpy(copy, blob, length);
+        /* Number `at` of the spec becomes something. */
+        static const struct {
+            size_t at;
+            uint64_t value;
+            const char *reason;
+        } spoilt[] = {{0, 0, "channels"},      {4, 0, "default"},
+                      {5, 9, "anchor_bits"},   {8, 1, "flags"},
+                      {9, 0, ""},       {10, 0x80000000, "default"},
+                      {3, 500, "do not hold"}, {10, 0x7fc00000, "regulariser"}};
+        for (size_t k = 0; k < sizeof spoilt / sizeof *spoilt; k++) {
+            put(blob, NUMBERS + 4 * spoilt[k].at, spoilt[k].value, 4, length);
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, spoilt[k].reason);
+            memcpy(blob, copy, length);
+        }
+        if (literal) {
+            put(blob, length - 64, 0xbf800000, 4, length); /* the first weight: -1 */
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "below 0");
+            memcpy(blob, copy, length);
+        }
+        put(blob, length - 64, nan, 4, length);
+        FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "A or a weight");
+        memcpy(blob, copy, length);
+        if (bits[i][0] == 32) {
+            put(blob, DATA, nan, 4, length);
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "anchor is not");
+        } else {
+            put(blob, DATA, bits[i][0] == 5 ? 0x70 : 0, 1, length); /* a code out of its range */
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "a code is none");
+            memcpy(blob, copy, length);
+            put(blob, DATA + 4 * 15, 0x51, 1, length); /* of a column that is no anchor */
+            FAILS(load(context, QNT_BLOB_CKN, blob, length, 0), QNT_E_FORMAT, "a code is none");
+            memcpy(blob, copy, length);
+        }
+        free(copy), free(blob);
+    }
     qnt_context_destroy(context);
 }
 
@@ -322,7 +433,7 @@ static void allocation_failure(void)
     qnt_context *plenty = check_context(), *context;
     budget b = {1, 0};
     CHECK(qnt_context_create(scarce, give_back, &b, &context) == QNT_OK);
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LAYER; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
         size_t length;
         uint8_t *blob = small_blob(plenty, kind, &length);
         for (int32_t flags = 0; flags <= QNT_BORROW; flags += QNT_BORROW) {
@@ -352,7 +463,7 @@ static void sequence(void)
     size_t size = 0, at = 0;
     for (int32_t i = 0; i < COUNT; i++) {
         size_t length;
-        uint8_t *blob = small_blob(context, 1 + i % 2, &length);
+        uint8_t *blob = small_blob(context, 1 + i % 3, &length);
         all = realloc(all, size + length);
         memcpy(all + size, blob, length);
         size += length;
@@ -362,7 +473,7 @@ static void sequence(void)
         int32_t kind;
         size_t length;
         OK(qnt_blob_probe(context, all + at, size - at, &kind, NULL, &length));
-        CHECK(kind == 1 + i % 2);
+        CHECK(kind == 1 + i % 3);
         CHECK(load(context, kind, all + at, size - at, 0) == QNT_OK);
         at += length;
     }
@@ -377,10 +488,12 @@ int main(int argc, char **argv)
     RUN(checksum);
     RUN(layers);
     RUN(quantizers);
+    RUN(maps);
     RUN(truncated);
     RUN(flipped);
     RUN(forged);
     RUN(envelope);
+    RUN(map_damage);
     RUN(arguments);
     RUN(allocation_failure);
     RUN(sequence);

@@ -82,9 +82,27 @@ static const struct quantizer_sample quantizer_samples[] = {
     {"1.0_dynamic_8", {.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC | QNT_SIGNED}},
 };
 
+/* Kernel maps are learned from fixed_input() itself, so that learning is pinned as well. */
+struct map_sample {
+    const char *name;
+    qnt_ckn_spec spec;
+};
+
+static const struct map_sample map_samples[] = {
+    {"1.0_map_32", {.channels = 2, .kernel = 3, .pad = 1, .filters = 10, .subsample = 2, .seed = 7}},
+    {"1.0_map_4_8", {.channels = 1, .kernel = 5, .pad = 2, .filters = 17, .anchor_bits = 4,
+                     .patch_bits = 8, .sigma = 0.4f}},
+    {"1.0_map_3_32", {.channels = 2, .kernel = 2, .filters = 9, .anchor_bits = 3}},
+    {"1.0_map_1", {.channels = 3, .kernel = 3, .filters = 12, .subsample = 3, .anchor_bits = 1,
+                   .patch_bits = 1, .centre = 1, .regulariser = -1}},
+};
+
 enum {
     LAYERS = sizeof layer_samples / sizeof *layer_samples,
     QUANTIZERS = sizeof quantizer_samples / sizeof *quantizer_samples,
+    MAPS = sizeof map_samples / sizeof *map_samples,
+    SIDE = 12,
+    IMAGES = 20,
     ROWS = 6,
     COLUMNS = 16
 };
@@ -125,6 +143,38 @@ static uint8_t *quantizer_result(const qnt_context *context, const qnt_quantizer
     free(x);
     *bytes = ROWS * COLUMNS * sizeof *y;
     return (uint8_t *)y;
+}
+
+static int32_t read_image(void *user, uint64_t index, float *image)
+{
+    const float *all = user;
+    memcpy(image, all + index, SIDE * SIDE * 3 * sizeof *image);
+    return 0;
+}
+
+static qnt_ckn *learn_map(const qnt_context *context, const struct map_sample *s)
+{
+    qnt_ckn *map = NULL;
+    qnt_ckn_spec spec = s->spec;
+    float *x = fixed_input(SIDE * SIDE * 3 + IMAGES);
+    qnt_ckn_data data = {.size = sizeof data, .height = SIDE, .width = SIDE, .rounds = 5,
+                         .images = IMAGES, .patches = 300, .read = read_image, .user = x};
+    spec.size = sizeof spec;
+    CHECK_MSG(qnt_ckn_create(context, &spec, &map) == QNT_OK &&
+                  qnt_ckn_fit(context, map, &data) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    free(x);
+    return map;
+}
+
+static uint8_t *map_result(const qnt_context *context, const struct map_sample *s,
+                           const qnt_ckn *map, size_t *bytes)
+{
+    float *x = fixed_input(SIDE * SIDE * 3);
+    uint8_t *y = run_map(context, map,
+                         TENSOR(x, QNT_FLOAT, 32, 1, SIDE, SIDE, s->spec.channels), bytes);
+    free(x);
+    return y;
 }
 
 /* ---- files ---- */
@@ -206,6 +256,37 @@ static void quantizers(void)
     qnt_context_destroy(context);
 }
 
+static void maps(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < MAPS; i++) {
+        const struct map_sample *s = &map_samples[i];
+        size_t length, m, n;
+        uint8_t *blob = read_file(s->name, "blob", &length),
+                *expected = read_file(s->name, "out", &m);
+        for (int turn = 0; turn < 4 && blob && expected; turn++) {
+            qnt_ckn *map, *learned;
+            qnt_context_set_cpu(context, cpu_level(turn));
+            OK(qnt_ckn_load(context, blob, length, &map));
+            learned = learn_map(context, s);
+            uint8_t *copy = saved_map(context, map, &n);
+            compare(s->name, "the blob saved again", copy, n, blob, length);
+            free(copy);
+            copy = saved_map(context, learned, &n);
+            compare(s->name, "what is learned", copy, n, blob, length);
+            uint8_t *y = map_result(context, s, map, &n);
+            compare(s->name, "the result", y, n, expected, m);
+            free(y);
+            free(copy);
+            qnt_ckn_destroy(learned);
+            qnt_ckn_destroy(map);
+        }
+        free(blob);
+        free(expected);
+    }
+    qnt_context_destroy(context);
+}
+
 /* ---- making new samples ---- */
 
 static void write_file(const char *name, const char *ending, const uint8_t *data, size_t n)
@@ -250,6 +331,15 @@ static void write_quantizer(const qnt_context *context, const struct quantizer_s
     write_file(s->name, "out", y, n);
 }
 
+static void write_map(const qnt_context *context, const struct map_sample *s)
+{
+    size_t length, n;
+    qnt_ckn *map = learn_map(context, s);
+    uint8_t *blob = saved_map(context, map, &length), *y = map_result(context, s, map, &n);
+    write_file(s->name, "blob", blob, length);
+    write_file(s->name, "out", y, n);
+}
+
 static int write_samples(int count, char **names)
 {
     qnt_context *context = check_context();
@@ -263,6 +353,10 @@ static int write_samples(int count, char **names)
             const struct quantizer_sample *s = &quantizer_samples[k];
             if (!strcmp(s->name, names[i])) write_quantizer(context, s);
         }
+        for (int k = 0; k < MAPS; k++) {
+            const struct map_sample *s = &map_samples[k];
+            if (!strcmp(s->name, names[i])) write_map(context, s);
+        }
     }
     return check_bad != 0;
 }
@@ -273,5 +367,6 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "--write")) return write_samples(argc - 2, argv + 2);
     RUN(layers);
     RUN(quantizers);
+    RUN(maps);
     return DONE;
 }
