@@ -30,8 +30,8 @@ struct qnt__thresholds {
 };
 
 /*
- * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u]. Each cell
- * gives a cell of 64 bytes for each four of its k.
+ * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u]. Each
+ * cell gives a cell of 64 bytes for each four of its k.
  */
 struct qnt__expand {
     const uint8_t *cell;

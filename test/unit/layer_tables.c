@@ -141,7 +141,8 @@ static void sizes(void)
             qnt_spec ws = formats[i];
             ws.grain = grain;
             qnt_quantizer *q = fitted(ws, w, n, k);
-            qnt_quantizer *dynamic = quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
+            qnt_quantizer *dynamic =
+                quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
             int bits = ws.bits + (ws.flags & QNT_SIGNED ? 1 : 0);
             for (int input = 0; input < 2; input++) {
                 qnt_layer *layer = NULL;

@@ -1,6 +1,6 @@
 /*
- * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have tables of
- * their own, each of the four is looked up in its turn.
+ * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have tables
+ * of their own, each of the four is looked up in its turn.
  */
 #include "../slots.h"
 #include "cells_avx512vnni.h"
