@@ -253,6 +253,97 @@ static void first_point(void)
     }
 }
 
+/* The published vector: three greedy ternary points, two of the radix, worked out by hand; the
+ * least error of any digits and coefficients is below both. */
+static void golden(void)
+{
+    static const float w[] = {0.9f, -0.4f, 0.15f, 1.3f, -2.2f, 0.05f};
+    static const double greedy[] = {1.466666666667, 0.566666666667, 0.1625},
+                        left[] = {1.071666666667, 0.108333333333, 0.002708333333};
+    static const int digit[3][6] = {
+        {1, 0, 0, 1, -1, 0}, {-1, -1, 0, 0, -1, 0}, {0, 1, 1, -1, -1, 0}};
+    static _Alignas(64) uint8_t space[1 << 18];
+    double coef[QNT__POINTS_MAX] = {0};
+    CHECK(qnt__multipoint_bytes(6, 2, 3) <= sizeof space);
+    qnt__multipoint_greedy(w, NULL, 6, 2, 3, space, coef);
+    for (int p = 0; p < 3; p++) {
+        double error = 0;
+        for (int i = 0; i < 6; i++) {
+            double rest = (double)w[i];
+            for (int q = 0; q <= p; q++) rest -= greedy[q] * digit[q][i];
+            error += rest * rest;
+        }
+        CHECK_MSG(fabs(coef[p] - greedy[p]) < 1e-6, "point %d: %.9g", p, coef[p]);
+        CHECK_MSG(fabs(error - left[p]) < 1e-6, "after point %d: %.9g", p, error);
+    }
+    qnt__multipoint_radix(w, NULL, 6, 2, 2, space, coef);
+    CHECK_MSG(fabs(coef[0] - 0.496666666667) < 1e-6 && fabs(coef[1] - 1.49) < 1e-6, "%.9g %.9g",
+              coef[0], coef[1]);
+}
+
+/* The least error of two ternary points: all digits, coefficients by normal equations. */
+static double two_ternary(const float *w, int n)
+{
+    int codes = 1;
+    double least = INFINITY;
+    for (int i = 0; i < n; i++) codes *= 9;
+    for (int number = 0; number < codes; number++) {
+        double ss = 0, st = 0, tt = 0, ws = 0, wt = 0, ww = 0;
+        for (int i = 0, rest = number; i < n; i++, rest /= 9) {
+            double s = rest % 3 - 1, t = rest / 3 % 3 - 1, x_i = (double)w[i];
+            ss += s * s, st += s * t, tt += t * t, ws += x_i * s, wt += x_i * t, ww += x_i * x_i;
+        }
+        double other = ss * tt - st * st, saved = ss > 0 ? ws * ws / ss : 0;
+        if (other > 1e-9) saved = (tt * ws * ws - 2 * st * ws * wt + ss * wt * wt) / other;
+        least = fmin(least, ww - saved);
+    }
+    return least;
+}
+
+/* Joint points come between the optimum and the radix; each greedy point takes its share 1 / d. */
+static void small_optimum(void)
+{
+    static _Alignas(64) uint8_t space[1 << 18];
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int n = (int)random_in(2, 4);
+        float w[4];
+        double radix[QNT__POINTS_MAX] = {0}, joint[QNT__POINTS_MAX], left = 0, error[2] = {0};
+        for (int k = 0; k < n; k++) w[k] = (float)random_gauss();
+        for (int k = 0; k < n; k++) left += (double)w[k] * (double)w[k];
+        qnt__multipoint_radix(w, NULL, (size_t)n, 2, 2, space, radix);
+        memcpy(joint, radix, sizeof joint);
+        qnt__multipoint_refine(w, NULL, (size_t)n, 2, 2, 30, joint);
+        for (int way = 0; way < 2; way++) {
+            const double *coef = way ? joint : radix;
+            for (int k = 0; k < n; k++) {
+                double least =
+                    INFINITY; /* of symmetric digits and, for joint points, all of them */
+                for (uint32_t c4 = 0; c4 < 16; c4++) {
+                    double value = qnt__multipoint_value(c4, 2, 2, coef);
+                    least = fmin(least, fabs((double)w[k] - value));
+                }
+                error[way] += least * least;
+            }
+        }
+        CHECK_MSG(error[1] <= error[0] * (1 + 1e-6) + 1e-12, "joint %g, radix %g", error[1],
+                  error[0]);
+        double greedy[QNT__POINTS_MAX] = {0};
+        qnt__multipoint_greedy(w, NULL, (size_t)n, 2, 2, space, greedy);
+        double best = two_ternary(w, n), energy = left;
+        for (int p = 0; p < 2; p++) {
+            double before = left;
+            left = 0;
+            for (int k = 0; k < n; k++) {
+                double q = greedy[p] > 0 ? fmax(fmin(rint((double)w[k] / greedy[p]), 1), -1) : 0;
+                w[k] = (float)((double)w[k] - q * greedy[p]);
+                left += (double)w[k] * (double)w[k];
+            }
+            CHECK_MSG(left <= before * (1 - 1.0 / n) + 1e-6 * energy, "%g after %g", left, before);
+        }
+        CHECK_MSG(left >= best - 1e-6 * energy, "greedy %g, optimum %g", left, best);
+    }
+}
+
 /* A layer multiplies the integers: the same bytes as affine int8 weights of these integers. */
 static void layers(void)
 {
@@ -360,6 +451,26 @@ static void bad_input(void)
     OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
     FAILS(qnt_quantizer_fit(c, q), QNT_E_INVALID, "QNT_P_BUDGET");
     qnt_quantizer_destroy(q);
+
+    /* a budget below one point each, rows that are not there, more bases than elements */
+    q = create((qnt_spec){.method = QNT_MULTIPOINT, .bits = 2, .points = 2, .grain = QNT_PER_AXIS});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+    set(q, QNT_P_BUDGET, 2.5);
+    FAILS(qnt_quantizer_fit(c, q), QNT_E_INVALID, "2.66667 to 5.33333");
+    qnt_quantizer_destroy(q);
+    q = create((qnt_spec){.method = QNT_BASES, .points = 2, .grain = QNT_PER_AXIS});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, 0, COLUMNS), NULL));
+    FAILS(qnt_quantizer_fit(c, q), QNT_E_STATE, "observed");
+    qnt_quantizer_destroy(q);
+    q = create((qnt_spec){
+        .method = QNT_BASES, .points = 8, .grain = QNT_PER_BLOCK, .axis = 1, .block = 7});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, 8),
+                             NULL)); /* blocks of 7 and 1 */
+    OK(qnt_quantizer_fit(c, q));
+    double number[2 * ROWS];
+    CHECK(get(q, QNT_P_COUNT, number, 2 * ROWS) == 2 * ROWS);
+    for (int g = 0; g < ROWS; g++) CHECK(number[2 * g] <= 4 && number[2 * g + 1] == 1);
+    qnt_quantizer_destroy(q);
 }
 
 int main(int argc, char **argv)
@@ -371,6 +482,8 @@ int main(int argc, char **argv)
     RUN(budgets);
     RUN(known);
     RUN(first_point);
+    RUN(golden);
+    RUN(small_optimum);
     RUN(layers);
     RUN(blobs);
     RUN(bad_input);
