@@ -253,6 +253,7 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
     QNT__TRY(read_weight_q(r));
     r->input_q = input_q;
     QNT__TRY(read_formats(r, output_q));
+    qnt__recipe_divide(r);
 
     /* The final arithmetic comes later; decoding has the fewest conditions and checks the rest. */
     struct qnt__layer_head probe = r->head;
