@@ -41,7 +41,10 @@ static qnt_status take_levels(const struct qnt__recipe *r, size_t group, const u
                              "weight: code %d does not fit the %d bits of weight_q", bytes[i],
                              qnt__code_bits(r->weight_q));
         }
-        out[i] = r->integers ? (int8_t)(level[bytes[i]] / divisor) : (int8_t)(bytes[i] - size / 2);
+        if (r->integers)
+            out[i] = (int8_t)(level[bytes[i]] / divisor);
+        else
+            out[i] = (int8_t)(bytes[i] - size / 2);
     }
     return QNT_OK;
 }
