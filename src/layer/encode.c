@@ -33,6 +33,7 @@ static qnt_status take_levels(const struct qnt__recipe *r, size_t group, const u
 {
     const int32_t size = 1 << qnt__code_bits(r->weight_q);
     int8_t level[256];
+    int32_t divisor = qnt__recipe_divisor(r, group);
     if (r->integers) r->weight_q->scheme->integers(r->weight_q, group, level);
     for (size_t i = 0; i < n; i++) {
         if (bytes[i] >= size) {
@@ -40,7 +41,10 @@ static qnt_status take_levels(const struct qnt__recipe *r, size_t group, const u
                              "weight: code %d does not fit the %d bits of weight_q", bytes[i],
                              qnt__code_bits(r->weight_q));
         }
-        out[i] = r->integers ? level[bytes[i]] : (int8_t)(bytes[i] - size / 2);
+        if (r->integers)
+            out[i] = (int8_t)(level[bytes[i]] / divisor);
+        else
+            out[i] = (int8_t)(bytes[i] - size / 2);
     }
     return QNT_OK;
 }

@@ -53,7 +53,7 @@ static size_t column_of(const qnt_layer *layer, size_t n)
 static double scale_of(const struct qnt__recipe *r, size_t group)
 {
     const struct qnt__layer_head *h = &r->head;
-    double scale = r->weight_q->scale[group];
+    double scale = (double)r->weight_q->scale[group] * qnt__recipe_divisor(r, group);
     if (h->input.kind == QNT__IN_STATIC) scale *= h->input.scale;
     bool folds = h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__DEPTHWISE;
     if (folds && !qnt__layer_finishes_floats(h)) scale /= h->output.scale;

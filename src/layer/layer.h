@@ -39,7 +39,7 @@ struct qnt__layer_head {
     int32_t stride[2], dilation[2], pad[4];
     struct qnt__layer_codes input, output;
     int32_t arithmetic;  /* QNT__DECODE ... */
-    int32_t weight_bits; /* as asked for */
+    int32_t weight_bits; /* as asked for; of integer levels what they need (divide.c) */
     int32_t cell_bits;   /* of a panel: 2, 3, 4, 8; of depthwise weights 8 */
     int32_t arrays;      /* QNT__HAS_ bits */
     int64_t outputs;     /* N or O */

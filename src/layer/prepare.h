@@ -17,6 +17,7 @@ struct qnt__recipe {
     size_t blocks; /* groups of weight_q along one output */
     size_t block;  /* k of one of them */
     bool integers; /* codes of a codebook become its integer levels */
+    bool divided;  /* by what they have in common, so that they need fewer bits */
     bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
@@ -27,8 +28,14 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
                             const qnt_tensor *bias, const qnt_quantizer *input_q,
                             const qnt_quantizer *output_q);
 
+/* Decides whether integer levels are divided; with a float input they never are. */
+void qnt__recipe_divide(struct qnt__recipe *recipe);
+
 /* Encodes the weights, or takes their codes. */
 qnt_status qnt__recipe_encode(struct qnt__recipe *recipe);
+
+/* The number by which integer levels of a group are divided, and its scale multiplied. */
+int32_t qnt__recipe_divisor(const struct qnt__recipe *recipe, size_t group);
 
 /* Scale group of output n and input k, and its zero point after the shift. */
 size_t qnt__recipe_group(const struct qnt__recipe *recipe, size_t n, size_t k);

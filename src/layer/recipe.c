@@ -281,6 +281,7 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
     QNT__TRY(read_weight_shape(r));
     QNT__TRY(read_weight_q(r));
     QNT__TRY(read_formats(r));
+    qnt__recipe_divide(r);
 
     /* The final arithmetic comes later; decoding has the fewest conditions and checks the rest. */
     struct qnt__layer_head probe = r->head;

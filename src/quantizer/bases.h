@@ -7,6 +7,7 @@
 #ifndef QNT__QUANTIZER_BASES_H
 #define QNT__QUANTIZER_BASES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,10 @@ enum qnt__bases_how {
  * which the equations are nearly singular. Never worse than the simpler ways of the list. */
 int32_t qnt__bases(const float *x, const double *h, size_t n, int32_t most, enum qnt__bases_how how,
                    int32_t rounds, double coef[QNT__BASES_MAX], uint8_t *code);
+
+/* The two bases of least weighted squared error, exactly; space as for qnt__sort() of n values. Writes
+ * ascending coefficients; false if one base, or none, does as well. */
+bool qnt__bases_two(const float *x, const double *h, size_t n, void *space, double coef[2]);
 
 /* Weighted squared error of codes under coefficients. */
 double qnt__bases_error(const float *x, const double *h, size_t n, int32_t count,

@@ -16,6 +16,7 @@
 #include "methods.h"
 #include "point_counts.h"
 #include "points.h"
+#include "sorted.h"
 
 enum { ROUNDS = 30, SNAP_TRIES = 24, BATCH = 64 };
 
@@ -123,7 +124,7 @@ static void store(const qnt_spec *spec, const double *coef, int32_t points, cons
 /* ---- one group with so many points ---- */
 
 static void fit_bases(const qnt_quantizer *q, int32_t points, const float *x, const double *h,
-                      size_t n, uint8_t *code, struct fit *out)
+                      size_t n, uint8_t *code, void *space, struct fit *out)
 {
     const qnt_spec *spec = &q->spec;
     double coef[QNT__BASES_MAX] = {0.0}, rounds = q->options.rounds;
@@ -131,6 +132,9 @@ static void fit_bases(const qnt_quantizer *q, int32_t points, const float *x, co
         spec->flags & QNT_LITERAL ? QNT__BASES_REFINED : QNT__BASES_ALTERNATING;
     int32_t most = rounds > 0.0 ? (int32_t)fmin(rounds, 1e6) : ROUNDS;
     int32_t count = qnt__bases(x, h, n, points, how, most, coef, code);
+    double exact[2];
+    if (count == 2 && how == QNT__BASES_ALTERNATING && qnt__bases_two(x, h, n, space, exact))
+        memcpy(coef, exact, sizeof exact);
     store(spec, coef, count, x, h, n, out);
 }
 
@@ -184,7 +188,7 @@ static void fit_task(void *task, size_t index, size_t worker)
     const double *weight = weighted || job->inputs ? h : NULL;
     for (int32_t p = 0; p <= points; p++) {
         if (q->spec.method == QNT_BASES) {
-            fit_bases(q, p, x, weight, n, mine + job->code_at, &fit[p]);
+            fit_bases(q, p, x, weight, n, mine + job->code_at, mine + job->solver_at, &fit[p]);
         } else if (p > 0) {
             fit_multipoint(q, p, x, weight, n, mine + job->solver_at, &fit[p]);
         } else {
@@ -222,7 +226,7 @@ static qnt_status choose(const struct job *job)
 static bool lay_out(struct job *job)
 {
     const qnt_spec *spec = &job->next->spec;
-    size_t n = job->most, solver = 0;
+    size_t n = job->most, solver = qnt__sort_bytes(n);
     if (n > SIZE_MAX / 64) return false;
     if (spec->method == QNT_MULTIPOINT) solver = qnt__multipoint_bytes(n, spec->bits, spec->points);
     job->h_at = qnt__round_up(n * sizeof(float), 64);

@@ -1,5 +1,6 @@
 /* Bases of signs: the order of the ways, importances, degenerate vectors, and N(0, 1). */
 #include "quantizer/bases.h"
+#include "quantizer/sorted.h"
 #include "check.h"
 
 enum { N = 4096 };
@@ -50,22 +51,102 @@ static void degenerate(void)
     CHECK(qnt__bases(x, NULL, 0, 4, QNT__BASES_ALTERNATING, 15, coef, code) == 0);
 }
 
-/* Relative errors of a Gaussian vector, one base: 1 - 2 / pi. */
+/* The least error of any codes of n values: every code, best coefficients by normal equations. */
+static double exhaustive(size_t n, const double *w, int bases)
+{
+    double least = INFINITY;
+    for (unsigned signs = 0; signs < 1u << (n * (size_t)bases); signs++) {
+        double a = 0, b[2] = {0}, mass = 0, energy = 0;
+        for (size_t i = 0; i < n; i++) {
+            double s = signs >> i & 1u ? 1 : -1, t = signs >> (n + i) & 1u ? 1 : -1;
+            a += w[i] * s * t, mass += w[i], energy += w[i] * (double)x[i] * (double)x[i];
+            b[0] += w[i] * s * (double)x[i], b[1] += w[i] * t * (double)x[i];
+        }
+        double saved = b[0] * b[0] / mass, other = mass * mass - a * a;
+        if (bases == 2 && other > 1e-9 * mass * mass)
+            saved = (mass * (b[0] * b[0] + b[1] * b[1]) - 2 * a * b[0] * b[1]) / other;
+        least = fmin(least, energy - saved);
+    }
+    return least;
+}
+
+/* One base, and two: no codes and coefficients are better. */
+static void optimal(void)
+{
+    static _Alignas(64) uint8_t space[1 << 14];
+    for (int round = 0; round < ROUNDS(60); round++) {
+        size_t n = (size_t)random_in(3, 8);
+        double two[2], energy = 0, error = 0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = random_in(0, 5) ? (float)random_laplace() : 0.0f;
+            h[i] = round % 3 ? 0.1 + random_unit() : 1.0;
+            energy += h[i] * (double)x[i] * (double)x[i];
+        }
+        double one = solve(n, h, 1, QNT__BASES_GREEDY), best = exhaustive(n, h, 1);
+        CHECK_MSG(fabs(one - best) <= 1e-9 * energy, "one base costs %g, least %g", one, best);
+        CHECK(qnt__sort_bytes(n) <= sizeof space);
+        if (!qnt__bases_two(x, round % 3 ? h : NULL, n, space, two)) two[0] = 0, two[1] = NAN;
+        best = exhaustive(n, h, 2);
+        for (size_t i = 0; i < n; i++) {
+            double away = fabs(fabs((double)x[i]) - two[1]) - two[0]; /* to the nearer magnitude */
+            error += h[i] * away * away;
+        }
+        CHECK_MSG(error <= best + 1e-9 * energy || isnan(two[1]), "two bases cost %g, least %g",
+                  error, best);
+        CHECK_MSG(!isnan(two[1]) || one - best <= 1e-9 * energy, "none found, but %g < %g", best,
+                  one);
+        CHECK(solve(n, h, 2, QNT__BASES_ALTERNATING) >= best - 1e-9 * energy);
+    }
+}
+
+/* The vector of the published sketches' tests: values worked out by hand. */
+static void golden(void)
+{
+    static const float w[] = {0.9f, -0.4f, 0.15f, 1.3f, -2.2f, 0.05f};
+    static _Alignas(64) uint8_t space[1 << 14];
+    double coef[QNT__BASES_MAX];
+    memcpy(x, w, sizeof w);
+    CHECK(qnt__bases(x, NULL, 6, 1, QNT__BASES_GREEDY, 0, coef, code) == 1);
+    CHECK_MSG(fabs(coef[0] - 5.0 / 6) < 1e-7, "%.9g", coef[0]); /* mean of |w| */
+    CHECK(code[0] == 1 && code[1] == 0 && code[2] == 1 && code[3] == 1 && code[4] == 0);
+    /* magnitudes .05 .15 .4 .9 | 1.3 2.2: the halves' means are .375 and 1.75 */
+    CHECK(qnt__bases_two(x, NULL, 6, space, coef));
+    CHECK_MSG(fabs(coef[0] - 0.6875) < 1e-7 && fabs(coef[1] - 1.0625) < 1e-7, "%.9g %.9g", coef[0],
+              coef[1]);
+}
+
+/* Relative errors of Gaussian vectors of 4096 elements: the table of multi-bit sketches, by way and
+ * rounds; one base: 1 - 2 / pi. Greedy ways vary more with the vector the more bases there are. */
 static void gaussian(void)
 {
-    static const double most[3][4] = {
-        {.3634, .1306, .0582, .0333}, {.3634, .1253, .0503, .0248}, {.3634, .1175, .0366, .0119}};
-    double energy = 0.0;
-    for (int i = 0; i < N; i++) {
-        x[i] = (float)random_gauss();
-        energy += (double)x[i] * (double)x[i];
-    }
-    for (int how = 0; how < 3; how++) {
-        for (int32_t count = 1; count <= 4; count++) {
-            double e = solve(N, NULL, count, (enum qnt__bases_how)how) / energy;
-            CHECK_MSG(fabs(e / most[how][count - 1] - 1.0) < 0.12, "way %d, %d bases: %.4f", how,
-                      (int)count, e);
+    enum { DRAWS = 12 };
+    static const struct {
+        enum qnt__bases_how how;
+        int32_t rounds;
+        double error[4];
+    } row[] = {{QNT__BASES_GREEDY, 0, {.3634, .1306, .0582, .0333}},
+               {QNT__BASES_REFINED, 0, {.3634, .1253, .0503, .0248}},
+               {QNT__BASES_ALTERNATING, 1, {.3634, .1203, .0447, .0192}},
+               {QNT__BASES_ALTERNATING, 2, {.3634, .1185, .0419, .0173}},
+               {QNT__BASES_ALTERNATING, 15, {.3634, .1175, .0366, .0119}}};
+    double sum[5][4] = {{0}};
+    for (int draw = 0; draw < DRAWS; draw++) {
+        double energy = 0.0, coef[QNT__BASES_MAX];
+        for (int i = 0; i < N; i++) {
+            x[i] = (float)random_gauss();
+            energy += (double)x[i] * (double)x[i];
         }
+        for (int r = 0; r < 5; r++) {
+            for (int32_t most = 1; most <= 4; most++) {
+                int32_t count = qnt__bases(x, NULL, N, most, row[r].how, row[r].rounds, coef, code);
+                sum[r][most - 1] += qnt__bases_error(x, NULL, N, count, coef, code) / energy;
+            }
+        }
+    }
+    for (int r = 0; r < 5; r++) {
+        for (int p = 0; p < 4; p++)
+            CHECK_MSG(fabs(sum[r][p] / DRAWS / row[r].error[p] - 1.0) < 0.04,
+                      "row %d, %d bases: %.4f, %.4f", r, p + 1, sum[r][p] / DRAWS, row[r].error[p]);
     }
 }
 
@@ -74,6 +155,8 @@ int main(int argc, char **argv)
     CHECK_INIT;
     RUN(ordered);
     RUN(degenerate);
+    RUN(optimal);
+    RUN(golden);
     RUN(gaussian);
     return DONE;
 }

@@ -253,11 +253,139 @@ static void first_point(void)
     }
 }
 
-/* A layer multiplies the integers: the same bytes as affine int8 weights of these integers. */
+/* The published vector: three greedy ternary points, two of the radix, worked out by hand; the
+ * least error of any digits and coefficients is below both. */
+static void golden(void)
+{
+    static const float w[] = {0.9f, -0.4f, 0.15f, 1.3f, -2.2f, 0.05f};
+    static const double greedy[] = {1.466666666667, 0.566666666667, 0.1625},
+                        left[] = {1.071666666667, 0.108333333333, 0.002708333333};
+    static const int digit[3][6] = {
+        {1, 0, 0, 1, -1, 0}, {-1, -1, 0, 0, -1, 0}, {0, 1, 1, -1, -1, 0}};
+    static _Alignas(64) uint8_t space[1 << 18];
+    double coef[QNT__POINTS_MAX] = {0};
+    CHECK(qnt__multipoint_bytes(6, 2, 3) <= sizeof space);
+    qnt__multipoint_greedy(w, NULL, 6, 2, 3, space, coef);
+    for (int p = 0; p < 3; p++) {
+        double error = 0;
+        for (int i = 0; i < 6; i++) {
+            double rest = (double)w[i];
+            for (int q = 0; q <= p; q++) rest -= greedy[q] * digit[q][i];
+            error += rest * rest;
+        }
+        CHECK_MSG(fabs(coef[p] - greedy[p]) < 1e-6, "point %d: %.9g", p, coef[p]);
+        CHECK_MSG(fabs(error - left[p]) < 1e-6, "after point %d: %.9g", p, error);
+    }
+    qnt__multipoint_radix(w, NULL, 6, 2, 2, space, coef);
+    CHECK_MSG(fabs(coef[0] - 0.496666666667) < 1e-6 && fabs(coef[1] - 1.49) < 1e-6, "%.9g %.9g",
+              coef[0], coef[1]);
+}
+
+/* The least error of two ternary points: all digits, coefficients by normal equations. */
+static double two_ternary(const float *w, int n)
+{
+    int codes = 1;
+    double least = INFINITY;
+    for (int i = 0; i < n; i++) codes *= 9;
+    for (int number = 0; number < codes; number++) {
+        double ss = 0, st = 0, tt = 0, ws = 0, wt = 0, ww = 0;
+        for (int i = 0, rest = number; i < n; i++, rest /= 9) {
+            double s = rest % 3 - 1, t = rest / 3 % 3 - 1, x_i = (double)w[i];
+            ss += s * s, st += s * t, tt += t * t, ws += x_i * s, wt += x_i * t, ww += x_i * x_i;
+        }
+        double other = ss * tt - st * st, saved = ss > 0 ? ws * ws / ss : 0;
+        if (other > 1e-9) saved = (tt * ws * ws - 2 * st * ws * wt + ss * wt * wt) / other;
+        least = fmin(least, ww - saved);
+    }
+    return least;
+}
+
+/* Joint points come between the optimum and the radix; each greedy point takes its share 1 / d. */
+static void small_optimum(void)
+{
+    static _Alignas(64) uint8_t space[1 << 18];
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int n = (int)random_in(2, 4);
+        float w[4];
+        double radix[QNT__POINTS_MAX] = {0}, joint[QNT__POINTS_MAX], left = 0, error[2] = {0};
+        for (int k = 0; k < n; k++) w[k] = (float)random_gauss();
+        for (int k = 0; k < n; k++) left += (double)w[k] * (double)w[k];
+        qnt__multipoint_radix(w, NULL, (size_t)n, 2, 2, space, radix);
+        memcpy(joint, radix, sizeof joint);
+        qnt__multipoint_refine(w, NULL, (size_t)n, 2, 2, 30, joint);
+        for (int way = 0; way < 2; way++) {
+            const double *coef = way ? joint : radix;
+            for (int k = 0; k < n; k++) {
+                double least =
+                    INFINITY; /* of symmetric digits and, for joint points, all of them */
+                for (uint32_t c4 = 0; c4 < 16; c4++) {
+                    double value = qnt__multipoint_value(c4, 2, 2, coef);
+                    least = fmin(least, fabs((double)w[k] - value));
+                }
+                error[way] += least * least;
+            }
+        }
+        CHECK_MSG(error[1] <= error[0] * (1 + 1e-6) + 1e-12, "joint %g, radix %g", error[1],
+                  error[0]);
+        double greedy[QNT__POINTS_MAX] = {0};
+        qnt__multipoint_greedy(w, NULL, (size_t)n, 2, 2, space, greedy);
+        double best = two_ternary(w, n), energy = left;
+        for (int p = 0; p < 2; p++) {
+            double before = left;
+            left = 0;
+            for (int k = 0; k < n; k++) {
+                double q = greedy[p] > 0 ? fmax(fmin(rint((double)w[k] / greedy[p]), 1), -1) : 0;
+                w[k] = (float)((double)w[k] - q * greedy[p]);
+                left += (double)w[k] * (double)w[k];
+            }
+            CHECK_MSG(left <= before * (1 - 1.0 / n) + 1e-6 * energy, "%g after %g", left, before);
+        }
+        CHECK_MSG(left >= best - 1e-6 * energy, "greedy %g, optimum %g", left, best);
+    }
+}
+
+/* The sum of a code under integer coefficients. */
+static int sum_of(const qnt_spec *spec, const double *coef, int number)
+{
+    double sum = 0;
+    for (int p = 0; p < spec->points; p++) {
+        int raw = number >> (p * spec->bits) & ((1 << spec->bits) - 1),
+            half = 1 << (spec->bits - 1);
+        int digit = spec->method == QNT_BASES ? 2 * raw - 1 : raw >= half ? raw - 2 * half : raw;
+        sum += digit * coef[p];
+    }
+    CHECK(sum >= -128 && sum <= 127 && sum == rint(sum));
+    return (int)sum;
+}
+
+/* What all sums of a row are multiples of, 1 if there is nothing; and are the multiples below 4
+ * bits? */
+static int common(const qnt_spec *spec, const double *coef, bool *small)
+{
+    int divisor = 128;
+    for (; divisor > 1; divisor--) {
+        bool divides = true, any = false;
+        for (int l = 0; l < 1 << (spec->bits * spec->points); l++) {
+            divides &= sum_of(spec, coef, l) % divisor == 0;
+            any |= sum_of(spec, coef, l) != 0;
+        }
+        if (divides && any) break;
+    }
+    for (int l = 0; l < 1 << (spec->bits * spec->points); l++) {
+        int sum = sum_of(spec, coef, l) / divisor;
+        *small &= sum >= -8 && sum <= 7;
+    }
+    return divisor;
+}
+
+/* A layer multiplies the integers: the same bytes as affine weights of these integers, in 8 bits
+ * or, where all rows' integers are multiples of small ones, in 4. Scales of few bits keep products
+ * of a scale and a divisor exact. */
 static void layers(void)
 {
     enum { M = 5 };
-    for (int i = 0; i < ROUNDS(30); i++) {
+    int narrow = 0, rounds = ROUNDS(60);
+    for (int i = 0; i < rounds; i++) {
         qnt_spec spec = random_spec(i);
         spec.flags = 0, spec.grain = QNT_PER_AXIS, spec.axis = 0, spec.block = 0;
         qnt_quantizer *q = create(spec), *w8 = NULL, *in = NULL;
@@ -272,20 +400,26 @@ static void layers(void)
         fit(q, false);
         get(q, QNT_P_COEF, coef, ROWS * 8);
         get(q, QNT_P_SCALE, scale, ROWS);
+        bool small = true;
+        int divisor[ROWS];
+        for (int n = 0; n < ROWS; n++) {
+            int exponent;
+            double share = frexp(scale[n], &exponent);
+            scale[n] = ldexp(rint(share * 256) / 256, exponent);
+            divisor[n] = common(&spec, coef + n * spec.points, &small);
+        }
+        narrow += small;
+        OK(qnt_quantizer_set(c, q, QNT_P_SCALE, scale, ROWS));
+        OK(qnt_quantizer_set(c, q, QNT_P_COEF, coef, (size_t)(ROWS * spec.points)));
+        for (int n = 0; n < ROWS; n++) {
+            if (!small) divisor[n] = 1;
+            scale[n] *= divisor[n];
+        }
         OK(qnt_quantizer_encode(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS),
                                 TENSOR(code, QNT_UINT, 8, ROWS, COLUMNS)));
         for (int k = 0; k < N; k++) {
-            double sum = 0;
-            for (int p = 0; p < spec.points; p++) {
-                int raw = code[k] >> (p * spec.bits) & ((1 << spec.bits) - 1),
-                    half = 1 << (spec.bits - 1);
-                int digit = spec.method == QNT_BASES ? 2 * raw - 1
-                            : raw >= half            ? raw - 2 * half
-                                                     : raw;
-                sum += digit * coef[k / COLUMNS * spec.points + p];
-            }
-            CHECK(sum >= -128 && sum <= 127 && sum == rint(sum));
-            integer[k] = (int8_t)sum;
+            int n = k / COLUMNS;
+            integer[k] = (int8_t)(sum_of(&spec, coef + n * spec.points, code[k]) / divisor[n]);
         }
         qnt_spec fixed = {.size = sizeof fixed,
                           .bits = 8,
@@ -311,6 +445,7 @@ static void layers(void)
         qnt_layer_destroy(layer), qnt_layer_destroy(same);
         qnt_quantizer_destroy(q), qnt_quantizer_destroy(w8), qnt_quantizer_destroy(in);
     }
+    CHECK(rounds < 20 || (narrow > 5 && narrow < rounds - 5)); /* both occur */
 }
 
 static void blobs(void)
@@ -360,6 +495,26 @@ static void bad_input(void)
     OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
     FAILS(qnt_quantizer_fit(c, q), QNT_E_INVALID, "QNT_P_BUDGET");
     qnt_quantizer_destroy(q);
+
+    /* a budget below one point each, rows that are not there, more bases than elements */
+    q = create((qnt_spec){.method = QNT_MULTIPOINT, .bits = 2, .points = 2, .grain = QNT_PER_AXIS});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+    set(q, QNT_P_BUDGET, 2.5);
+    FAILS(qnt_quantizer_fit(c, q), QNT_E_INVALID, "2.66667 to 5.33333");
+    qnt_quantizer_destroy(q);
+    q = create((qnt_spec){.method = QNT_BASES, .points = 2, .grain = QNT_PER_AXIS});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, 0, COLUMNS), NULL));
+    FAILS(qnt_quantizer_fit(c, q), QNT_E_STATE, "observed");
+    qnt_quantizer_destroy(q);
+    q = create((qnt_spec){
+        .method = QNT_BASES, .points = 8, .grain = QNT_PER_BLOCK, .axis = 1, .block = 7});
+    OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, 8),
+                             NULL)); /* blocks of 7 and 1 */
+    OK(qnt_quantizer_fit(c, q));
+    double number[2 * ROWS];
+    CHECK(get(q, QNT_P_COUNT, number, 2 * ROWS) == 2 * ROWS);
+    for (int g = 0; g < ROWS; g++) CHECK(number[2 * g] <= 4 && number[2 * g + 1] == 1);
+    qnt_quantizer_destroy(q);
 }
 
 int main(int argc, char **argv)
@@ -371,6 +526,8 @@ int main(int argc, char **argv)
     RUN(budgets);
     RUN(known);
     RUN(first_point);
+    RUN(golden);
+    RUN(small_optimum);
     RUN(layers);
     RUN(blobs);
     RUN(bad_input);
