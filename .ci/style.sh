@@ -70,7 +70,7 @@ includes() {
 kernel_includes() {
     files 'src/simd/*/*.[ch]' | grep -v -E 'x86/x86.c|arm/arm.c' | while read -r file; do
         sed -n 's|^ *# *include [<"]\(.*\)[>"].*|\1|p' "$file" |
-            grep -v -x -E '\.\./(slots|layout|slices|levels|lowbit|lowbit_finish|lowbit_products)\.h|base/numeric\.h|[a-z_0-9]*\.h' |
+            grep -v -x -E '\.\./(slots|layout|slices|levels|decode_cells|lowbit|lowbit_finish|lowbit_products)\.h|base/numeric\.h|[a-z_0-9]*\.h' |
             sed "s|^|$file includes |"
     done
 }
