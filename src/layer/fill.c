@@ -34,12 +34,18 @@ static void *section(const qnt_layer *layer, uint8_t *data, const void *at)
 
 static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
 {
-    return (struct arrays){section(l, data, l->weight), section(l, data, l->scale),
-                           section(l, data, l->zero),   section(l, data, l->zero8),
-                           section(l, data, l->offset), section(l, data, l->sum),
-                           section(l, data, l->fsum),   section(l, data, l->bias),
-                           section(l, data, l->levels), section(l, data, l->input_levels),
-                           section(l, data, l->input_thresholds), section(l, data, l->tables),
+    return (struct arrays){section(l, data, l->weight),
+                           section(l, data, l->scale),
+                           section(l, data, l->zero),
+                           section(l, data, l->zero8),
+                           section(l, data, l->offset),
+                           section(l, data, l->sum),
+                           section(l, data, l->fsum),
+                           section(l, data, l->bias),
+                           section(l, data, l->levels),
+                           section(l, data, l->input_levels),
+                           section(l, data, l->input_thresholds),
+                           section(l, data, l->tables),
                            section(l, data, l->output_book)};
 }
 
@@ -151,8 +157,8 @@ static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct 
 }
 
 /* Integers of output n become their places; the table of a column of its own goes to `tables`. */
-static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, size_t n, int8_t *codes,
-                        int8_t *tables)
+static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, size_t n,
+                        int8_t *codes, int8_t *tables)
 {
     int8_t place[256];
     bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
@@ -199,8 +205,10 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         qnt__free(&r->context->memory, padded, bytes);
     }
     if (layer->head.arrays & QNT__HAS_LEVELS) {
-        if (r->weight_q->own_count) fill_levels(r, 0, a.levels);
-        else memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
+        if (r->weight_q->own_count)
+            fill_levels(r, 0, a.levels);
+        else
+            memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
     }
     if (a.input_levels) r->input_q->scheme->integers(r->input_q, 0, a.input_levels);
     if (a.input_thresholds) {

@@ -49,7 +49,7 @@ struct qnt__layer_head {
 };
 
 enum {
-    QNT__TABLE = 16, /* entries of a table of integers */
+    QNT__TABLE = 16,    /* entries of a table of integers */
     QNT__TABLE_BITS = 4 /* wider codes become the integers themselves */
 };
 
@@ -65,12 +65,12 @@ enum {
     QNT__HAS_OFFSET = 2,
     QNT__HAS_BIAS = 4,
     QNT__HAS_SUM = 8,
-    QNT__HAS_LEVELS = 16,    /* codes are places in one table of levels, QNT__DECODE only */
-    QNT__HAS_OWN_LEVELS = 32,  /* or in a table for each scale */
-    QNT__HAS_INPUT_LEVELS = 64, /* input codes are places in a table of integers */
+    QNT__HAS_LEVELS = 16,            /* codes are places in one table of levels, QNT__DECODE only */
+    QNT__HAS_OWN_LEVELS = 32,        /* or in a table for each scale */
+    QNT__HAS_INPUT_LEVELS = 64,      /* input codes are places in a table of integers */
     QNT__HAS_INPUT_THRESHOLDS = 128, /* and change at given places, not half way between levels */
-    QNT__HAS_TABLE = 256,     /* codes are places in one table of integers; exact arithmetic only */
-    QNT__HAS_OWN_TABLES = 512, /* or in a table for each column */
+    QNT__HAS_TABLE = 256, /* codes are places in one table of integers; exact arithmetic only */
+    QNT__HAS_OWN_TABLES = 512,  /* or in a table for each column */
     QNT__HAS_OUTPUT_BOOK = 1024 /* output codes are those of a codebook */
 };
 
@@ -115,9 +115,9 @@ struct qnt_layer {
     const float *bias;     /* [columns] or NULL */
     const float *levels;   /* [2^weight_bits], or that for each scale, or NULL: the value over the
                               scale of code + 2^(weight_bits - 1) */
-    const int8_t *input_levels; /* [256] or NULL: by input code, 2^bits of them */
+    const int8_t *input_levels;    /* [256] or NULL: by input code, 2^bits of them */
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
-    const int8_t *tables; /* [16], or that for each column, or NULL: by field of a cell */
+    const int8_t *tables;          /* [16], or that for each column, or NULL: by field of a cell */
     const struct qnt__book *output_book; /* or NULL */
 };
 

@@ -5,8 +5,8 @@
 
 enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
 
-/* Are places in tables looked up once for many rows? A few rows look them up where they multiply, unless
- * that has no kernel. */
+/* Are places in tables looked up once for many rows? A few rows look them up where they multiply,
+ * unless that has no kernel. */
 static bool expands(const struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;

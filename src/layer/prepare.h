@@ -47,8 +47,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *recipe);
 /* Lets weights that are integers stay packed as places in tables, if they can (tables.c). */
 void qnt__recipe_pack(struct qnt__recipe *recipe);
 
-/* The table of a scale group, by field of a cell, and by integer (as a byte) the code that stands for
- * it in the cell. Padding is the code 0. Returns whether that is the integer 0. */
+/* The table of a scale group, by field of a cell, and by integer (as a byte) the code that stands
+ * for it in the cell. Padding is the code 0. Returns whether that is the integer 0. */
 bool qnt__recipe_table(const struct qnt__recipe *recipe, size_t group, int8_t table[QNT__TABLE],
                        int8_t place[256]);
 

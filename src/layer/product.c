@@ -11,7 +11,7 @@ struct piece {
     uint8_t *scratch;
     size_t group, panel, panels; /* panel counts within the group */
     size_t first_row, end_row;
-    ptrdiff_t slice;      /* bytes to the group's input channels */
+    ptrdiff_t slice;     /* bytes to the group's input channels */
     const void *weights; /* its panels, decoded or not */
     size_t panel_bytes;
     int bits; /* of their cells */
@@ -60,8 +60,10 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .gap = tap_bytes - cell_bytes(rows->depth, p->bits),
                                    .ld = block.ld,
                                    .bits = p->bits};
-    if (layer->tables && p->bits != 8) run->context->simd.gemm_levels(&gemm, layer->tables);
-    else run->context->simd.gemm_s8(&gemm);
+    if (layer->tables && p->bits != 8)
+        run->context->simd.gemm_levels(&gemm, layer->tables);
+    else
+        run->context->simd.gemm_s8(&gemm);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
@@ -183,7 +185,7 @@ static void find_weights(struct piece *p)
     if (!p->run->decode_panels) return;
     p->weights = decoded;
     if (layer->head.arithmetic == QNT__DECODE) {
-        qnt__decode_panels(layer, first, p->panels, decoded);
+        qnt__decode_panels(p->run, first, p->panels, decoded);
         return;
     }
     qnt__expand_panels(p->run, first, p->panels, decoded);

@@ -72,7 +72,7 @@ struct qnt__run {
     bool shared_bytes; /* two tasks might write into one byte of packed codes */
     int64_t y_step;
     struct qnt__affine output;
-    float low, high; /* clamp, in units of the epilogue */
+    float low, high;              /* clamp, in units of the epilogue */
     struct qnt__thresholds ranks; /* if the layer has an output_book */
 };
 
@@ -121,7 +121,7 @@ void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
-void qnt__decode_panels(const qnt_layer *layer, size_t first, size_t panels, float *out);
+void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels, float *out);
 
 /* Looks up `panels` panels of places from the first one into panels of bytes. */
 void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out);

@@ -1,6 +1,7 @@
 /*
- * Weights that stand for integers of 8 bits and stay packed: their cells hold places in a table. A column
- * has one table for all of its blocks; where all groups have the same integers, all columns share one.
+ * Weights that stand for integers of 8 bits and stay packed: their cells hold places in a table. A
+ * column has one table for all of its blocks; where all groups have the same integers, all columns
+ * share one.
  */
 #include "kernel/panels.h"
 #include "prepare.h"
@@ -31,7 +32,8 @@ bool qnt__recipe_table(const struct qnt__recipe *r, size_t group, int8_t table[Q
     return distinct < size;
 }
 
-/* What is behind the last k of a tap must be the integer 0, which then needs a place in each table. */
+/* What is behind the last k of a tap must be the integer 0, which then needs a place in each table.
+ */
 static bool pads_well(const struct qnt__recipe *r, bool padded)
 {
     size_t groups = r->weight_q->own_count ? r->weight_q->groups : 1;

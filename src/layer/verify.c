@@ -13,8 +13,8 @@ static bool is_finite(float x)
 
 static bool codes_hold(const struct qnt__layer_codes *c)
 {
-    const int32_t known = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL |
-                          QNT_REAL_OFFSET;
+    const int32_t known =
+        QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW | QNT_DYNAMIC | QNT_LITERAL | QNT_REAL_OFFSET;
     bool dynamic = c->flags & QNT_DYNAMIC, real = c->flags & QNT_REAL_OFFSET;
     if (c->kind == QNT__IN_FLOAT) return c->flags == 0;
     return !(c->flags & ~known) && dynamic == (c->kind == QNT__IN_DYNAMIC) &&
@@ -40,7 +40,8 @@ static bool arrays_hold(const struct qnt__layer_head *h)
         return false;
     }
     int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
-    if (tables && (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || (h->arrays & QNT__HAS_ZERO))) {
+    if (tables &&
+        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || (h->arrays & QNT__HAS_ZERO))) {
         return false;
     }
     if ((h->arrays & QNT__HAS_OUTPUT_BOOK) &&
@@ -99,14 +100,22 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
     const struct qnt__layer_head *h = &layer->head;
     const char *damage = NULL;
     bool accumulates = h->flags & QNT_ACCUMULATE;
-    if (!codes_hold(&h->input) || (h->input.flags & QNT_REAL_OFFSET)) damage = "the input's format";
-    else if (!codes_hold(&h->output)) damage = "the output's format";
-    else if (accumulates && h->output.kind != QNT__IN_FLOAT) damage = "accumulation into codes";
-    else if (!activation_holds(h)) damage = "the activation's bounds";
-    else if (!arrays_hold(h)) damage = "the set of arrays";
-    else if (!zeros_hold(layer)) damage = "a zero point";
-    else if (!thresholds_hold(layer)) damage = "a threshold of the input";
-    else if (!book_holds(layer)) damage = "the codebook of the output";
+    if (!codes_hold(&h->input) || (h->input.flags & QNT_REAL_OFFSET))
+        damage = "the input's format";
+    else if (!codes_hold(&h->output))
+        damage = "the output's format";
+    else if (accumulates && h->output.kind != QNT__IN_FLOAT)
+        damage = "accumulation into codes";
+    else if (!activation_holds(h))
+        damage = "the activation's bounds";
+    else if (!arrays_hold(h))
+        damage = "the set of arrays";
+    else if (!zeros_hold(layer))
+        damage = "a zero point";
+    else if (!thresholds_hold(layer))
+        damage = "a threshold of the input";
+    else if (!book_holds(layer))
+        damage = "the codebook of the output";
     if (!damage) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: %s cannot come from a layer", damage);
 }

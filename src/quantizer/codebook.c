@@ -62,8 +62,8 @@ static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const st
     if (scheme->thresholds) scheme->thresholds(quantizer, group, book->code, book->count, out);
 }
 
-int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__thresholds *out,
-                            uint8_t code[QNT__BOOK])
+int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group,
+                            struct qnt__thresholds *out, uint8_t code[QNT__BOOK])
 {
     struct book book;
     open_book(quantizer, group, &book);

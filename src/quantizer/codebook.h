@@ -25,10 +25,11 @@ double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const
                              const double *h, size_t n);
 
 /* How a group is encoded: the code of x is code[rank of x]. Returns the number of ranks. */
-int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__thresholds *out,
-                            uint8_t code[QNT__BOOK]);
+int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group,
+                            struct qnt__thresholds *out, uint8_t code[QNT__BOOK]);
 
-/* Do codes change where the group's own thresholds say (table.c: `own`), not half way between values? */
+/* Do codes change where the group's own thresholds say (table.c: `own`), not half way between
+ * values? */
 bool qnt__has_thresholds(const qnt_spec *spec);
 
 /* The thresholds between `count` ascending finite values, 1 to 256. */

@@ -9,8 +9,8 @@ struct qnt__gemm;
 
 /*
  * m rows of int16 times `panels` panels of int16: acc[i][16 p + c] = sum over k of
- * rows[i][k] * weight[p][k][c], modulo 2^32. A panel is a row of cells of 16 columns and two k; word
- * 2 c + j of cell e belongs to column c and k = 2 e + j.
+ * rows[i][k] * weight[p][k][c], modulo 2^32. A panel is a row of cells of 16 columns and two k;
+ * word 2 c + j of cell e belongs to column c and k = 2 e + j.
  */
 struct qnt__gemm_s16 {
     const int16_t *const *rows; /* m pointers */
@@ -22,16 +22,18 @@ struct qnt__gemm_s16 {
     size_t ld;                  /* of acc, in elements, at least 16 panels */
 };
 
-/* Thresholds between 2 to 256 levels: the rank of x is the number of thresholds that are smaller. */
+/* Thresholds between 2 to 256 levels: the rank of x is the number of thresholds that are smaller.
+ */
 struct qnt__thresholds {
-    int32_t steps;    /* of a binary search, 1..8 */
-    int32_t nan;      /* the rank of NaN, below 2^steps */
-    float value[256]; /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
+    int32_t steps; /* of a binary search, 1..8 */
+    int32_t nan;   /* the rank of NaN, below 2^steps */
+    float
+        value[256]; /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
 };
 
 /*
- * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u]. Each
- * cell gives a cell of 64 bytes for each four of its k.
+ * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u].
+ * Each cell gives a cell of 64 bytes for each four of its k.
  */
 struct qnt__expand {
     const uint8_t *cell;
@@ -42,8 +44,28 @@ struct qnt__expand {
     uint8_t *out;
 };
 
+/*
+ * Codes of a panel's cells become floats, k by k: out[k - first][c], first <= k < end, is
+ *     levels ? levels[c step + place] * scale[c] : float(code - zero[c]) * scale[c] (+ offset[c])
+ * with place = code + 2^(level_bits - 1), modulo 2^level_bits. Missing (NULL) arrays leave their
+ * term out.
+ */
+struct qnt__decode_cells {
+    const uint8_t *cell; /* that of k = 0 */
+    size_t first, end;
+    int bits;            /* 2, 3, 4, 8 */
+    const float *scale;  /* [16] */
+    const int32_t *zero; /* [16] or NULL */
+    const float *offset; /* [16] or NULL; NULL where there are levels */
+    const float *levels; /* a table of 2^level_bits, or 16 of them, or NULL */
+    size_t step;         /* 0, or 2^level_bits: a table for each column */
+    int level_bits;      /* 1..8, at most bits */
+    float *out;          /* [end - first][16] */
+};
+
 #define QNT__SLOTS_LEVELS(X)                                                                       \
-    /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below that; */ \
+    /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below      \
+     * that; */                                                                                    \
     /* levels may be codes */                                                                      \
     X(look_up_8, void,                                                                             \
       (const uint8_t *table, int bits, const uint8_t *codes, size_t n, uint8_t *levels))           \
@@ -52,8 +74,8 @@ struct qnt__expand {
     /* the same for floats; codes may be anything, only their low `bits` count */                  \
     X(look_up_f32, void,                                                                           \
       (const float *table, int bits, const uint8_t *codes, size_t n, float *levels))               \
-    X(rank_f32, void,                                                                              \
-      (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks))                 \
+    X(rank_f32, void, (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)) \
+    X(decode_cells, void, (const struct qnt__decode_cells *d))                                     \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
     X(expand_levels, void, (const struct qnt__expand *e))                                          \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \

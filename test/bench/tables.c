@@ -1,7 +1,7 @@
 /*
- * Codes that stand for levels: products of two codebooks against the float product that they replace, one
- * row of packed weights against the memory's pace, and counting exponents by bit slices against counting
- * them one by one.
+ * Codes that stand for levels: products of two codebooks against the float product that they
+ * replace, one row of packed weights against the memory's pace, and counting exponents by bit
+ * slices against counting them one by one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +31,13 @@ struct table_product {
 
 static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shape)
 {
-    return (qnt_tensor){.data = data, .device_type = 1, .ndim = ndim, .dtype_code = (uint8_t)code,
-                        .dtype_bits = (uint8_t)bits, .dtype_lanes = 1, .shape = shape};
+    return (qnt_tensor){.data = data,
+                        .device_type = 1,
+                        .ndim = ndim,
+                        .dtype_code = (uint8_t)code,
+                        .dtype_bits = (uint8_t)bits,
+                        .dtype_lanes = 1,
+                        .shape = shape};
 }
 
 static struct table_product *table_create(size_t m, size_t n, size_t k, int bits, int level_bits)
@@ -94,9 +99,15 @@ static void packed_run(void *state)
     p->turn = (p->turn + 1) % p->copies;
     for (size_t j = 0; j < panels; j += QNT__BLOCK_PANELS) {
         for (size_t i = 0; i < p->m; i += QNT__BLOCK_ROWS) {
-            struct qnt__gemm g = {.rows = rows, .taps = &tap, .tap_count = 1, .depth = p->k,
-                                  .weight = w + j * p->panel_bytes, .panel_bytes = p->panel_bytes,
-                                  .acc = p->acc + i * p->n + j * QNT__PANEL, .ld = p->n, .bits = p->bits};
+            struct qnt__gemm g = {.rows = rows,
+                                  .taps = &tap,
+                                  .tap_count = 1,
+                                  .depth = p->k,
+                                  .weight = w + j * p->panel_bytes,
+                                  .panel_bytes = p->panel_bytes,
+                                  .acc = p->acc + i * p->n + j * QNT__PANEL,
+                                  .ld = p->n,
+                                  .bits = p->bits};
             g.m = p->m - i < QNT__BLOCK_ROWS ? p->m - i : QNT__BLOCK_ROWS;
             g.panels = panels - j < QNT__BLOCK_PANELS ? panels - j : QNT__BLOCK_PANELS;
             for (size_t r = 0; r < g.m; r++) rows[r] = p->x + (i + r) * p->k;
@@ -125,8 +136,12 @@ static void word_run(void *state)
     const int16_t *rows[QNT__BLOCK_ROWS];
     for (size_t j = 0; j < p->n; j += QNT__BLOCK_PANELS * QNT__PANEL) {
         for (size_t i = 0; i < p->m; i += QNT__BLOCK_ROWS) {
-            struct qnt__gemm_s16 g = {.rows = rows, .weight = p->w + j * p->k, .depth = p->k, .ld = p->n,
-                                      .acc = p->acc + i * p->n + j, .panels = QNT__BLOCK_PANELS};
+            struct qnt__gemm_s16 g = {.rows = rows,
+                                      .weight = p->w + j * p->k,
+                                      .depth = p->k,
+                                      .ld = p->n,
+                                      .acc = p->acc + i * p->n + j,
+                                      .panels = QNT__BLOCK_PANELS};
             g.m = p->m - i < QNT__BLOCK_ROWS ? p->m - i : QNT__BLOCK_ROWS;
             for (size_t r = 0; r < g.m; r++) rows[r] = p->x + (i + r) * p->k;
             p->simd.gemm_s16(&g);
@@ -142,7 +157,11 @@ static void products(void)
         struct table_product *narrow = table_create(M, N, K, bits, 8);
         struct table_product *wide = table_create(M, N, K, bits, 16);
         struct packed_product *packed = bits <= 4 ? packed_create(M, N, K, bits, 1) : NULL;
-        struct word_product words = {M, N, K, .x = bench_memory(M * K * 2), .w = bench_memory(N * K * 2),
+        struct word_product words = {M,
+                                     N,
+                                     K,
+                                     .x = bench_memory(M * K * 2),
+                                     .w = bench_memory(N * K * 2),
                                      .acc = bench_memory(M * N * 4)};
         qnt__simd_choose(&words.simd, bench_cpu());
         struct float_gemm *peer = float_gemm_create(M, N, K);
@@ -175,9 +194,10 @@ static void one_row(void)
             size_t bytes = N / QNT__PANEL * p->panel_bytes;
             struct bench_stream stream = bench_stream(bytes, p->copies);
             struct float_gemm *peer = float_gemm_create(1, N, K);
-            struct bench_candidate c[] = {{.name = "levels", .run = packed_run, .state = p},
-                                          {.name = "stream", .run = bench_stream_run, .state = &stream},
-                                          {.name = "sgemm", .run = float_gemm_run, .state = peer}};
+            struct bench_candidate c[] = {
+                {.name = "levels", .run = packed_run, .state = p},
+                {.name = "stream", .run = bench_stream_run, .state = &stream},
+                {.name = "sgemm", .run = float_gemm_run, .state = peer}};
             bench_compare(c, 3);
             printf("w%d %-15s %8.1f %8.1f %8.0f%% %12.1f\n", bits, cold ? "memory" : "warm",
                    1e6 * c[0].seconds, 1e-9 * (double)bytes / c[0].seconds,
@@ -189,12 +209,117 @@ static void one_row(void)
     }
 }
 
+/* ---- layers of codebooks, floats in (a scale per row) and floats out ---- */
+
+struct layer_job {
+    qnt_layer *layer[24];
+    size_t copies, turn, bytes;
+    int64_t x_shape[2], y_shape[2];
+    qnt_tensor x, y;
+    void *space;
+};
+
+static void layer_run(void *state)
+{
+    struct layer_job *j = state;
+    j->turn = (j->turn + 1) % j->copies;
+    check(qnt_layer_run(context, j->layer[j->turn], &j->x, &j->y, j->space, j->bytes),
+          "qnt_layer_run");
+}
+
+/* `inputs`: NULL, float input; otherwise its format. */
+static struct layer_job *layer_create(int64_t m, int64_t n, int64_t k, qnt_spec weights,
+                                      const qnt_spec *inputs, size_t copies)
+{
+    struct layer_job *j = calloc(1, sizeof *j);
+    qnt_quantizer *w = NULL, *x = NULL;
+    int64_t shape[2] = {n, k};
+    float *values = malloc((size_t)(n * k) * sizeof *values);
+    qnt_tensor t = tensor(values, QNT_FLOAT, 32, 2, shape);
+    qnt_layer_spec spec = {.size = sizeof spec};
+    for (int64_t i = 0; i < n * k; i++)
+        values[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+    j->x_shape[0] = j->y_shape[0] = m, j->x_shape[1] = k, j->y_shape[1] = n;
+    j->x = tensor(calloc((size_t)(m * k), 4), QNT_FLOAT, 32, 2, j->x_shape);
+    for (int64_t i = 0; i < m * k; i++) ((float *)j->x.data)[i] = values[i % (n * k)];
+    j->y = tensor(bench_memory((size_t)(m * n) * 4), QNT_FLOAT, 32, 2, j->y_shape);
+    weights.size = sizeof weights;
+    check(qnt_quantizer_create(context, &weights, &w), "weights");
+    check(qnt_quantizer_observe(context, w, &t, NULL), "weights");
+    check(qnt_quantizer_fit(context, w), "weights");
+    if (inputs) check(qnt_quantizer_create(context, inputs, &x), "input");
+    for (; j->copies < copies; j->copies++) {
+        check(qnt_layer_create(context, &spec, &t, w, NULL, x, NULL, &j->layer[j->copies]),
+              "layer");
+    }
+    check(qnt_layer_workspace(context, j->layer[0], &j->x, &j->bytes), "workspace");
+    j->space = malloc(j->bytes);
+    free(values);
+    qnt_quantizer_destroy(w), qnt_quantizer_destroy(x);
+    return j;
+}
+
+static void layer_destroy(struct layer_job *j)
+{
+    for (size_t i = 0; i < j->copies; i++) qnt_layer_destroy(j->layer[i]);
+    free(j->x.data), free(j->y.data), free(j->space);
+    free(j);
+}
+
+static void layers(void)
+{
+    static const struct {
+        const char *name;
+        qnt_spec weights;
+    } rows[] = {
+        {"affine, 4 bits", {.bits = 4, .flags = QNT_SIGNED | QNT_SYMMETRIC, .method = QNT_MINMAX}},
+        {"NF4", {.scheme = QNT_TABLE, .method = QNT_NF4}},
+        {"affine in blocks",
+         {.bits = 4,
+          .flags = QNT_SIGNED | QNT_SYMMETRIC,
+          .method = QNT_MINMAX,
+          .grain = QNT_PER_BLOCK,
+          .axis = 1,
+          .block = 32}},
+        {"NF4 in blocks",
+         {.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_BLOCK, .axis = 1, .block = 32}},
+        {"own tables, 4 bits",
+         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 4, .grain = QNT_PER_AXIS}},
+        {"own tables, 3 bits",
+         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 3, .grain = QNT_PER_AXIS}},
+    };
+    static const int64_t sizes[][3] = {{1, 4096, 4096}, {256, 1024, 1024}};
+    const qnt_spec dynamic = {.size = sizeof dynamic,
+                              .bits = 8,
+                              .method = QNT_MINMAX,
+                              .flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC};
+    for (int s = 0; s < 2; s++) {
+        int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+        struct float_gemm *peer = float_gemm_create((size_t)m, (size_t)n, (size_t)k);
+        printf("\n%4lldx%lldx%lld layers %10s %8s %14s\n", (long long)m, (long long)n, (long long)k,
+               "ms", "ratio", "float in, ms");
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            struct layer_job *codes =
+                layer_create(m, n, k, rows[r].weights, &dynamic, m == 1 ? 12 : 1);
+            struct layer_job *floats = layer_create(m, n, k, rows[r].weights, NULL, 1);
+            struct bench_candidate c[] = {{.name = "codes", .run = layer_run, .state = codes},
+                                          {.name = "floats", .run = layer_run, .state = floats},
+                                          {.name = "sgemm", .run = float_gemm_run, .state = peer}};
+            bench_compare(c, 3);
+            printf("%-20s %13.3f %8.2f %14.3f\n", rows[r].name, 1e3 * c[0].seconds,
+                   c[2].seconds / c[0].seconds, 1e3 * c[1].seconds);
+            layer_destroy(codes), layer_destroy(floats);
+        }
+        float_gemm_destroy(peer);
+    }
+}
+
 /* ---- counting ---- */
 
 struct counting {
     size_t n;
     int bits;
-    uint8_t *a, *b;         /* a code per byte, as the loop reads them */
+    uint8_t *a, *b; /* a code per byte, as the loop reads them */
     uint64_t *a_planes, *b_planes;
     struct qnt__simd simd;
     int32_t counts[508];
@@ -221,8 +346,11 @@ static void count_one_by_one(void *state)
 static void count_planes(void *state)
 {
     struct counting *s = state;
-    const struct qnt__count_exp c = {.a = s->a_planes, .b = s->b_planes, .words = s->n / 64,
-                                     .bits = s->bits, .counts = s->counts};
+    const struct qnt__count_exp c = {.a = s->a_planes,
+                                     .b = s->b_planes,
+                                     .words = s->n / 64,
+                                     .bits = s->bits,
+                                     .counts = s->counts};
     s->simd.count_exp(&c);
 }
 
@@ -240,8 +368,12 @@ static void counting(void)
     printf("\n%-14s %10s %10s %6s %14s %6s\n", "counting, 4096", "loop us", "planes us", "ratio",
            "sliced too us", "ratio");
     for (int bits = 2; bits <= 7; bits++) {
-        struct counting s = {.n = N, .bits = bits, .a = bench_memory(N), .b = bench_memory(N),
-                             .a_planes = bench_memory(N), .b_planes = bench_memory(N)};
+        struct counting s = {.n = N,
+                             .bits = bits,
+                             .a = bench_memory(N),
+                             .b = bench_memory(N),
+                             .a_planes = bench_memory(N),
+                             .b_planes = bench_memory(N)};
         qnt__simd_choose(&s.simd, bench_cpu());
         slice_and_count(&s);
         struct bench_candidate c[] = {{.name = "loop", .run = count_one_by_one, .state = &s},
@@ -280,8 +412,8 @@ static void exp_products(void)
         struct bench_candidate c[] = {{.name = "counted", .run = exp_run, .state = &e},
                                       {.name = "levels", .run = table_run, .state = e.p}};
         bench_compare(c, 2);
-        printf("%d exponent bits %12.3f %12.3f %6.1f\n", bits, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
-               c[0].seconds / c[1].seconds);
+        printf("%d exponent bits %12.3f %12.3f %6.1f\n", bits, 1e3 * c[0].seconds,
+               1e3 * c[1].seconds, c[0].seconds / c[1].seconds);
         table_destroy(e.p);
     }
 }
@@ -292,10 +424,12 @@ int main(int argc, char **argv)
     printf("# peer: %s\n", float_gemm_version() ? float_gemm_version() : "none");
     check(qnt_context_create(NULL, NULL, NULL, &context), "qnt_context_create");
     check(qnt_context_set_cpu(context, bench_cpu()), "qnt_context_set_cpu");
-    if (!bench_option("--rows")) products();
-    one_row();
-    counting();
-    exp_products();
+    const char *only = bench_option("--only");
+    if (!only || !strcmp(only, "products")) products();
+    if (!only || !strcmp(only, "rows")) one_row();
+    if (!only || !strcmp(only, "layers")) layers();
+    if (!only || !strcmp(only, "counting")) counting();
+    if (!only || !strcmp(only, "exp")) exp_products();
     qnt_context_destroy(context);
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Looking up levels, and products of levels, of every CPU level against the portable definition, byte
- * for byte: random shapes with all tails, extremes, wrapping sums, guard pages around all that is read
- * and written.
+ * Looking up levels, and products of levels, of every CPU level against the portable definition,
+ * byte for byte: random shapes with all tails, extremes, wrapping sums, guard pages around all that
+ * is read and written.
  */
 #include <math.h>
 
@@ -63,7 +63,8 @@ static void look_up_16(void)
     for (int i = 0; i < ROUNDS(300); i++) {
         int bits = 1 + i % 8;
         size_t n = (size_t)random_in(0, 200);
-        guarded table = input((size_t)2 << bits), codes = input(n), out = guard(2 * n, random_in(0, 1));
+        guarded table = input((size_t)2 << bits), codes = input(n),
+                out = guard(2 * n, random_in(0, 1));
         int16_t want[200];
         for (size_t e = 0; e < n; e++) codes.data[e] &= (uint8_t)((1 << bits) - 1);
         qnt__look_up_16_c((void *)table.data, bits, codes.data, n, want);
@@ -81,7 +82,8 @@ static void look_up_f32(void)
     for (int i = 0; i < ROUNDS(300); i++) {
         int bits = 1 + i % 8;
         size_t n = (size_t)random_in(0, 200);
-        guarded table = input((size_t)4 << bits), codes = input(n), out = guard(4 * n, random_in(0, 1));
+        guarded table = input((size_t)4 << bits), codes = input(n),
+                out = guard(4 * n, random_in(0, 1));
         float want[200];
         qnt__look_up_f32_c((void *)table.data, bits, codes.data, n, want);
         for (int l = 0; l < levels; l++) {
@@ -127,28 +129,37 @@ static void rank_f32(void)
     }
 }
 
-/* Outputs hold the same random bytes before each version, so that what must stay is compared too. */
+/* Outputs hold the same random bytes before each version, so that what must stay is compared too.
+ */
 static void gemm_s16(void)
 {
     for (int i = 0; i < ROUNDS(300); i++) {
-        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
-        size_t depth = 2 * (size_t)random_in(1, i % 9 ? 20 : 300), stride = depth + (size_t)random_in(0, 3);
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS),
+               panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
+        size_t depth = 2 * (size_t)random_in(1, i % 9 ? 20 : 300),
+               stride = depth + (size_t)random_in(0, 3);
         size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
         size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
-        guarded x = input(2 * ((m - 1) * stride + depth)), w = input(2 * panels * QNT__PANEL * depth);
+        guarded x = input(2 * ((m - 1) * stride + depth)),
+                w = input(2 * panels * QNT__PANEL * depth);
         guarded acc = guard(size, random_in(0, 1)), want = input(size), before = guard(size, true);
         const int16_t *rows[QNT__BLOCK_ROWS];
         for (size_t r = 0; r < m; r++) rows[r] = (const int16_t *)(void *)x.data + r * stride;
-        struct qnt__gemm_s16 g = {.rows = rows, .weight = (void *)w.data, .m = m, .panels = panels,
-                                  .depth = depth, .ld = ld, .acc = (void *)want.data};
+        struct qnt__gemm_s16 g = {.rows = rows,
+                                  .weight = (void *)w.data,
+                                  .m = m,
+                                  .panels = panels,
+                                  .depth = depth,
+                                  .ld = ld,
+                                  .acc = (void *)want.data};
         memcpy(before.data, want.data, size);
         qnt__gemm_s16_c(&g);
         for (int l = 0; l < levels; l++) {
             memcpy(acc.data, before.data, size);
             g.acc = (void *)acc.data;
             tables[l].gemm_s16(&g);
-            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu depth %zu", names[l], m,
-                      panels, depth);
+            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu depth %zu", names[l],
+                      m, panels, depth);
         }
         unguard(&x), unguard(&w), unguard(&acc), unguard(&want), unguard(&before);
     }
@@ -158,13 +169,15 @@ static void gemm_levels(void)
 {
     for (int i = 0; i < ROUNDS(400); i++) {
         int bits = 2 + i % 3;
-        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS), panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
+        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS),
+               panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
         size_t taps = random_in(0, 2) ? 1 : (size_t)random_in(2, MAX_TAPS);
         size_t cells = (size_t)random_in(1, i % 7 ? 9 : 70), depth = cells * qnt__cell_depth(bits);
         size_t gap = random_in(0, 2) ? 0 : qnt__cell_bytes(bits) * (size_t)random_in(1, 3);
         size_t used = taps * cells * qnt__cell_bytes(bits) + (taps - 1) * gap;
         size_t panel_bytes = used + 32 * (size_t)random_in(0, 1);
-        size_t reach = depth + (size_t)random_in(0, 30), ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+        size_t reach = depth + (size_t)random_in(0, 30),
+               ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
         size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
         ptrdiff_t at[MAX_TAPS];
         for (size_t t = 0; t < taps; t++) at[t] = random_in(0, (int64_t)(reach - depth));
@@ -173,17 +186,27 @@ static void gemm_levels(void)
         guarded want = input(size), before = guard(size, true);
         const uint8_t *rows[QNT__BLOCK_ROWS];
         for (size_t r = 0; r < m; r++) rows[r] = x.data + r * reach;
-        struct qnt__gemm g = {.rows = rows, .taps = at, .weight = w.data, .m = m, .panels = panels,
-                              .tap_count = taps, .depth = depth, .panel_bytes = panel_bytes, .gap = gap,
-                              .ld = ld, .bits = bits, .acc = (void *)want.data};
+        struct qnt__gemm g = {.rows = rows,
+                              .taps = at,
+                              .weight = w.data,
+                              .m = m,
+                              .panels = panels,
+                              .tap_count = taps,
+                              .depth = depth,
+                              .panel_bytes = panel_bytes,
+                              .gap = gap,
+                              .ld = ld,
+                              .bits = bits,
+                              .acc = (void *)want.data};
         memcpy(before.data, want.data, size);
         qnt__gemm_levels_c(&g, (void *)table.data);
         for (int l = 0; l < levels; l++) {
             memcpy(acc.data, before.data, size);
             g.acc = (void *)acc.data;
             tables[l].gemm_levels(&g, (void *)table.data);
-            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu taps %zu depth %zu bits %d",
-                      names[l], m, panels, taps, depth, bits);
+            CHECK_MSG(!memcmp(acc.data, want.data, size),
+                      "%s m %zu panels %zu taps %zu depth %zu bits %d", names[l], m, panels, taps,
+                      depth, bits);
         }
         unguard(&x), unguard(&w), unguard(&table), unguard(&acc), unguard(&want), unguard(&before);
     }
@@ -198,17 +221,68 @@ static void expand_levels(void)
         size_t size = 16 * cells * qnt__cell_depth(bits);
         guarded cell = input(cells * qnt__cell_bytes(bits)), out = guard(size, random_in(0, 1));
         guarded table = input(step ? 256 : (size_t)1 << bits), want = guard(size, true);
-        struct qnt__expand e = {.cell = cell.data, .cells = cells, .bits = bits,
-                                .levels = (void *)table.data, .step = step, .out = want.data};
+        struct qnt__expand e = {.cell = cell.data,
+                                .cells = cells,
+                                .bits = bits,
+                                .levels = (void *)table.data,
+                                .step = step,
+                                .out = want.data};
         qnt__expand_levels_c(&e);
         e.out = out.data;
         for (int l = 0; l < levels; l++) {
             memset(out.data, 0x55, size);
             tables[l].expand_levels(&e);
-            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d cells %zu step %zu", names[l], bits,
-                      cells, step);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d cells %zu step %zu", names[l],
+                      bits, cells, step);
         }
         unguard(&cell), unguard(&out), unguard(&table), unguard(&want);
+    }
+}
+
+/* Affine codes with and without zero points and offsets, levels of all widths; any part of the k.
+ */
+static void decode_cells(void)
+{
+    static const int all_bits[] = {2, 3, 4, 8};
+    for (int i = 0; i < ROUNDS(600); i++) {
+        int bits = all_bits[i % 4],
+            kind = i / 4 % 4; /* affine, with offset, shared levels, own levels */
+        int level_bits = bits == 8 ? (int)random_in(5, 8) : bits == 2 ? (int)random_in(1, 2) : bits;
+        size_t end = (size_t)random_in(1, 70),
+               first = random_in(0, 1) ? 0 : (size_t)random_in(0, (int64_t)end);
+        size_t depth = qnt__cell_depth(bits), size = 64 * (end - first);
+        size_t books = kind == 2 ? 1 : 16, step = kind == 2 ? 0 : (size_t)1 << level_bits;
+        guarded cell = input((end + depth - 1) / depth * qnt__cell_bytes(bits));
+        guarded scale = guard(64, true), zero = guard(64, false), offset = guard(64, true);
+        guarded table = guard((books << level_bits) * 4, random_in(0, 1));
+        guarded out = guard(size, random_in(0, 1)), want = guard(size, true);
+        for (size_t c = 0; c < 16; c++) {
+            ((float *)(void *)scale.data)[c] = (float)random_unit();
+            ((float *)(void *)offset.data)[c] = random_in(0, 3) ? (float)random_laplace() : -0.0f;
+            ((int32_t *)(void *)zero.data)[c] = (int32_t)random_in(-300, 300);
+        }
+        for (size_t e = 0; e < books << level_bits; e++) {
+            ((float *)(void *)table.data)[e] = random_in(0, 9) ? (float)random_laplace() : -0.0f;
+        }
+        struct qnt__decode_cells d = {.cell = cell.data,
+                                      .first = first,
+                                      .end = end,
+                                      .bits = bits,
+                                      .scale = (void *)scale.data,
+                                      .out = (void *)want.data};
+        if (kind < 2 && random_in(0, 1)) d.zero = (void *)zero.data;
+        if (kind == 1) d.offset = (void *)offset.data;
+        if (kind > 1) d.levels = (void *)table.data, d.step = step, d.level_bits = level_bits;
+        qnt__decode_cells_c(&d);
+        d.out = (void *)out.data;
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, size);
+            tables[l].decode_cells(&d);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d kind %d k %zu to %zu",
+                      names[l], bits, kind, first, end);
+        }
+        unguard(&cell), unguard(&scale), unguard(&zero), unguard(&offset), unguard(&table);
+        unguard(&out), unguard(&want);
     }
 }
 
@@ -224,8 +298,16 @@ static void affine_levels(void)
         const uint8_t *rows[3] = {x.data, x.data + depth, x.data + 2 * depth};
         const ptrdiff_t tap = 0;
         int32_t a[96], b[96];
-        struct qnt__gemm g = {.rows = rows, .taps = &tap, .weight = w.data, .m = 3, .panels = 2,
-                              .tap_count = 1, .depth = depth, .panel_bytes = bytes, .ld = 32, .bits = bits};
+        struct qnt__gemm g = {.rows = rows,
+                              .taps = &tap,
+                              .weight = w.data,
+                              .m = 3,
+                              .panels = 2,
+                              .tap_count = 1,
+                              .depth = depth,
+                              .panel_bytes = bytes,
+                              .ld = 32,
+                              .bits = bits};
         for (int l = 0; l < levels; l++) {
             g.acc = a;
             tables[l].gemm_levels(&g, ascending);
@@ -257,6 +339,7 @@ int main(int argc, char **argv)
     RUN(gemm_s16);
     RUN(gemm_levels);
     RUN(expand_levels);
+    RUN(decode_cells);
     RUN(affine_levels);
     return DONE;
 }

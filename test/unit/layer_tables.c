@@ -1,7 +1,8 @@
 /*
- * Layers between codebooks: weights that stay packed as places in tables must give the bytes that the same
- * integers give as int8 codes, for exponential codes too; outputs that are codes of a codebook must be
- * the codes of the floats that the layer would have given. Chains of such layers are that, twice.
+ * Layers between codebooks: weights that stay packed as places in tables must give the bytes that
+ * the same integers give as int8 codes, for exponential codes too; outputs that are codes of a
+ * codebook must be the codes of the floats that the layer would have given. Chains of such layers
+ * are that, twice.
  */
 #include "check.h"
 #include "io/format.h"
@@ -54,14 +55,18 @@ static qnt_quantizer *as_int8(const qnt_quantizer *from)
     size_t n;
     CHECK(qnt_quantizer_spec(c, from, &spec) == QNT_OK);
     CHECK(qnt_quantizer_get(c, from, QNT_P_SCALE, scale, MOST, &n) == QNT_OK);
-    qnt_quantizer *q = quantizer((qnt_spec){.bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC,
-                                            .grain = spec.grain, .axis = spec.axis, .block = spec.block});
+    qnt_quantizer *q = quantizer((qnt_spec){.bits = 8,
+                                            .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                                            .grain = spec.grain,
+                                            .axis = spec.axis,
+                                            .block = spec.block});
     CHECK(qnt_quantizer_set(c, q, QNT_P_SCALE, scale, n) == QNT_OK);
     return q;
 }
 
 /* Decoded values over their scales: the integers that codes stand for. */
-static void to_integers(const qnt_quantizer *q, const float *data, int64_t rows, int64_t k, int8_t *out)
+static void to_integers(const qnt_quantizer *q, const float *data, int64_t rows, int64_t k,
+                        int8_t *out)
 {
     static float value[MOST];
     static double scale[MOST];
@@ -91,7 +96,8 @@ static const qnt_spec formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-/* Weights in every format and grain, times floats, dynamic codes, affine codes and exponential codes. */
+/* Weights in every format and grain, times floats, dynamic codes, affine codes and exponential
+ * codes. */
 static void packed_weights(void)
 {
     for (int i = 0; i < ROUNDS(270); i++) {
@@ -107,7 +113,8 @@ static void packed_weights(void)
             for (int64_t e = 0; e < n * k; e++) w[e] = fabsf(w[e]);
         }
         qnt_quantizer *wq = fitted(ws, w, n, k), *w8 = as_int8(wq), *xq = NULL, *x8 = NULL;
-        if (input == 1) xq = quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
+        if (input == 1)
+            xq = quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
         if (input == 2) xq = fitted((qnt_spec){.method = QNT_MSE, .bits = 8}, x, m, k);
         if (input == 3) xq = fitted(formats[random_in(0, 1)], x, m, k), x8 = as_int8(xq);
         qnt_layer *layer = NULL, *same = NULL;
@@ -115,7 +122,8 @@ static void packed_weights(void)
         to_integers(wq, w, n, k, wint);
         const qnt_tensor *b = TENSOR(bias, QNT_FLOAT, 32, n);
         OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, b, xq, NULL, &layer));
-        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, b, x8 ? x8 : xq, NULL, &same));
+        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, b, x8 ? x8 : xq, NULL,
+                            &same));
         bool own = ws.scheme == QNT_EXP || ws.method == QNT_KMEANS;
         if (k % 16 == 0 && !(own && ws.grain == QNT_PER_BLOCK)) CHECK(layer->head.cell_bits <= 4);
         const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
@@ -123,8 +131,9 @@ static void packed_weights(void)
         const qnt_tensor *integers = TENSOR(xint, QNT_INT, 8, m, k);
         if (x8) to_integers(xq, x, m, k, xint);
         OK(run(same, x8 ? integers : in, TENSOR(z, QNT_FLOAT, 32, m, n)));
-        CHECK_MSG(!memcmp(y, z, (size_t)(m * n) * 4), "format %d grain %d input %d %lld x %lld x %lld",
-                  i % FORMATS, ws.grain, input, (long long)m, (long long)n, (long long)k);
+        CHECK_MSG(!memcmp(y, z, (size_t)(m * n) * 4),
+                  "format %d grain %d input %d %lld x %lld x %lld", i % FORMATS, ws.grain, input,
+                  (long long)m, (long long)n, (long long)k);
         qnt_layer_destroy(layer), qnt_layer_destroy(same);
         qnt_quantizer_destroy(wq), qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
         qnt_quantizer_destroy(x8);
@@ -150,8 +159,8 @@ static void sizes(void)
                 OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), q, NULL,
                                     input ? dynamic : NULL, NULL, &layer));
                 size_t codes = (size_t)(n * k * (bits == 1 ? 2 : bits) / 8);
-                CHECK_MSG(layer->bytes <= codes + (size_t)n * 80, "format %d grain %d: %zu bytes", i,
-                          grain, layer->bytes);
+                CHECK_MSG(layer->bytes <= codes + (size_t)n * 80, "format %d grain %d: %zu bytes",
+                          i, grain, layer->bytes);
                 qnt_layer_destroy(layer);
             }
             qnt_quantizer_destroy(q), qnt_quantizer_destroy(dynamic);
@@ -174,7 +183,8 @@ static qnt_quantizer *output_book(int kind, float *data, int64_t n)
 
 /* The layer whose output is codes gives the codes of the floats that the one without gives. */
 static void same_codes(const qnt_layer_spec *ls, qnt_tensor *weight, const qnt_quantizer *wq,
-                       const qnt_quantizer *xq, int64_t outputs, const qnt_tensor *in, int64_t m, int kind)
+                       const qnt_quantizer *xq, int64_t outputs, const qnt_tensor *in, int64_t m,
+                       int kind)
 {
     qnt_layer *floats = NULL, *codes = NULL, *copy = NULL;
     const qnt_tensor *b = TENSOR(bias, QNT_FLOAT, 32, outputs);
@@ -231,15 +241,18 @@ static void output_codes(void)
         OK(qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0));
         fill(w, n * k), fill(x, m * k), fill(bias, n);
         qnt_quantizer *wq = fitted(ws, w, n, k), *xq = NULL;
-        if (input == 1) xq = quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
+        if (input == 1)
+            xq = quantizer((qnt_spec){.method = QNT_MINMAX, .bits = 8, .flags = QNT_DYNAMIC});
         if (input == 2) xq = fitted(formats[1], x, m, k);
         qnt_layer_spec ls = {.size = sizeof ls, .activation = i % 4 ? QNT_LINEAR : QNT_RELU};
-        same_codes(&ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, xq, n, TENSOR(x, QNT_FLOAT, 32, m, k), m, i);
+        same_codes(&ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, xq, n, TENSOR(x, QNT_FLOAT, 32, m, k),
+                   m, i);
         qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq);
 
         fill(w, 3 * 4), fill(x, 6 * 4), fill(bias, 4); /* depthwise, one row of pixels */
         wq = fitted(formats[3], w, 1, 12), xq = fitted(formats[0], x, 1, 24);
-        ls = (qnt_layer_spec){.size = sizeof ls, .kind = QNT_CONV, .groups = 4, .pad = {0, 1, 0, 1}};
+        ls =
+            (qnt_layer_spec){.size = sizeof ls, .kind = QNT_CONV, .groups = 4, .pad = {0, 1, 0, 1}};
         same_codes(&ls, TENSOR(w, QNT_FLOAT, 32, 4, 1, 3, 1), wq, xq, 4,
                    TENSOR(x, QNT_FLOAT, 32, 1, 1, 6, 4), 6, i);
         qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq);
@@ -264,13 +277,16 @@ static void chain(void)
     qnt_quantizer *w2 = fitted(exp4, w, n, h);
     OK(qnt_layer_create(c, &last, TENSOR(w, QNT_FLOAT, 32, n, h), w2, NULL, hq, NULL, &second));
 
-    OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k), TENSOR(code, QNT_UINT, 4, m, k)));
+    OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k),
+                            TENSOR(code, QNT_UINT, 4, m, k)));
     OK(run(first, TENSOR(code, QNT_UINT, 4, m, k), TENSOR(packed, QNT_UINT, 4, m, h)));
     OK(run(second, TENSOR(packed, QNT_UINT, 4, m, h), TENSOR(z, QNT_FLOAT, 32, m, n)));
 
     static float hidden[MOST], decoded[MOST]; /* the same by way of decoded floats, in double */
-    OK(qnt_quantizer_apply(c, hq, TENSOR(y, QNT_FLOAT, 32, m, h), TENSOR(hidden, QNT_FLOAT, 32, m, h)));
-    OK(qnt_quantizer_apply(c, w2, TENSOR(w, QNT_FLOAT, 32, n, h), TENSOR(decoded, QNT_FLOAT, 32, n, h)));
+    OK(qnt_quantizer_apply(c, hq, TENSOR(y, QNT_FLOAT, 32, m, h),
+                           TENSOR(hidden, QNT_FLOAT, 32, m, h)));
+    OK(qnt_quantizer_apply(c, w2, TENSOR(w, QNT_FLOAT, 32, n, h),
+                           TENSOR(decoded, QNT_FLOAT, 32, n, h)));
     for (int64_t i = 0; i < m * n; i++) {
         double sum = 0, size = 1e-30;
         for (int64_t e = 0; e < h; e++) {
@@ -296,12 +312,14 @@ static void damaged(void)
     OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, 4, 64), wq, NULL, xq, oq, &layer));
     OK(qnt_layer_save(c, layer, NULL, 0, &bytes));
     uint8_t *blob = malloc(bytes);
-    size_t book = bytes - layer->bytes + (size_t)((const uint8_t *)layer->output_book - layer->data);
+    size_t book =
+        bytes - layer->bytes + (size_t)((const uint8_t *)layer->output_book - layer->data);
     const float nan = NAN, low = -1e30f;
     const struct {
         size_t at, size;
         const void *value;
-    } change[] = {{book, 4, &nan}, {book + 8, 4, &nan}, {book + 8, 4, &low}, {book + 1024 + 3, 1, "\x08"}};
+    } change[] = {
+        {book, 4, &nan}, {book + 8, 4, &nan}, {book + 8, 4, &low}, {book + 1024 + 3, 1, "\x08"}};
     for (int i = 0; i < 4; i++) {
         OK(qnt_layer_save(c, layer, blob, bytes, &bytes));
         memcpy(blob + change[i].at, change[i].value, change[i].size);
@@ -325,12 +343,15 @@ static void refused(void)
     const qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 4, 16);
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, each, &layer), QNT_E_UNSUPPORTED,
           "output_q: grain");
-    FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, empty, &layer), QNT_E_STATE, "output_q");
+    FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, empty, &layer), QNT_E_STATE,
+          "output_q");
     FAILS(qnt_layer_create(c, &adds, weight, nf4, NULL, NULL, nf4, &layer), QNT_E_INVALID,
           "QNT_ACCUMULATE");
     OK(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, nf4, &layer));
-    FAILS(run(layer, TENSOR(x, QNT_FLOAT, 32, 4, 16), TENSOR(y, QNT_FLOAT, 32, 4, 4)), QNT_E_DTYPE, "y:");
-    FAILS(run(layer, TENSOR(x, QNT_FLOAT, 32, 4, 16), TENSOR(code, QNT_INT, 8, 4, 4)), QNT_E_DTYPE, "y:");
+    FAILS(run(layer, TENSOR(x, QNT_FLOAT, 32, 4, 16), TENSOR(y, QNT_FLOAT, 32, 4, 4)), QNT_E_DTYPE,
+          "y:");
+    FAILS(run(layer, TENSOR(x, QNT_FLOAT, 32, 4, 16), TENSOR(code, QNT_INT, 8, 4, 4)), QNT_E_DTYPE,
+          "y:");
     qnt_layer_destroy(layer);
     qnt_quantizer_destroy(nf4), qnt_quantizer_destroy(each), qnt_quantizer_destroy(empty);
 }

@@ -16,8 +16,10 @@ INLINE void expand_own(const struct qnt__expand *e, int bits)
         }
     }
     for (size_t i = 0; i < e->cells; i++, cell += qnt__cell_bytes(bits)) {
-        UNROLL for (int f = 0; f < field_count(bits); f++, to += 64) {
-            UNROLL for (int q = 0; q < 4; q++) {
+        UNROLL for (int f = 0; f < field_count(bits); f++, to += 64)
+        {
+            UNROLL for (int q = 0; q < 4; q++)
+            {
                 uint8x16_t place = vaddq_u8(load_field(cell, bits, f, q), base);
                 vst1q_u8(to + 16 * q, vqtbl4q_u8(table[q], place));
             }
@@ -27,13 +29,18 @@ INLINE void expand_own(const struct qnt__expand *e, int bits)
 
 INLINE void expand(const struct qnt__expand *e, int bits)
 {
-    if (e->step) expand_own(e, bits);
-    else expand_cells(e->cell, e->cells, bits, e->levels, e->out);
+    if (e->step)
+        expand_own(e, bits);
+    else
+        expand_cells(e->cell, e->cells, bits, e->levels, e->out);
 }
 
 void qnt__expand_levels_neon(const struct qnt__expand *e)
 {
-    if (e->bits == 4) expand(e, 4);
-    else if (e->bits == 3) expand(e, 3);
-    else expand(e, 2);
+    if (e->bits == 4)
+        expand(e, 4);
+    else if (e->bits == 3)
+        expand(e, 3);
+    else
+        expand(e, 2);
 }

@@ -1,6 +1,6 @@
 /*
- * Packed numbers of levels into bytes. 128 bits hold four columns; where columns have tables of their own,
- * each of the four is looked up in its turn, and its dwords are taken.
+ * Packed numbers of levels into bytes. 128 bits hold four columns; where columns have tables of
+ * their own, each of the four is looked up in its turn, and its dwords are taken.
  */
 #include "expand_avx2.h"
 
@@ -24,7 +24,8 @@ INLINE void expand_own(const struct qnt__expand *e, int bits)
         const uint8_t *cell = e->cell;
         uint8_t *to = e->out + 32 * half;
         for (size_t i = 0; i < e->cells; i++, cell += cell_bytes) {
-            UNROLL for (int f = 0; f < fields; f++, to += 64) {
+            UNROLL for (int f = 0; f < fields; f++, to += 64)
+            {
                 __m256i field = half_field(cell, bits, f, half);
                 __m256i a = _mm256_shuffle_epi8(t0, field), b = _mm256_shuffle_epi8(t1, field);
                 __m256i c = _mm256_shuffle_epi8(t2, field), d = _mm256_shuffle_epi8(t3, field);
@@ -38,13 +39,18 @@ INLINE void expand_own(const struct qnt__expand *e, int bits)
 
 INLINE void expand(const struct qnt__expand *e, int bits)
 {
-    if (e->step) expand_own(e, bits);
-    else expand_cells(e->cell, e->cells, bits, e->levels, e->out);
+    if (e->step)
+        expand_own(e, bits);
+    else
+        expand_cells(e->cell, e->cells, bits, e->levels, e->out);
 }
 
 void qnt__expand_levels_avx2(const struct qnt__expand *e)
 {
-    if (e->bits == 4) expand(e, 4);
-    else if (e->bits == 3) expand(e, 3);
-    else expand(e, 2);
+    if (e->bits == 4)
+        expand(e, 4);
+    else if (e->bits == 3)
+        expand(e, 3);
+    else
+        expand(e, 2);
 }

@@ -1,6 +1,6 @@
 /*
- * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have tables
- * of their own, each of the four is looked up in its turn.
+ * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have
+ * tables of their own, each of the four is looked up in its turn.
  */
 #include "../slots.h"
 #include "cells_avx512vnni.h"
@@ -14,7 +14,8 @@ INLINE void load_tables(const struct qnt__expand *e, __m512i tables[4])
         tables[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)all));
         return;
     }
-    UNROLL for (int j = 0; j < 4; j++) {
+    UNROLL for (int j = 0; j < 4; j++)
+    {
         const __m128i *own = (const void *)(e->levels + 16 * j);
         __m512i t = _mm512_castsi128_si512(_mm_loadu_si128(own));
         t = _mm512_inserti32x4(t, _mm_loadu_si128(own + 4), 1);
@@ -30,10 +31,12 @@ INLINE void expand(const struct qnt__expand *e, int bits, int own)
     __m512i tables[4];
     load_tables(e, tables);
     for (; cell < end; cell += qnt__cell_bytes(bits)) {
-        UNROLL for (int f = 0; f < cell_fields(bits); f++, out += 64) {
+        UNROLL for (int f = 0; f < cell_fields(bits); f++, out += 64)
+        {
             __m512i field = cell_field(cell, bits, f);
             __m512i level = _mm512_shuffle_epi8(tables[0], field);
-            UNROLL for (int j = 1; own && j < 4; j++) {
+            UNROLL for (int j = 1; own && j < 4; j++)
+            {
                 const __mmask64 column = 0x000f000f000f000full << 4 * j;
                 level = _mm512_mask_shuffle_epi8(level, column, tables[j], field);
             }
@@ -45,7 +48,10 @@ INLINE void expand(const struct qnt__expand *e, int bits, int own)
 void qnt__expand_levels_avx512vnni(const struct qnt__expand *e)
 {
     int own = e->step != 0;
-    if (e->bits == 4) own ? expand(e, 4, 1) : expand(e, 4, 0);
-    else if (e->bits == 3) own ? expand(e, 3, 1) : expand(e, 3, 0);
-    else own ? expand(e, 2, 1) : expand(e, 2, 0);
+    if (e->bits == 4)
+        own ? expand(e, 4, 1) : expand(e, 4, 0);
+    else if (e->bits == 3)
+        own ? expand(e, 3, 1) : expand(e, 3, 0);
+    else
+        own ? expand(e, 2, 1) : expand(e, 2, 0);
 }

@@ -42,6 +42,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_s16, avx2);
         TAKE(gemm_levels, avx2);
         TAKE(expand_levels, avx2);
+        TAKE(decode_cells, avx2);
         TAKE(look_up_f32, avx2);
         TAKE(rank_f32, avx2);
         TAKE(conv_lowbit, avx2);
@@ -96,6 +97,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_s16, avx512vnni);
         TAKE(gemm_levels, avx512vnni);
         TAKE(expand_levels, avx512vnni);
+        TAKE(decode_cells, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
     }
