@@ -7,7 +7,7 @@ DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
 NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c examples/train/*.c)))
 NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c examples/train_quantized.c \
-           examples/kernel_map_digits.c examples/kernel_map_mnist.c examples/digit_tables.c \
+           examples/train_palquant.c examples/kernel_map_digits.c examples/kernel_map_mnist.c examples/digit_tables.c \
            examples/real_networks.c examples/stories.c examples/tune_table.c))
 READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 

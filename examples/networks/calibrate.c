@@ -67,7 +67,7 @@ static bool add_products(struct calibration *c, int layer, const float *image)
     size_t patch = (size_t)rows * (size_t)depth, square = (size_t)depth * (size_t)depth;
     float *x = malloc(2 * patch * sizeof *x), *sum = calloc(square, sizeof *sum);
     if (x && sum) {
-        reference_patches(c->graph, layer, image, x);
+        reference_patches(c->graph, layer, 0, image, x);
         reference_transpose(x, x + patch, rows, depth);
         reference_multiply(x + patch, x, sum, depth, rows, depth);
         for (size_t i = 0; i < square; i++) c->gram[layer][i] += (double)sum[i] / rows;

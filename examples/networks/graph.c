@@ -148,6 +148,14 @@ int graph_conv(struct graph *graph, int input, const char *name, int channels, c
     return convolution(graph, input, name, channels, 1, kernel, stride, pad);
 }
 
+int graph_group_conv(struct graph *graph, int input, const char *name, int channels, int groups,
+                     int shift, const int kernel[2], int stride, struct padding pad)
+{
+    int index = convolution(graph, input, name, channels, groups, kernel, stride, pad);
+    if (index) graph->node[index].shift = shift;
+    return index;
+}
+
 int graph_depthwise(struct graph *graph, int input, const char *name, const int kernel[2],
                     struct padding pad)
 {
@@ -194,6 +202,21 @@ int graph_shortcut(struct graph *graph, int input, int channels)
     const struct node *x = &graph->node[input];
     return weightless(graph, input, NODE_SHORTCUT, "shortcut", (x->height + 1) / 2,
                       (x->width + 1) / 2, channels);
+}
+
+int graph_sum(struct graph *graph, int input, int other)
+{
+    const struct node *x = &graph->node[input];
+    int index = weightless(graph, input, NODE_SUM, "sum", x->height, x->width, x->channels);
+    return index ? graph_add(graph, index, other) : 0;
+}
+
+int graph_shuffle(struct graph *graph, int input, int groups)
+{
+    const struct node *x = &graph->node[input];
+    int index = weightless(graph, input, NODE_SHUFFLE, "shuffle", x->height, x->width, x->channels);
+    if (index) graph->node[index].groups = groups;
+    return index;
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gain + bias, taken into weight and bias. */

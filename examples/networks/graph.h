@@ -24,8 +24,10 @@ enum node_kind {
     NODE_DENSE,    /* of the flattened value */
     NODE_MAX_POOL, /* 2 x 2, stride 2 */
     NODE_MEAN,     /* over height and width */
-    NODE_SHORTCUT  /* every second row and column; new channels are zero, half of them on each side
+    NODE_SHORTCUT, /* every second row and column; new channels are zero, half of them on each side
                     */
+    NODE_SUM,      /* of the input and `add` */
+    NODE_SHUFFLE   /* channel g * each + c of `groups` goes to c * groups + g (ShuffleNet) */
 };
 
 struct node {
@@ -36,6 +38,7 @@ struct node {
     bool relu;
     int height, width, channels;  /* of the output */
     int kernel[2], stride, groups;
+    int shift;                    /* group g reads group (g + shift) mod groups */
     int pad[4];                   /* top, left, bottom, right */
     float *weight, *bias;         /* [out][down][right][in / groups]; [out] */
 };
@@ -63,12 +66,16 @@ void graph_free(struct graph *graph);
 
 int graph_conv(struct graph *graph, int input, const char *name, int channels, const int kernel[2],
                int stride, struct padding pad);
+int graph_group_conv(struct graph *graph, int input, const char *name, int channels, int groups,
+                     int shift, const int kernel[2], int stride, struct padding pad);
 int graph_depthwise(struct graph *graph, int input, const char *name, const int kernel[2],
                     struct padding pad);
 int graph_dense(struct graph *graph, int input, const char *name, int channels);
 int graph_max_pool(struct graph *graph, int input);
 int graph_mean(struct graph *graph, int input);
 int graph_shortcut(struct graph *graph, int input, int channels);
+int graph_sum(struct graph *graph, int input, int other);
+int graph_shuffle(struct graph *graph, int input, int groups);
 
 /* These change the node and return it. */
 int graph_batch_norm(struct graph *graph, int node, const char *name, double epsilon);

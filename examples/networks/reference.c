@@ -19,60 +19,55 @@ enum { COLUMNS = 16, PARTS = COLUMNS / LANES, ROWS = 8 / PARTS };
 
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-/* A matrix of which element (row, k) lies at data[row * row_step + k * k_step]. */
-struct factor {
-    const float *data;
-    int row_step, k_step;
-};
-
-static void multiply_tile(struct factor a, const float *w, float *y, int depth, int n)
+static void multiply_tile(struct reference_product p)
 {
     lanes sum[ROWS][PARTS];
     for (int r = 0; r < ROWS; r++)
-        for (int p = 0; p < PARTS; p++) sum[r][p] = *(const lanes *)(y + r * n + p * LANES);
-    for (int k = 0; k < depth; k++)
+        for (int i = 0; i < PARTS; i++)
+            sum[r][i] = *(const lanes *)(p.y + r * p.y_step + i * LANES);
+    for (int k = 0; k < p.depth; k++)
         for (int r = 0; r < ROWS; r++)
-            for (int p = 0; p < PARTS; p++)
-                sum[r][p] += a.data[r * a.row_step + k * a.k_step] *
-                             *(const lanes *)(w + k * n + p * LANES);
+            for (int i = 0; i < PARTS; i++)
+                sum[r][i] += p.a[r * p.a_step + k * p.a_next] *
+                             *(const lanes *)(p.w + k * p.w_step + i * LANES);
     for (int r = 0; r < ROWS; r++)
-        for (int p = 0; p < PARTS; p++) *(lanes *)(y + r * n + p * LANES) = sum[r][p];
+        for (int i = 0; i < PARTS; i++)
+            *(lanes *)(p.y + r * p.y_step + i * LANES) = sum[r][i];
 }
 
-static void multiply_rest(struct factor a, const float *w, float *y, int depth, int n, int columns)
+static void multiply_rest(struct reference_product p, int columns)
 {
-    for (int k = 0; k < depth; k++)
-        for (int c = 0; c < columns; c++) y[c] += a.data[k * a.k_step] * w[k * n + c];
+    for (int k = 0; k < p.depth; k++)
+        for (int c = 0; c < columns; c++) p.y[c] += p.a[k * p.a_next] * p.w[k * p.w_step + c];
 }
 
-static inline void multiply(struct factor a, const float *w, float *y, int rows, int depth, int n)
+/* The part that begins at row r and column c. */
+static inline struct reference_product at(const struct reference_product *p, int r, int c)
 {
-    const struct factor all = a;
-    int c = 0, r = 0;
-    for (; c + COLUMNS <= n; c += COLUMNS) {
-        for (r = 0; r + ROWS <= rows; r += ROWS) {
-            a.data = all.data + r * a.row_step;
-            multiply_tile(a, w + c, y + r * n + c, depth, n);
-        }
-        for (; r < rows; r++) {
-            a.data = all.data + r * a.row_step;
-            multiply_rest(a, w + c, y + r * n + c, depth, n, COLUMNS);
-        }
+    struct reference_product part = *p;
+    part.a += r * p->a_step, part.w += c, part.y += r * p->y_step + c;
+    return part;
+}
+
+static inline void multiply(const struct reference_product *p)
+{
+    int c = 0;
+    for (; c + COLUMNS <= p->n; c += COLUMNS) {
+        int r = 0;
+        for (; r + ROWS <= p->rows; r += ROWS) multiply_tile(at(p, r, c));
+        for (; r < p->rows; r++) multiply_rest(at(p, r, c), COLUMNS);
     }
-    for (r = 0; c < n && r < rows; r++) {
-        a.data = all.data + r * a.row_step;
-        multiply_rest(a, w + c, y + r * n + c, depth, n, n - c);
-    }
+    for (int r = 0; c < p->n && r < p->rows; r++) multiply_rest(at(p, r, c), p->n - c);
+}
+
+void reference_multiply_part(const struct reference_product *product)
+{
+    multiply(product);
 }
 
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n)
 {
-    multiply((struct factor){a, depth, 1}, w, y, rows, depth, n);
-}
-
-void reference_multiply_turned(const float *a, const float *w, float *y, int rows, int depth, int n)
-{
-    multiply((struct factor){a, 1, rows}, w, y, rows, depth, n);
+    multiply(&(struct reference_product){a, w, y, rows, depth, n, depth, 1, n, n});
 }
 
 /* ---- nodes ---- */
@@ -96,13 +91,20 @@ static void rectify(float *y, size_t count)
     for (size_t i = 0; i < count; i++) y[i] = y[i] > 0 ? y[i] : 0;
 }
 
-/* The inputs of output (row, column), zero where the kernel looks outside. */
-static void gather(const struct node *x, const struct node *node, const float *image, int row,
-                   int column, float *patch)
+int reference_group(const struct graph *graph, int index, int group)
 {
-    const size_t c = (size_t)x->channels, line = (size_t)node->kernel[1] * c;
+    const struct node *node = &graph->node[index];
+    return (group + node->shift) % node->groups * (graph->node[node->input].channels / node->groups);
+}
+
+/* The inputs of output (row, column), zero where the kernel looks outside: `c` channels of each
+ * pixel. */
+static void gather(const struct node *x, const struct node *node, const float *image, int row,
+                   int column, size_t c, float *patch)
+{
+    const size_t line = (size_t)node->kernel[1] * c;
     const int left = column * node->stride - node->pad[1];
-    const bool whole = left >= 0 && left + node->kernel[1] <= x->width;
+    const bool whole = c == (size_t)x->channels && left >= 0 && left + node->kernel[1] <= x->width;
     for (int i = 0; i < node->kernel[0]; i++) {
         int down = row * node->stride - node->pad[0] + i;
         if (whole && down >= 0 && down < x->height) {
@@ -114,33 +116,43 @@ static void gather(const struct node *x, const struct node *node, const float *i
             int right = left + j;
             bool inside = down >= 0 && down < x->height && right >= 0 && right < x->width;
             if (inside)
-                memcpy(patch, image + (size_t)(down * x->width + right) * c, c * sizeof *patch);
+                memcpy(patch, image + (size_t)((down * x->width + right) * x->channels),
+                       c * sizeof *patch);
             else memset(patch, 0, c * sizeof *patch);
         }
     }
 }
 
-void reference_patches(const struct graph *graph, int index, const float *image, float *patches)
+void reference_patches(const struct graph *graph, int index, int group, const float *image,
+                       float *patches)
 {
     const struct node *node = &graph->node[index], *x = &graph->node[node->input];
-    int depth = graph_depth(graph, index);
-    if (node->kind == NODE_DENSE) memcpy(patches, image, (size_t)depth * sizeof *patches);
-    else
-        for (int p = 0; p < node->height * node->width; p++)
-            gather(x, node, image, p / node->width, p % node->width, patches + p * depth);
+    const int depth = graph_depth(graph, index);
+    if (node->kind == NODE_DENSE) {
+        memcpy(patches, image, (size_t)depth * sizeof *patches);
+        return;
+    }
+    image += reference_group(graph, index, group);
+    for (int p = 0; p < node->height * node->width; p++)
+        gather(x, node, image, p / node->width, p % node->width,
+               (size_t)(x->channels / node->groups), patches + p * depth);
 }
 
-static void conv_image(const struct graph *graph, int index, const float *image, float *y,
-                       const float *weight, float *patches)
+static void conv_image(const struct graph *graph, int index, int group, const float *image,
+                       float *y, const float *weight, float *patches)
 {
     const struct node *node = &graph->node[index], *x = &graph->node[node->input];
-    int depth = graph_depth(graph, index), n = node->channels, area = node->height * node->width;
+    const int depth = graph_depth(graph, index), n = node->channels, area = node->height * node->width,
+              own = n / node->groups;
+    image += reference_group(graph, index, group);
     for (int first = 0; first < area; first += PATCH_ROWS) {
         int rows = area - first < PATCH_ROWS ? area - first : PATCH_ROWS;
         for (int r = 0; r < rows; r++)
             gather(x, node, image, (first + r) / node->width, (first + r) % node->width,
-                   patches + r * depth);
-        reference_multiply(patches, weight, y + first * n, rows, depth, n);
+                   (size_t)(x->channels / node->groups), patches + r * depth);
+        multiply(&(struct reference_product){patches, weight + group * own,
+                                             y + first * n + group * own, rows, depth, own, depth, 1,
+                                             n, n});
     }
 }
 
@@ -168,8 +180,9 @@ static void run_conv(const struct graph *graph, int index, const float *x, float
     float *weight = scratch, *patches = scratch + graph_weight_count(graph, index);
     reference_transpose(node->weight, weight, node->channels, depth);
     for (int b = 0; b < batch; b++, x += node_elements(in), y += node_elements(node)) {
-        if (node->groups == 1) {
-            conv_image(graph, index, x, y, weight, patches);
+        if (node->groups == 1 || node->groups < node->channels) {
+            for (int g = 0; g < node->groups; g++)
+                conv_image(graph, index, g, x, y, weight, patches);
             continue;
         }
         for (int p = 0; p < node->height * node->width; p++)
@@ -226,6 +239,20 @@ void reference_shortcut(const struct node *from, const struct node *to, const fl
         }
 }
 
+void reference_sum(const float *a, const float *b, float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++) y[i] = a[i] + b[i];
+}
+
+void reference_shuffle(const struct node *node, const float *x, float *y, int batch)
+{
+    const int groups = node->groups, each = node->channels / groups;
+    for (int p = 0; p < batch * node->height * node->width; p++)
+        for (int g = 0; g < groups; g++)
+            for (int c = 0; c < each; c++)
+                y[p * node->channels + c * groups + g] = x[p * node->channels + g * each + c];
+}
+
 /* ---- the graph ---- */
 
 size_t reference_memory(const struct graph *graph, const struct plan *plan)
@@ -248,6 +275,8 @@ static void run_node(const struct graph *graph, int index, const float *x, const
     case NODE_MAX_POOL: reference_max_pool(in, node, x, y, batch); return;
     case NODE_MEAN: reference_mean(x, y, batch, in->height * in->width, in->channels); return;
     case NODE_SHORTCUT: reference_shortcut(in, node, x, y, batch); return;
+    case NODE_SHUFFLE: reference_shuffle(node, x, y, batch); return;
+    case NODE_SUM: reference_sum(x, add, y, node_elements(node) * (size_t)batch); return;
     default: break;
     }
     start(node, add, y, batch * node->height * node->width);

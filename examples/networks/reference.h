@@ -21,12 +21,22 @@ const float *reference_run(const struct graph *graph, const struct plan *plan, i
 /* y[rows][n] += a[rows][depth] times w[depth][n] */
 void reference_multiply(const float *a, const float *w, float *y, int rows, int depth, int n);
 
-/* The same for a[depth][rows]. */
-void reference_multiply_turned(const float *a, const float *w, float *y, int rows, int depth,
-                               int n);
+/* The same for matrices within others: a(row, k) lies at a[row * a_step + k * a_next], rows of w and y
+ * are w_step and y_step apart. */
+struct reference_product {
+    const float *a, *w;
+    float *y;
+    int rows, depth, n;
+    int a_step, a_next, w_step, y_step;
+};
+void reference_multiply_part(const struct reference_product *product);
 
-/* The inputs of every output of one image: [height x width][depth]. Groups must be 1. */
-void reference_patches(const struct graph *graph, int node, const float *image, float *patches);
+/* The first input channel that a group of a convolution reads. */
+int reference_group(const struct graph *graph, int node, int group);
+
+/* The inputs of every output of one image, of one group: [height x width][depth]. */
+void reference_patches(const struct graph *graph, int node, int group, const float *image,
+                       float *patches);
 
 /* to[columns][rows] from from[rows][columns] */
 void reference_transpose(const float *from, float *to, int rows, int columns);
@@ -37,5 +47,7 @@ void reference_max_pool(const struct node *from, const struct node *to, const fl
 void reference_mean(const float *x, float *y, int batch, int area, int channels);
 void reference_shortcut(const struct node *from, const struct node *to, const float *x, float *y,
                         int batch);
+void reference_sum(const float *a, const float *b, float *y, size_t count);
+void reference_shuffle(const struct node *node, const float *x, float *y, int batch);
 
 #endif

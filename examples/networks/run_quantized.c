@@ -58,6 +58,10 @@ static void run_rest(const struct runner *runner, int index, int batch, char *ba
     void *x = base + runner->plan.offset[node->input], *y = base + runner->plan.offset[index];
     if (node->kind == NODE_MEAN) reference_mean(x, y, batch, in->height * in->width, in->channels);
     else if (node->kind == NODE_SHORTCUT) reference_shortcut(in, node, x, y, batch);
+    else if (node->kind == NODE_SHUFFLE) reference_shuffle(node, x, y, batch);
+    else if (node->kind == NODE_SUM)
+        reference_sum(x, (const float *)(const void *)(base + runner->plan.offset[node->add]), y,
+                      node_elements(node) * (size_t)batch);
     else if (q->codes[index]) max_pool_codes(in, node, x, y, batch);
     else reference_max_pool(in, node, x, y, batch);
 }

@@ -80,6 +80,8 @@ static bool make_layer(const struct tuning *t, int layer, const qnt_tensor *code
                            .activation = node->relu ? QNT_RELU : QNT_LINEAR,
                            .flags = node->add < 0 ? 0 : QNT_ACCUMULATE};
     if (node->kind == NODE_CONV) {
+        spec.groups = node->groups;
+        spec.group_shift = node->shift;
         for (int i = 0; i < 2; i++) spec.stride[i] = node->stride;
         for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
     }

@@ -30,8 +30,7 @@ static size_t slice_floats(const struct graph *graph, int index)
 
 static bool can_train(const struct node *node)
 {
-    bool pool = node->kind == NODE_MAX_POOL;
-    return !pool && (node->kind != NODE_CONV || node->groups == 1);
+    return node->kind != NODE_MAX_POOL;
 }
 
 /* Takes floats from the memory, or counts them while that is NULL. */
@@ -112,7 +111,8 @@ static void multiply_slice(void *task, size_t slice, size_t worker)
     struct tape *t = job->tape;
     const struct node *node = &t->graph->node[job->node];
     const size_t in = node_elements(&t->graph->node[node->input]), out = node_elements(node);
-    const int depth = graph_depth(t->graph, job->node), n = node->channels, area = area_of(node);
+    const int depth = graph_depth(t->graph, job->node), n = node->channels, area = area_of(node),
+              own = n / node->groups;
     float *transposed = t->slice[slice],
           *patches = transposed + graph_weight_count(t->graph, job->node);
     int first, end;
@@ -120,9 +120,13 @@ static void multiply_slice(void *task, size_t slice, size_t worker)
     reference_transpose(t->weight[job->node], transposed, n, depth);
     for (int b = first; b < end; b++) {
         float *y = t->product[job->node] + (size_t)b * out;
-        reference_patches(t->graph, job->node, t->used[node->input] + (size_t)b * in, patches);
+        const float *x = t->used[node->input] + (size_t)b * in;
         memset(y, 0, out * sizeof *y);
-        reference_multiply(patches, transposed, y, area, depth, n);
+        for (int g = 0; g < node->groups; g++) {
+            reference_patches(t->graph, job->node, g, x, patches);
+            reference_multiply_part(&(struct reference_product){
+                patches, transposed + g * own, y + g * own, area, depth, own, depth, 1, n, n});
+        }
     }
 }
 
@@ -167,17 +171,24 @@ static void layer_forward(struct tape *t, int index)
 void tape_forward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
-    if (node_has_weights(node)) layer_forward(t, index);
-    else if (node->kind == NODE_MEAN)
-        reference_mean(t->value[node->input], t->value[index], t->batch, area_of(in), in->channels);
-    else reference_shortcut(in, node, t->value[node->input], t->value[index], t->batch);
+    const float *x = t->value[node->input];
+    float *y = t->value[index];
+    switch (node->kind) {
+    case NODE_MEAN: reference_mean(x, y, t->batch, area_of(in), in->channels); return;
+    case NODE_SHORTCUT: reference_shortcut(in, node, x, y, t->batch); return;
+    case NODE_SHUFFLE: reference_shuffle(node, x, y, t->batch); return;
+    case NODE_SUM:
+        reference_sum(x, t->value[node->add], y, node_elements(node) * (size_t)t->batch);
+        return;
+    default: layer_forward(t, index);
+    }
 }
 
 /* Adds what every place of a patch hands back to the image it was read from. */
 static void scatter(const struct node *x, const struct node *node, const float *patches,
                     float *image)
 {
-    size_t c = (size_t)x->channels;
+    const size_t c = (size_t)(x->channels / node->groups);
     if (node->kind == NODE_DENSE) {
         for (size_t i = 0; i < node_elements(x); i++) image[i] += patches[i];
         return;
@@ -187,7 +198,7 @@ static void scatter(const struct node *x, const struct node *node, const float *
             int down = p / node->width * node->stride - node->pad[0] + k / node->kernel[1];
             int right = p % node->width * node->stride - node->pad[1] + k % node->kernel[1];
             if (down < 0 || down >= x->height || right < 0 || right >= x->width) continue;
-            float *to = image + (size_t)(down * x->width + right) * c;
+            float *to = image + (size_t)((down * x->width + right) * x->channels);
             for (size_t i = 0; i < c; i++) to[i] += patches[i];
         }
     }
@@ -259,22 +270,30 @@ static void backward_slice(void *task, size_t slice, size_t worker)
     struct tape *t = job->tape;
     const struct node *node = &t->graph->node[job->node], *x = &t->graph->node[node->input];
     const size_t in = node_elements(x), out = node_elements(node);
-    const int depth = graph_depth(t->graph, job->node), n = node->channels, area = area_of(node);
+    const int depth = graph_depth(t->graph, job->node), n = node->channels, area = area_of(node),
+              own = n / node->groups;
     const size_t weights = graph_weight_count(t->graph, job->node),
                  patch = (size_t)area * (size_t)depth;
-    float *sum = t->slice[slice], *patches = sum + weights;
+    float *sum = t->slice[slice], *patches = sum + weights; /* [depth][out] */
     int first, end;
     bounds(t, slice, &first, &end);
     product_slice(t, job->node, slice);
     memset(sum, 0, weights * sizeof *sum);
     for (int b = first; b < end; b++) {
-        const float *dy = t->d_value[job->node] + (size_t)b * out;
-        reference_patches(t->graph, job->node, t->used[node->input] + (size_t)b * in, patches);
-        reference_multiply_turned(patches, dy, sum, depth, area, n); /* [depth][out] */
-        if (node->input == 0) continue; /* nobody asks for the image's */
-        memset(patches, 0, patch * sizeof *patches);
-        reference_multiply(dy, t->weight[job->node], patches, area, n, depth);
-        scatter(x, node, patches, t->d_used[node->input] + (size_t)b * in);
+        const float *value = t->used[node->input] + (size_t)b * in;
+        float *d_value = t->d_used[node->input] + (size_t)b * in;
+        for (int g = 0; g < node->groups; g++) {
+            const float *dy = t->d_value[job->node] + (size_t)b * out + g * own;
+            const float *weight = t->weight[job->node] + g * own * depth;
+            reference_patches(t->graph, job->node, g, value, patches);
+            reference_multiply_part(&(struct reference_product){patches, dy, sum + g * own, depth,
+                                                                area, own, 1, depth, n, n});
+            if (node->input == 0) continue; /* nobody asks for the image's */
+            memset(patches, 0, patch * sizeof *patches);
+            reference_multiply_part(&(struct reference_product){dy, weight, patches, area, own,
+                                                                depth, n, 1, depth, depth});
+            scatter(x, node, patches, d_value + reference_group(t->graph, job->node, g));
+        }
     }
 }
 
@@ -300,18 +319,30 @@ static void shortcut_backward(struct tape *t, int index)
     }
 }
 
-void tape_backward(struct tape *t, int index)
+static void sum_backward(struct tape *t, int index)
+{
+    const struct node *node = &t->graph->node[index];
+    const float *dy = t->d_value[index];
+    for (size_t i = 0; i < node_elements(node) * (size_t)t->batch; i++) {
+        t->d_value[node->input][i] += dy[i];
+        t->d_value[node->add][i] += dy[i];
+    }
+}
+
+static void shuffle_backward(struct tape *t, int index)
+{
+    const struct node *node = &t->graph->node[index];
+    const int n = node->channels, groups = node->groups, each = n / groups;
+    const float *dy = t->d_value[index];
+    float *dx = t->d_value[node->input];
+    for (int p = 0; p < t->batch * area_of(node); p++)
+        for (int i = 0; i < n; i++) dx[p * n + i % groups * each + i / groups] += dy[p * n + i];
+}
+
+static void layer_backward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index];
     struct tape_job job = {t, index};
-    if (node->kind == NODE_MEAN) {
-        mean_backward(t, index);
-        return;
-    }
-    if (node->kind == NODE_SHORTCUT) {
-        shortcut_backward(t, index);
-        return;
-    }
     const int depth = graph_depth(t->graph, index), n = node->channels;
     qnt_pool_run(t->pool, open_slice, &job, SLICES);
     normal_add_up(t, index);
@@ -320,6 +351,17 @@ void tape_backward(struct tape *t, int index)
     for (int s = 0; s < SLICES; s++)
         for (int k = 0; k < depth; k++)
             for (int c = 0; c < n; c++) t->d_weight[index][c * depth + k] += t->slice[s][k * n + c];
+}
+
+void tape_backward(struct tape *t, int index)
+{
+    switch (t->graph->node[index].kind) {
+    case NODE_MEAN: mean_backward(t, index); return;
+    case NODE_SHORTCUT: shortcut_backward(t, index); return;
+    case NODE_SUM: sum_backward(t, index); return;
+    case NODE_SHUFFLE: shuffle_backward(t, index); return;
+    default: layer_backward(t, index);
+    }
 }
 
 void tape_clear(struct tape *t)

@@ -281,7 +281,7 @@ static bool start_layer(struct tuning *t, int layer)
                           : qnt_trainer_start(t->context, t->weight[layer], w) ||
                                 !open_numbers(t, t->weight[layer], &t->weight_theta[layer]))
         return false;
-    if (normal_applies(&t->tape, layer)) keep_moments(t, layer);
+    if (normal_applies(&t->tape, layer) && !t->schedule->fresh) keep_moments(t, layer);
     if (!use_weights(t, layer)) return false;
     tape_forward(&t->tape, layer);
     normal_settle(&t->tape, layer);

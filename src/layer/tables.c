@@ -53,6 +53,7 @@ void qnt__recipe_pack(struct qnt__recipe *r)
     const bool own = r->weight_q->own_count && r->weight_q->groups > 1;
     packed.weight_bits = qnt__code_bits(r->weight_q);
     packed.cell_bits = qnt__panel_bits(packed.weight_bits);
+    if (r->divided) return; /* has few bits without a table */
     if (!qnt__layer_may_pack(&packed) || (own && r->blocks > 1)) return;
     packed.arrays |= own ? QNT__HAS_OWN_TABLES : QNT__HAS_TABLE;
     if (qnt__layer_measure(r->context, QNT_E_INVALID, &packed, &shape, &bytes) != QNT_OK) return;

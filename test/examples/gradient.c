@@ -13,56 +13,25 @@ static void fill(float *x, size_t n, double size)
     for (size_t i = 0; i < n; i++) x[i] = (float)(size * random_gauss());
 }
 
-static int add_node(struct graph *g, struct node node)
-{
-    const struct node *in = &g->node[node.input];
-    node.groups = 1;
-    node.add = node.add ? node.add : -1;
-    if (node.kind == NODE_CONV || node.kind == NODE_DENSE) {
-        size_t depth = node.kind == NODE_DENSE
-                           ? node_elements(in)
-                           : (size_t)(node.kernel[0] * node.kernel[1] * in->channels);
-        node.weight = malloc((size_t)node.channels * depth * sizeof(float));
-        node.bias = malloc((size_t)node.channels * sizeof(float));
-        fill(node.weight, (size_t)node.channels * depth, sqrt(2.0 / (double)depth));
-        fill(node.bias, (size_t)node.channels, 0.1);
-    }
-    g->node[g->count] = node;
-    return g->count++;
-}
-
-/* Convolutions with and without stride, a sum, a shortcut, a mean, a dense layer. */
+/* Convolutions with and without stride and groups, sums, a shortcut, a shuffle, a mean, a dense
+ * layer. */
 static struct graph *network(void)
 {
+    static const int three[2] = {3, 3}, one[2] = {1, 1};
+    const struct padding around = {1, 1, 1, 1}, none = {0, 0, 0, 0};
     struct graph *g = graph_create(NULL, SIDE, SIDE, 2);
-    struct node conv = {.kind = NODE_CONV,
-                        .height = SIDE,
-                        .width = SIDE,
-                        .channels = 4,
-                        .relu = true,
-                        .kernel = {3, 3},
-                        .stride = 1,
-                        .pad = {1, 1, 1, 1}};
-    int first = add_node(g, conv);
-    conv.input = first, conv.add = first;
-    int second = add_node(g, conv);
-    conv.input = second, conv.stride = 2, conv.height = conv.width = SIDE / 2;
-    conv.channels = 18, conv.relu = false;
-    struct node shortcut = {.kind = NODE_SHORTCUT,
-                            .input = second,
-                            .height = SIDE / 2,
-                            .width = SIDE / 2,
-                            .channels = 18};
-    conv.add = add_node(g, shortcut);
-    conv.relu = true;
-    int third = add_node(g, conv);
-    struct node mean = {.kind = NODE_MEAN, .input = third, .height = 1, .width = 1, .channels = 18};
-    struct node dense = {.kind = NODE_DENSE,
-                         .input = add_node(g, mean),
-                         .height = 1,
-                         .width = 1,
-                         .channels = CLASSES};
-    add_node(g, dense);
+    int x = graph_relu(g, graph_conv(g, 0, "a", 4, three, 1, around));
+    x = graph_relu(g, graph_add(g, graph_conv(g, x, "b", 4, three, 1, around), x));
+    int y = graph_group_conv(g, x, "c", 4, 2, 1, one, 1, none);
+    x = graph_shuffle(g, graph_sum(g, graph_relu(g, y), x), 2);
+    y = graph_shortcut(g, x, 18);
+    y = graph_relu(g, graph_add(g, graph_group_conv(g, x, "d", 18, 2, 0, three, 2, around), y));
+    graph_dense(g, graph_mean(g, y), "e", CLASSES);
+    CHECK_MSG(!g->problem[0], "%s", g->problem);
+    graph_randomize(g, check_seed);
+    for (int i = 1; i < g->count; i++) /* off the corners of ReLU where nothing comes in */
+        if (node_has_weights(&g->node[i]))
+            fill(g->node[i].bias, (size_t)g->node[i].channels, 0.1);
     return g;
 }
 
@@ -92,7 +61,7 @@ static void backward(struct tape *t)
 static void compare(struct tape *t, const char *what, int node, float *array, const float *gradient,
                     size_t n)
 {
-    const float h = 1e-3f;
+    const float h = 1e-4f; /* few values come across a corner of ReLU */
     float direction[1024], kept[1024];
     double expected = 0, size = 0;
     REQUIRE(n <= 1024);
@@ -107,7 +76,7 @@ static void compare(struct tape *t, const char *what, int node, float *array, co
     for (size_t i = 0; i < n; i++) array[i] = kept[i] - h * direction[i];
     double down = loss_of(t), slope = (up - down) / (2 * (double)h);
     memcpy(array, kept, n * sizeof *array);
-    CHECK_MSG(fabs(slope - expected) <= 0.02 * size + 1e-3, "%s of node %d: %g, expected %g", what,
+    CHECK_MSG(fabs(slope - expected) <= 0.02 * size + 4e-3, "%s of node %d: %g, expected %g", what,
               node, expected, slope);
 }
 
