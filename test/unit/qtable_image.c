@@ -236,6 +236,44 @@ static void levels(void)
     qnt_context_destroy(context);
 }
 
+/* The same for noise, wider than what is read at a time: long codes, last places, stuffed bytes. */
+static void frozen_noise(void)
+{
+    enum { WIDTH = 301, HEIGHT = 19 };
+    static const struct {
+        int components, sampling, quality;
+        uint64_t bits[2], stuffed[2];
+    } golden[] = {{1, 1, 100, {88561, 60822}, {134, 20}},
+                  {3, 0, 97, {90521, 76399}, {48, 50}},
+                  {3, 1, 60, {67163, 62633}, {17, 18}}};
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    qnt_context *context = check_context();
+    uint32_t state = 1;
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (uint8_t)(state >> 24);
+    }
+    for (size_t g = 0; g < sizeof golden / sizeof *golden; g++) {
+        int components = golden[g].components;
+        qnt_qtable t;
+        qnt_image *image = make(context, WIDTH, HEIGHT, components, golden[g].sampling, 0);
+        REQUIRE(image);
+        OK(qnt_qtable_standard(context, 0, golden[g].quality, &t));
+        OK(qnt_image_read(context, image, pixels, (size_t)(WIDTH * components)));
+        OK(qnt_image_quantize(context, image, &t, 1));
+        for (int huffman = 0; huffman < 2; huffman++) {
+            qnt_image_bytes bytes = {.size = sizeof bytes};
+            OK(qnt_image_size(context, image, huffman, &bytes));
+            CHECK_MSG(bytes.bits == golden[g].bits[huffman] &&
+                          bytes.stuffed == golden[g].stuffed[huffman],
+                      "row %zu, huffman %d: %llu bits, %llu stuffed", g, huffman,
+                      (unsigned long long)bytes.bits, (unsigned long long)bytes.stuffed);
+        }
+        qnt_image_destroy(image);
+    }
+    qnt_context_destroy(context);
+}
+
 static qnt_image_bytes size_of(const qnt_context *context, const qnt_image *image)
 {
     qnt_image_bytes bytes = {.size = sizeof bytes};
@@ -506,6 +544,7 @@ int main(int argc, char **argv)
     RUN(transform);
     RUN(code_lengths);
     RUN(frozen);
+    RUN(frozen_noise);
     RUN(levels);
     RUN(seen_levels);
     RUN(transforms_agree);
