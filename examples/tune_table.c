@@ -187,7 +187,7 @@ static void report(const char *what, struct task *task, const qnt_qtable *table)
 int main(int argc, char **argv)
 {
     static struct picture pictures[MOST];
-    uint64_t trials = 300, seed = 1;
+    uint64_t trials = 1000, seed = 1;
     int quality = 50;
     const char *svg = NULL;
     qnt_context *context;

@@ -156,7 +156,8 @@ QNT_API qnt_status qnt_image_read(const qnt_context *context, qnt_image *image,
                                   const uint8_t *pixels, size_t stride);
 
 /**
- * @brief Quantizes every coefficient: level = sign * floor(|coefficient| / step + 1/2).
+ * @brief Quantizes every coefficient: level = sign * floor(|coefficient| / step + 1/2). This only
+ * notes the tables: levels are made where they are counted or decoded.
  * @param context for the reason.
  * @param image   has been read; receives the levels.
  * @param tables  one for all components, two for Y and for both others, or one for each.
@@ -171,7 +172,8 @@ QNT_API qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *ima
  *
  * Blocks are in raster order; there are as many as whole units of coding need (with
  * #QNT_SAMPLING_420, Y has an even number in each direction). The memory belongs to the image and
- * stays where it is.
+ * stays where it is; from the first call on it holds the levels at all times, and what is changed in
+ * it is what the size counts and decoding sees.
  * @param context     for the reason.
  * @param image       the image.
  * @param component   0 for grey or Y, 1 Cb, 2 Cr.

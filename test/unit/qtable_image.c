@@ -42,7 +42,8 @@ static void printed_tables(void)
     CHECK(!strncmp((char *)text.data, " 16  11  10  16  24  40  51  61\n 12", 35));
     char *at = (char *)text.data;
     for (int i = 0; i < 128; i++) CHECK(strtol(at, &at, 10) == t[i / 64].step[i % 64]);
-    FAILS(qnt_qtable_text(context, t, 2, (char *)text.data, length, &again), QNT_E_SPACE, "expected");
+    FAILS(qnt_qtable_text(context, t, 2, (char *)text.data, length, &again), QNT_E_SPACE,
+          "expected");
     FAILS(qnt_qtable_text(context, t, 0, NULL, 0, &again), QNT_E_INVALID, "count is 0");
     FAILS(qnt_qtable_text(context, t, 5, NULL, 0, &again), QNT_E_INVALID, "count is 5");
     t[1].step[3] = 0;
@@ -130,7 +131,8 @@ static void code_lengths(void)
             best += count[i] * code.length[i];
             fixed += count[i] * standard.length[i];
         }
-        CHECK_MSG(best <= fixed, "%llu > %llu", (unsigned long long)best, (unsigned long long)fixed);
+        CHECK_MSG(best <= fixed, "%llu > %llu", (unsigned long long)best,
+                  (unsigned long long)fixed);
     }
     uint64_t none[256] = {0};
     qnt__huffman_optimal(none, &code);
@@ -143,8 +145,12 @@ static void code_lengths(void)
 static qnt_image *make(const qnt_context *context, int width, int height, int components,
                        int sampling, int transform)
 {
-    qnt_image_spec spec = {.size = sizeof spec, .width = width, .height = height,
-                           .components = components, .sampling = sampling, .transform = transform};
+    qnt_image_spec spec = {.size = sizeof spec,
+                           .width = width,
+                           .height = height,
+                           .components = components,
+                           .sampling = sampling,
+                           .transform = transform};
     qnt_image *image = NULL;
     CHECK(qnt_image_create(context, &spec, &image) == QNT_OK);
     return image;
@@ -161,8 +167,13 @@ static void paint(uint8_t *pixels, int width, int height, int components)
 
 static void frozen(void)
 {
-    static const struct { int components, sampling, quality; uint64_t file[2]; } golden[] = {
-        {1, 1, 50, {457, 302}}, {3, 0, 50, {772, 454}}, {3, 1, 90, {1326, 996}},
+    static const struct {
+        int components, sampling, quality;
+        uint64_t file[2];
+    } golden[] = {
+        {1, 1, 50, {457, 302}},
+        {3, 0, 50, {772, 454}},
+        {3, 1, 90, {1326, 996}},
     };
     qnt_context *context = check_context();
     uint8_t pixels[WIDE * HIGH * 3];
@@ -179,8 +190,8 @@ static void frozen(void)
         for (int huffman = 0; huffman < 2; huffman++) {
             qnt_image_bytes bytes = {.size = sizeof bytes};
             OK(qnt_image_size(context, image, huffman, &bytes));
-            CHECK_MSG(bytes.file == golden[g].file[huffman], "row %zu, huffman %d: %llu", g, huffman,
-                      (unsigned long long)bytes.file);
+            CHECK_MSG(bytes.file == golden[g].file[huffman], "row %zu, huffman %d: %llu", g,
+                      huffman, (unsigned long long)bytes.file);
             CHECK(bytes.file == bytes.header + bytes.entropy);
             CHECK(bytes.entropy == (bytes.bits + 7) / 8 + bytes.stuffed);
             if (!huffman) CHECK(bytes.header == (components == 1 ? 330 : 625));
@@ -225,6 +236,167 @@ static void levels(void)
     qnt_context_destroy(context);
 }
 
+/* The same for noise, wider than what is read at a time: long codes, last places, stuffed bytes. */
+static void frozen_noise(void)
+{
+    enum { WIDTH = 301, HEIGHT = 19 };
+    static const struct {
+        int components, sampling, quality;
+        uint64_t bits[2], stuffed[2];
+    } golden[] = {{1, 1, 100, {88561, 60822}, {134, 20}},
+                  {3, 0, 97, {90521, 76399}, {48, 50}},
+                  {3, 1, 60, {67163, 62633}, {17, 18}}};
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    qnt_context *context = check_context();
+    uint32_t state = 1;
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (uint8_t)(state >> 24);
+    }
+    for (size_t g = 0; g < sizeof golden / sizeof *golden; g++) {
+        int components = golden[g].components;
+        qnt_qtable t;
+        qnt_image *image = make(context, WIDTH, HEIGHT, components, golden[g].sampling, 0);
+        REQUIRE(image);
+        OK(qnt_qtable_standard(context, 0, golden[g].quality, &t));
+        OK(qnt_image_read(context, image, pixels, (size_t)(WIDTH * components)));
+        OK(qnt_image_quantize(context, image, &t, 1));
+        for (int huffman = 0; huffman < 2; huffman++) {
+            qnt_image_bytes bytes = {.size = sizeof bytes};
+            OK(qnt_image_size(context, image, huffman, &bytes));
+            CHECK_MSG(bytes.bits == golden[g].bits[huffman] &&
+                          bytes.stuffed == golden[g].stuffed[huffman],
+                      "row %zu, huffman %d: %llu bits, %llu stuffed", g, huffman,
+                      (unsigned long long)bytes.bits, (unsigned long long)bytes.stuffed);
+        }
+        qnt_image_destroy(image);
+    }
+    qnt_context_destroy(context);
+}
+
+static qnt_image_bytes size_of(const qnt_context *context, const qnt_image *image)
+{
+    qnt_image_bytes bytes = {.size = sizeof bytes};
+    CHECK(qnt_image_size(context, image, QNT_HUFFMAN_STANDARD, &bytes) == QNT_OK);
+    return bytes;
+}
+
+/* Looking at levels changes nothing, at any time; what is changed there is counted. */
+static void seen_levels(void)
+{
+    qnt_context *context = check_context();
+    for (int round = 0; round < ROUNDS(60); round++) {
+        uint8_t pixels[3 * 70 * 40], early[sizeof pixels], late[sizeof pixels];
+        int width = (int)random_in(1, 70), height = (int)random_in(1, 40), transform = round & 1;
+        size_t row = 3 * (size_t)width, size = row * (size_t)height, wide, high;
+        int16_t *level;
+        qnt_qtable t[2];
+        qnt_image *image[2] = {make(context, width, height, 3, round % 3 == 0, transform),
+                               make(context, width, height, 3, round % 3 == 0, transform)};
+        REQUIRE(image[0] && image[1]);
+        for (size_t i = 0; i < size; i++) pixels[i] = (uint8_t)random_u64();
+        for (int i = 0; i < 64; i++) t[0].step[i] = t[1].step[i] = (uint16_t)random_in(1, 255);
+        t[1].step[0] = 3;
+        OK(qnt_image_levels(context, image[1], 0, &level, &wide, &high)); /* before all */
+        for (size_t i = 0; i < 64 * wide * high; i++) CHECK(level[i] == 0);
+        for (int again = 0; again < 2; again++) {
+            for (int k = 0; k < 2; k++) {
+                OK(qnt_image_read(context, image[k], pixels, row));
+                OK(qnt_image_quantize(context, image[k], t, (size_t)again + 1));
+            }
+            qnt_image_bytes a = size_of(context, image[0]), b = size_of(context, image[1]);
+            CHECK_MSG(!memcmp(&a, &b, sizeof a), "%d x %d: %llu and %llu", width, height,
+                      (unsigned long long)a.file, (unsigned long long)b.file);
+            OK(qnt_image_write(context, image[0], early, row));
+            OK(qnt_image_write(context, image[1], late, row));
+            CHECK(!memcmp(early, late, size));
+        }
+        int16_t *other;
+        OK(qnt_image_levels(context, image[0], 0, &other, &wide, &high)); /* after all */
+        CHECK(!memcmp(level, other, 128 * wide * high));
+        qnt_image_bytes before = size_of(context, image[0]), after;
+        bool any = false;
+        for (int i = 1; i < 64; i++) any |= other[i] != 0, other[i] = 0;
+        after = size_of(context, image[0]);
+        CHECK(any ? after.bits < before.bits : after.bits == before.bits);
+        OK(qnt_image_read(context, image[0], pixels, row));
+        CHECK(other[63] == 0 && other[0] == 0);
+        qnt_image_destroy(image[0]);
+        qnt_image_destroy(image[1]);
+    }
+    qnt_context_destroy(context);
+}
+
+/* Both transforms give files of nearly the same size: less than 1 % apart, 2 % where steps are 1
+ * or 2. */
+static void transforms_agree(void)
+{
+    enum { SIDE = 256 };
+    static uint8_t pixels[SIDE * SIDE];
+    static const struct {
+        int quality;
+        double apart;
+    } rows[] = {{5, 0.01}, {25, 0.01}, {50, 0.01}, {75, 0.01}, {95, 0.02}};
+    qnt_context *context = check_context();
+    qnt_image *image[2] = {make(context, SIDE, SIDE, 1, 0, 0), make(context, SIDE, SIDE, 1, 0, 1)};
+    REQUIRE(image[0] && image[1]);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        double x = i % SIDE, y = i / SIDE;
+        double v = 128 + 60 * sin(0.02 * x + 0.03 * y) + 30 * cos(0.2 * x) * sin(0.11 * y) +
+                   (x > y ? 30 : 0) + 6 * random_gauss();
+        pixels[i] = (uint8_t)fmin(fmax(v, 0), 255);
+    }
+    for (int k = 0; k < 2; k++) OK(qnt_image_read(context, image[k], pixels, SIDE));
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        qnt_qtable t;
+        double size[2];
+        OK(qnt_qtable_standard(context, 0, rows[r].quality, &t));
+        for (int k = 0; k < 2; k++) {
+            OK(qnt_image_quantize(context, image[k], &t, 1));
+            size[k] = (double)size_of(context, image[k]).file;
+        }
+        CHECK_MSG(fabs(size[1] / size[0] - 1) < rows[r].apart, "quality %d: %g and %g",
+                  rows[r].quality, size[0], size[1]);
+    }
+    qnt_image_destroy(image[0]);
+    qnt_image_destroy(image[1]);
+    qnt_context_destroy(context);
+}
+
+/* Coarser steps never cost more but for noise: coefficients of Laplace's density, steps all alike.
+ */
+static void coarser_is_smaller(void)
+{
+    enum { BLOCKS = 16 };
+    static double coefficient[BLOCKS * BLOCKS * 64];
+    qnt_context *context = check_context();
+    qnt_image *image = make(context, 8 * BLOCKS, 8 * BLOCKS, 1, 0, 0);
+    uint8_t pixels[64 * BLOCKS * BLOCKS] = {0};
+    qnt_qtable t;
+    int16_t *level;
+    size_t wide, high;
+    REQUIRE(image);
+    OK(qnt_qtable_standard(context, 0, 100, &t));
+    OK(qnt_image_read(context, image, pixels, 8 * BLOCKS));
+    OK(qnt_image_quantize(context, image, &t, 1));
+    OK(qnt_image_levels(context, image, 0, &level, &wide, &high));
+    for (int i = 0; i < BLOCKS * BLOCKS * 64; i++) {
+        double sign = random_in(0, 1) ? 1 : -1, spread = 200.0 / (1 + i % 8 + i % 64 / 8);
+        coefficient[i] = fmin(-log(1 - random_unit()) * spread, 1000) * sign;
+    }
+    for (uint64_t step = 1, last = UINT64_MAX; step <= 255; step += 1 + step / 8) {
+        for (int i = 0; i < BLOCKS * BLOCKS * 64; i++) {
+            level[i] = (int16_t)lrint(coefficient[i] / (double)step);
+        }
+        uint64_t bits = size_of(context, image).bits;
+        CHECK_MSG(bits <= last, "step %llu: %llu bits, before %llu", (unsigned long long)step,
+                  (unsigned long long)bits, (unsigned long long)last);
+        last = bits + bits / 200;
+    }
+    qnt_image_destroy(image);
+    qnt_context_destroy(context);
+}
+
 /* Steps of 1 give the picture back but for rounding; pixels stay inside; coarser is smaller. */
 static void round_trip(void)
 {
@@ -236,7 +408,8 @@ static void round_trip(void)
         size_t size = stride * (size_t)(height - 1) + row;
         guarded from = guard(size, true), to = guard(size, round & 1);
         memset(to.data, 0xa5, size);
-        for (size_t i = 0; i < size; i++) from.data[i] = (uint8_t)(120 + 40 * sin((double)i * 0.05));
+        for (size_t i = 0; i < size; i++)
+            from.data[i] = (uint8_t)(120 + 40 * sin((double)i * 0.05));
         if (components == 3) memset(from.data, 0x55 + round, size);
         qnt_image *image = make(context, width, height, components, sampling, (int)random_in(0, 1));
         REQUIRE(image);
@@ -310,7 +483,8 @@ static void refusals(void)
     FAILS(qnt_image_size(context, image, 0, NULL), QNT_E_INVALID, "bytes is NULL");
     FAILS(qnt_image_size(context, NULL, 0, &bytes), QNT_E_INVALID, "image is NULL");
     FAILS(qnt_image_write(context, image, pixels, 26), QNT_E_SHAPE, "stride is 26");
-    FAILS(qnt_image_levels(context, image, 3, &level, &wide, &high), QNT_E_INVALID, "component is 3");
+    FAILS(qnt_image_levels(context, image, 3, &level, &wide, &high), QNT_E_INVALID,
+          "component is 3");
     FAILS(qnt_image_levels(context, image, 0, NULL, &wide, &high), QNT_E_INVALID, "levels is NULL");
     OK(qnt_image_levels(context, image, 0, &level, &wide, &high));
     CHECK(wide == 2 && high == 2); /* one block is 9 pixels' second, one is there for the unit */
@@ -370,7 +544,11 @@ int main(int argc, char **argv)
     RUN(transform);
     RUN(code_lengths);
     RUN(frozen);
+    RUN(frozen_noise);
     RUN(levels);
+    RUN(seen_levels);
+    RUN(transforms_agree);
+    RUN(coarser_is_smaller);
     RUN(round_trip);
     RUN(refusals);
     RUN(no_room);

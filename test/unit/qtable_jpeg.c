@@ -1,10 +1,10 @@
 /*
- * Sizes against a real encoder, byte for byte: `cjpeg` of libjpeg-turbo is run on the same pixels with
- * the printed tables. Skipped where it is not installed.
+ * Sizes against a real encoder, byte for byte: `cjpeg` of libjpeg-turbo is run on the same pixels
+ * with the printed tables. Skipped where it is not installed.
  */
 #include "check.h"
 
-enum { WIDTH = 93, HEIGHT = 61 };
+enum { WIDTH = 93, HEIGHT = 61, LONG = 600 /* crosses what is read at a time */ };
 
 static char folder[] = "/tmp/qnt-jpeg-XXXXXX";
 
@@ -28,8 +28,8 @@ static bool save(const char *name, const char *head, const void *data, size_t si
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "wb");
     if (!file) return false;
-    bool good = fwrite(head, 1, strlen(head), file) == strlen(head) &&
-                fwrite(data, 1, size, file) == size;
+    bool good =
+        fwrite(head, 1, strlen(head), file) == strlen(head) && fwrite(data, 1, size, file) == size;
     return fclose(file) == 0 && good;
 }
 
@@ -49,7 +49,7 @@ static long encode(const char *options)
 static void compare(qnt_context *context, int components, int sampling, int quality, size_t tables,
                     int width, int height)
 {
-    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    static uint8_t pixels[3 * LONG * HEIGHT];
     char head[64], text[1200], options[128];
     size_t length;
     fill(pixels, components, width, height);
@@ -63,8 +63,11 @@ static void compare(qnt_context *context, int components, int sampling, int qual
     REQUIRE(save("p", head, pixels, (size_t)(width * height * components)));
     REQUIRE(save("t", "", text, length));
 
-    qnt_image_spec spec = {.size = sizeof spec, .width = width, .height = height,
-                           .components = components, .sampling = sampling};
+    qnt_image_spec spec = {.size = sizeof spec,
+                           .width = width,
+                           .height = height,
+                           .components = components,
+                           .sampling = sampling};
     qnt_image *image = NULL;
     OK(qnt_image_create(context, &spec, &image));
     OK(qnt_image_read(context, image, pixels, (size_t)(width * components)));
@@ -74,11 +77,15 @@ static void compare(qnt_context *context, int components, int sampling, int qual
         OK(qnt_image_size(context, image, huffman, &bytes));
         snprintf(options, sizeof options, "%s %s -qslots %s", huffman ? "-optimize" : "",
                  sampling == QNT_SAMPLING_444 ? "-sample 1x1" : "-sample 2x2",
-                 tables == 1 ? "0" : tables == 2 ? "0,1" : "0,1,2");
+                 tables == 1   ? "0"
+                 : tables == 2 ? "0,1"
+                               : "0,1,2");
         long real = encode(options);
-        CHECK_MSG((long)bytes.file == real, "%d components, sampling %d, quality %d, %zu tables, "
-                  "%d x %d, huffman %d: %ld, the encoder's %ld", components, sampling, quality,
-                  tables, width, height, huffman, (long)bytes.file, real);
+        CHECK_MSG((long)bytes.file == real,
+                  "%d components, sampling %d, quality %d, %zu tables, "
+                  "%d x %d, huffman %d: %ld, the encoder's %ld",
+                  components, sampling, quality, tables, width, height, huffman, (long)bytes.file,
+                  real);
     }
     qnt_image_destroy(image);
 }
@@ -100,6 +107,10 @@ static void encoder(void)
             }
         }
     }
+    for (int sampling = 0; sampling < 2; sampling++) {
+        compare(context, 3, sampling, 75, 2, (int)random_in(250, LONG), (int)random_in(1, 20));
+    }
+    compare(context, 1, QNT_SAMPLING_444, 75, 1, (int)random_in(250, LONG), 9);
     qnt_context_destroy(context);
     char command[64];
     snprintf(command, sizeof command, "rm -r %s", folder);

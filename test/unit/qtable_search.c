@@ -1,6 +1,6 @@
 /*
- * The searches on a made-up objective: their distributions, fronts, curves, boxes, that the informed
- * ones beat chance at equal budget, that seeds repeat, and every refusal.
+ * The searches on a made-up objective: their distributions, fronts, curves, boxes, that the
+ * informed ones beat chance at equal budget, that seeds repeat, and every refusal.
  */
 #include "check.h"
 #include "simd/dct.h"
@@ -38,13 +38,64 @@ static qnt_search *start(const qnt_context *context, qnt_search_spec spec)
     return search;
 }
 
+/* A table drawn as the paper says, in the plainest way: scale 1, along the diagonal order. */
+static void draw_plainly(double out[64])
+{
+    double low = (double)random_in(0, 34), high = (double)random_in(50, 149);
+    for (int k = 0; k < 64; k++) {
+        double x = fabs(random_gauss());
+        int at = k;
+        for (; at > 0 && out[at - 1] > x; at--) out[at] = out[at - 1];
+        out[at] = x;
+    }
+    double largest = out[63];
+    for (int k = 0; k < 64; k++) out[k] = fmax(rint(out[k] / largest * (high - low) + low), 1);
+}
+
+/* Means and spreads of all steps are those of the plain draw, within five standard errors. */
+static void profile(void)
+{
+    enum { DRAWS = 20000 };
+    qnt_context *context = check_context();
+    qnt_search *search =
+        start(context, (qnt_search_spec){.seed = check_seed + 1, .scale_low = 1, .scale_high = 1});
+    REQUIRE(search);
+    static double mean[2][64], square[2][64];
+    memset(mean, 0, sizeof mean), memset(square, 0, sizeof square);
+    int draws = ROUNDS(DRAWS);
+    for (int i = 0; i < draws; i++) {
+        qnt_qtable t;
+        double plain[64];
+        OK(qnt_search_ask(context, search, &t));
+        OK(qnt_search_tell(context, search, 1, 0));
+        draw_plainly(plain);
+        for (int k = 0; k < 64; k++) {
+            double step[2] = {t.step[qnt__zigzag[k]], plain[k]};
+            for (int w = 0; w < 2; w++) {
+                mean[w][k] += step[w] / draws, square[w][k] += step[w] * step[w] / draws;
+            }
+        }
+    }
+    for (int k = 0; k < 64; k++) {
+        double variance = square[1][k] - mean[1][k] * mean[1][k];
+        double error = sqrt(2 * variance / draws), other = square[0][k] - mean[0][k] * mean[0][k];
+        CHECK_MSG(fabs(mean[0][k] - mean[1][k]) < 5 * error, "step %d: mean %g, expected %g", k,
+                  mean[0][k], mean[1][k]);
+        CHECK_MSG(fabs(other / variance - 1) < 15 / sqrt(draws),
+                  "step %d: variance %g, expected %g", k, other, variance);
+    }
+    qnt_search_destroy(search);
+    qnt_context_destroy(context);
+}
+
 /* Rising along the diagonal order; range and scale as published. */
 static void sorted(void)
 {
     enum { DRAWS = 20000 };
     qnt_context *context = check_context();
-    qnt_search *search = start(context, (qnt_search_spec){.tables = 3, .seed = check_seed,
-                                                          .scale_low = 1, .scale_high = 1});
+    qnt_search *search =
+        start(context,
+              (qnt_search_spec){.tables = 3, .seed = check_seed, .scale_low = 1, .scale_high = 1});
     REQUIRE(search);
     static int lows[36], highs[256];
     double middle = 0, square = 0;
@@ -113,8 +164,9 @@ static void front(void)
         for (size_t i = 0; i < n; i++) {
             bool beaten = false;
             for (size_t j = 0; j < n; j++) {
-                beaten |= trials[j].rate >= trials[i].rate && trials[j].utility >= trials[i].utility &&
-                          (trials[j].rate > trials[i].rate || trials[j].utility > trials[i].utility);
+                beaten |=
+                    trials[j].rate >= trials[i].rate && trials[j].utility >= trials[i].utility &&
+                    (trials[j].rate > trials[i].rate || trials[j].utility > trials[i].utility);
             }
             CHECK(member[i] == !beaten);
         }
@@ -146,7 +198,8 @@ static void curve_and_box(void)
     OK(qnt_search_box(context, trials, 40, 14.5, 16.5, 4, &low, &high));
     CHECK(low.step[0] == 9 && high.step[0] == 14); /* deviation 0.5 */
     FAILS(qnt_search_box(context, trials, 40, 100, 101, 0, &low, &high), QNT_E_STATE, "none of 40");
-    FAILS(qnt_search_box(context, trials, 40, 1, 2, -1, &low, &high), QNT_E_INVALID, "spread is -1");
+    FAILS(qnt_search_box(context, trials, 40, 1, 2, -1, &low, &high), QNT_E_INVALID,
+          "spread is -1");
     trials[3].utility = (double)NAN;
     FAILS(qnt_search_box(context, trials, 40, 1, 90, 0, &low, &high), QNT_E_INVALID, "trial 3");
     qnt_context_destroy(context);
@@ -157,7 +210,8 @@ static double searched(const qnt_context *context, int method, uint64_t seed, ui
 {
     struct task task = {.noise = 0.002};
     qnt_trial best = {0};
-    qnt_search *search = start(context, (qnt_search_spec){.method = method, .seed = seed, .start = 20});
+    qnt_search *search =
+        start(context, (qnt_search_spec){.method = method, .seed = seed, .start = 20});
     if (!search) return -INFINITY;
     CHECK(qnt_search_run(context, search, budget, measure, &task) == QNT_OK);
     CHECK((uint64_t)task.calls == budget);
@@ -190,8 +244,8 @@ static void repeatable(void)
         size_t count;
         for (int run = 0; run < 2; run++) {
             struct task task = {0};
-            qnt_search *search = start(context, (qnt_search_spec){.method = method, .seed = 5,
-                                                                  .start = 10});
+            qnt_search *search =
+                start(context, (qnt_search_spec){.method = method, .seed = 5, .start = 10});
             REQUIRE(search);
             OK(qnt_search_run(context, search, 40, measure, &task));
             OK(qnt_search_trials(context, search, run ? second : first, 40, &count));
@@ -252,7 +306,8 @@ static void refusals(void)
     FAILS(qnt_search_run(context, search, 0, measure, &task), QNT_E_INVALID, "budget is 0");
     FAILS(qnt_search_run(context, search, 1, NULL, &task), QNT_E_INVALID, "measure is NULL");
     task.fail_at = 3;
-    FAILS(qnt_search_run(context, search, 9, measure, &task), QNT_E_CANCELLED, "measure returned 7");
+    FAILS(qnt_search_run(context, search, 9, measure, &task), QNT_E_CANCELLED,
+          "measure returned 7");
     task = (struct task){.nan_at = 2};
     FAILS(qnt_search_run(context, search, 9, measure, &task), QNT_E_INVALID, "utility nan");
     OK(qnt_search_trials(context, search, NULL, 0, &count));
@@ -332,6 +387,7 @@ static void no_memory(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
+    RUN(profile);
     RUN(sorted);
     RUN(frozen);
     RUN(front);

@@ -23,6 +23,7 @@
 mod context;
 mod kernel;
 mod layer;
+pub mod qtable;
 mod quantizer;
 #[allow(non_camel_case_types)]
 pub mod sys;

@@ -16,7 +16,7 @@ macro_rules! opaque {
     )*};
 }
 
-opaque!(qnt_context qnt_quantizer qnt_layer qnt_pool);
+opaque!(qnt_context qnt_quantizer qnt_layer qnt_pool qnt_image qnt_search);
 
 pub type qnt_status = i32;
 pub type qnt_alloc_fn = extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
@@ -50,6 +50,61 @@ pub struct qnt_tensor {
     pub shape: *mut i64,
     pub strides: *mut i64,
     pub byte_offset: u64,
+}
+
+/// 64 steps, row-major.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct qnt_qtable {
+    pub step: [u16; 64],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_image_spec {
+    pub size: u32,
+    pub width: i32,
+    pub height: i32,
+    pub components: i32,
+    pub sampling: i32,
+    pub transform: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_image_bytes {
+    pub size: u32,
+    pub reserved: u32,
+    pub file: u64,
+    pub header: u64,
+    pub entropy: u64,
+    pub stuffed: u64,
+    pub bits: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct qnt_search_spec {
+    pub size: u32,
+    pub method: i32,
+    pub tables: i32,
+    pub start: i32,
+    pub seed: u64,
+    pub scale_low: f64,
+    pub scale_high: f64,
+    pub rate_low: f64,
+    pub rate_high: f64,
+    pub curve: [f64; 3],
+    pub low: *const qnt_qtable,
+    pub high: *const qnt_qtable,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct qnt_trial {
+    pub rate: f64,
+    pub utility: f64,
+    pub table: [qnt_qtable; 3],
 }
 
 #[repr(C)]
@@ -279,6 +334,55 @@ extern "C" {
     pub fn qnt_layer_load(
         context: *const qnt_context, data: *const c_void, size: usize, flags: i32,
         out: *mut *mut qnt_layer,
+    ) -> qnt_status;
+
+    pub fn qnt_qtable_standard(
+        context: *const qnt_context, kind: i32, quality: i32, out: *mut qnt_qtable,
+    ) -> qnt_status;
+    pub fn qnt_qtable_text(
+        context: *const qnt_context, tables: *const qnt_qtable, count: usize, text: *mut c_char,
+        capacity: usize, length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_image_create(
+        context: *const qnt_context, spec: *const qnt_image_spec, out: *mut *mut qnt_image,
+    ) -> qnt_status;
+    pub fn qnt_image_destroy(image: *mut qnt_image);
+    pub fn qnt_image_read(
+        context: *const qnt_context, image: *mut qnt_image, pixels: *const u8, stride: usize,
+    ) -> qnt_status;
+    pub fn qnt_image_quantize(
+        context: *const qnt_context, image: *mut qnt_image, tables: *const qnt_qtable, count: usize,
+    ) -> qnt_status;
+    pub fn qnt_image_size(
+        context: *const qnt_context, image: *const qnt_image, huffman: i32,
+        bytes: *mut qnt_image_bytes,
+    ) -> qnt_status;
+    pub fn qnt_image_write(
+        context: *const qnt_context, image: *const qnt_image, pixels: *mut u8, stride: usize,
+    ) -> qnt_status;
+    pub fn qnt_search_create(
+        context: *const qnt_context, spec: *const qnt_search_spec, out: *mut *mut qnt_search,
+    ) -> qnt_status;
+    pub fn qnt_search_destroy(search: *mut qnt_search);
+    pub fn qnt_search_ask(
+        context: *const qnt_context, search: *mut qnt_search, tables: *mut qnt_qtable,
+    ) -> qnt_status;
+    pub fn qnt_search_tell(
+        context: *const qnt_context, search: *mut qnt_search, rate: f64, utility: f64,
+    ) -> qnt_status;
+    pub fn qnt_search_trials(
+        context: *const qnt_context, search: *const qnt_search, trials: *mut qnt_trial,
+        capacity: usize, count: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_search_best(
+        context: *const qnt_context, search: *const qnt_search, best: *mut qnt_trial,
+    ) -> qnt_status;
+    pub fn qnt_search_curve(
+        context: *const qnt_context, trials: *const qnt_trial, n: usize, curve: *mut f64,
+    ) -> qnt_status;
+    pub fn qnt_search_box(
+        context: *const qnt_context, trials: *const qnt_trial, n: usize, rate_low: f64,
+        rate_high: f64, spread: f64, low: *mut qnt_qtable, high: *mut qnt_qtable,
     ) -> qnt_status;
 
     pub fn qnt_pool_create(

@@ -329,6 +329,62 @@ fn quantizer_blob() {
     assert_eq!(&*Blob::from(&blob[..]), &*blob);
 }
 
+/// The picture and the sizes frozen in test/unit/qtable_image.c.
+#[test]
+fn picture_sizes() {
+    use qnt::qtable::*;
+    let context = Context::new().unwrap();
+    let pixels: Vec<u8> = (0..37 * 21)
+        .map(|i| (i % 37, i / 37))
+        .map(|(x, y): (i32, i32)| (128 + (x * 5 - y * 3) % 90 + x * y * 7 % 23) as u8)
+        .collect();
+    let mut picture = Picture::new(&context, &pixels, 37, 1, Sampling::Halved).unwrap();
+    assert_eq!(picture.size(&context, false).unwrap_err().name(), "QNT_E_STATE");
+    let table = standard_table(&context, false, 50).unwrap();
+    picture.quantize(&context, &[table]).unwrap();
+    let size = picture.size(&context, false).unwrap();
+    assert_eq!((size.file, size.header), (457, 330));
+    assert_eq!(picture.size(&context, true).unwrap().file, 302);
+    picture.quantize(&context, &[Table { step: [1; 64] }]).unwrap();
+    let decoded = picture.decode(&context).unwrap();
+    assert!(decoded.iter().zip(&pixels).all(|(a, b)| a.abs_diff(*b) <= 1));
+    assert!(picture.quantize(&context, &[Table { step: [0; 64] }]).is_err());
+    assert!(Picture::new(&context, &[], 8, 1, Sampling::Full).is_err());
+    assert!(table_text(&context, &[table]).unwrap().starts_with(" 16  11  10"));
+}
+
+#[test]
+fn table_search() {
+    use qnt::qtable::*;
+    let context = Context::new().unwrap();
+    let measure = |table: &Table| {
+        let sum: f64 = table.step.iter().map(|&step| step as f64).sum();
+        let far: f64 = table.step.iter().map(|&step| (step as f64 - 30.0).powi(2)).sum();
+        (sum / 640.0, -sum / 640.0 - far / 64000.0)
+    };
+    let mut search = Search::new(&context, &SearchSpec { seed: 3, ..Default::default() }).unwrap();
+    for _ in 0..60 {
+        let (rate, utility) = measure(&search.ask(&context).unwrap());
+        search.tell(&context, rate, utility).unwrap();
+    }
+    let trials = search.trials(&context).unwrap();
+    assert_eq!(trials.len(), 60);
+    let (low, high) = search_box(&context, &trials, (2.0, 8.0), 0.5).unwrap();
+    let spec = SearchSpec { strategy: Strategy::Bandit, start: 10, window: (1.0, 9.0),
+                            curve: search_curve(&context, &trials).unwrap(),
+                            corners: Some((&low, &high)), ..Default::default() };
+    let mut bandit = Search::new(&context, &spec).unwrap();
+    assert!(bandit.best(&context).is_err());
+    for _ in 0..40 {
+        let table = bandit.ask(&context).unwrap();
+        assert!((0..64).all(|i| low.step[i] <= table.step[i] && table.step[i] <= high.step[i]));
+        let (rate, utility) = measure(&table);
+        bandit.tell(&context, rate, utility).unwrap();
+    }
+    let best = bandit.best(&context).unwrap();
+    assert_eq!((best.rate, best.utility), measure(&best.table[0]));
+}
+
 #[test]
 fn sent_and_shared() {
     fn both<T: Send + Sync>() {}
