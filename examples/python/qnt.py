@@ -77,7 +77,7 @@ LAYOUTS = {"nhwc": 0, "nchw": 1}
 SEARCHES = {"sorted": 0, "bounded": 1, "bayes": 2, "bandit": 3}
 ACTIVATIONS = {"linear": 0, "relu": 1, "clamp": 2}
 ACCUMULATE, BORROW = 0x1, 0x2
-BLOBS = {1: "quantizer", 2: "layer"}
+BLOBS = {1: "quantizer", 2: "layer", 3: "kernel map"}
 
 
 # ---- the C side ----
@@ -157,6 +157,26 @@ class _Trial(ctypes.Structure):
     _fields_ = [("rate", c_double), ("utility", c_double), ("table", _QTable * 3)]
 
 
+class _MapSpec(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("channels", c_int32), ("kernel", c_int32), ("pad", c_int32),
+        ("filters", c_int32), ("subsample", c_int32), ("anchor_bits", c_int32),
+        ("patch_bits", c_int32), ("centre", c_int32), ("sigma", c_float),
+        ("regulariser", c_float), ("reserved", c_int32), ("seed", c_uint64), ("flags", c_int32),
+        ("reserved2", c_int32),
+    ]
+
+
+_IMAGE_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_void_p)
+
+
+class _MapData(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("height", c_int32), ("width", c_int32), ("rounds", c_int32),
+        ("images", c_uint64), ("patches", c_uint64), ("read", _IMAGE_FN), ("user", c_void_p),
+    ]
+
+
 _LOG_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 _PROGRESS_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
@@ -193,6 +213,17 @@ _STATUS_FUNCTIONS = {
     "layer_run": [_H, _H, _T, _T, c_void_p, c_size_t],
     "layer_save": [_H, _H, c_void_p, c_size_t, _S],
     "layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
+    "ckn_create": [_H, POINTER(_MapSpec), POINTER(_H)],
+    "ckn_describe": [_H, _H, POINTER(_MapSpec)],
+    "ckn_fit": [_H, _H, POINTER(_MapData)],
+    "ckn_set": [_H, _H, _T],
+    "ckn_get": [_H, _H, _T],
+    "ckn_view": [_H, _H, _T, _T],
+    "ckn_workspace": [_H, _H, _T, _S],
+    "ckn_run": [_H, _H, _T, _T, c_void_p, c_size_t],
+    "ckn_backward": [_H, _H, _T, _T, _T, _T, POINTER(c_double)],
+    "ckn_save": [_H, _H, c_void_p, c_size_t, _S],
+    "ckn_load": [_H, c_void_p, c_size_t, POINTER(_H)],
     "trainer_create": [_H, POINTER(_Spec), POINTER(_H)],
     "trainer_start": [_H, _H, _T],
     "trainer_get": [_H, _H, c_int32, POINTER(c_double), c_size_t, _S],
@@ -238,6 +269,7 @@ _OTHER_FUNCTIONS = {
     "context_destroy": (None, [_H]),
     "quantizer_destroy": (None, [_H]),
     "layer_destroy": (None, [_H]),
+    "ckn_destroy": (None, [_H]),
     "trainer_destroy": (None, [_H]),
     "image_destroy": (None, [_H]),
     "search_destroy": (None, [_H]),
@@ -984,6 +1016,121 @@ def aligned(data):
     return view
 
 
+# ---- kernel maps ----
+
+class KernelMap(_Handle):
+    """A kernel-map layer: anchors learned from images without labels (include/qnt/ckn.h).
+
+    context      memory, threads and reasons
+    channels     of the images; kernel is the side of a patch, filters the number of anchors
+    pad          zeros on every side; subsample: pooling keeps every so-manieth place
+    anchor_bits  1 to 8 or 32, and patch_bits likewise; one bit wants centre
+    literal      the expansion of 2014: anchors with weights instead of a projection
+    """
+
+    _destroy = "qnt_ckn_destroy"
+
+    def __init__(self, context, channels, kernel, filters, pad=0, subsample=1, anchor_bits=32,
+                 patch_bits=32, centre=False, sigma=0.0, regulariser=0.0, seed=0, literal=False):
+        spec = _MapSpec(ctypes.sizeof(_MapSpec), channels, kernel, pad, filters, subsample,
+                        anchor_bits, patch_bits, centre, sigma, regulariser, 0, seed,
+                        literal * LITERAL, 0)
+        handle = c_void_p()
+        context.call("ckn_create", byref(spec), byref(handle))
+        super().__init__(handle)
+        self.context = context
+
+    _call = Quantizer._call
+
+    @property
+    def spec(self):
+        """The request with its defaults filled in, and the sigma that was found."""
+        spec = _MapSpec(ctypes.sizeof(_MapSpec))
+        self._call("ckn_describe", byref(spec))
+        return {name: getattr(spec, name) for name, _ in spec._fields_
+                if name not in ("size", "reserved", "reserved2")}
+
+    def _anchors(self):
+        s = self.spec
+        return _empty((s["filters"], s["kernel"] ** 2 * s["channels"] + bool(s["flags"] & LITERAL)),
+                      FLOAT, 32)
+
+    def workspace(self, x):
+        """Bytes of workspace for x."""
+        x, size = Tensor.of(x), c_size_t()
+        self._call("ckn_workspace", _pointer(x), byref(size))
+        return size.value
+
+    def fit(self, images, patches, rounds=0):
+        """Learns from images[i], float32 [height][width][channels] each; returns self."""
+        first, problems = memoryview(images[0]), []
+
+        def read(_user, index, to):
+            try:
+                image = memoryview(images[index])
+                if image.format != "f" or image.shape != first.shape:
+                    raise ValueError("images[%d] is no float32 image of the first one's shape" % index)
+                ctypes.memmove(to, image.tobytes(), image.nbytes)
+                return 0
+            except BaseException as problem:  # must not travel through C
+                problems.append(problem)
+                return 1
+
+        data = _MapData(ctypes.sizeof(_MapData), first.shape[0], first.shape[1], rounds, len(images),
+                        patches, _IMAGE_FN(read), None)
+        try:
+            self._call("ckn_fit", byref(data))
+        except Cancelled:
+            if problems:
+                raise problems[0]
+            raise
+        return self
+
+    @property
+    def anchors(self):
+        """As they are kept, [filters][elements of a patch]; literal ones end with their weight."""
+        out, tensor = self._anchors()
+        self._call("ckn_get", _pointer(tensor))
+        return out
+
+    @anchors.setter
+    def anchors(self, values):
+        self._call("ckn_set", _pointer(Tensor.of(values)))
+
+    def run(self, x, out=None, workspace=None):
+        """The map of images [batch][height][width][channels]."""
+        x = Tensor.of(x)
+        out, y = _result(out, *_described(self.context, "ckn_view", self.handle, x))
+        held = _Held(bytearray(self.workspace(x)) if workspace is None else workspace, True)
+        self._call("ckn_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
+        return out
+
+    __call__ = run
+
+    def backward(self, x, dy):
+        """Gradients of a loss by x, anchors and sigma, from that by the result."""
+        x, dsigma = Tensor.of(x), c_double()
+        dx, x_view = _empty(x.shape, FLOAT, 32)
+        danchors, anchor_view = self._anchors()
+        self._call("ckn_backward", _pointer(x), _pointer(Tensor.of(dy)), _pointer(x_view),
+                   _pointer(anchor_view), byref(dsigma))
+        return dx, danchors, dsigma.value
+
+    def save(self):
+        """The blob: bytes."""
+        return _save(self, "ckn_save")
+
+    @classmethod
+    def load(cls, context, data):
+        """A kernel map from a blob."""
+        source, handle = Tensor.of(data), c_void_p()
+        context.call("ckn_load", source.struct.data, source._held.view.len, byref(handle))
+        self = cls.__new__(cls)
+        _Handle.__init__(self, handle)
+        self.context = context
+        return self
+
+
 # ---- kernels ----
 
 def gemm_s8(context, a, b, a_zero=0, b_zero=None, out=None):
@@ -1082,7 +1229,7 @@ def requantize(context, acc, scale, bias=None, zero=0, low=-128, high=127, dtype
 
 
 def blob_probe(context, data):
-    """(kind, version, length) of the blob at the beginning of data; kind is quantizer or layer."""
+    """(kind, version, length) of the blob at the beginning of data; kind is a name of BLOBS."""
     source = Tensor.of(data)
     kind, number, length = c_int32(), c_uint32(), c_size_t()
     context.call("blob_probe", source.struct.data, source._held.view.len, byref(kind), byref(number),

@@ -102,6 +102,16 @@ QNT_API qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec
 QNT_API void qnt_ckn_destroy(qnt_ckn *ckn);
 
 /**
+ * @brief What a layer is: the spec with its defaults filled in, and sigma as it was found.
+ * @param context   for the reason.
+ * @param ckn       the layer.
+ * @param[out] spec `size` is set by the caller.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_VERSION.
+ */
+QNT_API qnt_status qnt_ckn_describe(const qnt_context *context, const qnt_ckn *ckn,
+                                    qnt_ckn_spec *spec);
+
+/**
  * @brief Learns anchors by spherical k-means on patches at random places; nobody tells it labels.
  *
  * Patches whose norm is below 0.001 are left out. Reports progress. With #QNT_LITERAL these anchors are

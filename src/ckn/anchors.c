@@ -11,15 +11,47 @@
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
+/* Numbers that loops of fixed length take at once, which compilers unroll. */
+enum { STRIP = 16 };
+
+static float largest(const float *v, size_t n)
+{
+    float most[STRIP] = {0}, result = 0.0f;
+    size_t i = 0;
+    for (; i + STRIP <= n; i += STRIP)
+        for (size_t k = 0; k < STRIP; k++)
+            most[k] = fabsf(v[i + k]) > most[k] ? fabsf(v[i + k]) : most[k];
+    for (; i < n; i++) most[0] = fabsf(v[i]) > most[0] ? fabsf(v[i]) : most[0];
+    for (size_t k = 0; k < STRIP; k++) result = most[k] > result ? most[k] : result;
+    return result;
+}
+
+/* STRIP codes from numbers over `most`; the sum of their squares. */
+static int32_t round_strip(const float *v, float most, float top, int8_t *code)
+{
+    int32_t rounded[STRIP], square = 0;
+    for (size_t k = 0; k < STRIP; k++) rounded[k] = qnt__round_even(v[k] / most * top);
+    for (size_t k = 0; k < STRIP; k++) square += rounded[k] * rounded[k];
+    for (size_t k = 0; k < STRIP; k++) code[k] = (int8_t)rounded[k];
+    return square;
+}
+
 int32_t qnt__ckn_round(const float *v, size_t n, int32_t bits, int8_t *code)
 {
-    float most = 0.0f;
+    if (bits == 1) {
+        for (size_t i = 0; i < n; i++) code[i] = v[i] >= 0.0f ? 1 : -1;
+        return (int32_t)n;
+    }
+    const float most = largest(v, n), top = (float)((1 << (bits - 1)) - 1);
+    if (!(most > 0.0f)) {
+        memset(code, 0, n);
+        return 0;
+    }
     int32_t square = 0;
-    for (size_t i = 0; i < n; i++) most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
-    float top = bits == 1 ? 1.0f : (float)((1 << (bits - 1)) - 1);
-    for (size_t i = 0; i < n; i++) {
-        float share = most > 0.0f ? v[i] / most : 0.0f; /* within -1 and 1 */
-        int32_t c = bits == 1 ? (v[i] >= 0.0f ? 1 : -1) : qnt__round_even(share * top);
+    size_t i = 0;
+    for (; i + STRIP <= n; i += STRIP) square += round_strip(v + i, most, top, code + i);
+    for (; i < n; i++) {
+        int32_t c = qnt__round_even(v[i] / most * top);
         code[i] = (int8_t)c;
         square += c * c;
     }

@@ -130,6 +130,16 @@ qnt_status qnt_ckn_create(const qnt_context *context, const qnt_ckn_spec *spec, 
     return qnt__ckn_handle(context, &draft, out);
 }
 
+qnt_status qnt_ckn_describe(const qnt_context *context, const qnt_ckn *ckn, qnt_ckn_spec *spec)
+{
+    qnt_ckn_spec known;
+    if (!context) return QNT_E_INVALID;
+    if (!ckn) return qnt__fail(context, QNT_E_INVALID, "ckn is NULL");
+    QNT__TRY(qnt__sized_read(context, "spec", spec, FIRST_SPEC, sizeof known, &known));
+    qnt__sized_write(spec, &ckn->spec, sizeof known);
+    return QNT_OK;
+}
+
 void qnt_ckn_destroy(qnt_ckn *ckn)
 {
     if (!ckn) return;

@@ -5,42 +5,64 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/arith.h"
+#include "base/carve.h"
 #include "base/random.h"
 #include "base/try.h"
 #include "ckn.h"
+#include "simd/layout.h"
 
-enum { PIECE = 1024 /* vectors of one task */ };
+enum { PIECE = 1024 /* vectors of one task */, COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL };
 
 static const double enough = 1e-6; /* relative gain of the mean similarity */
 
 struct job {
     const float *x;
     size_t n, depth, count;
-    double *centre;  /* [count][depth] */
-    float *rounded;  /* the same as float32, [depth][count] */
+    double *centre; /* [count][depth] */
+    float *rounded; /* the same as float32 panels, [panels][depth][16] */
+    size_t panels;
+    const struct qnt__simd *simd;
     uint32_t *owner; /* [n] */
     float *likeness; /* [n], to the owner */
 };
+
+/* The nearest centres of m vectors from number `first`. */
+static void assign_block(const struct job *job, size_t first, size_t m)
+{
+    const float *rows[QNT__BLOCK_ROWS];
+    const ptrdiff_t none = 0;
+    float sum[QNT__BLOCK_ROWS * COLUMNS];
+    for (size_t i = 0; i < m; i++) rows[i] = job->x + (first + i) * job->depth;
+    for (size_t p = 0; p < job->panels; p += QNT__BLOCK_PANELS) {
+        const size_t panels = qnt__min(QNT__BLOCK_PANELS, job->panels - p), column = p * QNT__PANEL;
+        const struct qnt__gemm_f32 g = {.rows = rows,
+                                        .taps = &none,
+                                        .y = sum,
+                                        .m = m,
+                                        .panels = panels,
+                                        .weight = job->rounded + column * job->depth,
+                                        .tap_count = 1,
+                                        .depth = job->depth,
+                                        .ld = COLUMNS};
+        job->simd->gemm_f32(&g);
+        for (size_t i = 0; i < m; i++) {
+            for (size_t c = 0; c < qnt__min(panels * QNT__PANEL, job->count - column); c++) {
+                float likeness = sum[i * COLUMNS + c];
+                if (column + c > 0 && !(likeness > job->likeness[first + i])) continue;
+                job->likeness[first + i] = likeness;
+                job->owner[first + i] = (uint32_t)(column + c);
+            }
+        }
+    }
+}
 
 static void assign(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct job *job = task;
-    size_t end = qnt__min(job->n, (index + 1) * PIECE);
-    float sum[1024];
-    for (size_t i = index * PIECE; i < end; i++) {
-        const float *x = job->x + i * job->depth;
-        memset(sum, 0, job->count * sizeof *sum);
-        for (size_t k = 0; k < job->depth; k++) {
-            const float *z = job->rounded + k * job->count, v = x[k];
-            for (size_t c = 0; c < job->count; c++) sum[c] += v * z[c];
-        }
-        size_t best = 0;
-        for (size_t c = 1; c < job->count; c++) best = sum[c] > sum[best] ? c : best;
-        job->owner[i] = (uint32_t)best;
-        job->likeness[i] = sum[best];
-    }
+    const size_t end = qnt__min(job->n, (index + 1) * PIECE);
+    for (size_t i = index * PIECE; i < end; i += QNT__BLOCK_ROWS)
+        assign_block(job, i, qnt__min(QNT__BLOCK_ROWS, end - i));
 }
 
 /* The first centres: different vectors at random (Floyd's sampling keeps them apart). */
@@ -61,8 +83,9 @@ static void choose_first(struct job *job, uint64_t seed)
 static void round_centres(struct job *job)
 {
     for (size_t c = 0; c < job->count; c++) {
+        float *panel = job->rounded + c / QNT__PANEL * job->depth * QNT__PANEL + c % QNT__PANEL;
         for (size_t k = 0; k < job->depth; k++)
-            job->rounded[k * job->count + c] = (float)job->centre[c * job->depth + k];
+            panel[k * QNT__PANEL] = (float)job->centre[c * job->depth + k];
     }
 }
 
@@ -110,18 +133,21 @@ qnt_status qnt__spherical_kmeans(const qnt_context *context, const float *x, siz
                                  size_t count, int32_t rounds, uint64_t seed, double *centre)
 {
     struct job job = {.x = x, .n = n, .depth = depth, .count = count, .centre = centre};
-    size_t each = sizeof(uint32_t) + sizeof(float), bytes, more;
+    size_t end = 0, at[3] = {0};
     void *block;
-    if (n > UINT32_MAX || !qnt__mul(n, each, &bytes) ||
-        !qnt__mul(count * depth, sizeof(float), &more) || !qnt__add(bytes, more, &bytes)) {
-        bytes = SIZE_MAX;
-    }
-    QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
-    job.likeness = block;
-    job.owner = (uint32_t *)(job.likeness + n);
-    job.rounded = (float *)(job.owner + n);
+    job.simd = &context->simd;
+    job.panels = qnt__ceil_div(count, QNT__PANEL);
+    bool fits = n <= UINT32_MAX &&
+                qnt__append(&end, job.panels * QNT__PANEL * depth, sizeof(float), &at[0]) &&
+                qnt__append(&end, n, sizeof(float), &at[1]) &&
+                qnt__append(&end, n, sizeof(uint32_t), &at[2]);
+    QNT__TRY(qnt__allocate(context, &context->memory, fits ? end : SIZE_MAX, &block));
+    memset(block, 0, at[1]); /* columns without a centre */
+    job.rounded = block;
+    job.likeness = (float *)((uint8_t *)block + at[1]);
+    job.owner = (uint32_t *)((uint8_t *)block + at[2]);
     choose_first(&job, seed);
     qnt_status status = iterate(context, &job, rounds);
-    qnt__free(&context->memory, block, bytes);
+    qnt__free(&context->memory, block, end);
     return status;
 }

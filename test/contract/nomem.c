@@ -442,6 +442,26 @@ static qnt_status back_map(void)
                             TENSOR(danchors, QNT_FLOAT, 32, 6, 9), &dsigma);
 }
 
+/* The longest way of learning, at a small size. */
+static qnt_status fit_literal(void)
+{
+    qnt_ckn_spec s = {
+        .size = sizeof s, .channels = 1, .kernel = 3, .filters = 2, .flags = QNT_LITERAL};
+    qnt_ckn_data data = {.size = sizeof data,
+                         .height = 8,
+                         .width = 8,
+                         .rounds = 2,
+                         .images = 5,
+                         .patches = 50,
+                         .read = read_noise};
+    qnt_status status = qnt_ckn_create(context, &s, (qnt_ckn **)&made);
+    if (status == QNT_OK) status = qnt_ckn_fit(context, made, &data);
+    if (status == QNT_OK) return status;
+    qnt_ckn_destroy(made);
+    made = NULL;
+    return status;
+}
+
 /* The call fails at every allocation in turn; anchors stay, nothing leaks; running allocates
  * nothing. */
 static void burn_map(const char *name, qnt_status (*call)(void))
@@ -481,6 +501,7 @@ static void maps(void)
     burn_map("qnt_ckn_backward", back_map);
     MUST(qnt_ckn_save(context, map, map_blob, sizeof map_blob, &map_length));
     burn("qnt_ckn_load", load_map, destroy_map);
+    burn("qnt_ckn_fit of an expansion", fit_literal, destroy_map);
     qnt_tensor *tx = TENSOR(x, QNT_FLOAT, 32, 2, 8, 8, 1);
     MUST(qnt_ckn_workspace(context, map, tx, &bytes));
     fuse.calls = 0;

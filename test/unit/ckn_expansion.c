@@ -249,7 +249,11 @@ static void fitted(void)
           QNT_E_STATE, "sigma");
     OK(qnt_ckn_fit(c, ckn, &data));
     OK(qnt_ckn_get(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, P, 10)));
-    CHECK(ckn->spec.sigma > 0.05f && ckn->spec.sigma < 1.5f);
+    qnt_ckn_spec told = {.size = sizeof told};
+    OK(qnt_ckn_describe(c, ckn, &told));
+    CHECK(told.sigma > 0.05f && told.sigma < 1.5f && told.filters == P &&
+          told.flags == QNT_LITERAL);
+    FAILS(qnt_ckn_describe(c, ckn, NULL), QNT_E_INVALID, "spec is NULL");
     read_picture(NULL, 0, x);
     run(ckn, x, 1, SIDE, y, 3);
     OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, P, 10)));

@@ -1,0 +1,155 @@
+/*
+ * Kernel-map layers against the bare integer product of their shape, qnt_gemm_s8 on patches that lie
+ * there already: what cutting, rounding, exponentials, pooling and the projection cost. And learning.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+#include "qnt.h"
+
+enum { SIDE = 28, PATCHES = 100000 };
+
+static qnt_context *context;
+
+static void check(qnt_status status, const char *what)
+{
+    if (status == QNT_OK) return;
+    fprintf(stderr, "%s: %s\n", what, qnt_status_name(status));
+    exit(1);
+}
+
+static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shape)
+{
+    return (qnt_tensor){.data = data,
+                        .device_type = 1,
+                        .ndim = ndim,
+                        .dtype_code = (uint8_t)code,
+                        .dtype_bits = (uint8_t)bits,
+                        .dtype_lanes = 1,
+                        .shape = shape};
+}
+
+/* A layer on one image, and the product of as many rows. */
+struct job {
+    qnt_ckn *map;
+    int64_t x_shape[4], y_shape[4], a_shape[2], b_shape[2], c_shape[2];
+    qnt_tensor x, y, a, b, c;
+    void *space;
+    size_t bytes;
+};
+
+static float *random_floats(size_t n)
+{
+    float *x = bench_memory(n * sizeof *x);
+    for (size_t i = 0; i < n; i++) x[i] = (float)(bench_random() >> 40) * 0x1p-24f - 0.4f;
+    return x;
+}
+
+static int32_t read_image(void *user, uint64_t index, float *image)
+{
+    const int64_t *shape = user;
+    (void)index;
+    for (int64_t i = 0; i < shape[1] * shape[2] * shape[3]; i++)
+        image[i] = (float)(bench_random() >> 40) * 0x1p-24f - 0.4f;
+    return 0;
+}
+
+static struct job *create(int side, int channels, int kernel, int filters, int bits)
+{
+    struct job *j = calloc(1, sizeof *j);
+    qnt_ckn_spec spec = {.size = sizeof spec,
+                         .channels = channels,
+                         .kernel = kernel,
+                         .pad = kernel / 2,
+                         .filters = filters,
+                         .subsample = 2,
+                         .anchor_bits = bits,
+                         .patch_bits = bits,
+                         .centre = bits == 1};
+    const int64_t out = (side - 1) / 2 + 1, depth = kernel * kernel * channels;
+    int64_t anchor_shape[2] = {filters, depth};
+    j->x_shape[0] = j->y_shape[0] = 1;
+    j->x_shape[1] = j->x_shape[2] = side, j->x_shape[3] = channels;
+    j->y_shape[1] = j->y_shape[2] = out, j->y_shape[3] = filters;
+    j->a_shape[0] = j->c_shape[0] = side * side, j->a_shape[1] = j->b_shape[1] = depth;
+    j->b_shape[0] = j->c_shape[1] = filters;
+    j->x = tensor(random_floats((size_t)(side * side * channels)), QNT_FLOAT, 32, 4, j->x_shape);
+    j->y = tensor(bench_memory((size_t)(out * out * filters) * 4), QNT_FLOAT, 32, 4, j->y_shape);
+    j->a = tensor(bench_memory((size_t)(side * side * depth)), QNT_UINT, 8, 2, j->a_shape);
+    j->b = tensor(bench_memory((size_t)(filters * depth)), QNT_INT, 8, 2, j->b_shape);
+    j->c = tensor(bench_memory((size_t)(side * side * filters) * 4), QNT_INT, 32, 2, j->c_shape);
+    float *anchor = random_floats((size_t)(filters * depth));
+    qnt_tensor anchors = tensor(anchor, QNT_FLOAT, 32, 2, anchor_shape);
+    check(qnt_ckn_create(context, &spec, &j->map), "qnt_ckn_create");
+    check(qnt_ckn_set(context, j->map, &anchors), "qnt_ckn_set");
+    check(qnt_ckn_workspace(context, j->map, &j->x, &j->bytes), "qnt_ckn_workspace");
+    j->space = bench_memory(j->bytes);
+    free(anchor);
+    return j;
+}
+
+static void run(void *state)
+{
+    struct job *j = state;
+    check(qnt_ckn_run(context, j->map, &j->x, &j->y, j->space, j->bytes), "qnt_ckn_run");
+}
+
+static void multiply(void *state)
+{
+    struct job *j = state;
+    check(qnt_gemm_s8(context, &j->a, 0, &j->b, NULL, &j->c), "qnt_gemm_s8");
+}
+
+static void learn(struct job *j)
+{
+    qnt_ckn_data data = {.size = sizeof data,
+                         .height = (int32_t)j->x_shape[1],
+                         .width = (int32_t)j->x_shape[2],
+                         .images = 1000,
+                         .patches = PATCHES,
+                         .rounds = 20,
+                         .read = read_image,
+                         .user = j->x_shape};
+    double start = bench_now();
+    check(qnt_ckn_fit(context, j->map, &data), "qnt_ckn_fit");
+    printf("learning %lld anchors of %lld numbers from %d patches, 20 rounds: %.1f s\n",
+           (long long)j->b_shape[0], (long long)j->b_shape[1], PATCHES, bench_now() - start);
+}
+
+static void destroy(struct job *j)
+{
+    free(j->x.data), free(j->y.data), free(j->a.data), free(j->b.data), free(j->c.data);
+    free(j->space);
+    qnt_ckn_destroy(j->map);
+    free(j);
+}
+
+int main(int argc, char **argv)
+{
+    static const int shapes[][4] = {
+        {SIDE, 1, 5, 64}, {SIDE / 2, 64, 3, 64}, {SIDE / 2, 64, 3, 256}};
+    static const int bits[] = {32, 8, 4, 2, 1};
+    bench_init(argc, argv);
+    check(qnt_context_create(NULL, NULL, NULL, &context), "context");
+    check(qnt_context_set_cpu(context, bench_cpu()), "cpu");
+    printf("%-34s %9s %9s %6s\n", "kernel map of one image", "ms", "int8 ms", "ratio");
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int *f = shapes[s];
+        for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+            struct job *j = create(f[0], f[1], f[2], f[3], bits[i]);
+            struct bench_candidate c[] = {{.name = "map", .run = run, .state = j},
+                                          {.name = "product", .run = multiply, .state = j}};
+            bench_compare(c, 2);
+            char name[64];
+            snprintf(name, sizeof name, "%dx%dx%d, %d of %dx%d, %d bits", f[0], f[0], f[1], f[3],
+                     f[2], f[2], bits[i]);
+            printf("%-34s %9.3f %9.3f %6.2f\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+                   c[1].seconds / c[0].seconds);
+            if (bits[i] == 32 && s < 2) learn(j);
+            destroy(j);
+        }
+    }
+    qnt_context_destroy(context);
+    return 0;
+}
