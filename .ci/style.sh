@@ -32,6 +32,7 @@ may_include() {
     tensor) echo 'base simd context' ;;
     pool) echo 'base context' ;;
     kernel) echo 'base simd context tensor' ;;
+    lowbit) echo 'base simd context tensor kernel quantizer' ;;
     qtable) echo 'base simd context' ;;
     ckn) echo 'base simd context tensor kernel' ;;
     train) echo 'base simd context tensor quantizer' ;;

@@ -120,6 +120,9 @@ static void layer(void)
     IS(QNT_NCHW, 1);
     IS(QNT_LINEAR, 0);
     IS(QNT_RELU, 1);
+    IS(QNT_RELU_FIRST, 1);
+    IS(QNT_RELU_LAST, 2);
+    IS(QNT_TRANSPOSE, 4);
     IS(QNT_CLAMP, 2);
     IS(QNT_ACCUMULATE, 0x1);
     IS(QNT_BORROW, 0x2);

@@ -121,6 +121,18 @@ static void lowbit(void)
     MEMBER(qnt_lowbit, pad, 16, 16);
 }
 
+static void lowbit_spec(void)
+{
+    TOTAL(qnt_lowbit_spec, 40);
+    MEMBER(qnt_lowbit_spec, size, 0, 4);
+    MEMBER(qnt_lowbit_spec, step, 4, 4);
+    MEMBER(qnt_lowbit_spec, zero, 8, 4);
+    MEMBER(qnt_lowbit_spec, flags, 12, 4);
+    MEMBER(qnt_lowbit_spec, groups, 16, 4);
+    MEMBER(qnt_lowbit_spec, pad, 20, 16);
+    MEMBER(qnt_lowbit_spec, reserved, 36, 4);
+}
+
 static void ckn(void)
 {
     TOTAL(qnt_ckn_spec, 64);
@@ -199,6 +211,7 @@ int main(int argc, char **argv)
     RUN(exp_codes);
     RUN(layer_spec);
     RUN(lowbit);
+    RUN(lowbit_spec);
     RUN(ckn);
     RUN(qtable);
     return DONE;

@@ -385,6 +385,47 @@ static void kernels(void)
     CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
 }
 
+/* ---- packed digits ---- */
+
+static uint8_t digit_weight[6 * 9 * 4];
+static qnt_lowbit_layer *digits;
+static qnt_quantizer *digit_q;
+
+static qnt_status create_digits(void)
+{
+    const qnt_conv conv = {.size = sizeof conv, .groups = 2};
+    const qnt_lowbit_spec request = {.size = sizeof request, .step = 2, .zero = -3};
+    const float scale = 0.1f;
+    qnt_status status = qnt_lowbit_layer_create(
+        context, &conv, &request, TENSOR(digit_weight, QNT_UINT, 8, 6, 3, 3, 4),
+        TENSOR(&scale, QNT_FLOAT, 32, 1), NULL, digit_q, &digits);
+    made = digits;
+    return status;
+}
+
+static void destroy_digits(void)
+{
+    qnt_lowbit_layer_destroy(digits);
+}
+
+/* Running allocates nothing. */
+static void packed_digits(void)
+{
+    static uint8_t x[5 * 5 * 2 * 2], y[3 * 3 * 2], workspace[1 << 16];
+    const qnt_spec two_bits = {.size = sizeof two_bits, .method = QNT_FIXED, .bits = 2};
+    const double step = 0.5;
+    MUST(qnt_quantizer_create(context, &two_bits, &digit_q));
+    MUST(qnt_quantizer_set(context, digit_q, QNT_P_SCALE, &step, 1));
+    burn("qnt_lowbit_layer_create", create_digits, destroy_digits);
+    MUST(create_digits());
+    fuse.calls = 0;
+    MUST(qnt_lowbit_layer_run(context, digits, TENSOR(x, QNT_UINT, 8, 1, 5, 5, 2, 2), NULL, NULL,
+                              TENSOR(y, QNT_UINT, 8, 1, 3, 3, 2, 1), workspace, sizeof workspace));
+    CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
+    destroy_digits();
+    qnt_quantizer_destroy(digit_q);
+}
+
 /* ---- kernel maps ---- */
 
 static qnt_ckn *map;
@@ -681,6 +722,7 @@ int main(int argc, char **argv)
     RUN(quantizer_calls);
     RUN(layer_runs);
     RUN(kernels);
+    RUN(packed_digits);
     RUN(maps);
     RUN(trainers);
     RUN(trained_bases);
