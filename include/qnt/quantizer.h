@@ -34,9 +34,9 @@
  * (absolute with #QNT_LITERAL), or #QNT_P_EXTRA points more than the fewest, or so many that the mean over
  * all elements of digits and coefficients is at most #QNT_P_BUDGET bits, spent where they save most; the
  * first of these that is set counts. With qnt_quantizer_observe_inputs() errors are those of the outputs.
- * Encoding finds the nearest sum. Coefficients
- * are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL they are
- * real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint).
+ * Encoding finds the nearest sum. Coefficients are integers whose sums int8 holds, so that products of
+ * codes are exact; with #QNT_LITERAL they are real: refined greedy bases (ALQ), greedy points, symmetric
+ * digits (multipoint).
  *
  * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
  * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:
@@ -225,7 +225,7 @@ QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantiz
  * batches of calibration data.
  *
  * For #QNT_POINTS with a group for each output. fit() then chooses numbers of points by the mean over all
- * inputs x of <w - decoded w, x>^2, the output error of Liu et al. (AAAI 2021, section 4), formed as
+ * inputs x of <w - decoded w, x>^2, the output error of Liu et al. (AAAI 2021), formed as
  * r' G r from the mean G of x x': nothing but G is kept, depth (depth + 1) / 2 doubles. Coefficients are
  * found with the diagonal of G as importance. A trace, 1e-9 of the mean square, is added to the diagonal.
  * Weights must be observed once, all finite, without importance; where G is too large, or a layer has

@@ -39,7 +39,7 @@ struct job {
 };
 
 /* A group's place in `fit` and `error`. */
-static size_t at(const struct job *job, size_t group)
+static size_t place_of(const struct job *job, size_t group)
 {
     return group * (size_t)(job->next->spec.points + 1);
 }
@@ -180,10 +180,10 @@ static void fit_task(void *task, size_t index, size_t worker)
     size_t g = job->base + index;
     uint8_t *mine = job->scratch + worker * job->scratch_bytes;
     float *x = (void *)mine;
-    double *h = (void *)(mine + job->h_at), *error = job->error + at(job, g);
+    double *h = (void *)(mine + job->h_at), *error = job->error + place_of(job, g);
     bool weighted;
     size_t n = qnt__group_values(job->seen, g, x, h, &weighted);
-    struct fit *fit = job->fit + at(job, g);
+    struct fit *fit = job->fit + place_of(job, g);
     if (job->inputs) qnt__inputs_diagonal(job->inputs, h);
     const double *weight = weighted || job->inputs ? h : NULL;
     for (int32_t p = 0; p <= points; p++) {
@@ -214,7 +214,7 @@ static qnt_status choose(const struct job *job)
     int32_t *chosen = memory;
     qnt_status status = qnt__point_counts(job->context, &errors, chosen);
     for (size_t g = 0; g < next->groups && status == QNT_OK; g++) {
-        const struct fit *fit = &job->fit[at(job, g) + (size_t)chosen[g]];
+        const struct fit *fit = &job->fit[place_of(job, g) + (size_t)chosen[g]];
         next->scale[g] = fit->scale;
         memcpy(next->own + g * next->own_count, fit->coef, next->own_count * sizeof *fit->coef);
     }
