@@ -18,11 +18,12 @@
 #include "table.h"
 
 struct form {
-    int scheme, method, bits; /* of one base, or the whole code */
+    int scheme, method, bits; /* of one base, or the whole code with its sign */
     int bases;                /* of QNT_POINTS: signs summed up */
     int block;                /* 0: a scale for each output */
     bool dynamic;             /* int8 activations */
     bool offset;              /* weights with a zero point */
+    bool literal;             /* as published */
     bool detailed;            /* left out by --quick */
 };
 
@@ -46,6 +47,21 @@ static const struct form forms[] = {
     {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 2, .block = 64},
     {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 3, .block = 64},
     {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .bases = 4, .block = 64},
+    {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 2, .dynamic = true, .detailed = true},
+    {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 3, .dynamic = true, .detailed = true},
+    {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 4, .dynamic = true},
+    {.scheme = QNT_TABLE, .method = QNT_NF4, .bits = 4, .dynamic = true, .block = 32},
+    {.scheme = QNT_TABLE, .method = QNT_FP4, .bits = 4, .dynamic = true, .block = 32},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .dynamic = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .dynamic = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 5, .dynamic = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 6, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .literal = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .literal = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 5, .literal = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 6, .literal = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .literal = true, .detailed = true},
 };
 
 /* ---- the float reference ---- */
@@ -122,13 +138,15 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
 {
     const struct matrix *matrix = &q->transformer->matrix[index];
     const qnt_layer_spec layer = {.size = sizeof layer, .kind = QNT_DENSE};
+    const bool exponents = form->scheme == QNT_EXP;
     const int affine = form->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC;
+    const int teq = form->literal ? QNT_SIGNED | QNT_LITERAL : QNT_SIGNED;
     const qnt_spec spec = {.size = sizeof spec,
                            .scheme = form->scheme,
                            .method = form->method,
-                           .bits = form->bits,
+                           .bits = exponents ? form->bits - 1 : form->bits,
                            .points = form->bases,
-                           .flags = form->scheme == QNT_AFFINE ? affine : 0,
+                           .flags = exponents ? teq : form->scheme == QNT_AFFINE ? affine : 0,
                            .grain = form->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
                            .axis = form->block ? 1 : 0,
                            .block = form->block};
@@ -187,8 +205,8 @@ static void print_row(const struct form *form, size_t bytes, const struct predic
     if (form && form->bases)
         snprintf(name, sizeof name, "BASES x %d", form->bases);
     else if (form)
-        snprintf(name, sizeof name, "%s%s", method_name(form->method),
-                 form->offset ? " +zero" : "");
+        snprintf(name, sizeof name, "%s%s%s", method_name(form->method),
+                 form->offset ? " +zero" : "", form->literal ? " literal" : "");
     printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits,
            form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
            100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);

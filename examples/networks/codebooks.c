@@ -97,6 +97,8 @@ int list_codebooks(struct recipe *out)
                                          EXP(3, 8),
                                          EXP(4, 8),
                                          EXP(5, 8),
+                                         EXP(6, 0),
+                                         EXP(7, 0),
                                          EXP(4, 3),
                                          EXP(5, 4),
                                          LITERAL_EXP(3),

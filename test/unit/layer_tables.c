@@ -140,6 +140,40 @@ static void packed_weights(void)
     }
 }
 
+/* Taps that end within a cell, or not, with and without a level 0 for what is behind them. */
+static void convolutions(void)
+{
+    for (int i = 0; i < ROUNDS(90); i++) {
+        qnt_spec ws = formats[i % FORMATS];
+        int32_t groups = i % 2 ? 1 : 2;
+        int64_t ch = random_in(0, 1) ? 16 : random_in(1, 9), side = random_in(2, 7);
+        int64_t o = 10 * groups, inputs = 9 * ch, in = ch * groups, pixels = side * side;
+        ws.grain = (int32_t)random_in(QNT_PER_TENSOR, QNT_PER_AXIS);
+        OK(qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0));
+        fill(w, o * inputs), fill(x, pixels * in);
+        for (int64_t e = 0; i % FORMATS == 2 && e < o * inputs; e++) w[e] = fabsf(w[e]);
+        qnt_quantizer *wq = fitted(ws, w, o, inputs), *w8 = as_int8(wq);
+        qnt_quantizer *xq = fitted((qnt_spec){.method = QNT_MSE, .bits = 8}, x, 1, pixels * in);
+        qnt_layer *layer = NULL, *same = NULL;
+        qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_CONV, .groups = groups};
+        for (int e = 0; e < 4; e++) ls.pad[e] = 1;
+        to_integers(wq, w, o, inputs, wint);
+        const qnt_tensor *codes = TENSOR(seen, QNT_UINT, 8, 1, side, side, in);
+        OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, pixels * in),
+                                TENSOR(seen, QNT_UINT, 8, pixels * in)));
+        OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, o, 3, 3, ch), wq, NULL, xq, NULL,
+                            &layer));
+        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, o, 3, 3, ch), w8, NULL, xq, NULL,
+                            &same));
+        OK(run(layer, codes, TENSOR(y, QNT_FLOAT, 32, 1, side, side, o)));
+        OK(run(same, codes, TENSOR(z, QNT_FLOAT, 32, 1, side, side, o)));
+        CHECK_MSG(!memcmp(y, z, (size_t)(pixels * o) * 4), "format %d grain %d channels %lld",
+                  i % FORMATS, ws.grain, (long long)ch);
+        qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
+        qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
+    }
+}
+
 /* What is packed takes the bytes of its codes, scales and tables, and not more. */
 static void sizes(void)
 {
@@ -361,6 +395,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(packed_weights);
+    RUN(convolutions);
     RUN(sizes);
     RUN(output_codes);
     RUN(chain);
