@@ -3,12 +3,12 @@
  *
  *     train_palquant DATA [--epochs N] [--width N] [--seed N]
  *
- * A residual network of three stages is trained from random weights on the 10,000 CIFAR-10 images of
- * the folder, deployed and measured on the test set: dense with 4 and with 2 bits, and with 2 bits
- * in two groups, each as wide as the dense network, so that its weights take as much memory as the
- * dense ones of 4 bits. Groups meet in convolutions that read the next group, after each stage but
- * the last, and in the channel shuffle of blocks that halve the image. Same quantizer, epochs and
- * seed for all; the first and the last layer have 8 bits. Minutes.
+ * A residual network of three stages is trained from random weights on the 10,000 CIFAR-10 images
+ * of the folder, deployed and measured on the test set: dense with 4 and with 2 bits, and with 2
+ * bits in two groups, each as wide as the dense network, so that its weights take as much memory as
+ * the dense ones of 4 bits. Groups meet in convolutions that read the next group, after each stage
+ * but the last, and in the channel shuffle of blocks that halve the image. Same quantizer, epochs
+ * and seed for all; the first and the last layer have 8 bits. Minutes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,10 +118,14 @@ int main(int argc, char **argv)
     struct request request = {.epochs = 1.5, .width = 8, .seed = 1};
     bool good = argc >= 2 && argc % 2 == 0;
     for (int i = 2; good && i < argc; i += 2) {
-        if (!strcmp(argv[i], "--epochs")) request.epochs = atof(argv[i + 1]);
-        else if (!strcmp(argv[i], "--width")) request.width = atoi(argv[i + 1]);
-        else if (!strcmp(argv[i], "--seed")) request.seed = strtoull(argv[i + 1], NULL, 10);
-        else good = false;
+        if (!strcmp(argv[i], "--epochs"))
+            request.epochs = atof(argv[i + 1]);
+        else if (!strcmp(argv[i], "--width"))
+            request.width = atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--seed"))
+            request.seed = strtoull(argv[i + 1], NULL, 10);
+        else
+            good = false;
     }
     if (!good || request.width < 1) {
         fprintf(stderr, "usage: %s DATA [--epochs N] [--width N] [--seed N]\n", argv[0]);

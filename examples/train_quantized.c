@@ -136,13 +136,20 @@ static bool read_options(int count, char **argument, struct task *task)
 {
     for (; count >= 2; count -= 2, argument += 2) {
         const char *name = argument[0], *value = argument[1];
-        if (!strcmp(name, "--epochs")) task->schedule.epochs = atof(value);
-        else if (!strcmp(name, "--method")) task->only = value;
-        else if (!strcmp(name, "--bits")) task->bits = atoi(value);
-        else if (!strcmp(name, "--rate")) task->schedule.rate = atof(value);
-        else if (!strcmp(name, "--seed")) task->schedule.seed = (uint64_t)strtoull(value, NULL, 10);
-        else if (!strcmp(name, "--checkpoint")) task->checkpoint = value;
-        else return false;
+        if (!strcmp(name, "--epochs"))
+            task->schedule.epochs = atof(value);
+        else if (!strcmp(name, "--method"))
+            task->only = value;
+        else if (!strcmp(name, "--bits"))
+            task->bits = atoi(value);
+        else if (!strcmp(name, "--rate"))
+            task->schedule.rate = atof(value);
+        else if (!strcmp(name, "--seed"))
+            task->schedule.seed = (uint64_t)strtoull(value, NULL, 10);
+        else if (!strcmp(name, "--checkpoint"))
+            task->checkpoint = value;
+        else
+            return false;
     }
     return count == 0;
 }

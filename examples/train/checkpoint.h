@@ -8,8 +8,8 @@
 
 #include "tuning.h"
 
-/* Both return NULL or a sentence. Loading refuses a file that is damaged or of another training, and
- * then changes nothing. */
+/* Both return NULL or a sentence. Loading refuses a file that is damaged or of another training,
+ * and then changes nothing. */
 const char *checkpoint_save(const struct tuning *tuning, const char *path);
 const char *checkpoint_load(struct tuning *tuning, const char *path);
 

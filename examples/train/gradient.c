@@ -235,7 +235,8 @@ static void open_slice(void *task, size_t slice, size_t worker)
 
 /* d_value of the node becomes the gradient of the product. With the moments of the batch
  *
- *     d product = gain / deviation (dy - mean dy - z mean (dy z)),  z = (product - mean) / deviation
+ *     d product = gain / deviation (dy - mean dy - z mean (dy z)),  z = (product - mean) /
+ * deviation
  */
 static void product_slice(struct tape *t, int index, size_t slice)
 {

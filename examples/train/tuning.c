@@ -215,7 +215,8 @@ static void move_floats(const struct tuning *t, int layer, float *w, const float
     const double rate = t->schedule->rate * cosine((double)(t->step - 1) / t->steps);
     if (t->schedule->adam)
         step_adam_floats(w, g, v, v + tuning_momentum(t, layer) / 2, n, t->step, rate, decay);
-    else step_momentum(w, g, v, n, rate, decay);
+    else
+        step_momentum(w, g, v, n, rate, decay);
 }
 
 static void move_layer(struct tuning *t, int layer)
@@ -316,8 +317,10 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
                   out->tape.value[0]);
     bool good = start_value(out, 0);
     for (int i = 1; good && i < graph->count; i++) {
-        if (node_has_weights(&graph->node[i])) good = start_layer(out, i);
-        else tape_forward(&out->tape, i);
+        if (node_has_weights(&graph->node[i]))
+            good = start_layer(out, i);
+        else
+            tape_forward(&out->tape, i);
         good = good && start_value(out, i);
     }
     return good ? NULL : "a trainer could not be started";

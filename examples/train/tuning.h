@@ -22,7 +22,7 @@ struct schedule {
     double keep;       /* DropBits: probability at the beginning; 0: none */
     double rate;       /* of weights, at the beginning; it falls along half a cosine */
     bool adam;         /* moves the weights; else gradient descent with momentum */
-    bool fresh; /* weights are random: batch norm starts at gain 1 and bias 0 */
+    bool fresh;        /* weights are random: batch norm starts at gain 1 and bias 0 */
     double epochs;
     int batch;
     int shift;   /* images are moved by up to so many pixels, */

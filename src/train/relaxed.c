@@ -139,6 +139,7 @@ QNT__TRAIN_AFFINE(relaxed)
 /* ---- the cells of one element ---- */
 
 struct cells {
+    double x;             /* the element, no farther outside than tells cells apart */
     int32_t first, count; /* grid points, those with any mass */
     double p[MOST];       /* probabilities, or concrete weights */
     double log_mass[MOST];
@@ -152,6 +153,7 @@ static void open_cells(const struct qnt__pass *pass, double x, struct cells *c)
     int32_t low, high;
     grid_of(&pass->trainer->spec, &low, &high);
     double inside = fmin(fmax(x, alpha * low), alpha * high), reach = window * sigma + alpha;
+    c->x = fmin(fmax(x, inside - reach), inside + reach); /* beyond, log masses are linear in x */
     c->first = (int32_t)fmax(low, ceil((inside - reach) / alpha));
     int32_t last = (int32_t)fmin(high, floor((inside + reach) / alpha));
     if (pass->drops && c->first > -1) c->first = -1; /* these are never dropped */
@@ -159,7 +161,8 @@ static void open_cells(const struct qnt__pass *pass, double x, struct cells *c)
     c->count = last - c->first + 1;
     for (int32_t i = 0; i < c->count; i++) {
         double k = c->first + i;
-        double upper = (alpha * (k + 0.5) - x) / sigma, lower = (alpha * (k - 0.5) - x) / sigma;
+        double upper = (alpha * (k + 0.5) - c->x) / sigma,
+               lower = (alpha * (k - 0.5) - c->x) / sigma;
         double gate = pass->gate[gate_of(c->first + i)];
         c->log_mass[i] = qnt__log_sigmoid(upper) + qnt__log_sigmoid(-lower) +
                          (gate > 0.0 ? log(gate) : -INFINITY);
@@ -256,7 +259,7 @@ QNT__TRAIN_BACKWARD(relaxed)
         for (int32_t i = 0; i < c.count; i++) {
             if (c.p[i] == 0.0) continue;
             double w = weight_of(pass, &c, i, mean);
-            struct slopes s = slopes_of(pass, v, c.first + i);
+            struct slopes s = slopes_of(pass, c.x, c.first + i);
             sum_x += w * s.x, sum_sigma += w * s.sigma, sum_alpha += w * s.alpha;
             int32_t gate = gate_of(c.first + i);
             if (gate && pass->slope[gate] > 0.0)

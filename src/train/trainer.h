@@ -14,7 +14,8 @@ struct qnt__train_method;
 
 enum {
     QNT__FACTS = 2, /* numbers that a method derives from a group's values at hand */
-    QNT__GATES = 9  /* of DropBits: [0] the levels -1, 0, 1; [k] what k bits add */
+    QNT__GATES = 10 /* of DropBits: [0] the levels -1, 0, 1; [k] what k signed bits add, up to those
+                       of 8 bits without a sign */
 };
 
 struct qnt__train_options {

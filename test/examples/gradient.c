@@ -30,8 +30,7 @@ static struct graph *network(void)
     CHECK_MSG(!g->problem[0], "%s", g->problem);
     graph_randomize(g, check_seed);
     for (int i = 1; i < g->count; i++) /* off the corners of ReLU where nothing comes in */
-        if (node_has_weights(&g->node[i]))
-            fill(g->node[i].bias, (size_t)g->node[i].channels, 0.1);
+        if (node_has_weights(&g->node[i])) fill(g->node[i].bias, (size_t)g->node[i].channels, 0.1);
     return g;
 }
 

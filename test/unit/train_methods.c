@@ -671,6 +671,45 @@ static void views(void)
     qnt_pool_destroy(pool);
 }
 
+/* Numbers so far outside of the grid, and noise so small, that no cell has any mass in double
+ * precision: they go to the end of the grid, and gradients stay finite. */
+static void no_mass(void)
+{
+    static float x[N], y[N], dy[N], dx[N];
+    static double theta[MOST_THETA], dtheta[MOST_THETA];
+    for (int i = 0; i < ROUNDS(40); i++) {
+        const bool weights = i % 2, samples = i / 2 % 2;
+        qnt_spec spec = spec_of(samples ? 8 : 9, weights, (int)random_in(2, 8));
+        if (i / 4 % 2) spec.flags |= QNT_LITERAL;
+        fill(x, N, weights);
+        qnt_trainer *t = create(spec);
+        REQUIRE(t);
+        OK(qnt_trainer_start(c, t, TENSOR(x, QNT_FLOAT, 32, N)));
+        size_t count = theta_of(t, theta);
+        theta[1] = 0; /* becomes the least noise */
+        OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, count));
+        theta_of(t, theta);
+        CHECK(theta[1] > 0);
+        for (int e = 0; e < N; e++) {
+            x[e] = (float)((e % 2 ? 1 : -1) * theta[0] * pow(10, 3 + 24 * random_unit()));
+            dy[e] = (float)random_gauss();
+        }
+        OK(qnt_trainer_forward(c, t, TENSOR(x, QNT_FLOAT, 32, N), TENSOR(y, QNT_FLOAT, 32, N)));
+        OK(qnt_trainer_backward(c, t, TENSOR(x, QNT_FLOAT, 32, N), TENSOR(dy, QNT_FLOAT, 32, N),
+                                TENSOR(dx, QNT_FLOAT, 32, N), dtheta, count));
+        const double low = weights ? -(1 << (spec.bits - 1)) : 0,
+                     high = weights ? (1 << (spec.bits - 1)) - 1 : (1 << spec.bits) - 1;
+        for (int e = 0; e < N; e++) {
+            double end = theta[0] * (e % 2 ? high : low);
+            CHECK_MSG(fabs((double)y[e] - end) <= 1e-6 * fabs(end), "%g gave %g, expected %g",
+                      (double)x[e], (double)y[e], end);
+            CHECK(fabsf(dx[e]) <= 1e-6f);
+        }
+        for (size_t k = 0; k < count; k++) CHECK(isfinite(dtheta[k]));
+        qnt_trainer_destroy(t);
+    }
+}
+
 static int32_t cancel(void *user, uint64_t done, uint64_t total)
 {
     (void)user, (void)done, (void)total;
@@ -757,6 +796,14 @@ static void bad_input(void)
     theta_of(t, now);
     CHECK(now[0] > 0 && now[3] >= now[2]);
 
+    number = 7;
+    OK(qnt_trainer_set(c, t, QNT_P_STEP, &number, 1));
+    number = 6;
+    FAILS(qnt_trainer_set(c, t, QNT_P_STEP, &number, 1), QNT_E_INVALID, "");
+    OK(qnt_trainer_get(c, t, QNT_P_STEP, &number, 1, &count));
+    CHECK(number == 7);
+    count = theta_of(t, theta);
+
     static float dy[N], dx[N];
     static double dtheta[MOST_THETA];
     memset(dx, 1, sizeof dx), memset(dtheta, 1, sizeof dtheta);
@@ -805,6 +852,7 @@ static void bad_input(void)
     qnt_quantizer_destroy(q);
     qnt_trainer_destroy(t);
     for (int k = 0; k < 2 * KINDS; k++) { /* all zero and huge tensors start and run */
+        for (int e = 0; e < N; e++) dy[e] = (float)(e % 5 - 2);
         for (int e = 0; e < N; e++) x[e] = k / KINDS ? 3e38f * (float)(e % 3 - 1) : 0;
         t = create(spec_of(k % KINDS, k % 2, 4));
         OK(qnt_trainer_start(c, t, tx));
@@ -830,6 +878,7 @@ int main(int argc, char **argv)
     RUN(learned_bits);
     RUN(learns);
     RUN(views);
+    RUN(no_mass);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;
