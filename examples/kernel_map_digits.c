@@ -1,13 +1,14 @@
 /*
  * Learns features of handwritten digits without labels, and classifies with few of them.
  *
- *     kernel_map_digits examples/data/digits.bin [SPLITS]
+ *     kernel_map_digits examples/data/digits.bin [SPLITS [ANCHORS.svg]]
  *
  * A kernel-map layer (qnt/ckn.h) learns 64 anchors of 5x5 from 1000 records whose labels nobody
  * reads; maps are pooled to 4x4, centred and normalised. A ridge classifier is solved on labelled
  * ones of these, its penalty chosen on 200 others; 597 are measured. With more random splits than
  * one: means, standard errors. Beside it: the pixels themselves with the same classifier, with a
- * Gaussian kernel (width chosen alike), and their nearest neighbour.
+ * Gaussian kernel (width chosen alike), and their nearest neighbour. With a third argument the
+ * anchors of the first float map are drawn into it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -55,8 +56,47 @@ static void normalise(float *x, int n)
     for (int i = 0; i < n; i++) x[i] = (float)(((double)x[i] - mean) / sqrt(square + 1e-12));
 }
 
+/* Eight anchors in a row, 5x5 squares each: white for the largest number of an anchor, black for the
+ * least. */
+static qnt_status draw_anchors(const qnt_context *context, const qnt_ckn *ckn, const char *path)
+{
+    enum { PATCH = 5, AREA = PATCH * PATCH, ACROSS = 8, CELL = PATCH + 1 };
+    float anchor[FILTERS * AREA];
+    int64_t shape[] = {FILTERS, AREA};
+    qnt_tensor t = {.data = anchor,
+                    .device_type = 1,
+                    .ndim = 2,
+                    .dtype_code = QNT_FLOAT,
+                    .dtype_bits = 32,
+                    .dtype_lanes = 1,
+                    .shape = shape};
+    qnt_status status = qnt_ckn_get(context, ckn, &t);
+    if (status) return status;
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        fprintf(stderr, "kernel_map_digits: %s cannot be written\n", path);
+        exit(1);
+    }
+    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-1 -1 %d %d\" width=\"600\">\n",
+            ACROSS * CELL + 1, FILTERS / ACROSS * CELL + 1);
+    for (int i = 0; i < FILTERS; i++) {
+        const float *a = anchor + i * AREA;
+        float low = a[0], high = a[0];
+        for (int k = 1; k < AREA; k++) low = fminf(low, a[k]), high = fmaxf(high, a[k]);
+        for (int k = 0; k < AREA; k++) {
+            int grey = (int)(255 * (a[k] - low) / (high - low + 1e-9f));
+            fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"1\" height=\"1\" fill=\"rgb(%d,%d,%d)\"/>\n",
+                    i % ACROSS * CELL + k % PATCH, i / ACROSS * CELL + k / PATCH, grey, grey, grey);
+        }
+    }
+    fprintf(f, "</svg>\n");
+    fclose(f);
+    return QNT_OK;
+}
+
 static qnt_status map_digits(const qnt_context *context, struct dataset *set,
-                             const qnt_ckn_spec *spec, const float *pixels, float *out)
+                             const qnt_ckn_spec *spec, const float *pixels, float *out,
+                             const char *drawing)
 {
     qnt_ckn *ckn = NULL;
     int64_t in_shape[] = {RECORDS, SIDE, SIDE, 1}, out_shape[QNT_MAX_NDIM],
@@ -84,6 +124,7 @@ static qnt_status map_digits(const qnt_context *context, struct dataset *set,
     void *space = NULL;
     qnt_status status = qnt_ckn_create(context, spec, &ckn);
     if (!status) status = qnt_ckn_fit(context, ckn, &data);
+    if (!status && drawing) status = draw_anchors(context, ckn, drawing);
     if (!status) status = qnt_ckn_view(context, ckn, &x, &y);
     if (!status) status = qnt_ckn_workspace(context, ckn, &x, &bytes);
     y.data = out;
@@ -233,7 +274,7 @@ static void shuffle(struct dataset *set, uint64_t state)
 }
 
 static qnt_status run_split(const qnt_context *context, struct dataset *set, int split,
-                            struct row *rows)
+                            struct row *rows, const char *drawing)
 {
     static float pixels[RECORDS * PIXELS], map[(size_t)RECORDS * FEATURES],
         gram[(size_t)RECORDS * RECORDS];
@@ -256,7 +297,8 @@ static qnt_status run_split(const qnt_context *context, struct dataset *set, int
                              .patch_bits = maps[i].patch,
                              .centre = maps[i].centre,
                              .seed = (uint64_t)split};
-        qnt_status status = map_digits(context, set, &spec, pixels, map);
+        qnt_status status = map_digits(context, set, &spec, pixels, map,
+                                       split == 0 && i == 0 ? drawing : NULL);
         if (status) return status;
         products(&kinds[2], gram);
         for (int n = 0; n < COUNTS; n++)
@@ -278,13 +320,13 @@ static void print_row(const char *name, const char *bytes, const struct row *row
     printf("\n");
 }
 
-static int run(const qnt_context *context, struct dataset *set, int splits)
+static int run(const qnt_context *context, struct dataset *set, int splits, const char *drawing)
 {
     static const char *const baseline[BASELINES] = {"pixels, linear", "pixels, Gaussian kernel",
                                                     "pixels, nearest neighbour"};
     struct row rows[ROWS] = {{{0}, {0}}};
     for (int split = 0; split < splits; split++) {
-        qnt_status status = run_split(context, set, split, rows);
+        qnt_status status = run_split(context, set, split, rows, drawing);
         if (!status) continue;
         fprintf(stderr, "kernel_map_digits: %s\n", qnt_status_name(status));
         return 1;
@@ -323,8 +365,8 @@ int main(int argc, char **argv)
 {
     struct dataset set;
     qnt_context *context = NULL;
-    if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: %s digits.bin [SPLITS]\n", argv[0]);
+    if (argc < 2 || argc > 4) {
+        fprintf(stderr, "usage: %s digits.bin [SPLITS [ANCHORS.svg]]\n", argv[0]);
         return 2;
     }
     const char *reason = dataset_read_records(argv[1], &digits_form, &set);
@@ -334,7 +376,7 @@ int main(int argc, char **argv)
         return 1;
     }
     qnt_context_set_log(context, print_log, NULL, QNT_LOG_ERROR);
-    int failed = run(context, &set, argc == 3 ? atoi(argv[2]) : 1);
+    int failed = run(context, &set, argc > 2 ? atoi(argv[2]) : 1, argc > 3 ? argv[3] : NULL);
     qnt_context_destroy(context);
     dataset_free(&set);
     return failed;
