@@ -169,10 +169,13 @@ QNT_API qnt_status qnt_pack_bits(const qnt_context *context, const qnt_tensor *c
  * is the sum over its bits j of a_coef[j] where the bit is 1, -a_coef[j] where it is 0. (Multi-bit
  * networks: Qu et al., "Adaptive loss-aware quantization", CVPR 2020.)
  *
- * Products of planes are exact integers, by counting the bits in which they differ. Floats are formed in
- * this order, each operation rounded to float32: the sum over planes i of b, and with a_coef over planes j
- * of a within, of float(product) coef, coef = b_coef[n,i] or a_coef[j] b_coef[n,i].
- * @param context hooks; memory for the planes of a.
+ * Products of planes are exact integers. Floats are formed in this order, each operation rounded to
+ * float32: the sum over planes i of b, and with a_coef over planes j of a within, of float(product) coef,
+ * coef = b_coef[n,i] or a_coef[j] b_coef[n,i]. But where a is numbers and each b_coef[n,i] is exactly twice
+ * b_coef[n,i-1], the planes are combined in integers: float(sum over i of 2^i product_i) b_coef[n,0], if
+ * (2^planes - 1) (2^bits of a - 1) K < 2^31. How the integers are found depends on CPU, shape and widths,
+ * and the result does not (doc/bit_planes.md).
+ * @param context hooks; memory for rows of a in the form in which they are multiplied.
  * @param a      [M,K] unsigned integers of 1 to 8 bits, packed or one per byte; K at most 2^23.
  * @param a_coef NULL, or float32 [bits of a].
  * @param b      planes of [N,K] codes, from qnt_pack_bits().

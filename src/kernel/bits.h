@@ -1,6 +1,6 @@
 /*
  * Products of bit planes: what qnt_pack_bits() writes and qnt_gemm_bits() reads (layout in
- * doc/formats.md), and the ways to multiply them (doc/methods.md, "Bit planes").
+ * doc/formats.md), and the ways to multiply them (doc/bit_planes.md).
  */
 #ifndef QNT__KERNEL_BITS_H
 #define QNT__KERNEL_BITS_H

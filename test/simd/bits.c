@@ -1,6 +1,6 @@
 /*
- * Bit planes, by differing bits, tables and bytes: the portable definition against plain loops, every CPU
- * level against the definition; all tails, extremes, guard pages.
+ * Bit planes by differing bits, tables and bytes: the portable definitions against plain loops, every CPU
+ * level against the definitions; all tails, extremes, guard pages.
  */
 #include "check.h"
 #include "simd/layout.h"

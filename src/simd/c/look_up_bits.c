@@ -1,5 +1,5 @@
 /* Bit planes by tables of sums, and as bytes, in portable C: the definition. */
-#include "../bits_word.h"
+#include "../layout.h"
 #include "../slots.h"
 
 enum { NIBBLES = 16, ENTRIES = 16 };

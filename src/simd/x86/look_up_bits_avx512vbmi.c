@@ -195,7 +195,7 @@ struct halves {
 };
 
 /* The cells of a word: VPMULTISHIFTQB rotates the bit of each of four k of two columns to the place that
- * its plane has in a byte, from where doubled numbers are taken together. */
+ * its plane has in a byte, where the numbers are double. */
 INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
 {
     const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
