@@ -126,6 +126,7 @@ static void io(void)
 {
     IS(QNT_BLOB_QUANTIZER, 1);
     IS(QNT_BLOB_LAYER, 2);
+    IS(QNT_BLOB_CKN, 3);
 }
 
 static void train(void)
