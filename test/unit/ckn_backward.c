@@ -26,7 +26,7 @@ static void inverse_root(const struct map *m, double *k)
     const int n = m->filters;
     double v[MOST_FILTERS][MOST_FILTERS] = {{0}}, root[MOST_FILTERS];
     for (int i = 0; i < n; i++) v[i][i] = 1;
-    for (int turn = 0; turn < 400; turn++) {
+    for (int turn = 0; n > 1 && turn < 400; turn++) {
         int p = 0, q = 1;
         for (int i = 0; i < n; i++)
             for (int j = i + 1; j < n; j++)
