@@ -95,7 +95,7 @@ static bool keep_inputs(struct calibration *c, int layer, const float *image, in
     int kept = rows < KEPT_INPUTS ? rows : KEPT_INPUTS;
     size_t depth = (size_t)graph_depth(c->graph, layer);
     float *x = malloc((size_t)rows * depth * sizeof *x);
-    if (x) reference_patches(c->graph, layer, image, x);
+    if (x) reference_patches(c->graph, layer, 0, image, x);
     for (int i = 0; x && i < kept; i++) {
         int from = (i * rows / kept + number * 7919) % rows;
         memcpy(c->inputs[layer] + (size_t)c->input_rows[layer]++ * depth, x + (size_t)from * depth,
