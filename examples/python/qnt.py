@@ -1100,7 +1100,7 @@ class KernelMap(_Handle):
     def run(self, x, out=None, workspace=None):
         """The map of images [batch][height][width][channels]."""
         x = Tensor.of(x)
-        out, y = _result(out, *_described(self.context, "ckn_view", self.handle, x))
+        out, y = _result(out, *_described(self.context, "ckn_view", self.handle, _pointer(x)))
         held = _Held(bytearray(self.workspace(x)) if workspace is None else workspace, True)
         self._call("ckn_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
         return out
