@@ -66,10 +66,20 @@ INLINE int in_place_shift(int bits)
     return bits == 4 ? 4 : 2;
 }
 
-/* A cell that stays in its register: with memory operands each field would load it again, and one load
- * of 64 bytes each cycle is all there is. */
-INLINE __m512i load_cell(const uint8_t *cell)
+/* One row reads each weight once, so memory sets the pace; hardware alone fetches packed weights at 0.8 of
+ * it. A prefetch behind the last cell does nothing. */
+INLINE void prefetch_cell(const uint8_t *cell, int bits)
 {
+    enum { AHEAD = 1024 };
+    _mm_prefetch((const void *)((uintptr_t)cell + AHEAD), _MM_HINT_T0);
+    if (bits == 3) _mm_prefetch((const void *)((uintptr_t)cell + AHEAD + 64), _MM_HINT_T0);
+}
+
+/* A cell for one row, that stays in its register: with memory operands each field would load it again, and
+ * one load of 64 bytes each cycle is all there is. */
+INLINE __m512i load_cell(const uint8_t *cell, int bits)
+{
+    prefetch_cell(cell, bits);
     __m512i w = _mm512_loadu_si512(cell);
     __asm__("" : "+v"(w));
     return w;

@@ -46,7 +46,7 @@ INLINE void multiply_row(const int8_t *x, const uint8_t *w, size_t stride, size_
         UNROLL for (int f = 0; f < fields; f++) quad[f] = broadcast_quad(x + k + 4 * (size_t)f);
         UNROLL for (int p = 0; p < panels; p++) {
             const uint8_t *cell = w + (size_t)p * stride;
-            __m512i held = load_cell(cell);
+            __m512i held = load_cell(cell, bits);
             UNROLL for (int f = 0; f < fields; f++) {
                 __m512i u = cell_field_in_place(held, cell, bits, f);
                 if (f % 2) DPBUSD(high[p], u, quad[f]);

@@ -99,7 +99,7 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
             UNROLL for (int f = 0; f < fields; f++) quad[f] = broadcast_quad(x + at + 4 * f);
             UNROLL for (int p = 0; p < panels; p++) {
                 const uint8_t *cell = w + (size_t)p * stride;
-                __m512i held = load_cell(cell);
+                __m512i held = load_cell(cell, bits);
                 UNROLL for (int f = 0; f < fields; f++) {
                     __m512i u = bits == 8 ? held : cell_field_in_place(held, cell, bits, f);
                     if (bits == 4 && f) u = high_codes(held);

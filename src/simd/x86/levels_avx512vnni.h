@@ -35,6 +35,7 @@ INLINE void tile(const struct qnt__gemm *g, const struct lookup *lookup, size_t 
                 __m512i level[MAX_PANELS];
                 if (rows > 1) FORGET(w);
                 UNROLL for (int p = 0; p < panels; p++) {
+                    if (rows == 1 && f == 0) prefetch_cell(w + (size_t)p * stride, bits);
                     level[p] = find_levels(lookup, w + (size_t)p * stride, bits, f);
                 }
                 UNROLL for (int i = 0; i < rows; i++) {
