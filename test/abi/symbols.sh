@@ -56,12 +56,12 @@ wide_registers() {
         done
 }
 
-# Outside names that a folder's objects call beyond memcpy and its kin and those allowed.
+# Outside names that a folder's objects call beyond memcpy and its kin (clang: bcmp for memcmp) and those allowed.
 foreign_calls() {
     # shellcheck disable=SC2046  # several files
     "$NM" -u $(find "$objects/$2" -name '*.o' 2>/dev/null) 2>/dev/null | sed -n 's/^ *[Uw] //p' |
         LC_ALL=C sort -u | sed "s/@.*//" |
-        grep -v -x -E "qnt_.*|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__stack_chk.*|${1:-qnt_}"
+        grep -v -x -E "qnt_.*|mem(cpy|set|move|cmp)|bcmp|_GLOBAL_OFFSET_TABLE_|__stack_chk.*|${1:-qnt_}"
 }
 
 declared >"$scratch/declared"
