@@ -7,6 +7,7 @@
 #include "../quotient.h"
 #include "../slots.h"
 
+#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
 
 struct group {
@@ -14,7 +15,7 @@ struct group {
     int32_t zero;
 };
 
-static inline struct group load_group(const struct qnt__affine *q)
+INLINE struct group load_group(const struct qnt__affine *q)
 {
     struct qnt__quotient by = qnt__quotient_of(q);
     return (struct group){_mm256_set1_ps(q->scale),
@@ -27,12 +28,12 @@ static inline struct group load_group(const struct qnt__affine *q)
 }
 
 /* A NaN stays one. */
-static inline __m256 clamp(const struct group *g, __m256 t)
+INLINE __m256 clamp(const struct group *g, __m256 t)
 {
     return _mm256_min_ps(g->high, _mm256_max_ps(g->low, t));
 }
 
-static inline __m256i divide(const struct group *g, const float *p)
+INLINE __m256i divide(const struct group *g, const float *p)
 {
     __m256 x = _mm256_loadu_ps(p);
     x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
@@ -40,7 +41,7 @@ static inline __m256i divide(const struct group *g, const float *p)
 }
 
 /* The low 16 bits are those of the rounded product. */
-static inline __m256i multiply(const struct group *g, const float *p, __m256 *certain)
+INLINE __m256i multiply(const struct group *g, const float *p, __m256 *certain)
 {
     const __m256 shift = _mm256_set1_ps(QNT__TO_INTEGER);
     __m256 t = clamp(g, _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(p), g->offset), g->inverse));
@@ -51,20 +52,21 @@ static inline __m256i multiply(const struct group *g, const float *p, __m256 *ce
     return _mm256_castps_si256(sum);
 }
 
-static inline void encode_32(const struct group *g, const float *x, __m256i code[4])
+INLINE void encode_32(const struct group *g, const float *x, __m256i code[4])
 {
     __m256 certain = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
     _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
     _mm_prefetch((const void *)((uintptr_t)(x + 16) + QNT__AHEAD), _MM_HINT_T0);
     UNROLL for (int k = 0; k < 4; k++) code[k] = multiply(g, x + 8 * k, &certain);
     if (__builtin_expect(_mm256_movemask_ps(certain) != 0xff, 0)) {
-        UNROLL for (int k = 0; k < 4; k++) code[k] = divide(g, x + 8 * k);
+        code[0] = divide(g, x), code[1] = divide(g, x + 8);
+        code[2] = divide(g, x + 16), code[3] = divide(g, x + 24);
     }
 }
 
 /* The low halves of 16 codes, in order; packing saturates, so the high halves are cleared before.
  */
-static inline __m256i words(__m256i a, __m256i b)
+INLINE __m256i words(__m256i a, __m256i b)
 {
     const __m256i low = _mm256_set1_epi32(0xffff);
     __m256i both = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
@@ -72,7 +74,7 @@ static inline __m256i words(__m256i a, __m256i b)
 }
 
 /* The low bytes of 32 codes, in order. */
-static inline __m256i bytes(const __m256i code[4])
+INLINE __m256i bytes(const __m256i code[4])
 {
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7), low = _mm256_set1_epi32(0xff);
     __m256i ab =
@@ -82,18 +84,18 @@ static inline __m256i bytes(const __m256i code[4])
     return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
 }
 
-static inline void put(void *to, __m256i v, bool stream)
+INLINE void put(void *to, __m256i v, bool stream)
 {
     if (stream) _mm256_stream_si256(to, v);
     else _mm256_storeu_si256(to, v);
 }
 
-static inline void store_8(const struct group *g, const __m256i code[4], uint8_t *to, bool stream)
+INLINE void store_8(const struct group *g, const __m256i code[4], uint8_t *to, bool stream)
 {
     put(to, _mm256_add_epi8(bytes(code), _mm256_set1_epi8((char)g->zero)), stream);
 }
 
-static inline void store_16(const struct group *g, const __m256i code[4], uint16_t *to, bool stream)
+INLINE void store_16(const struct group *g, const __m256i code[4], uint16_t *to, bool stream)
 {
     const __m256i zero = _mm256_set1_epi16((short)g->zero);
     put(to, _mm256_add_epi16(words(code[0], code[1]), zero), stream);
@@ -101,7 +103,7 @@ static inline void store_16(const struct group *g, const __m256i code[4], uint16
 }
 
 /* Codes before the next 32 bytes, at most n. */
-static inline size_t before_vector(const void *codes, size_t size, size_t n)
+INLINE size_t before_vector(const void *codes, size_t size, size_t n)
 {
     size_t count = (0 - (uintptr_t)codes) % 32 / size;
     return count < n ? count : n;

@@ -86,7 +86,10 @@ INLINE void steps_64(const struct single *s, const float *x, __m512i steps[4])
         steps[k] = steps_16(s, _mm512_loadu_ps(x + 16 * k), &doubtful);
     }
     if (__builtin_expect(doubtful, 0)) {
-        UNROLL for (int k = 0; k < 4; k++) steps[k] = divide(&s->g, _mm512_loadu_ps(x + 16 * k));
+        steps[0] = divide(&s->g, _mm512_loadu_ps(x));
+        steps[1] = divide(&s->g, _mm512_loadu_ps(x + 16));
+        steps[2] = divide(&s->g, _mm512_loadu_ps(x + 32));
+        steps[3] = divide(&s->g, _mm512_loadu_ps(x + 48));
     }
 }
 
