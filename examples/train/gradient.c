@@ -382,7 +382,9 @@ double tape_loss(struct tape *t, const unsigned char *label, double smoothing)
         const float *y = t->value[last] + b * classes;
         float *dy = t->d_value[last] + b * classes;
         double top = y[0], sum = 0;
-        for (int c = 1; c < classes; c++) top = fmax(top, y[c]);
+        for (int c = 1; c < classes; c++) {
+            if (y[c] > top) top = y[c]; /* gcc 12 for AArch64 cannot compile fmax here */
+        }
         for (int c = 0; c < classes; c++) sum += exp(y[c] - top);
         for (int c = 0; c < classes; c++) {
             double wanted = (c == label[b]) * (1 - smoothing) + smoothing / classes;

@@ -77,8 +77,10 @@ static bool thresholds_hold(const qnt_layer *layer)
 static bool book_holds(const qnt_layer *layer)
 {
     const struct qnt__book *book = layer->output_book;
+    if (!book) return true;
+    if (layer->head.output.kind == QNT__IN_FLOAT || layer->head.output.bits > 8) return false;
     const int size = 1 << layer->head.output.bits;
-    for (int i = 0; book && i < size; i++) {
+    for (int i = 0; i < size; i++) {
         bool ascends = i == 0 ? book->threshold[0] == book->threshold[0]
                               : book->threshold[i] >= book->threshold[i - 1];
         if (!ascends || book->code[i] >= size) return false;
