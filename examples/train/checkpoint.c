@@ -64,6 +64,7 @@ struct walk {
 
 static void pass(struct walk *walk, void *array, size_t bytes)
 {
+    if (bytes == 0) return; /* an array that is not there */
     if (walk->way == OUT) memcpy(walk->at + walk->bytes, array, bytes);
     if (walk->way == IN) memcpy(array, walk->at + walk->bytes, bytes);
     walk->bytes += bytes;
