@@ -121,7 +121,7 @@ static bool same_state(const struct tuning *a, const struct tuning *b)
     for (int i = 0; i < a->graph->count; i++) {
         const struct node *x = &a->graph->node[i], *y = &b->graph->node[i];
         const struct numbers *m = &a->value_theta[i], *n = &b->value_theta[i];
-        same = same && !memcmp(m->w, n->w, m->count * sizeof *m->w);
+        same = same && (m->count == 0 || !memcmp(m->w, n->w, m->count * sizeof *m->w));
         if (!node_has_weights(x)) continue;
         same = same &&
                !memcmp(x->weight, y->weight, graph_weight_count(a->graph, i) * sizeof(float)) &&
