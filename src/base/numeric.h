@@ -22,6 +22,13 @@ static inline float qnt__f32_of_bits(uint32_t u)
     return x;
 }
 
+/* Float32 numbers in ascending order, by place: +0 is at 0, -0 at -1, the infinities are at the ends. */
+enum { QNT__F32_LAST = 0x7f800000 };
+static inline float qnt__f32_at(int64_t place)
+{
+    return qnt__f32_of_bits(place >= 0 ? (uint32_t)place : 0x80000000u | (uint32_t)(-place - 1));
+}
+
 /* The largest float32 below a finite x. */
 static inline float qnt__before_f32(float x)
 {

@@ -1,8 +1,8 @@
 /* Thresholds of monotone functions by bisection: of sums, and of floats. */
 #include <math.h>
-#include <string.h>
 
 #include "base/arith.h"
+#include "base/numeric.h"
 #include "base/try.h"
 #include "layer.h"
 #include "quantizer/quantizer.h"
@@ -115,18 +115,7 @@ qnt_status qnt_find_thresholds(const qnt_context *context, qnt_digit_fn digit, v
 
 /* ---- of floats ---- */
 
-/* Numbers 0 to 2^32 - 2^25 for the floats from -inf to inf in ascending order, -0 before 0. */
-static const int64_t last_float = INT64_C(0xff000001);
-
-static float float_of(int64_t number)
-{
-    const int64_t zeros = INT64_C(0x7f800001); /* the number of +0 */
-    uint32_t bits =
-        number >= zeros ? (uint32_t)(number - zeros) : 0x80000000u | (uint32_t)(zeros - 1 - number);
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
+enum { FIRST = -QNT__F32_LAST - 1 /* the place of -inf */ };
 
 struct encoder {
     const qnt_context *context;
@@ -153,16 +142,16 @@ static int32_t code_of(struct encoder *e, float x)
 
 static float find_limit(struct encoder *e, int32_t k)
 {
-    int64_t without = -1, with = last_float;
-    if (code_of(e, float_of(with)) < k) return NAN;
+    int64_t without = FIRST - 1, with = QNT__F32_LAST;
+    if (code_of(e, qnt__f32_at(with)) < k) return NAN;
     while (with - without > 1) {
-        int64_t middle = (without + with) / 2;
-        if (code_of(e, float_of(middle)) >= k)
+        int64_t middle = without + (with - without) / 2;
+        if (code_of(e, qnt__f32_at(middle)) >= k)
             with = middle;
         else
             without = middle;
     }
-    return float_of(with);
+    return qnt__f32_at(with);
 }
 
 static int32_t count_limits(const float limit[3], float x)
@@ -186,7 +175,7 @@ qnt_status qnt__find_limits(const qnt_context *context, const qnt_quantizer *qua
     for (int32_t k = 1; k <= 3; k++) limit[k - 1] = find_limit(&e, k);
     /* what else there is: codes above 3, or falling ones */
     for (int64_t i = 0; i <= SAMPLES; i++) {
-        float x = float_of(i * (last_float / SAMPLES));
+        float x = qnt__f32_at(FIRST + i * (((int64_t)QNT__F32_LAST - FIRST) / SAMPLES));
         int32_t code = code_of(&e, x);
         QNT__TRY(e.status);
         if (code == count_limits(limit, x)) continue;

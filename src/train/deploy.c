@@ -11,27 +11,21 @@
 #include "base/try.h"
 #include "trainer.h"
 
-/* Float32 numbers in ascending order as integers. */
-static float number_at(int64_t place)
-{
-    return qnt__f32_of_bits(place >= 0 ? (uint32_t)place : 0x80000000u | (uint32_t)(-place - 1));
-}
-
 /* The largest float32 whose rank is below `rank`; an infinity if all or none are. */
 static float threshold_of(const struct qnt__pass *pass, int32_t rank)
 {
-    const int64_t largest = 0x7f7fffff;
+    const int64_t largest = QNT__F32_LAST - 1;
     int64_t low = -largest - 1, high = largest; /* rank of low < rank <= rank of high */
-    if (pass->trainer->method->rank(pass, (double)number_at(low)) >= rank) return -INFINITY;
-    if (pass->trainer->method->rank(pass, (double)number_at(high)) < rank) return INFINITY;
+    if (pass->trainer->method->rank(pass, (double)qnt__f32_at(low)) >= rank) return -INFINITY;
+    if (pass->trainer->method->rank(pass, (double)qnt__f32_at(high)) < rank) return INFINITY;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (pass->trainer->method->rank(pass, (double)number_at(middle)) < rank)
+        if (pass->trainer->method->rank(pass, (double)qnt__f32_at(middle)) < rank)
             low = middle;
         else
             high = middle;
     }
-    return number_at(low);
+    return qnt__f32_at(low);
 }
 
 /* A scale as float32 whose products with 16-bit levels are finite. */
