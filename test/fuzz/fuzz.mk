@@ -12,7 +12,7 @@ FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 $(FUZZ_BUILD)/%: test/fuzz/%.c $(SOURCES) $(wildcard include/qnt/*.h src/*/*.h)
 	@mkdir -p $@.corpus
 	$(call say,FUZZ $@)
-	$(Q)$(MAKE) --no-print-directory CC=$(FUZZ_CC) CFLAGS='$(FUZZ_FLAGS)' \
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc 2>/dev/null || echo 1) CC=$(FUZZ_CC) CFLAGS='$(FUZZ_FLAGS)' \
 	    BUILD=$(FUZZ_BUILD)/build fuzz-objects
 	$(Q)$(FUZZ_CC) -std=c11 -Iinclude -Isrc $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< \
 	    $(SOURCES:%.c=$(FUZZ_BUILD)/build/%.o) -lm
