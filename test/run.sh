@@ -1,34 +1,60 @@
 #!/bin/sh
 # Runs test programs and scripts, and sums up their last lines: test/run.sh [--with RUNNER] PROGRAM...
 # A program prints `N passed, N failed, N skipped` as its last line and exits non-zero on failure.
-# RUNNER, e.g. qemu-aarch64, runs programs; scripts (*.sh) run as they are.
+# RUNNER, e.g. qemu-aarch64, runs programs, as many at a time as there are processors; scripts (*.sh)
+# run as they are and one after another, since they build and install.
+run_one() { # PROGRAM: its line, and what it said if it failed; the counts go to $results
+    log=$(mktemp "$results/XXXXXX") || exit 2
+    case $1 in *.sh) runner= ;; esac
+    # shellcheck disable=SC2086  # a runner may have arguments
+    $runner "$1" >"$log" 2>&1
+    status=$?
+    line=$(tail -n 1 "$log")
+    case $line in
+    *' passed, '*' failed, '*' skipped')
+        passed=${line%% *} skipped=${line% *} failed=${line#*, }
+        skipped=${skipped##* } failed=${failed%% *}
+        ;;
+    *) passed=0 failed=1 skipped=0 ;;
+    esac
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+    echo "$passed $failed $skipped" >"$log.counts"
+    name=${1##*/test/}
+    line=$(printf '%-40s %s passed, %s failed, %s skipped\n' "${name#test/}" "$passed" "$failed" "$skipped")
+    if [ "$failed" -ne 0 ]; then
+        echo "$line
+$(tail -n 40 "$log")"
+    elif [ "$skipped" -ne 0 ]; then
+        echo "$line
+$(grep skipped: "$log")"
+    else
+        echo "$line"
+    fi
+}
+
+if [ "$1" = --one ]; then
+    run_one "$2"
+    exit 0
+fi
+
 runner=
 if [ "$1" = --with ]; then
     runner=$2
     shift 2
 fi
-passed=0 failed=0 skipped=0
-log=$(mktemp) || exit 2
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d) || exit 2
+trap 'rm -rf "$results"' EXIT
+export runner results
 for program in "$@"; do
-    name=${program##*/test/}
-    with=$runner
-    case $program in *.sh) with= ;; esac
-    # shellcheck disable=SC2086  # a runner may have arguments
-    $with "$program" >"$log" 2>&1
-    status=$?
-    line=$(tail -n 1 "$log")
-    case $line in
-    *' passed, '*' failed, '*' skipped')
-        p=${line%% *} s=${line% *} f=${line#*, }
-        s=${s##* } f=${f%% *}
-        ;;
-    *) p=0 f=1 s=0 ;;
-    esac
-    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-40s %s passed, %s failed, %s skipped\n' "${name#test/}" "$p" "$f" "$s"
-    if [ "$f" -ne 0 ]; then tail -n 40 "$log"; elif [ "$s" -ne 0 ]; then grep skipped: "$log"; fi
+    case $program in *.sh) ;; *) echo "$program" ;; esac
+done | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 "$0" --one
+for script in "$@"; do
+    case $script in *.sh) run_one "$script" ;; esac
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+cat "$results"/*.counts | awk -v programs=$# '
+    { passed += $1; failed += $2; skipped += $3 }
+    END {
+        failed += programs - NR # ended without a line of its own
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+        exit failed > 0 || passed == 0
+    }'
