@@ -405,6 +405,10 @@ static void random_clamp(bool codes, float *low, float *high)
     *low = codes ? (float)random_in(-131072, 0) : random_in(0, 1) ? -INFINITY : 0.0f;
     *high = codes ? (float)random_in(0, 131072) : random_in(0, 1) ? INFINITY : 6.0f;
     if (codes && random_in(0, 1)) *low = -128.0f, *high = 127.0f;
+    if (codes && random_in(0, 2) == 0) { /* about as many neighbours as bytes can hold, at any place */
+        *low = (float)random_in(-65600, 65600) * 0.5f;
+        *high = *low + (float)(random_in(0, 1) ? random_in(-4, 500) : random_in(506, 516)) * 0.5f;
+    }
 }
 
 static struct qnt__finish random_finish(size_t m, size_t n, int parts, bool at_end, bool codes)

@@ -2,44 +2,73 @@
  * Epilogues, sixteen columns at a time: what belongs to the columns stays in registers while the
  * rows pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for
  * every x.
+ *
+ * Nothing copies the arguments: whole registers cannot be loaded from the small stores just before until
+ * these have left the store buffer, behind the sums. `restrict` says that y does not change them.
  */
 #include <immintrin.h>
 
 #include "../slots.h"
 
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* What a result is made of. Loops over rows are compiled for the usual sets of parts, without branches. */
+enum { A_ZERO = 1, ONE_A_ZERO = 2, W_ZERO = 4, ROW_SCALE = 8, MAYBE_NAN = 16 };
+
 struct columns {
-    __m512i w_sum, w_zero;
+    __m512i w_sum, w_zero; /* w_sum: with ONE_A_ZERO times it */
     __m512 multiplier, bias;
 };
+
+/* A multiplication of 32 bits is the slowest step of all: it is done once where all rows have one zero
+ * point. */
+static inline int parts_of(const struct qnt__finish *f)
+{
+    int parts = (f->w_zero ? W_ZERO : 0) | (f->row_scale ? ROW_SCALE : 0);
+    if (!f->a_zero) return parts;
+    for (size_t i = 0; i < f->m; i++) {
+        if (f->a_zero[i] != f->a_zero[0]) return parts | A_ZERO;
+    }
+    return parts | ONE_A_ZERO;
+}
 
 static inline __m512 load_or(const float *p, size_t j, __mmask16 mask, float missing)
 {
     return p ? _mm512_maskz_loadu_ps(mask, p + j) : _mm512_set1_ps(missing);
 }
 
-static inline struct columns load_columns(const struct qnt__finish *f, size_t j, __mmask16 mask)
+static inline struct columns load_columns(const struct qnt__finish *f, int parts, size_t j,
+                                          __mmask16 mask)
 {
     __m512i none = _mm512_setzero_si512();
-    return (struct columns){
+    struct columns c = {
         f->a_zero ? _mm512_maskz_loadu_epi32(mask, f->w_sum + j) : none,
         f->w_zero ? _mm512_maskz_loadu_epi32(mask, f->w_zero + j) : none,
         _mm512_maskz_loadu_ps(mask, f->multiplier + j),
         load_or(f->bias, j, mask, -0.0f),
     };
+    if (parts & ONE_A_ZERO) {
+        c.w_sum = _mm512_mullo_epi32(_mm512_set1_epi32(f->m ? f->a_zero[0] : 0), c.w_sum);
+    }
+    return c;
 }
 
-static inline __m512 scaled_sum(const struct qnt__finish *f, const struct columns *c, size_t i,
+static inline __m512 scaled_sum(const struct qnt__finish *f, int parts, const struct columns *c, size_t i,
                                 __m512i v)
 {
-    if (f->a_zero) {
+    if (parts & ONE_A_ZERO) v = _mm512_sub_epi32(v, c->w_sum);
+    if (parts & A_ZERO) {
         v = _mm512_sub_epi32(v, _mm512_mullo_epi32(_mm512_set1_epi32(f->a_zero[i]), c->w_sum));
     }
-    if (f->w_zero) {
+    if (parts & W_ZERO) {
         v = _mm512_sub_epi32(v, _mm512_mullo_epi32(_mm512_set1_epi32(f->a_sum[i]), c->w_zero));
     }
     __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps(v), c->multiplier);
-    if (f->row_scale) x = _mm512_mul_ps(x, _mm512_set1_ps(f->row_scale[i]));
-    return _mm512_add_ps(x, c->bias);
+    if (parts & ROW_SCALE) x = _mm512_mul_ps(x, _mm512_set1_ps(f->row_scale[i]));
+    x = _mm512_add_ps(x, c->bias);
+    if (parts & MAYBE_NAN) x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
+    return x;
 }
 
 /* Both operands in this order let NaN pass, as the definition does. */
@@ -53,8 +82,8 @@ static inline __m512 clamp(__m512 x, __m512 low, __m512 high)
 static inline int may_be_nan(const struct qnt__finish *f, const struct columns *c)
 {
     enum { OTHER = 0x99 }; /* VFPCLASSPS: NaN and infinities */
-    return f->row_scale != NULL ||
-           (_mm512_fpclass_ps_mask(c->multiplier, OTHER) | _mm512_fpclass_ps_mask(c->bias, OTHER)) != 0;
+    __mmask16 other = _mm512_fpclass_ps_mask(c->multiplier, OTHER) | _mm512_fpclass_ps_mask(c->bias, OTHER);
+    return f->row_scale != NULL || other != 0 ? MAYBE_NAN : 0;
 }
 
 static inline __mmask16 columns_left(size_t left)
@@ -62,64 +91,118 @@ static inline __mmask16 columns_left(size_t left)
     return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u);
 }
 
-void qnt__finish_s32_avx512vnni(const struct qnt__finish *finish)
+INLINE void floats_16(const struct qnt__finish *restrict f, int parts, size_t j)
 {
-    const struct qnt__finish f = *finish; /* stores through y cannot change a copy */
-    const __m512 low = _mm512_set1_ps(f.low), high = _mm512_set1_ps(f.high);
-    for (size_t j = 0; j < f.n; j += 16) {
-        __mmask16 mask = columns_left(f.n - j);
-        struct columns c = load_columns(&f, j, mask);
-        const int32_t *acc = f.acc + j;
-        float *y = (float *)f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            if (mask == 0xffff) {
-                __m512 x = scaled_sum(&f, &c, i, _mm512_loadu_si512(acc));
-                if (f.accumulate) x = _mm512_add_ps(x, _mm512_loadu_ps(y));
-                _mm512_storeu_ps(y, clamp(x, low, high));
-            } else {
-                __m512 x = scaled_sum(&f, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
-                if (f.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, y));
-                _mm512_mask_storeu_ps(y, mask, clamp(x, low, high));
-            }
+    const __mmask16 mask = columns_left(f->n - j);
+    const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
+    const struct columns c = load_columns(f, parts, j, mask);
+    const int32_t *acc = f->acc + j;
+    float *y = (float *)f->y + j;
+    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+        if (mask == 0xffff) {
+            __m512 x = scaled_sum(f, parts, &c, i, _mm512_loadu_si512(acc));
+            if (f->accumulate) x = _mm512_add_ps(x, _mm512_loadu_ps(y));
+            _mm512_storeu_ps(y, clamp(x, low, high));
+        } else {
+            __m512 x = scaled_sum(f, parts, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
+            if (f->accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, y));
+            _mm512_mask_storeu_ps(y, mask, clamp(x, low, high));
         }
     }
 }
 
-void qnt__finish_codes_avx512vnni(const struct qnt__finish *finish)
+void qnt__finish_s32_avx512vnni(const struct qnt__finish *restrict f)
 {
-    const struct qnt__finish f = *finish;
-    const __m512 low = _mm512_set1_ps(f.low), high = _mm512_set1_ps(f.high);
-    const __m512i zero = _mm512_set1_epi32(f.zero);
-    for (size_t j = 0; j < f.n; j += 16) {
-        __mmask16 mask = columns_left(f.n - j);
-        struct columns c = load_columns(&f, j, mask);
-        const int nan = may_be_nan(&f, &c);
-        const int32_t *acc = f.acc + j;
-        uint8_t *y = (uint8_t *)f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            __m512 x = scaled_sum(&f, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
-            if (nan) x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
-            __m512i code = _mm512_add_epi32(_mm512_cvtps_epi32(clamp(x, low, high)), zero);
-            if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(code));
-            else _mm512_mask_cvtepi32_storeu_epi8(y, mask, code);
-        }
+    const int parts = parts_of(f);
+    for (size_t j = 0; j < f->n; j += 16) {
+        if (parts == 0) floats_16(f, 0, j);
+        else if (parts == ONE_A_ZERO) floats_16(f, ONE_A_ZERO, j);
+        else floats_16(f, parts, j);
     }
 }
 
-void qnt__finish_f32_avx512vnni(const struct qnt__finish_f32 *finish)
+static inline void codes_16(const struct qnt__finish *restrict f, int parts, size_t j)
 {
-    const struct qnt__finish_f32 f = *finish;
-    const __m512 low = _mm512_set1_ps(f.low), high = _mm512_set1_ps(f.high);
-    for (size_t j = 0; j < f.n; j += 16) {
-        __mmask16 mask = columns_left(f.n - j);
-        __m512 bias = load_or(f.bias, j, mask, -0.0f);
-        const float *acc = f.acc + j;
-        float *y = f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
+    const __mmask16 mask = columns_left(f->n - j);
+    const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
+    const __m512i zero = _mm512_set1_epi32(f->zero);
+    const struct columns c = load_columns(f, parts, j, mask);
+    const int32_t *acc = f->acc + j;
+    uint8_t *y = (uint8_t *)f->y + j;
+    parts |= may_be_nan(f, &c);
+    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+        __m512 x = scaled_sum(f, parts, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
+        __m512i codes = _mm512_add_epi32(_mm512_cvtps_epi32(clamp(x, low, high)), zero);
+        if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(codes));
+        else _mm512_mask_cvtepi32_storeu_epi8(y, mask, codes);
+    }
+}
+
+/* Rounding keeps the order, so the clamp may follow it. The one to `low` then comes with narrowing to
+ * unsigned bytes, if the codes are at most 256 neighbours and low is taken off before. */
+static inline int fits_bytes(const struct qnt__finish *f)
+{
+    int low = _mm_cvtss_si32(_mm_set_ss(f->low)), high = _mm_cvtss_si32(_mm_set_ss(f->high));
+    return low >= INT16_MIN && high <= INT16_MAX && low <= high && high - low <= UINT8_MAX;
+}
+
+INLINE void code_rows_64(const struct qnt__finish *restrict f, int parts, const struct columns c[4],
+                         size_t j)
+{
+    const int from = _mm_cvtss_si32(_mm_set_ss(f->low));
+    const __m512 high = _mm512_set1_ps(f->high);
+    const __m512i low = _mm512_set1_epi16((short)from), back = _mm512_set1_epi8((char)(from + f->zero));
+    const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const int32_t *acc = f->acc + j;
+    uint8_t *y = (uint8_t *)f->y + j;
+    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+        __m512i v[4];
+        UNROLL for (int p = 0; p < 4; p++) {
+            __m512 x = scaled_sum(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
+            v[p] = _mm512_cvtps_epi32(_mm512_min_ps(high, x));
+        }
+        __m512i v01 = _mm512_subs_epi16(_mm512_packs_epi32(v[0], v[1]), low);
+        __m512i v23 = _mm512_subs_epi16(_mm512_packs_epi32(v[2], v[3]), low);
+        __m512i codes = _mm512_add_epi8(_mm512_packus_epi16(v01, v23), back);
+        _mm512_storeu_si512(y, _mm512_permutexvar_epi32(in_order, codes));
+    }
+}
+
+static inline void codes_64(const struct qnt__finish *restrict f, int parts, size_t j)
+{
+    struct columns c[4];
+    UNROLL for (size_t p = 0; p < 4; p++) {
+        c[p] = load_columns(f, parts, j + 16 * p, 0xffff);
+        parts |= may_be_nan(f, &c[p]);
+    }
+    if (parts == 0) code_rows_64(f, 0, c, j);
+    else if (parts == ONE_A_ZERO) code_rows_64(f, ONE_A_ZERO, c, j);
+    else code_rows_64(f, parts, c, j);
+}
+
+void qnt__finish_codes_avx512vnni(const struct qnt__finish *restrict f)
+{
+    const int parts = parts_of(f);
+    size_t j = 0;
+    if (fits_bytes(f)) {
+        for (; j + 64 <= f->n; j += 64) codes_64(f, parts, j);
+    }
+    for (; j < f->n; j += 16) codes_16(f, parts, j);
+}
+
+void qnt__finish_f32_avx512vnni(const struct qnt__finish_f32 *restrict f)
+{
+    const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
+    for (size_t j = 0; j < f->n; j += 16) {
+        __mmask16 mask = columns_left(f->n - j);
+        __m512 bias = load_or(f->bias, j, mask, -0.0f);
+        const float *acc = f->acc + j;
+        float *y = f->y + j;
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
             __m512 x = _mm512_maskz_loadu_ps(mask, acc);
-            if (f.row_scale) x = _mm512_mul_ps(x, _mm512_set1_ps(f.row_scale[i]));
+            if (f->row_scale) x = _mm512_mul_ps(x, _mm512_set1_ps(f->row_scale[i]));
             x = _mm512_add_ps(x, bias);
-            if (f.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, y));
+            if (f->accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, y));
             x = clamp(x, low, high);
             if (mask == 0xffff) _mm512_storeu_ps(y, x);
             else _mm512_mask_storeu_ps(y, mask, x);
