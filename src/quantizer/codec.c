@@ -8,8 +8,8 @@
 #include "schemes.h"
 #include "tensor/range.h"
 
-/* Streaming pays when what is moved exceeds the caches, and for runs that cover whole lines. */
-enum { STREAM_BYTES = 1 << 25, STREAM_RUN = 512 };
+/* Streaming pays for runs that cover whole lines. */
+enum { STREAM_RUN = 512 };
 
 /* Elements whose codes are in a buffer before they are packed: few, so that reading and writing overlap;
  * more where rows share what is computed for their groups. */
@@ -181,7 +181,7 @@ static qnt_status run(struct job *job)
     const struct qnt__view *codes = &job->codes;
     job->code_bytes = qnt__code_bits(job->quantizer) == 16 ? 2 : 1;
     bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
-    job->stream = job->codes.count && moved_bytes(job) >= STREAM_BYTES;
+    job->stream = job->codes.count && moved_bytes(job) >= QNT__STREAM_BYTES;
     qnt__view_flatten(&job->x);
     qnt__view_flatten(&job->codes);
     qnt__view_flatten(&job->y);

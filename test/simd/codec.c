@@ -460,18 +460,20 @@ static void finish_s32(void)
 
 static void finish_codes(void)
 {
-    for (int round = 0; round < TAILS; round++) {
+    for (int round = 0; round < 2 * TAILS; round++) {
         for (int parts = 0; parts < ACCUMULATE; parts++) {
             bool at_end = random_in(0, 1);
             size_t m = (size_t)random_in(0, 13), n = (size_t)round;
             struct qnt__finish f = random_finish(m, n, parts, at_end, true);
+            bool wide = random_in(0, 1);
             void *expected, *got;
-            place_outputs(output_elements(m, n, f.y_ld), at_end, &expected, &got);
+            place_outputs(output_elements(m, n, f.y_ld) << wide, at_end, &expected, &got);
+            f.stream = random_in(0, 1);
             f.y = expected;
-            definition.finish_codes(&f);
+            (wide ? definition.finish_codes_16 : definition.finish_codes)(&f);
             f.y = got;
-            table.finish_codes(&f);
-            CHECK_MSG(same_bytes(), "%s, m %zu, n %zu, parts %d", level, m, n, parts);
+            (wide ? table.finish_codes_16 : table.finish_codes)(&f);
+            CHECK_MSG(same_bytes(), "%s, m %zu, n %zu, parts %d, wide %d", level, m, n, parts, wide);
         }
     }
 }

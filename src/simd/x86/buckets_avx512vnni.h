@@ -13,7 +13,7 @@
 #include <math.h>
 
 #include "../slots.h"
-#include "narrow_avx512vnni.h"
+#include "codes_avx512vnni.h"
 
 enum { BUCKETS = 32 };
 

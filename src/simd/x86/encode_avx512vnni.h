@@ -9,7 +9,7 @@
 #define QNT__SIMD_X86_ENCODE_AVX512VNNI_H
 
 #include "../quotient.h"
-#include "narrow_avx512vnni.h"
+#include "codes_avx512vnni.h"
 
 /* Parameters of sixteen elements; the zero points are broadcast if they belong to one group. */
 struct group {
@@ -64,17 +64,6 @@ INLINE __m512i codes_16(const struct group *g, __m512 x)
 }
 
 /* ---- storing ---- */
-
-INLINE void put_64_codes_8(const __m512i code[4], uint8_t *to, bool stream)
-{
-    put_64(to, low_bytes(code), stream);
-}
-
-INLINE void put_64_codes_16(const __m512i code[4], uint16_t *to, bool stream)
-{
-    put_64(to, low_words(code[0], code[1]), stream);
-    put_64(to + 32, low_words(code[2], code[3]), stream);
-}
 
 INLINE void put_steps_8(const struct group *g, const __m512i v[4], uint8_t *to, bool stream)
 {

@@ -6,7 +6,7 @@
  * words, a word shuffle those between the four pairs. Unpacking goes the other way.
  */
 #include "../slots.h"
-#include "narrow_avx512vnni.h"
+#include "codes_avx512vnni.h"
 
 static inline __m512i everywhere(__m128i v)
 {

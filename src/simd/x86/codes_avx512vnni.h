@@ -2,8 +2,8 @@
  * What codecs do at both ends of a register: floats are prefetched, 32-bit numbers become bytes or
  * words, and results may go past the caches, so that no line is read before it is overwritten.
  */
-#ifndef QNT__SIMD_X86_NARROW_AVX512VNNI_H
-#define QNT__SIMD_X86_NARROW_AVX512VNNI_H
+#ifndef QNT__SIMD_X86_CODES_AVX512VNNI_H
+#define QNT__SIMD_X86_CODES_AVX512VNNI_H
 
 #include <immintrin.h>
 #include <stdbool.h>
@@ -69,6 +69,18 @@ INLINE void put_64(void *to, __m512i v, bool stream)
     } else {
         _mm512_storeu_si512(to, v);
     }
+}
+
+/* 64 codes of 8 or 16 bits. */
+INLINE void put_64_codes_8(const __m512i code[4], uint8_t *to, bool stream)
+{
+    put_64(to, low_bytes(code), stream);
+}
+
+INLINE void put_64_codes_16(const __m512i code[4], uint16_t *to, bool stream)
+{
+    put_64(to, low_words(code[0], code[1]), stream);
+    put_64(to + 32, low_words(code[2], code[3]), stream);
 }
 
 #endif
