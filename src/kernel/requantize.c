@@ -14,6 +14,7 @@ struct task {
     const struct qnt__simd *simd;
     struct qnt__view acc, bias, scale, y;
     bool has_bias, compact; /* compact: acc and y both, so that rows need no search */
+    bool stream;            /* write past the caches */
     int32_t zero;
     float low, high; /* of codes minus zero */
     size_t rows, columns, piece_rows;
@@ -121,43 +122,37 @@ static void locate_sums(const struct task *t, size_t row, const struct columns *
     f->ld = c->count;
 }
 
-static void finish_8(const struct task *t, size_t row, const struct columns *c,
-                     struct qnt__finish *f)
+/* Codes of a row, one by one: 16 bits wherever they lie, or packed. */
+static void write_row(const struct task *t, int64_t at, size_t n, const void *codes)
 {
-    uint8_t codes[TILE];
-    if (t->y.bits == 8 && in_place(t, &t->y, row, f->m, c, &f->y_ld)) {
-        f->y = t->y.data + position(t, &t->y, row, c);
-        t->simd->finish_codes(f);
+    const int64_t step = last_stride(&t->y);
+    const uint8_t *from = codes;
+    if (t->y.bits < 16) {
+        qnt__write_codes(t->simd, &t->y, at, step, n, from);
+        return;
+    }
+    uint8_t *to = t->y.data + at * 2;
+    for (size_t i = 0; i < n; i++, to += 2 * step, from += 2) memcpy(to, from, 2);
+}
+
+static void finish(const struct task *t, size_t row, const struct columns *c, struct qnt__finish *f)
+{
+    const bool wide = t->y.bits == 16;
+    void (*finish_codes)(const struct qnt__finish *) =
+        wide ? t->simd->finish_codes_16 : t->simd->finish_codes;
+    uint16_t codes[TILE];
+    if (t->y.bits >= 8 && in_place(t, &t->y, row, f->m, c, &f->y_ld)) {
+        f->y = t->y.data + position(t, &t->y, row, c) * (t->y.bits / 8);
+        f->stream = t->stream;
+        finish_codes(f);
         return;
     }
     f->y = codes;
     f->y_ld = c->count;
-    t->simd->finish_codes(f);
+    finish_codes(f);
     for (size_t r = 0; r < f->m; r++) {
-        qnt__write_codes(t->simd, &t->y, position(t, &t->y, row + r, c), last_stride(&t->y),
-                         c->count, codes + r * c->count);
-    }
-}
-
-/* In two steps, floats and then codes; clamping twice changes nothing. */
-static void finish_16(const struct task *t, size_t row, const struct columns *c,
-                      struct qnt__finish *f)
-{
-    const struct qnt__affine round = {
-        .scale = 1, .low = t->low, .high = t->high, .zero = t->zero};
-    float values[TILE];
-    uint16_t codes[TILE];
-    f->y = values;
-    f->y_ld = c->count;
-    t->simd->finish_s32(f);
-    t->simd->encode_16(&round, values, f->m * c->count, codes);
-
-    int64_t step = last_stride(&t->y) * 2;
-    for (size_t r = 0; r < f->m; r++) {
-        uint8_t *to = t->y.data + position(t, &t->y, row + r, c) * 2;
-        const uint16_t *from = codes + r * c->count;
-        if (step == 2) memcpy(to, from, c->count * 2);
-        else for (size_t i = 0; i < c->count; i++, to += step) memcpy(to, from + i, 2);
+        write_row(t, position(t, &t->y, row + r, c), c->count,
+                  (const uint8_t *)codes + r * c->count * (wide ? 2 : 1));
     }
 }
 
@@ -175,8 +170,7 @@ static void run_tile(const struct task *t, size_t row, size_t rows, const struct
         .zero = t->zero,
     };
     locate_sums(t, row, c, sums, &f);
-    if (t->y.bits == 16) finish_16(t, row, c, &f);
-    else finish_8(t, row, c, &f);
+    finish(t, row, c, &f);
 }
 
 static void run_piece(void *task, size_t index, size_t worker)
@@ -193,6 +187,7 @@ static void run_piece(void *task, size_t index, size_t worker)
             run_tile(t, row, qnt__min(end - row, most), &c);
         }
     }
+    if (t->stream) t->simd->stream_end();
 }
 
 /* Pieces must not share a byte of y: eight rows are whole bytes if y is compact. */
@@ -276,6 +271,7 @@ qnt_status qnt_requantize(const qnt_context *context, const qnt_tensor *acc, con
     t.rows = qnt__view_rows(&t.acc);
     t.columns = qnt__view_row_length(&t.acc);
     t.compact = qnt__view_is_compact(&t.acc) && qnt__view_is_compact(&t.y);
+    t.stream = t.acc.count / 8 * (32u + t.y.bits) >= QNT__STREAM_BYTES;
     t.piece_rows = choose_piece_rows(&t);
     return qnt__parallel(context, run_piece, &t, qnt__ceil_div(t.rows, t.piece_rows));
 }

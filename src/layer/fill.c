@@ -148,12 +148,13 @@ static void fill_depthwise(const struct qnt__recipe *r, const qnt_layer *layer, 
 
 static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)
 {
-    struct qnt__thresholds t;
-    int32_t ranks = qnt__codebook_ranks(q, 0, &t, book->code);
+    struct qnt__ranks r;
+    qnt__codebook_ranks(q, 0, &r);
+    memcpy(book->code, r.code, sizeof book->code);
     for (int32_t i = 0; i < 256; i++) {
-        book->threshold[i] = i < ranks - 1 ? t.value[i] : qnt__f32_of_bits(0x7f800000u);
+        book->threshold[i] = i < r.count - 1 ? r.thresholds.value[i] : qnt__f32_of_bits(0x7f800000u);
     }
-    h->output.zero = t.nan;
+    h->output.zero = r.thresholds.nan;
 }
 
 /* Integers of output n become their places; the table of a column of its own goes to `tables`. */

@@ -106,7 +106,8 @@ static struct qnt__affine_each each_of(const qnt_quantizer *q, const struct qnt_
                                      .first = qnt__code_low(&q->spec),
                                      .last = qnt__code_high(&q->spec),
                                      .run = s->run,
-                                     .stream = s->stream};
+                                     .stream = s->stream,
+                                     .period = s->period < s->n ? s->period : 0};
 }
 
 static void encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -62,25 +62,25 @@ static void thresholds_of(const qnt_quantizer *quantizer, size_t group, const st
     if (scheme->thresholds) scheme->thresholds(quantizer, group, book->code, book->count, out);
 }
 
-int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group,
-                            struct qnt__thresholds *out, uint8_t code[QNT__BOOK])
+void qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__ranks *out)
 {
     struct book book;
     open_book(quantizer, group, &book);
-    thresholds_of(quantizer, group, &book, out);
-    memcpy(code, book.code, sizeof book.code);
-    return book.count;
+    thresholds_of(quantizer, group, &book, &out->thresholds);
+    memcpy(out->code, book.code, sizeof book.code);
+    out->count = book.count;
+    out->ascending = book.ascending;
 }
 
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                           const struct qnt__segment *segment, const float *x, void *codes)
 {
-    struct book book;
-    struct qnt__thresholds t;
-    open_book(quantizer, segment->group, &book);
-    thresholds_of(quantizer, segment->group, &book, &t);
-    simd->rank_f32(&t, x, segment->n, codes);
-    if (!book.ascending) simd->look_up_8(book.code, t.steps, codes, segment->n, codes);
+    struct qnt__ranks own;
+    const struct qnt__ranks *r = segment->ranks ? segment->ranks : &own;
+    if (r == &own) qnt__codebook_ranks(quantizer, segment->group, &own);
+    simd->rank_f32(&r->thresholds, x, segment->n, codes);
+    if (r->ascending) return;
+    simd->look_up_8(r->code, r->thresholds.steps, codes, segment->n, codes);
 }
 
 void qnt__codebook_decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -24,9 +24,15 @@ void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double val
 double qnt__codebook_measure(const qnt_quantizer *quantizer, size_t group, const float *x,
                              const double *h, size_t n);
 
-/* How a group is encoded: the code of x is code[rank of x]. Returns the number of ranks. */
-int32_t qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group,
-                            struct qnt__thresholds *out, uint8_t code[QNT__BOOK]);
+/* How a group is encoded: the code of x is code[rank of x]. */
+struct qnt__ranks {
+    struct qnt__thresholds thresholds;
+    uint8_t code[QNT__BOOK];
+    int32_t count;
+    bool ascending; /* code[i] = i */
+};
+
+void qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__ranks *out);
 
 /* Do codes change where the group's own thresholds say (table.c: `own`), not half way between
  * values? */

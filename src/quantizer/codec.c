@@ -2,13 +2,18 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "chunk.h"
+#include "codebook.h"
 #include "dynamic.h"
 #include "grouping.h"
 #include "schemes.h"
 #include "tensor/range.h"
 
-/* Streaming pays when what is moved exceeds the caches, and for runs that cover whole lines. */
-enum { STREAM_BYTES = 1 << 25, STREAM_RUN = 512 };
+/* Streaming pays for runs that cover whole lines. */
+enum { STREAM_RUN = 512 };
+
+/* Elements whose codes are in a buffer before they are packed: few, so that reading and writing overlap;
+ * more where rows share what is computed for their groups. */
+enum { PART = 4096, ROWS = 8192 };
 
 /* One call: x becomes codes, codes become y, or x becomes y. */
 struct job {
@@ -20,13 +25,24 @@ struct job {
     size_t code_bytes; /* 1 or 2 */
     bool stream;     /* write past the caches */
     bool runs;       /* all views lie in one run each, in the form that kernels take */
+    const struct qnt__ranks *ranks; /* of the only group, or NULL */
 };
+
+/* Where the groups of all rows are the same, rows repeat. */
+static struct qnt__segment segment_of(const struct job *job, const struct qnt__chunk *chunk)
+{
+    return (struct qnt__segment){
+        .run = chunk->run,
+        .period = chunk->run == 1 ? chunk->pitch : SIZE_MAX,
+        .ranks = job->ranks,
+    };
+}
 
 static void encode_chunk(const struct job *job, const struct qnt__chunk *chunk, const float *x,
                          void *codes, bool stream)
 {
     const qnt_quantizer *q = job->quantizer;
-    struct qnt__segment segment = {.run = chunk->run};
+    struct qnt__segment segment = segment_of(job, chunk);
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
          at += segment.n) {
         segment.stream = stream && segment.n >= STREAM_RUN;
@@ -39,7 +55,7 @@ static void decode_chunk(const struct job *job, const struct qnt__chunk *chunk, 
                          float *y, bool stream)
 {
     const qnt_quantizer *q = job->quantizer;
-    struct qnt__segment segment = {.run = chunk->run};
+    struct qnt__segment segment = segment_of(job, chunk);
     for (size_t at = 0; qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &segment.n);
          at += segment.n) {
         segment.stream = stream && segment.n >= STREAM_RUN;
@@ -54,28 +70,46 @@ static void *run_at(const struct qnt__view *view, size_t first)
     return view->data + first * (view->bits / 8u);
 }
 
+/* Codes become packed; whole bytes of them may go past the caches. */
+static void pack(const struct job *job, size_t first, size_t n, const uint8_t *codes)
+{
+    const struct qnt__simd *simd = &job->context->simd;
+    const size_t bit = first * job->codes.bits, whole = bit % 8 == 0 ? n / 8 * 8 : 0;
+    if (whole) {
+        simd->pack_codes(codes, whole, job->codes.bits, job->stream, job->codes.data + bit / 8);
+    }
+    qnt__write_codes(simd, &job->codes, (int64_t)(first + whole), 1, n - whole, codes + whole);
+}
+
+/* How much of a chunk to do next: whole rows where rows repeat their groups, eight of them if there is
+ * room, so that packed codes begin with whole bytes; or a part of a row. */
+static size_t part_of(const struct qnt__chunk *chunk, size_t done, size_t most)
+{
+    size_t left = chunk->count - done, rows = most / chunk->pitch;
+    if (chunk->rows == 1) return qnt__min(left, most);
+    if (rows == 0) return qnt__min(most, chunk->pitch - done % chunk->pitch);
+    return qnt__min(left, (rows < 8 ? rows : rows / 8 * 8) * chunk->pitch);
+}
+
 /* The stages that a call needs, for a chunk of views in one run. Only packed codes need a buffer. */
 static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool packed = !job->codes.count || job->codes.bits < 8;
-    size_t most = packed ? QNT__CHUNK : chunk->count;
+    size_t most = !packed ? chunk->count : chunk->rows == 1 ? PART : ROWS;
     struct qnt__chunk part = *chunk;
-    uint16_t buffer[QNT__CHUNK];
+    uint16_t buffer[ROWS];
 
     for (size_t done = 0; done < chunk->count; done += part.count) {
         part.first = chunk->first + done;
-        part.count = qnt__min(chunk->count - done, most);
-        int64_t at = (int64_t)part.first;
+        part.count = part_of(chunk, done, most);
         void *codes = packed ? buffer : run_at(&job->codes, part.first);
         if (job->x.count) {
             const float *x = run_at(&job->x, part.first);
             encode_chunk(job, &part, x, codes, job->stream && !packed);
-            if (packed && job->codes.count) {
-                qnt__write_codes(simd, &job->codes, at, 1, part.count, codes);
-            }
+            if (packed && job->codes.count) pack(job, part.first, part.count, codes);
         } else if (packed) {
-            qnt__read_codes(simd, &job->codes, at, 1, part.count, codes);
+            qnt__read_codes(simd, &job->codes, (int64_t)part.first, 1, part.count, codes);
         }
         if (job->y.count) {
             decode_chunk(job, &part, codes, run_at(&job->y, part.first), job->stream);
@@ -147,12 +181,17 @@ static qnt_status run(struct job *job)
     const struct qnt__view *codes = &job->codes;
     job->code_bytes = qnt__code_bits(job->quantizer) == 16 ? 2 : 1;
     bool shares_bytes = codes->count && codes->bits < 8 && !qnt__view_is_compact(codes);
-    job->stream = job->codes.count && moved_bytes(job) >= STREAM_BYTES;
+    job->stream = job->codes.count && moved_bytes(job) >= QNT__STREAM_BYTES;
     qnt__view_flatten(&job->x);
     qnt__view_flatten(&job->codes);
     qnt__view_flatten(&job->y);
     job->runs = is_run(&job->x) && is_run(&job->codes) && is_run(&job->y);
     job->pieces = qnt__element_pieces(&job->grouping);
+    struct qnt__ranks ranks;
+    if (job->x.count && job->quantizer->scheme->values && job->quantizer->groups == 1) {
+        qnt__codebook_ranks(job->quantizer, 0, &ranks);
+        job->ranks = &ranks;
+    }
     return shares_bytes ? qnt__parallel(job->context, run_serially, job, 1)
                         : qnt__parallel(job->context, run_piece, job, job->pieces);
 }

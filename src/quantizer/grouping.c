@@ -136,8 +136,13 @@ bool qnt__piece_next(const struct qnt__grouping *g, const struct qnt__piece *p,
         chunk->columns = qnt__min(width, QNT__TILE);
         chunk->rows = qnt__min(height, most);
     } else {
-        chunk->columns = chunk->unbuffered ? width : qnt__min(width, QNT__CHUNK);
+        const size_t most = chunk->unbuffered ? SIZE_MAX : QNT__CHUNK;
+        chunk->columns = qnt__min(width, most);
         chunk->rows = 1;
+        if (chunk->run == 1 && chunk->columns == p->pitch) { /* rows that follow each other */
+            chunk->rows = qnt__min(height, rows_alike(g, chunk->row));
+            chunk->rows = qnt__min(chunk->rows, most / p->pitch);
+        }
     }
     chunk->pitch = p->pitch;
     chunk->first = chunk->row * p->pitch + chunk->column;

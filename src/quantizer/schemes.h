@@ -11,11 +11,13 @@
 
 #include "quantizer.h"
 
-/* Neighbours; element i belongs to group + i / run. */
+/* Neighbours; element i belongs to group + i mod period / run. */
 struct qnt__segment {
     size_t group, n;
-    size_t run;  /* at least n unless the scheme serves many groups */
-    bool stream; /* a hint: the result is larger than the caches */
+    size_t run;    /* at least n unless the scheme serves many groups */
+    size_t period; /* at least n unless run is 1 */
+    bool stream;   /* a hint: the result is larger than the caches */
+    const struct qnt__ranks *ranks; /* of schemes with codebooks: the group's if known, or NULL */
 };
 
 struct qnt__scheme {

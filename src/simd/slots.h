@@ -111,7 +111,8 @@ struct qnt__finish {
     float low, high;          /* clamp of f: f < low ? low : f, then f > high ? high : f */
     int32_t zero;             /* of codes */
     int accumulate;           /* of floats: f = f + y[i][j] before the clamp */
-    void *y;                  /* [m][y_ld], float or bytes */
+    bool stream;              /* a hint: as in qnt__affine, for codes; sums come from memory too */
+    void *y;                  /* [m][y_ld], float, bytes or uint16_t */
     size_t y_ld;
 };
 
@@ -142,15 +143,19 @@ struct qnt__affine {
     bool stream;   /* a hint: the result is larger than the caches; ended by the slot stream_end */
 };
 
-/* The same for neighbours that belong to different groups: element i to group g = i / run, which has
- * scale[g], offset[g], zero[g] and, in the place of low and high, float(first - zero[g]) and
- * float(last - zero[g]). */
+/* Bytes read and written from which a caller gives the hint. */
+enum { QNT__STREAM_BYTES = 1 << 25 };
+
+/* The same for neighbours that belong to different groups: element i to group g = i / run, or, in rows of
+ * `period` elements with the same groups, to g = i mod period. It has scale[g], offset[g], zero[g] and,
+ * in the place of low and high, float(first - zero[g]) and float(last - zero[g]). */
 struct qnt__affine_each {
     const float *scale, *offset; /* offset NULL: all 0 */
     const int32_t *zero;         /* NULL: all 0 */
     int32_t first, last;         /* lowest and highest code */
     size_t run;                  /* at least 1 */
     bool stream;
+    size_t period;               /* 0: there is one row; run is 1 otherwise */
 };
 
 /* X(name, return type, arguments) */
@@ -168,6 +173,8 @@ struct qnt__affine_each {
     /* finish to bytes: NaN counts as 0; code = round_half_even(f) + zero, low 8 bits; */          \
     /* |low|, |high| <= 2^17 */                                                                    \
     X(finish_codes, void, (const struct qnt__finish *f))                                           \
+    /* the same for 16 bits */                                                                     \
+    X(finish_codes_16, void, (const struct qnt__finish *f))                                        \
     X(finish_f32, void, (const struct qnt__finish_f32 *f))                                         \
     X(encode_8, void, (const struct qnt__affine *q, const float *x, size_t n, uint8_t *codes))     \
     X(encode_16, void, (const struct qnt__affine *q, const float *x, size_t n, uint16_t *codes))   \
@@ -194,8 +201,9 @@ struct qnt__affine_each {
     X(widen_bf16, void, (const uint16_t *x, size_t n, float *y))                                   \
     X(narrow_bf16, void, (const float *x, size_t n, uint16_t *y))                                  \
     /* packs the low `bits` (1..7) of n bytes, least significant bit first, into */                \
-    /* ceil(n bits / 8) bytes; spare bits of the last byte become 0 */                             \
-    X(pack_codes, void, (const uint8_t *codes, size_t n, int bits, uint8_t *packed))               \
+    /* ceil(n bits / 8) bytes; spare bits of the last byte become 0; stream as in qnt__affine */   \
+    X(pack_codes, void,                                                                            \
+      (const uint8_t *codes, size_t n, int bits, bool stream, uint8_t *packed))                    \
     /* the reverse; sign != 0 extends the sign */                                                  \
     X(unpack_codes, void,                                                                          \
       (const uint8_t *packed, size_t n, int bits, int sign, uint8_t *codes))                       \

@@ -140,6 +140,6 @@ void qnt__write_codes(const struct qnt__simd *simd, const struct qnt__view *view
         return;
     }
     size_t whole = step == 1 && bit == 0 ? n / 8 * 8 : 0; /* eight codes fill whole bytes */
-    if (whole > 0) simd->pack_codes(in, whole, view->bits, p);
+    if (whole > 0) simd->pack_codes(in, whole, view->bits, false, p);
     for (size_t i = whole; i < n; i++) store_code(view, at + (int64_t)i * step, in[i]);
 }

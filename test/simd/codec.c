@@ -222,11 +222,11 @@ static void decode(void)
     }
 }
 
-/* Parameters for n elements in runs. */
-static struct qnt__affine_each random_each(size_t elements, size_t run, int32_t first, int32_t last,
-                                           bool at_end)
+/* Parameters for n elements in runs, or in rows of a period. */
+static struct qnt__affine_each random_each(size_t elements, size_t run, size_t period, int32_t first,
+                                           int32_t last, bool at_end)
 {
-    size_t n = (elements + run - 1) / run;
+    size_t row = period && period < elements ? period : elements, n = (row + run - 1) / run;
     float *scale = place(&inputs[1], n * sizeof *scale, at_end);
     float *offset = place(&inputs[2], n * sizeof *offset, at_end);
     int32_t *zero = place(&inputs[3], n * sizeof *zero, at_end);
@@ -241,24 +241,28 @@ static struct qnt__affine_each random_each(size_t elements, size_t run, int32_t 
                                      .first = first,
                                      .last = last,
                                      .run = run,
+                                     .period = period,
                                      .stream = random_in(0, 1)};
 }
 
 #define EACH_BOTH(slot, from_bytes, to, place_from, first, last)                                   \
     do {                                                                                           \
-        struct qnt__affine_each q = random_each(n, run, first, last, at_end);                      \
+        struct qnt__affine_each q = random_each(n, run, period, first, last, at_end);              \
         const void *in = place_from(&inputs[0], n * (from_bytes), at_end);                         \
         place_outputs(n * sizeof(to), at_end, &expected, &got);                                    \
         definition.slot(&q, in, n, expected);                                                      \
         table.slot(&q, in, n, got);                                                                \
-        CHECK_MSG(same_bytes(), "%s, n %zu, runs of %zu", level, n, run);                          \
+        CHECK_MSG(same_bytes(), "%s, n %zu, runs of %zu, rows of %zu", level, n, run, period);     \
     } while (0)
 
 static void each(void)
 {
     for (int round = 0; round < 2 * ROUNDS; round++) {
         bool at_end = round & 1;
-        size_t n = length(round / 2, 3000), run = random_in(0, 1) ? 1 : (size_t)random_in(2, 200);
+        static const size_t runs[] = {1, 1, 1, 16, 32, 64, 128};
+        size_t n = length(round / 2, 3000), kind = (size_t)random_in(0, 8), period = 0;
+        size_t run = kind < 7 ? runs[kind] : (size_t)random_in(2, 200);
+        if (run == 1 && random_in(0, 1)) period = (size_t)random_in(1, random_in(0, 1) ? 40 : 1500);
         void *expected, *got;
         EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, -128, 127);
         EACH_BOTH(encode_each_8, 1, uint8_t, place_floats, 0, 15);
@@ -280,7 +284,7 @@ static void each_alike(void)
     uint8_t narrow[2][N];
     for (int round = 0; round < 100; round++) {
         struct qnt__affine q = random_group(-128, 127);
-        struct qnt__affine_each every = {scale, offset, zero, -128, 127, 1, false};
+        struct qnt__affine_each every = {scale, offset, zero, -128, 127, 1, false, 0};
         for (int i = 0; i < N; i++) {
             x[i] = random_float();
             scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
@@ -355,8 +359,8 @@ static void pack(void)
             const uint8_t *packed = place_bytes(&inputs[1], packed_bytes, at_end);
             void *expected, *got;
             place_outputs(packed_bytes, at_end, &expected, &got);
-            definition.pack_codes(codes, n, bits, expected);
-            table.pack_codes(codes, n, bits, got);
+            definition.pack_codes(codes, n, bits, false, expected);
+            table.pack_codes(codes, n, bits, random_in(0, 1), got);
             CHECK_MSG(same_bytes(), "pack %s, n %zu, bits %d", level, n, bits);
             for (int sign = 0; sign < 2; sign++) {
                 place_outputs(n, at_end, &expected, &got);
@@ -460,18 +464,20 @@ static void finish_s32(void)
 
 static void finish_codes(void)
 {
-    for (int round = 0; round < TAILS; round++) {
+    for (int round = 0; round < 2 * TAILS; round++) {
         for (int parts = 0; parts < ACCUMULATE; parts++) {
             bool at_end = random_in(0, 1);
             size_t m = (size_t)random_in(0, 13), n = (size_t)round;
             struct qnt__finish f = random_finish(m, n, parts, at_end, true);
+            bool wide = random_in(0, 1);
             void *expected, *got;
-            place_outputs(output_elements(m, n, f.y_ld), at_end, &expected, &got);
+            place_outputs(output_elements(m, n, f.y_ld) << wide, at_end, &expected, &got);
+            f.stream = random_in(0, 1);
             f.y = expected;
-            definition.finish_codes(&f);
+            (wide ? definition.finish_codes_16 : definition.finish_codes)(&f);
             f.y = got;
-            table.finish_codes(&f);
-            CHECK_MSG(same_bytes(), "%s, m %zu, n %zu, parts %d", level, m, n, parts);
+            (wide ? table.finish_codes_16 : table.finish_codes)(&f);
+            CHECK_MSG(same_bytes(), "%s, m %zu, n %zu, parts %d, wide %d", level, m, n, parts, wide);
         }
     }
 }

@@ -96,24 +96,43 @@ static void look_up_f32(void)
 }
 
 /* Thresholds with ties and infinities; values on, beside and between them, NaN and infinities. */
+/* `used` ascending thresholds: steps that may be empty, nearly even ones, or powers of a base. */
+static void random_thresholds(struct qnt__thresholds *t, int used)
+{
+    const int kind = (int)random_in(0, 2), zero = (int)random_in(0, used);
+    const float base = 1.2f + 0.1f * (float)random_in(0, 20);
+    float at = -4;
+    for (int k = 0; k < 256; k++) {
+        if (kind == 0) at += 0.25f * (float)random_in(0, 2);
+        else if (kind == 1) at += 0.25f + 0.001f * (float)random_in(0, 100);
+        else at = k == zero ? 0.0f : k < zero ? -powf(base, (float)(zero - k)) : powf(base, (float)(k - zero));
+        t->value[k] = k < used ? at : INFINITY;
+    }
+    if (kind == 2 && random_in(0, 1) && zero < used) t->value[zero] = random_in(0, 1) ? -0.0f : -1e-45f;
+    t->nan = (int32_t)random_in(0, used);
+}
+
+/* A value beside a threshold, on a grid of thresholds, or an odd one. */
+static float random_beside(const struct qnt__thresholds *t, int used)
+{
+    const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f};
+    if (random_in(0, 3) == 0) return odd[random_in(0, 8)];
+    if (random_in(0, 1)) return 0.125f * (float)random_in(-40, 400);
+    return nextafterf(t->value[random_in(0, used)], (float)random_in(-1, 1));
+}
+
 static void rank_f32(void)
 {
+    enum { LONG = 1500 };
     for (int i = 0; i < ROUNDS(400); i++) {
         struct qnt__thresholds t = {.steps = 1 + i % 8};
         int most = (1 << t.steps) - 1, used = (int)random_in(most / 2, most);
-        size_t n = (size_t)random_in(0, 200);
+        size_t n = (size_t)(random_in(0, 1) ? random_in(0, 200) : random_in(1000, LONG));
         guarded x = guard(4 * n, random_in(0, 1)), out = guard(n, random_in(0, 1));
-        float at = -4, *v = (void *)x.data;
-        uint8_t want[200];
-        for (int k = 0; k < 256; k++) {
-            at += 0.25f * (float)random_in(0, 2);
-            t.value[k] = k < used ? at : INFINITY;
-        }
-        t.nan = (int32_t)random_in(0, used);
-        for (size_t k = 0; k < n; k++) {
-            const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f};
-            v[k] = random_in(0, 3) ? 0.125f * (float)random_in(-40, 400) : odd[random_in(0, 5)];
-        }
+        float *v = (void *)x.data;
+        uint8_t want[LONG];
+        random_thresholds(&t, used);
+        for (size_t k = 0; k < n; k++) v[k] = random_beside(&t, used);
         qnt__rank_f32_c(&t, v, n, want);
         for (size_t k = 0; k < n; k++) { /* the definition of a rank */
             int smaller = 0;

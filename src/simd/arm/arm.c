@@ -12,6 +12,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->depthwise_s8 = qnt__depthwise_s8_neon;
         table->finish_s32 = qnt__finish_s32_neon;
         table->finish_codes = qnt__finish_codes_neon;
+        table->finish_codes_16 = qnt__finish_codes_16_neon;
         table->finish_f32 = qnt__finish_f32_neon;
         table->encode_8 = qnt__encode_8_neon;
         table->encode_16 = qnt__encode_16_neon;
@@ -19,12 +20,6 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->decode_u8 = qnt__decode_u8_neon;
         table->decode_s16 = qnt__decode_s16_neon;
         table->decode_u16 = qnt__decode_u16_neon;
-        table->encode_each_8 = qnt__encode_each_8_neon;
-        table->encode_each_16 = qnt__encode_each_16_neon;
-        table->decode_each_s8 = qnt__decode_each_s8_neon;
-        table->decode_each_u8 = qnt__decode_each_u8_neon;
-        table->decode_each_s16 = qnt__decode_each_s16_neon;
-        table->decode_each_u16 = qnt__decode_each_u16_neon;
         table->encode_each_8 = qnt__encode_each_8_neon;
         table->encode_each_16 = qnt__encode_each_16_neon;
         table->decode_each_s8 = qnt__decode_each_s8_neon;

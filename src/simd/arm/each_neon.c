@@ -48,6 +48,7 @@ static inline int16x8_t encode_8(const struct qnt__affine_each *q, size_t i, con
 void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, size_t n,
                              uint8_t *codes)
 {
+    QNT__BY_ROWS(qnt__encode_each_8_neon, q, x, n, codes)
     if (q->run > 1) {
         QNT__BY_RUNS(qnt__encode_8_neon, q, x, n, codes)
         return;
@@ -63,6 +64,7 @@ void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, s
 void qnt__encode_each_16_neon(const struct qnt__affine_each *q, const float *x, size_t n,
                               uint16_t *codes)
 {
+    QNT__BY_ROWS(qnt__encode_each_16_neon, q, x, n, codes)
     if (q->run > 1) {
         QNT__BY_RUNS(qnt__encode_16_neon, q, x, n, codes)
         return;
@@ -96,6 +98,7 @@ static inline void decode_u(const struct qnt__affine_each *q, size_t i, uint16x8
     void qnt__##name##_neon(const struct qnt__affine_each *q, const type *codes, size_t n,         \
                             float *y)                                                              \
     {                                                                                              \
+        QNT__BY_ROWS(qnt__##name##_neon, q, codes, n, y)                                           \
         if (q->run > 1) {                                                                          \
             QNT__BY_RUNS(single, q, codes, n, y)                                                   \
             return;                                                                                \

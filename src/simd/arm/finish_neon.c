@@ -101,6 +101,19 @@ void qnt__finish_codes_neon(const struct qnt__finish *f)
     }
 }
 
+void qnt__finish_codes_16_neon(const struct qnt__finish *f)
+{
+    for (size_t i = 0; i < f->m; i++) {
+        uint16_t *y = (uint16_t *)f->y + i * f->y_ld;
+        for (size_t j = 0; j < f->n; j += 4) {
+            const size_t count = f->n - j < 4 ? f->n - j : 4;
+            uint16_t four[4];
+            vst1_u16(four, vreinterpret_u16_s16(codes_4(f, i, j, count)));
+            memcpy(y + j, four, count * sizeof *y);
+        }
+    }
+}
+
 INLINE void finish_sums(const struct qnt__finish_f32 *f, size_t i, size_t j, size_t count)
 {
     float *y = f->y + i * f->y_ld + j;

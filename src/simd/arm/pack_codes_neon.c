@@ -35,7 +35,7 @@ static inline uint8x16_t separate(uint8x16_t x, int bits)
     return vreinterpretq_u8_u16(a);
 }
 
-void qnt__pack_codes_neon(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
+void qnt__pack_codes_neon(const uint8_t *codes, size_t n, int bits, bool stream, uint8_t *packed)
 {
     size_t group = 2 * (size_t)bits, i = 0;
     uint8x16_t mask = vdupq_n_u8((uint8_t)((1 << bits) - 1));
@@ -56,7 +56,7 @@ void qnt__pack_codes_neon(const uint8_t *codes, size_t n, int bits, uint8_t *pac
             memcpy(packed, bytes, group);
         }
     }
-    qnt__pack_codes_c(codes + i, n - i, bits, packed);
+    qnt__pack_codes_c(codes + i, n - i, bits, stream, packed);
 }
 
 void qnt__unpack_codes_neon(const uint8_t *packed, size_t n, int bits, int sign, uint8_t *codes)

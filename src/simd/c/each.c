@@ -5,6 +5,7 @@
 #define EACH(name, single, from, to)                                                               \
     void qnt__##name##_c(const struct qnt__affine_each *q, const from *in, size_t n, to *out)      \
     {                                                                                              \
+        QNT__BY_ROWS(qnt__##name##_c, q, in, n, out)                                               \
         QNT__BY_RUNS(qnt__##single##_c, q, in, n, out)                                             \
     }
 

@@ -31,16 +31,26 @@ void qnt__finish_s32_c(const struct qnt__finish *f)
     }
 }
 
+static int32_t code(const struct qnt__finish *f, size_t i, size_t j)
+{
+    float x = scaled_sum(f, i, j);
+    x = x == x ? x : 0.0f;
+    return qnt__round_even(qnt__clamp_f32(x, f->low, f->high)) + f->zero;
+}
+
 void qnt__finish_codes_c(const struct qnt__finish *f)
 {
     uint8_t *y = f->y;
     for (size_t i = 0; i < f->m; i++, y += f->y_ld) {
-        for (size_t j = 0; j < f->n; j++) {
-            float x = scaled_sum(f, i, j);
-            x = x == x ? x : 0.0f;
-            x = qnt__clamp_f32(x, f->low, f->high);
-            y[j] = (uint8_t)(qnt__round_even(x) + f->zero);
-        }
+        for (size_t j = 0; j < f->n; j++) y[j] = (uint8_t)code(f, i, j);
+    }
+}
+
+void qnt__finish_codes_16_c(const struct qnt__finish *f)
+{
+    uint16_t *y = f->y;
+    for (size_t i = 0; i < f->m; i++, y += f->y_ld) {
+        for (size_t j = 0; j < f->n; j++) y[j] = (uint16_t)code(f, i, j);
     }
 }
 

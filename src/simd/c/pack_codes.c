@@ -1,8 +1,9 @@
 /* Portable definition of packing codes of 1 to 7 bits without gaps. */
 #include "../slots.h"
 
-void qnt__pack_codes_c(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
+void qnt__pack_codes_c(const uint8_t *codes, size_t n, int bits, bool stream, uint8_t *packed)
 {
+    (void)stream;
     uint32_t mask = (1u << bits) - 1u, held = 0;
     int count = 0; /* bits in held */
     for (size_t i = 0; i < n; i++) {

@@ -77,6 +77,7 @@ INLINE size_t before_line(const float *y, size_t n)
                                               size_t n, float *y)                                  \
     {                                                                                              \
         const struct qnt__affine_each copy = *q; /* no store can change it */                      \
+        QNT__BY_ROWS(qnt__decode_each_##kind##_avx512vnni, &copy, codes, n, y)                     \
         size_t i = 0;                                                                              \
         for (size_t g = 0; copy.run > 1 && i < n; g++, i += copy.run) {                            \
             const struct qnt__affine one = qnt__affine_at(&copy, g);                               \

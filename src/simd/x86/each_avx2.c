@@ -100,6 +100,7 @@ static inline __m128i words(__m256i code)
 void qnt__encode_each_8_avx2(const struct qnt__affine_each *q, const float *x, size_t n,
                              uint8_t *codes)
 {
+    QNT__BY_ROWS(qnt__encode_each_8_avx2, q, x, n, codes)
     if (q->run > 1) {
         QNT__BY_RUNS(qnt__encode_8_avx2, q, x, n, codes)
         return;
@@ -116,6 +117,7 @@ void qnt__encode_each_8_avx2(const struct qnt__affine_each *q, const float *x, s
 void qnt__encode_each_16_avx2(const struct qnt__affine_each *q, const float *x, size_t n,
                               uint16_t *codes)
 {
+    QNT__BY_ROWS(qnt__encode_each_16_avx2, q, x, n, codes)
     if (q->run > 1) {
         QNT__BY_RUNS(qnt__encode_16_avx2, q, x, n, codes)
         return;
@@ -130,6 +132,7 @@ void qnt__encode_each_16_avx2(const struct qnt__affine_each *q, const float *x, 
     void qnt__##name##_avx2(const struct qnt__affine_each *q, const type *codes, size_t n,         \
                             float *y)                                                              \
     {                                                                                              \
+        QNT__BY_ROWS(qnt__##name##_avx2, q, codes, n, y)                                           \
         if (q->run > 1) {                                                                          \
             QNT__BY_RUNS(single, q, codes, n, y)                                                   \
             return;                                                                                \

@@ -2,13 +2,8 @@
  * Encoding floats by the affine scheme, 32 at a time: products with 1 / scale, and divisions where
  * a product leaves a doubt (quotient.h).
  */
-#include <immintrin.h>
-
-#include "../quotient.h"
 #include "../slots.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 4")
+#include "codes_avx2.h"
 
 struct group {
     __m256 scale, offset, low, high, inverse, limit;
@@ -55,8 +50,7 @@ INLINE __m256i multiply(const struct group *g, const float *p, __m256 *certain)
 INLINE void encode_32(const struct group *g, const float *x, __m256i code[4])
 {
     __m256 certain = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
-    _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
-    _mm_prefetch((const void *)((uintptr_t)(x + 16) + QNT__AHEAD), _MM_HINT_T0);
+    prefetch_32(x);
     UNROLL for (int k = 0; k < 4; k++) code[k] = multiply(g, x + 8 * k, &certain);
     if (__builtin_expect(_mm256_movemask_ps(certain) != 0xff, 0)) {
         code[0] = divide(g, x), code[1] = divide(g, x + 8);
@@ -64,42 +58,16 @@ INLINE void encode_32(const struct group *g, const float *x, __m256i code[4])
     }
 }
 
-/* The low halves of 16 codes, in order; packing saturates, so the high halves are cleared before.
- */
-INLINE __m256i words(__m256i a, __m256i b)
-{
-    const __m256i low = _mm256_set1_epi32(0xffff);
-    __m256i both = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
-    return _mm256_permute4x64_epi64(both, _MM_SHUFFLE(3, 1, 2, 0));
-}
-
-/* The low bytes of 32 codes, in order. */
-INLINE __m256i bytes(const __m256i code[4])
-{
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7), low = _mm256_set1_epi32(0xff);
-    __m256i ab =
-        _mm256_packus_epi32(_mm256_and_si256(code[0], low), _mm256_and_si256(code[1], low));
-    __m256i cd =
-        _mm256_packus_epi32(_mm256_and_si256(code[2], low), _mm256_and_si256(code[3], low));
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
-}
-
-INLINE void put(void *to, __m256i v, bool stream)
-{
-    if (stream) _mm256_stream_si256(to, v);
-    else _mm256_storeu_si256(to, v);
-}
-
 INLINE void store_8(const struct group *g, const __m256i code[4], uint8_t *to, bool stream)
 {
-    put(to, _mm256_add_epi8(bytes(code), _mm256_set1_epi8((char)g->zero)), stream);
+    put_32(to, _mm256_add_epi8(low_bytes(code), _mm256_set1_epi8((char)g->zero)), stream);
 }
 
 INLINE void store_16(const struct group *g, const __m256i code[4], uint16_t *to, bool stream)
 {
     const __m256i zero = _mm256_set1_epi16((short)g->zero);
-    put(to, _mm256_add_epi16(words(code[0], code[1]), zero), stream);
-    put(to + 16, _mm256_add_epi16(words(code[2], code[3]), zero), stream);
+    put_32(to, _mm256_add_epi16(low_words(code[0], code[1]), zero), stream);
+    put_32(to + 16, _mm256_add_epi16(low_words(code[2], code[3]), zero), stream);
 }
 
 /* Codes before the next 32 bytes, at most n. */

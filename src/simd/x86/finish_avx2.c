@@ -3,9 +3,8 @@
  * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every
  * x. The last columns go to the portable version.
  */
-#include <immintrin.h>
-
 #include "../slots.h"
+#include "codes_avx2.h"
 
 struct columns {
     __m256i w_sum, w_zero;
@@ -88,36 +87,70 @@ void qnt__finish_s32_avx2(const struct qnt__finish *finish)
     qnt__finish_s32_c(&rest);
 }
 
-/* The low bytes of eight words. */
-static inline void store_bytes(uint8_t *y, __m256i code)
+struct ends {
+    __m256 low, high;
+    __m256i zero;
+};
+
+/* Codes of eight sums of row i, columns j..j + 7. */
+INLINE __m256i codes_8(const struct qnt__finish *f, const struct ends *e, size_t i, size_t j,
+                       const int32_t *acc)
 {
-    const __m256i low_bytes = _mm256_set1_epi32(0x0c080400);
-    __m256i four = _mm256_shuffle_epi8(code, low_bytes);
-    __m128i eight = _mm_unpacklo_epi32(_mm256_castsi256_si128(four),
-                                       _mm256_extracti128_si256(four, 1));
-    _mm_storel_epi64((__m128i *)y, eight);
+    const struct columns c = load_columns(f, j);
+    __m256 x = scaled_sum(f, &c, i, acc + j);
+    x = clamp(_mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q)), e->low, e->high);
+    return _mm256_add_epi32(_mm256_cvtps_epi32(x), e->zero);
 }
 
-void qnt__finish_codes_avx2(const struct qnt__finish *finish)
+INLINE void put_32_codes_8(const __m256i code[4], uint8_t *y, bool stream)
 {
-    const struct qnt__finish f = *finish;
-    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
-    const __m256i zero = _mm256_set1_epi32(f.zero);
-    size_t j = 0;
-    for (; j + 8 <= f.n; j += 8) {
-        struct columns c = load_columns(&f, j);
-        const int32_t *acc = f.acc + j;
-        uint8_t *y = (uint8_t *)f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            __m256 x = scaled_sum(&f, &c, i, acc);
-            x = clamp(_mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q)), low, high);
-            store_bytes(y, _mm256_add_epi32(_mm256_cvtps_epi32(x), zero));
-        }
-    }
-    if (j == f.n) return;
-    struct qnt__finish rest = columns_from(&f, j, 1);
-    qnt__finish_codes_c(&rest);
+    put_32(y, low_bytes(code), stream);
 }
+
+INLINE void put_32_codes_16(const __m256i code[4], uint16_t *y, bool stream)
+{
+    put_32(y, low_words(code[0], code[1]), stream);
+    put_32(y + 16, low_words(code[2], code[3]), stream);
+}
+
+INLINE void put_8_codes_8(__m256i code, uint8_t *y)
+{
+    const __m256i none = _mm256_setzero_si256();
+    const __m256i four[4] = {code, none, none, none};
+    _mm_storel_epi64((__m128i *)y, _mm256_castsi256_si128(low_bytes(four)));
+}
+
+INLINE void put_8_codes_16(__m256i code, uint16_t *y)
+{
+    _mm_storeu_si128((__m128i *)y, _mm256_castsi256_si128(low_words(code, code)));
+}
+
+/* Row by row: what belongs to the columns comes from the cache. */
+#define FINISH_CODES(name, width, type)                                                            \
+    void qnt__##name##_avx2(const struct qnt__finish *finish)                                      \
+    {                                                                                              \
+        const struct qnt__finish f = *finish;                                                      \
+        const struct ends e = {_mm256_set1_ps(f.low), _mm256_set1_ps(f.high),                      \
+                               _mm256_set1_epi32(f.zero)};                                         \
+        const int32_t *acc = f.acc;                                                                \
+        type *y = f.y;                                                                             \
+        size_t j = 0;                                                                              \
+        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {                               \
+            for (j = 0; j + 32 <= f.n; j += 32) {                                                  \
+                __m256i code[4];                                                                   \
+                if (f.stream) prefetch_32((const void *)(acc + j));                                \
+                UNROLL for (size_t k = 0; k < 4; k++) code[k] = codes_8(&f, &e, i, j + 8 * k, acc); \
+                put_32_codes_##width(code, y + j, f.stream);                                       \
+            }                                                                                      \
+            for (; j + 8 <= f.n; j += 8) put_8_codes_##width(codes_8(&f, &e, i, j, acc), y + j);   \
+        }                                                                                          \
+        if (j == f.n) return;                                                                      \
+        struct qnt__finish rest = columns_from(&f, j, sizeof(type));                               \
+        qnt__##name##_c(&rest);                                                                    \
+    }
+
+FINISH_CODES(finish_codes, 8, uint8_t)
+FINISH_CODES(finish_codes_16, 16, uint16_t)
 
 void qnt__finish_f32_avx2(const struct qnt__finish_f32 *finish)
 {

@@ -6,12 +6,8 @@
  * Nothing copies the arguments: whole registers cannot be loaded from the small stores just before until
  * these have left the store buffer, behind the sums. `restrict` says that y does not change them.
  */
-#include <immintrin.h>
-
 #include "../slots.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#include "codes_avx512vnni.h"
 
 /* What a result is made of. Loops over rows are compiled for the usual sets of parts, without branches. */
 enum { A_ZERO = 1, ONE_A_ZERO = 2, W_ZERO = 4, ROW_SCALE = 8, MAYBE_NAN = 16 };
@@ -86,14 +82,9 @@ static inline int may_be_nan(const struct qnt__finish *f, const struct columns *
     return f->row_scale != NULL || other != 0 ? MAYBE_NAN : 0;
 }
 
-static inline __mmask16 columns_left(size_t left)
-{
-    return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u);
-}
-
 INLINE void floats_16(const struct qnt__finish *restrict f, int parts, size_t j)
 {
-    const __mmask16 mask = columns_left(f->n - j);
+    const __mmask16 mask = first_lanes(f->n - j);
     const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
     const struct columns c = load_columns(f, parts, j, mask);
     const int32_t *acc = f->acc + j;
@@ -121,21 +112,53 @@ void qnt__finish_s32_avx512vnni(const struct qnt__finish *restrict f)
     }
 }
 
-static inline void codes_16(const struct qnt__finish *restrict f, int parts, size_t j)
+/* Codes of sixteen sums of row i. */
+INLINE __m512i codes_of(const struct qnt__finish *restrict f, int parts, const struct columns *c, size_t i,
+                        __m512i acc)
 {
-    const __mmask16 mask = columns_left(f->n - j);
     const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
-    const __m512i zero = _mm512_set1_epi32(f->zero);
-    const struct columns c = load_columns(f, parts, j, mask);
-    const int32_t *acc = f->acc + j;
-    uint8_t *y = (uint8_t *)f->y + j;
-    parts |= may_be_nan(f, &c);
-    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
-        __m512 x = scaled_sum(f, parts, &c, i, _mm512_maskz_loadu_epi32(mask, acc));
-        __m512i codes = _mm512_add_epi32(_mm512_cvtps_epi32(clamp(x, low, high)), zero);
-        if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(codes));
-        else _mm512_mask_cvtepi32_storeu_epi8(y, mask, codes);
+    __m512 x = clamp(scaled_sum(f, parts, c, i, acc), low, high);
+    return _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(f->zero));
+}
+
+/* A store with a mask takes longer. */
+INLINE void put_bytes(uint8_t *y, __mmask16 mask, __m512i codes)
+{
+    if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(codes));
+    else _mm512_mask_cvtepi32_storeu_epi8(y, mask, codes);
+}
+
+INLINE void put_words(uint16_t *y, __mmask16 mask, __m512i codes)
+{
+    if (mask == 0xffff) _mm256_storeu_si256((__m256i *)y, _mm512_cvtepi32_epi16(codes));
+    else _mm512_mask_cvtepi32_storeu_epi16(y, mask, codes);
+}
+
+#define CODES_16(name, type, put)                                                                  \
+    /* Columns j..j + 15, or to the last, of all rows. */                                          \
+    static void name(const struct qnt__finish *restrict f, int parts, size_t j)                    \
+    {                                                                                              \
+        const __mmask16 mask = first_lanes(f->n - j);                                              \
+        const struct columns c = load_columns(f, parts, j, mask);                                  \
+        const int32_t *acc = f->acc + j;                                                           \
+        type *y = (type *)f->y + j;                                                                \
+        parts |= may_be_nan(f, &c);                                                                \
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {                            \
+            put(y, mask, codes_of(f, parts, &c, i, _mm512_maskz_loadu_epi32(mask, acc)));          \
+        }                                                                                          \
     }
+
+CODES_16(bytes_16, uint8_t, put_bytes)
+CODES_16(words_16, uint16_t, put_words)
+
+/* The columns of 64 codes, and whether these may be NaN. */
+INLINE int load_64(const struct qnt__finish *restrict f, int parts, size_t j, struct columns c[4])
+{
+    UNROLL for (size_t p = 0; p < 4; p++) {
+        c[p] = load_columns(f, parts, j + 16 * p, 0xffff);
+        parts |= may_be_nan(f, &c[p]);
+    }
+    return parts;
 }
 
 /* Rounding keeps the order, so the clamp may follow it. The one to `low` then comes with narrowing to
@@ -146,7 +169,7 @@ static inline int fits_bytes(const struct qnt__finish *f)
     return low >= INT16_MIN && high <= INT16_MAX && low <= high && high - low <= UINT8_MAX;
 }
 
-INLINE void code_rows_64(const struct qnt__finish *restrict f, int parts, const struct columns c[4],
+INLINE void byte_rows_64(const struct qnt__finish *restrict f, int parts, const struct columns c[4],
                          size_t j)
 {
     const int from = _mm_cvtss_si32(_mm_set_ss(f->low));
@@ -158,26 +181,24 @@ INLINE void code_rows_64(const struct qnt__finish *restrict f, int parts, const 
     for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
         __m512i v[4];
         UNROLL for (int p = 0; p < 4; p++) {
+            if (f->stream) prefetch(acc + 16 * p);
             __m512 x = scaled_sum(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
             v[p] = _mm512_cvtps_epi32(_mm512_min_ps(high, x));
         }
         __m512i v01 = _mm512_subs_epi16(_mm512_packs_epi32(v[0], v[1]), low);
         __m512i v23 = _mm512_subs_epi16(_mm512_packs_epi32(v[2], v[3]), low);
         __m512i codes = _mm512_add_epi8(_mm512_packus_epi16(v01, v23), back);
-        _mm512_storeu_si512(y, _mm512_permutexvar_epi32(in_order, codes));
+        put_64(y, _mm512_permutexvar_epi32(in_order, codes), f->stream);
     }
 }
 
-static inline void codes_64(const struct qnt__finish *restrict f, int parts, size_t j)
+static inline void bytes_64(const struct qnt__finish *restrict f, int parts, size_t j)
 {
     struct columns c[4];
-    UNROLL for (size_t p = 0; p < 4; p++) {
-        c[p] = load_columns(f, parts, j + 16 * p, 0xffff);
-        parts |= may_be_nan(f, &c[p]);
-    }
-    if (parts == 0) code_rows_64(f, 0, c, j);
-    else if (parts == ONE_A_ZERO) code_rows_64(f, ONE_A_ZERO, c, j);
-    else code_rows_64(f, parts, c, j);
+    parts = load_64(f, parts, j, c);
+    if (parts == 0) byte_rows_64(f, 0, c, j);
+    else if (parts == ONE_A_ZERO) byte_rows_64(f, ONE_A_ZERO, c, j);
+    else byte_rows_64(f, parts, c, j);
 }
 
 void qnt__finish_codes_avx512vnni(const struct qnt__finish *restrict f)
@@ -185,16 +206,40 @@ void qnt__finish_codes_avx512vnni(const struct qnt__finish *restrict f)
     const int parts = parts_of(f);
     size_t j = 0;
     if (fits_bytes(f)) {
-        for (; j + 64 <= f->n; j += 64) codes_64(f, parts, j);
+        for (; j + 64 <= f->n; j += 64) bytes_64(f, parts, j);
     }
-    for (; j < f->n; j += 16) codes_16(f, parts, j);
+    for (; j < f->n; j += 16) bytes_16(f, parts, j);
+}
+
+static inline void words_64(const struct qnt__finish *restrict f, int parts, size_t j)
+{
+    struct columns c[4];
+    const int32_t *acc = f->acc + j;
+    uint16_t *y = (uint16_t *)f->y + j;
+    parts = load_64(f, parts, j, c);
+    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+        __m512i v[4];
+        UNROLL for (int p = 0; p < 4; p++) {
+            if (f->stream) prefetch(acc + 16 * p);
+            v[p] = codes_of(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
+        }
+        put_64_codes_16(v, y, f->stream);
+    }
+}
+
+void qnt__finish_codes_16_avx512vnni(const struct qnt__finish *restrict f)
+{
+    const int parts = parts_of(f);
+    size_t j = 0;
+    for (; j + 64 <= f->n; j += 64) words_64(f, parts, j);
+    for (; j < f->n; j += 16) words_16(f, parts, j);
 }
 
 void qnt__finish_f32_avx512vnni(const struct qnt__finish_f32 *restrict f)
 {
     const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
     for (size_t j = 0; j < f->n; j += 16) {
-        __mmask16 mask = columns_left(f->n - j);
+        __mmask16 mask = first_lanes(f->n - j);
         __m512 bias = load_or(f->bias, j, mask, -0.0f);
         const float *acc = f->acc + j;
         float *y = f->y + j;

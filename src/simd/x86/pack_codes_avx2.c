@@ -31,7 +31,7 @@ static __m256i open_gaps(int bits)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)from));
 }
 
-void qnt__pack_codes_avx2(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
+void qnt__pack_codes_avx2(const uint8_t *codes, size_t n, int bits, bool stream, uint8_t *packed)
 {
     const __m256i mask = _mm256_set1_epi8((char)((1 << bits) - 1)), gap = close_gap(bits);
     const __m256i pairs = _mm256_set1_epi16((short)(1 | 256 << bits));
@@ -49,7 +49,7 @@ void qnt__pack_codes_avx2(const uint8_t *codes, size_t n, int bits, uint8_t *pac
         _mm_storeu_si128((__m128i *)(packed + done), _mm256_castsi256_si128(v));
         _mm_storeu_si128((__m128i *)(packed + done + lane_bytes), _mm256_extracti128_si256(v, 1));
     }
-    qnt__pack_codes_c(codes + i, n - i, bits, packed + done);
+    qnt__pack_codes_c(codes + i, n - i, bits, stream, packed + done);
 }
 
 static inline __m256i load_lanes(const uint8_t *low, const uint8_t *high)

@@ -5,9 +5,8 @@
  * in a 64-bit word, which are `bits` whole bytes. A byte shuffle closes the gap between two such
  * words, a word shuffle those between the four pairs. Unpacking goes the other way.
  */
-#include <immintrin.h>
-
 #include "../slots.h"
+#include "codes_avx512vnni.h"
 
 static inline __m512i everywhere(__m128i v)
 {
@@ -97,34 +96,40 @@ static inline __m512i pack_2(const struct packing *p, const uint8_t *codes)
     return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
 }
 
-void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, uint8_t *packed)
+/* 64 codes of any width, and the rest. */
+static void pack_any(struct packing *p, const uint8_t *codes, size_t n, int bits, uint8_t *packed)
 {
-    const struct packing p = {
-        _mm512_set1_epi8((char)((1 << bits) - 1)),
-        _mm512_set1_epi16((short)(1 | 256 << bits)),
-        everywhere(close_gap(bits)),
-        join_lanes(bits),
-        _mm512_set1_epi32(1 | 65536 << 2 * bits),
-        _mm_cvtsi32_si128(4 * bits),
-    };
     const __mmask8 words = (__mmask8)((1u << bits) - 1);
     size_t i = 0;
-    if (bits == 4) {
-        for (; i + 128 <= n; i += 128, packed += 64) {
-            _mm512_storeu_si512(packed, pack_4(&p, codes + i));
-        }
-    } else if (bits == 2) {
-        for (; i + 256 <= n; i += 256, packed += 64) {
-            _mm512_storeu_si512(packed, pack_2(&p, codes + i));
-        }
-    }
+    p->gap = everywhere(close_gap(bits));
+    p->lanes = join_lanes(bits);
+    p->eight = _mm_cvtsi32_si128(4 * bits);
     for (; i + 64 <= n; i += 64, packed += 8 * bits) {
-        _mm512_mask_storeu_epi64(packed, words, pack(&p, _mm512_loadu_si512(codes + i)));
+        _mm512_mask_storeu_epi64(packed, words, pack(p, _mm512_loadu_si512(codes + i)));
     }
     if (i == n) return;
     size_t left = n - i, bytes = (left * (size_t)bits + 7) / 8;
     __m512i rest = _mm512_maskz_loadu_epi8(first_bytes(left), codes + i);
-    _mm512_mask_storeu_epi8(packed, first_bytes(bytes), pack(&p, rest));
+    _mm512_mask_storeu_epi8(packed, first_bytes(bytes), pack(p, rest));
+}
+
+void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, bool stream,
+                                uint8_t *packed)
+{
+    struct packing p = {.mask = _mm512_set1_epi8((char)((1 << bits) - 1)),
+                        .pairs = _mm512_set1_epi16((short)(1 | 256 << bits)),
+                        .fours = _mm512_set1_epi32(1 | 65536 << 2 * bits)};
+    size_t i = 0;
+    if (bits == 4) {
+        for (; i + 128 <= n; i += 128, packed += 64) {
+            put_64(packed, pack_4(&p, codes + i), stream);
+        }
+    } else if (bits == 2) {
+        for (; i + 256 <= n; i += 256, packed += 64) {
+            put_64(packed, pack_2(&p, codes + i), stream);
+        }
+    }
+    if (i < n) pack_any(&p, codes + i, n - i, bits, packed);
 }
 
 struct unpacking {

@@ -2,18 +2,19 @@
  * Ranks among thresholds, and levels by code, with VPERMPS: tables of up to 16 entries lie in one
  * register, of up to 32 in two. Larger ones are searched in a register first, over every so many
  * thresholds, then gathered.
+ *
+ * Long runs have their thresholds put into buckets before, if no two share one (buckets_avx512vnni.h).
  */
 #include <immintrin.h>
 #include <math.h>
 
 #include "../slots.h"
+#include "buckets_avx512vnni.h"
 
 /* Without optimisation gcc's gather is a macro, which converts its mask carelessly. */
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 
-#define INLINE static inline __attribute__((always_inline))
-
-enum { IN_REGISTER = 4 /* steps */ };
+enum { IN_REGISTER = 4 /* steps */, LONG = 1024 /* elements that are worth making buckets */ };
 
 /* probe[s]: the thresholds of step s by rank so far, 2^(3 - s) - 1 further on. */
 struct probes {
@@ -66,7 +67,7 @@ INLINE void rank_all(const struct qnt__thresholds *t, const float *x, size_t n, 
     const struct probes probes = load_probes(t, 1 << more);
     const __m512i nan = _mm512_set1_epi32(t->nan);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
+        __mmask16 mask = first_lanes(n - i);
         __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
         __m512i rank = coarse(&probes, v);
         if (more) rank = fine(t, v, rank, more);
@@ -82,6 +83,11 @@ void qnt__rank_f32_avx512vnni(const struct qnt__thresholds *t, const float *x, s
                               uint8_t *ranks)
 {
     struct qnt__thresholds small;
+    struct buckets buckets;
+    if (n >= LONG && t->steps <= IN_REGISTER && make_buckets(t, &buckets)) {
+        rank_by_buckets(&buckets, x, n, ranks);
+        return;
+    }
     if (t->steps < IN_REGISTER) { /* fill up with thresholds that nothing exceeds */
         small = (struct qnt__thresholds){.steps = IN_REGISTER, .nan = t->nan};
         for (int i = 0; i < 15; i++)
@@ -107,7 +113,7 @@ void qnt__look_up_f32_avx512vnni(const float *table, int bits, const uint8_t *co
     const __m512 high = bits == 5 ? _mm512_loadu_ps(table + 16) : low;
     const __m512i legal = _mm512_set1_epi32((1 << bits) - 1);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
+        __mmask16 mask = first_lanes(n - i);
         __m512i code = _mm512_and_si512(load_codes(codes + i, mask), legal);
         __m512 y;
         if (bits <= 4)

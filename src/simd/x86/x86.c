@@ -14,6 +14,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(depthwise_s8, avx2);
         TAKE(finish_s32, avx2);
         TAKE(finish_codes, avx2);
+        TAKE(finish_codes_16, avx2);
         TAKE(finish_f32, avx2);
         TAKE(stream_end, avx2);
         TAKE(encode_8, avx2);
@@ -74,6 +75,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(depthwise_s8, avx512vnni);
         TAKE(finish_s32, avx512vnni);
         TAKE(finish_codes, avx512vnni);
+        TAKE(finish_codes_16, avx512vnni);
         TAKE(finish_f32, avx512vnni);
         TAKE(encode_8, avx512vnni);
         TAKE(encode_16, avx512vnni);

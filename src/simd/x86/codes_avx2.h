@@ -1,0 +1,59 @@
+/* What codecs do at both ends of a register, as in codes_avx512vnni.h. */
+#ifndef QNT__SIMD_X86_CODES_AVX2_H
+#define QNT__SIMD_X86_CODES_AVX2_H
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../quotient.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 4")
+
+/* Two lines, 32 floats. */
+INLINE void prefetch_32(const float *x)
+{
+    _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
+    _mm_prefetch((const void *)((uintptr_t)(x + 16) + QNT__AHEAD), _MM_HINT_T0);
+}
+
+/* The low halves of 16 numbers, in order; packing saturates, so the high halves are cleared before. */
+INLINE __m256i low_words(__m256i a, __m256i b)
+{
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    __m256i both = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+    return _mm256_permute4x64_epi64(both, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+/* 32 numbers from 0 to 255 as bytes, in order. */
+INLINE __m256i join_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i ab = _mm256_packus_epi32(a, b), cd = _mm256_packus_epi32(c, d);
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
+}
+
+/* The low bytes of 32 numbers, in order. */
+INLINE __m256i low_bytes(const __m256i v[4])
+{
+    const __m256i low = _mm256_set1_epi32(0xff);
+    return join_bytes(_mm256_and_si256(v[0], low), _mm256_and_si256(v[1], low),
+                      _mm256_and_si256(v[2], low), _mm256_and_si256(v[3], low));
+}
+
+/* Stores of whole registers; streamed where the address allows it, in halves if need be. */
+INLINE void put_32(void *to, __m256i v, bool stream)
+{
+    __m128i *half = to;
+    if (stream && (uintptr_t)to % 32 == 0) {
+        _mm256_stream_si256(to, v);
+    } else if (stream && (uintptr_t)to % 16 == 0) {
+        _mm_stream_si128(half, _mm256_castsi256_si128(v));
+        _mm_stream_si128(half + 1, _mm256_extracti128_si256(v, 1));
+    } else {
+        _mm256_storeu_si256(to, v);
+    }
+}
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * Encoding neighbours of different groups by the affine scheme: row by row a strip of groups that the rows
+ * have in common, or a strip of runs, 64 elements at a time.
+ */
+#include "../strip.h"
+#include "encode_avx512vnni.h"
+
+/* Groups first..first + count - 1. Inverses that are not positive and normal are not trusted. */
+static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
+                       struct qnt__strip *s)
+{
+    enum { POSITIVE_AND_NORMAL_NOT = 0xff };
+    const __m512 one = _mm512_set1_ps(1.0f), half = _mm512_set1_ps(0.5f);
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 some = first_lanes(count - i);
+        const size_t at = first + i;
+        __m512 scale = _mm512_mask_loadu_ps(one, some, q->scale + at), offset = _mm512_setzero_ps();
+        __m512i zero = _mm512_setzero_si512();
+        if (q->offset) offset = _mm512_maskz_loadu_ps(some, q->offset + at);
+        if (q->zero) zero = _mm512_maskz_loadu_epi32(some, q->zero + at);
+        __m512 low = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->first), zero));
+        __m512 high = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->last), zero));
+        __m512 inverse = _mm512_div_ps(one, scale);
+        __m512 most = _mm512_max_ps(_mm512_abs_ps(low), high);
+        __m512 limit = _mm512_fnmadd_ps(most, _mm512_set1_ps(0x1p-21f), half);
+        __mmask16 never = _mm512_fpclass_ps_mask(inverse, POSITIVE_AND_NORMAL_NOT);
+        _mm512_storeu_ps(s->scale + i, scale);
+        _mm512_storeu_ps(s->offset + i, offset);
+        _mm512_storeu_ps(s->low + i, low);
+        _mm512_storeu_ps(s->high + i, high);
+        _mm512_storeu_ps(s->inverse + i, inverse);
+        _mm512_storeu_ps(s->limit + i, _mm512_mask_mov_ps(limit, never, _mm512_set1_ps(-1.0f)));
+        _mm512_storeu_si512(s->zero + i, zero);
+    }
+}
+
+/* Groups i..i + 15, one for each element. */
+INLINE struct group groups_at(const struct qnt__strip *s, size_t i)
+{
+    return (struct group){_mm512_loadu_ps(s->scale + i), _mm512_loadu_ps(s->offset + i),
+                          _mm512_loadu_ps(s->low + i), _mm512_loadu_ps(s->high + i),
+                          _mm512_loadu_ps(s->inverse + i), _mm512_loadu_ps(s->limit + i),
+                          _mm512_loadu_si512(s->zero + i)};
+}
+
+/* Group i for all elements. */
+INLINE struct group group_at(const struct qnt__strip *s, size_t i)
+{
+    return (struct group){_mm512_set1_ps(s->scale[i]), _mm512_set1_ps(s->offset[i]),
+                          _mm512_set1_ps(s->low[i]), _mm512_set1_ps(s->high[i]),
+                          _mm512_set1_ps(s->inverse[i]), _mm512_set1_ps(s->limit[i]),
+                          _mm512_set1_epi32(s->zero[i])};
+}
+
+/* The parameters of sixteen elements from element i of a strip of runs on; run 1, 16 or 32. */
+INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run)
+{
+    return run == 1 ? groups_at(s, i) : group_at(s, i / run);
+}
+
+/* From element i of a strip on. */
+INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, const float *x, __m512i code[4])
+{
+    __mmask16 doubtful = 0;
+    UNROLL for (size_t k = 0; k < 4; k++) {
+        const struct group g = parameters(s, i + 16 * k, run);
+        prefetch(x + 16 * k);
+        code[k] = _mm512_add_epi32(steps_16(&g, _mm512_loadu_ps(x + 16 * k), &doubtful), g.zero);
+    }
+    if (!__builtin_expect(doubtful, 0)) return;
+    UNROLL for (size_t k = 0; k < 4; k++) {
+        const struct group g = parameters(s, i + 16 * k, run);
+        code[k] = _mm512_add_epi32(divide(&g, _mm512_loadu_ps(x + 16 * k)), g.zero);
+    }
+}
+
+#define ENCODE_EACH(width, type)                                                                   \
+    INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, const float *x,    \
+                                        size_t n, type *codes, bool stream)                        \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + 64 <= n; i += 64) {                                                             \
+            __m512i code[4];                                                                       \
+            codes_64(s, i, run, x + i, code);                                                      \
+            put_64_codes_##width(code, codes + i, stream);                                         \
+        }                                                                                          \
+        for (; i < n; i += 16) {                                                                   \
+            const __mmask16 some = first_lanes(n - i);                                             \
+            const struct group g = parameters(s, i, run);                                          \
+            put_some_##width(codes_16(&g, _mm512_maskz_loadu_ps(some, x + i)), codes + i, some);   \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static void encode_runs_##width(const struct qnt__strip *s, size_t run, const float *x,        \
+                                    size_t n, type *codes, bool stream)                            \
+    {                                                                                              \
+        for (size_t g = 0, i = 0; i < n; g++, i += run) {                                          \
+            const struct group one = group_at(s, g);                                               \
+            encode_group_##width(&one, x + i, n - i < run ? n - i : run, codes + i, stream);       \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
+                                     size_t n, type *codes, bool stream)                           \
+    {                                                                                              \
+        if (run == 1) encode_elements_##width(s, 1, x, n, codes, stream);                          \
+        else if (run == 16) encode_elements_##width(s, 16, x, n, codes, stream);                   \
+        else if (run == 32) encode_elements_##width(s, 32, x, n, codes, stream);                   \
+        else encode_runs_##width(s, run, x, n, codes, stream);                                     \
+    }                                                                                              \
+                                                                                                   \
+    void qnt__encode_each_##width##_avx512vnni(const struct qnt__affine_each *q, const float *x,   \
+                                               size_t n, type *codes)                              \
+    {                                                                                              \
+        const struct qnt__affine_each copy = *q; /* no store can change it */                      \
+        QNT__BY_STRIPS(load_strip, encode_strip_##width, &copy, x, n, codes)                       \
+    }
+
+ENCODE_EACH(8, uint8_t)
+ENCODE_EACH(16, uint16_t)
