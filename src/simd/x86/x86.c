@@ -110,6 +110,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_bits, avx512vbmi);
         TAKE(tabulate_bits, avx512vbmi);
         TAKE(look_up_bits, avx512vbmi);
+        TAKE(tabulate_six, avx512vbmi);
+        TAKE(look_up_six, avx512vbmi);
         TAKE(expand_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
