@@ -66,9 +66,9 @@ struct qnt__look_up_bits {
  * one's index may have anything in the two bits above.
  *
  * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are 1 to
- * QNT__SIX_PANELS, and codes have 1..4 bits.
+ * QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
  */
-enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16 };
+enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
 
 /* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
  * bit is 1, -2^i where it is 0. */
