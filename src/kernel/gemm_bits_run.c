@@ -23,7 +23,8 @@ enum {
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
     ROWS = 256,
-    CHUNK_WORDS = 8,   /* of planes that are bytes at a time */
+    CHUNK_WORDS = 8,   /* of codes at a time */
+    CELL_WORDS = 32,   /* of planes that are bytes at a time */
     CELL_BYTES = 1024, /* of a word of a panel as bytes */
     TABLE_BYTES = 256, /* of a word of codes */
     TABLE_BITS = 6,    /* of codes that fit in one set of tables; wider ones are two digits */
@@ -43,7 +44,7 @@ struct run {
     size_t row_bytes;
     size_t first, end; /* the slab */
     size_t task_rows, task_columns;
-    int32_t *acc; /* [workers][acc_count] */
+    int32_t *acc; /* [workers][acc_count]; half of it for one more plane, or planes as bytes */
     size_t acc_count;
 };
 
@@ -56,9 +57,9 @@ struct block {
     float coef[PLANES][COLUMNS];                 /* of the planes of b */
     int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
     int32_t *acc, *part;                         /* integers of the path; of one more plane */
+    uint8_t *cells;                              /* planes as bytes */
     int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
-    uint8_t cells[NARROW * CHUNK_WORDS * 64];
 };
 
 /* ---- rows of a ---- */
@@ -225,8 +226,8 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
 static void multiply_bytes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
-    for (size_t word = 0; word < g->words; word += CHUNK_WORDS) {
-        size_t words = qnt__min(g->words - word, CHUNK_WORDS);
+    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
+        size_t words = qnt__min(g->words - word, CELL_WORDS);
         for (size_t p = 0; p < panels_of(b); p++) {
             const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
                                                .b_plane = (g->words + 1) * QNT__PANEL,
@@ -401,6 +402,7 @@ static void run_task(void *task, size_t index, size_t worker)
     b.run = r;
     b.acc = r->acc + worker * r->acc_count;
     b.part = b.acc + r->acc_count / 2;
+    b.cells = (void *)b.part;
     b.column = index % column_tasks * r->task_columns;
     b.n = qnt__min(g->n - b.column, r->task_columns);
     load_columns(&b);
@@ -446,7 +448,9 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     if (slab > r.task_rows) slab -= slab % r.task_rows;
     slab = qnt__min(slab, g->m);
     size_t acc_rows = qnt__min(slab, r.task_rows), bytes, accs;
-    r.acc_count = (path == QNT__BITS_BYTES ? 1 : 2) * acc_rows * r.task_columns;
+    r.acc_count = 2 * acc_rows * r.task_columns;
+    if (path == QNT__BITS_BYTES)
+        r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
                 qnt__add(accs, slab * (r.row_bytes + sizeof *r.sums), &bytes);
     void *block;

@@ -2,9 +2,11 @@
  * Products of bit planes, packing of the activations and coefficients included, against oneDNN's int8 product
  * of the same shape. Shares are of the roof: the best way's instructions in registers (bits_roof.h), and for
  * one row, if that takes longer, reading the planes. `=`: coefficients double, so planes are one number.
+ * --only TEXT: rows with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "bits_roof.h"
@@ -83,6 +85,13 @@ static const struct bits_roof *roof;
 
 static void row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
 {
+    const char *only = bench_option("--only");
+    char name[64];
+    snprintf(name, sizeof name, "%zux%zux%zu w%da%d%s", m, n, k, w, a,
+             kind == SIGNS     ? " signs"
+             : kind == UNIFORM ? " ="
+                               : "");
+    if (only && !strstr(name, only)) return;
     struct product *p = create(m, n, k, w, a, kind);
     struct peer *peer = peer_gemm(m, n, k, 0, PEER_F32);
     struct bench_stream planes = bench_stream(n * k * (size_t)w / 8, 1);
@@ -94,11 +103,6 @@ static void row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
     double products = (double)m * (double)n * (double)k,
            floor = products / bits_roof_of(roof, w, a, kind == UNIFORM, kind == SIGNS);
     if (m == 1 && c[2].seconds > floor) floor = c[2].seconds;
-    char name[64];
-    snprintf(name, sizeof name, "%zux%zux%zu w%da%d%s", m, n, k, w, a,
-             kind == SIGNS     ? " signs"
-             : kind == UNIFORM ? " ="
-                               : "");
     printf("%-30s %9.3f %9.3f %6.2f %9.3f %5.0f%%\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
            c[1].seconds / c[0].seconds, 1e3 * floor, 100 * floor / c[0].seconds);
     destroy(p);

@@ -263,13 +263,13 @@ void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 
 /* ---- bytes ---- */
 
-/* Planes in registers: their words by halves of k, 16 columns of 32 bits each. */
+/* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i + 1. */
 struct halves {
     __m512i half[7][2];
 };
 
-/* The cells of a word: VPMULTISHIFTQB rotates the bit of each of four k of two columns to the place that
- * its plane has in a byte, where the numbers are double. */
+/* The cells of a word: VPMULTISHIFTQB moves the bit of each of four k of two columns to the place that its
+ * plane has in a byte, where the numbers are double. */
 INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
 {
     const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
@@ -280,9 +280,8 @@ INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
             __m512i code = _mm512_setzero_si512();
             UNROLL for (int i = 0; i < planes; i++)
             {
-                __m512i from = _mm512_sub_epi8(k, _mm512_set1_epi8((char)(i + 1)));
                 __m512i bit = _mm512_set1_epi8((char)(2 << i));
-                __m512i x = _mm512_multishift_epi64_epi8(from, h->half[i][d]);
+                __m512i x = _mm512_multishift_epi64_epi8(k, h->half[i][d]);
                 code = _mm512_ternarylogic_epi64(x, bit, code, AND_OR);
             }
             _mm512_storeu_si512(cells, _mm512_sub_epi8(code, all));
@@ -308,8 +307,9 @@ INLINE void expand(const struct qnt__expand_bits *e, int planes)
             struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
             UNROLL for (int d = 0; d < 2; d++)
             {
-                even.half[i][d] = lanes_of(low.even, high.even, d);
-                odd.half[i][d] = lanes_of(low.odd, high.odd, d);
+                const __m512i by = _mm512_set1_epi64(i + 1);
+                even.half[i][d] = _mm512_rolv_epi64(lanes_of(low.even, high.even, d), by);
+                odd.half[i][d] = _mm512_rolv_epi64(lanes_of(low.odd, high.odd, d), by);
             }
         }
         store_cells(&even, planes, e->cells + w * 1024);
