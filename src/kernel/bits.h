@@ -29,7 +29,8 @@ enum qnt__bits_path {
     QNT__BITS_CHOOSE, /* what qnt__bits_choose() says */
     QNT__BITS_COUNT,  /* differing bits: any product */
     QNT__BITS_TABLE,  /* sums of four codes, looked up: a is numbers */
-    QNT__BITS_BYTES   /* planes, or several merged, as bytes: a is numbers */
+    QNT__BITS_BYTES,  /* planes, or several merged, as bytes: a is numbers */
+    QNT__BITS_SIX     /* sums of six codes, looked up: a is numbers of up to four bits */
 };
 
 struct qnt__bits_product {

@@ -91,6 +91,7 @@ static enum qnt__bits_path path_of(const struct qnt__bits_product *g, enum qnt__
 {
     if (asked == QNT__BITS_CHOOSE) asked = qnt__bits_choose(g);
     bool bytes = asked == QNT__BITS_BYTES && g->b_planes == PLANES; /* merged, they are more */
+    if (asked == QNT__BITS_SIX && g->a_planes > QNT__SIX_BITS) asked = QNT__BITS_TABLE;
     return g->signs || bytes ? QNT__BITS_COUNT : asked;
 }
 

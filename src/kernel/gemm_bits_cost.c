@@ -6,25 +6,38 @@
 #include "bits.h"
 #include "simd/layout.h"
 
-enum { COUNT_BLOCK = QNT__TABLE_ROWS, BYTE_BLOCK = 256 /* rows that share a pass over b */ };
+enum {
+    COUNT_BLOCK = QNT__TABLE_ROWS,
+    BYTE_BLOCK = 256, /* rows that share a pass over b */
+    DIGIT_MOST = 6,   /* bits of codes that are one digit */
+    DIGIT = 4         /* of the two of wider ones */
+};
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
 struct rates {
     uint64_t cpu;     /* the level from which they hold */
     double count;     /* products of a plane of a and a plane of b */
-    double table;     /* products of a digit of a and a plane of b */
+    double table[6];  /* products of a digit of a and a plane of b, by the bits of the digit */
+    double six[4];    /* the same by tables of six codes */
     double bytes;     /* products of a and any number of planes of b */
     double tabulate;  /* codes, for each digit: tables are made of them */
+    double tabulate_six;
     double read;      /* bits of b, to count */
     double index;     /* bits of b, to look up */
+    double index_six;
     double expand[2]; /* bits of b as bytes: of the first plane, of another one */
 };
 
+enum { C_TABLE = 870, NONE = 10000 };
+#define SIX_IN_C {NONE, NONE, NONE, NONE}
+
 static const struct rates levels[] = {
-    {0, 50, 870, 3900, 4000, 10, 10, {3000, 1500}},
-    {QNT_CPU_AVX2, 10, 300, 67, 1000, 10, 3000, {3000, 2800}},
-    {QNT_CPU_AVX512VBMI, 2.9, 4.9, 9.5, 250, 10, 14, {70, 31}},
-    {QNT_CPU_NEON, 20, 870, 67, 4000, 10, 10, {3000, 2800}},
+    {0, 50, {C_TABLE, C_TABLE, C_TABLE, C_TABLE, C_TABLE, C_TABLE}, SIX_IN_C, 3900, 4000, NONE, 10,
+     10, NONE, {3000, 1500}},
+    {QNT_CPU_AVX2, 10, {8.5, 8.5, 9.6, 11, 15, 25}, SIX_IN_C, 60, 500, NONE, 10, 16, NONE, {63, 50}},
+    {QNT_CPU_AVX512VBMI, 2.9, {4.9, 4.9, 4.9, 4.9, 4.9, 4.9}, {3.9, 4.2, 4.6, 6.4}, 9.5, 250, 600,
+     10, 14, 10, {70, 31}},
+    {QNT_CPU_NEON, 20, {16, 16, 18, 22, 30, 45}, SIX_IN_C, 67, 1000, NONE, 10, 30, NONE, {120, 90}},
 };
 
 static const struct rates *rates_of(uint64_t cpu)
@@ -52,22 +65,37 @@ static struct passes passes_of(const struct qnt__bits_product *g)
     return p;
 }
 
+struct way {
+    enum qnt__bits_path path;
+    double cycles;
+};
+
+static void take(struct way *best, enum qnt__bits_path path, double cycles)
+{
+    if (cycles < best->cycles) *best = (struct way){path, cycles};
+}
+
 enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
 {
     if (g->signs) return QNT__BITS_COUNT;
     const struct rates *r = rates_of(g->context->cpu);
     const struct passes p = passes_of(g);
     const double m = (double)g->m, n = (double)g->n, w = (double)g->b_planes,
-                 a = (double)g->a_planes, digits = g->a_planes > 6 ? 2 : 1,
+                 a = (double)g->a_planes, digits = g->a_planes > DIGIT_MOST ? 2 : 1,
                  planes = w * (p.separate + p.combined),
                  merged = (p.separate ? w : 0) + (p.combined ? 1 : 0);
     const double shared = (double)qnt__ceil_div(g->m, COUNT_BLOCK),
                  long_shared = (double)qnt__ceil_div(g->m, BYTE_BLOCK);
-    double count = n * planes * (m * a * r->count + shared * r->read);
-    double table =
-        n * planes * (m * digits * r->table + shared * r->index) + m * digits * r->tabulate;
-    double bytes = n * (merged * m * r->bytes +
-                        long_shared * (merged * r->expand[0] + (planes - merged) * r->expand[1]));
-    if (count <= table && count <= bytes) return QNT__BITS_COUNT;
-    return table <= bytes ? QNT__BITS_TABLE : QNT__BITS_BYTES;
+    const double look_up = r->table[(digits > 1 ? DIGIT : g->a_planes) - 1];
+    struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
+    take(&best, QNT__BITS_TABLE,
+         n * planes * (m * digits * look_up + shared * r->index) + m * digits * r->tabulate);
+    if (g->a_planes <= QNT__SIX_BITS)
+        take(&best, QNT__BITS_SIX,
+             n * planes * (m * r->six[g->a_planes - 1] + shared * r->index_six) +
+                 m * r->tabulate_six);
+    take(&best, QNT__BITS_BYTES,
+         n * (merged * m * r->bytes +
+              long_shared * (merged * r->expand[0] + (planes - merged) * r->expand[1])));
+    return best.path;
 }

@@ -20,13 +20,17 @@
 
 enum {
     PLANES = QNT__BITS_PLANES,
-    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    ROWS = 256,        /* most of a block */
-    CHUNK_WORDS = 8,   /* of planes that are bytes at a time */
+    NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
+    COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
+    ROWS = 256,
+    CHUNK_WORDS = 8,   /* of codes at a time */
+    CELL_WORDS = 32,   /* of planes that are bytes at a time */
     CELL_BYTES = 1024, /* of a word of a panel as bytes */
     TABLE_BYTES = 256, /* of a word of codes */
     TABLE_BITS = 6,    /* of codes that fit in one set of tables; wider ones are two digits */
     DIGIT = 4,
+    SIX_BYTES = 64 * QNT__SIXES,
+    SIX_CACHE = 1 << 20, /* of tables, in a second-level cache */
     SLAB_BYTES = 1 << 23,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -39,12 +43,12 @@ struct run {
     int32_t *sums; /* of the codes of each, for tables */
     size_t row_bytes;
     size_t first, end; /* the slab */
-    size_t task_rows;
-    int32_t *acc; /* [workers][acc_count] */
+    size_t task_rows, task_columns;
+    int32_t *acc; /* [workers][acc_count]; half of it for one more plane, or planes as bytes */
     size_t acc_count;
 };
 
-/* Up to 256 rows and 64 columns. */
+/* Up to 256 rows and 64 columns, or 48 and 256. */
 struct block {
     const struct run *run;
     size_t row, m, column, n;
@@ -53,9 +57,9 @@ struct block {
     float coef[PLANES][COLUMNS];                 /* of the planes of b */
     int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
     int32_t *acc, *part;                         /* integers of the path; of one more plane */
+    uint8_t *cells;                              /* planes as bytes */
     int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
-    uint8_t cells[COLUMNS * CHUNK_WORDS * 64];
 };
 
 /* ---- rows of a ---- */
@@ -69,6 +73,7 @@ static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path p
 {
     if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
     if (path == QNT__BITS_BYTES) return 64 * g->words;
+    if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
     return (two_digits(g) ? 2u : 1u) * TABLE_BYTES * g->words;
 }
 
@@ -84,8 +89,9 @@ static void read_row(const struct qnt__bits_product *g, size_t row, size_t first
     memset(codes + held, 0, n - held);
 }
 
-static void tabulate_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sum)
+static void tabulate_row(const struct run *r, size_t row, uint8_t *to, int32_t *sum)
 {
+    const struct qnt__bits_product *g = r->g;
     const struct qnt__simd *simd = &g->context->simd;
     const ptrdiff_t tap = 0;
     uint8_t codes[64 * CHUNK_WORDS], high[64 * CHUNK_WORDS];
@@ -97,6 +103,10 @@ static void tabulate_row(const struct qnt__bits_product *g, size_t row, uint8_t 
         read_row(g, row, 64 * w, n, codes);
         simd->sum_rows(&all, 1, &tap, 1, n, &part);
         *sum += part;
+        if (r->path == QNT__BITS_SIX) {
+            simd->tabulate_six(codes, words, to + w * SIX_BYTES);
+            continue;
+        }
         if (two_digits(g)) {
             for (size_t k = 0; k < n; k++) {
                 high[k] = (uint8_t)(codes[k] >> DIGIT);
@@ -120,7 +130,7 @@ static void prepare_rows(void *task, size_t index, size_t worker)
         if (r->path == QNT__BITS_COUNT)
             qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
         else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
-        else tabulate_row(g, row, to, &r->sums[row - r->first]);
+        else tabulate_row(r, row, to, &r->sums[row - r->first]);
     }
 }
 
@@ -166,7 +176,7 @@ static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *a
                                         .planes = planes,
                                         .words = g->words,
                                         .shift = g->signs ? 1 : 0,
-                                        .ld = COLUMNS};
+                                        .ld = b->run->task_columns};
     g->context->simd.gemm_bits(&bits);
 }
 
@@ -182,9 +192,10 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
                                            .m = b->m,
                                            .panels = panels_of(b),
                                            .words = g->words,
-                                           .ld = COLUMNS,
+                                           .ld = b->run->task_columns,
                                            .bits = two_digits(g) ? DIGIT : (int)g->a_planes};
-    g->context->simd.look_up_bits(&bits);
+    if (b->run->path == QNT__BITS_SIX) g->context->simd.look_up_six(&bits);
+    else g->context->simd.look_up_bits(&bits);
 }
 
 /* Twelve rows at most times the cells of some words. */
@@ -193,7 +204,7 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
     const struct qnt__bits_product *g = b->run->g;
     const uint8_t *rows[QNT__BLOCK_ROWS];
     const ptrdiff_t tap = 0;
-    int32_t part[QNT__BLOCK_ROWS * COLUMNS], *acc = b->acc + row * COLUMNS;
+    int32_t part[QNT__BLOCK_ROWS * NARROW], *acc = b->acc + row * NARROW;
     size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
     for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
     const struct qnt__gemm gemm = {.rows = rows,
@@ -205,18 +216,18 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
                                    .tap_count = 1,
                                    .depth = 64 * words,
                                    .panel_bytes = CELL_BYTES * words,
-                                   .ld = COLUMNS,
+                                   .ld = NARROW,
                                    .bits = 8};
     g->context->simd.gemm_s8(&gemm);
-    if (word) g->context->simd.add_s32(acc, part, m * COLUMNS, 0);
+    if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0);
 }
 
 /* acc = products with `planes` planes from plane i, merged. */
 static void multiply_bytes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
-    for (size_t word = 0; word < g->words; word += CHUNK_WORDS) {
-        size_t words = qnt__min(g->words - word, CHUNK_WORDS);
+    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
+        size_t words = qnt__min(g->words - word, CELL_WORDS);
         for (size_t p = 0; p < panels_of(b); p++) {
             const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
                                                .b_plane = (g->words + 1) * QNT__PANEL,
@@ -243,7 +254,7 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
         int32_t *acc = p ? b->part : b->acc;
         if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
         else look_up(b, i + p, acc);
-        if (p) g->context->simd.add_s32(b->acc, acc, b->m * COLUMNS, (int)p);
+        if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p);
     }
 }
 
@@ -259,8 +270,12 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
     static const int32_t one[QNT__BLOCK_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){
-        .acc = b->acc, .m = b->m, .n = b->n, .ld = COLUMNS, .low = -INFINITY, .high = INFINITY};
+    *f = (struct qnt__finish){.acc = b->acc,
+                              .m = b->m,
+                              .n = b->n,
+                              .ld = r->task_columns,
+                              .low = -INFINITY,
+                              .high = INFINITY};
     if (r->path == QNT__BITS_COUNT) {
         for (size_t c = 0; c < b->n; c++) {
             uint32_t sum = 0;
@@ -268,7 +283,7 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
             b->w_sum[c] = g->signs ? (int32_t)g->k : (int32_t)(((1u << g->a_planes) - 1) * sum);
         }
         f->a_zero = one, f->w_sum = b->w_sum;
-    } else if (r->path == QNT__BITS_TABLE) {
+    } else if (r->path != QNT__BITS_BYTES) {
         for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
         f->w_zero = b->w_sum, f->a_sum = r->sums + (b->row - r->first);
     }
@@ -298,7 +313,7 @@ static void finish_integers(struct block *b, uint32_t *y, size_t ld)
     describe_finish(b, 0, 1, &f);
     for (size_t r = 0; r < b->m; r++) {
         for (size_t c = 0; c < b->n; c++) {
-            uint32_t v = (uint32_t)b->acc[r * COLUMNS + c];
+            uint32_t v = (uint32_t)b->acc[r * b->run->task_columns + c];
             if (f.w_sum) v = (uint32_t)f.w_sum[c] - v;
             if (f.w_zero) v -= (uint32_t)f.a_sum[r];
             y[r * ld + c] = v;
@@ -366,9 +381,10 @@ static void load_columns(struct block *b)
     for (size_t c = 0; c < b->n; c++) {
         size_t column = b->column + c;
         for (size_t i = 0; i < g->b_planes; i++) {
+            b->coef[i][c] = qnt__bits_coef(g, column, i);
+            if (r->path != QNT__BITS_COUNT) continue;
             const uint64_t *set = plane_of(b, i) + g->words * QNT__PANEL;
             b->ones[i][c] = (int32_t)set[c / QNT__PANEL * panel_words(g) + c % QNT__PANEL];
-            b->coef[i][c] = qnt__bits_coef(g, column, i);
         }
         b->doubles[c] = r->combine && qnt__bits_doubling(g, column);
         b->doubling += b->doubles[c];
@@ -379,15 +395,16 @@ static void run_task(void *task, size_t index, size_t worker)
 {
     const struct run *r = task;
     const struct qnt__bits_product *g = r->g;
-    size_t column_tasks = qnt__ceil_div(g->n, COLUMNS);
+    size_t column_tasks = qnt__ceil_div(g->n, r->task_columns);
     size_t first = r->first + index / column_tasks * r->task_rows;
     size_t end = qnt__min(r->end, first + r->task_rows);
     struct block b;
     b.run = r;
     b.acc = r->acc + worker * r->acc_count;
     b.part = b.acc + r->acc_count / 2;
-    b.column = index % column_tasks * COLUMNS;
-    b.n = qnt__min(g->n - b.column, COLUMNS);
+    b.cells = (void *)b.part;
+    b.column = index % column_tasks * r->task_columns;
+    b.n = qnt__min(g->n - b.column, r->task_columns);
     load_columns(&b);
     bool tiles = !in_rows(&g->c) || (b.doubling > 0 && b.doubling < b.n);
     size_t rows = tiles || r->path == QNT__BITS_COUNT ? QNT__BLOCK_ROWS : r->task_rows;
@@ -404,23 +421,36 @@ static qnt_status run_slabs(struct run *r, size_t slab)
     for (r->first = 0; r->first < g->m; r->first = r->end) {
         r->end = qnt__min(g->m, r->first + slab);
         size_t rows = r->end - r->first;
-        size_t tasks = qnt__ceil_div(rows, r->task_rows) * qnt__ceil_div(g->n, COLUMNS);
+        size_t tasks = qnt__ceil_div(rows, r->task_rows) * qnt__ceil_div(g->n, r->task_columns);
         QNT__TRY(qnt__parallel(g->context, prepare_rows, r, qnt__ceil_div(rows, QNT__BLOCK_ROWS)));
         QNT__TRY(qnt__parallel(g->context, run_task, r, tasks));
     }
     return QNT_OK;
 }
 
+/* Rows whose tables, and columns whose indices, are used again and again. */
+static void size_tasks(struct run *r)
+{
+    r->task_rows = r->path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
+    r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
+    if (r->path != QNT__BITS_SIX) return;
+    size_t rows = SIX_CACHE / r->row_bytes / 4 * 4;
+    r->task_rows = qnt__max(qnt__min(rows, QNT__TABLE_ROWS), 4);
+}
+
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
 {
     struct run r = {.g = g, .path = path, .combine = qnt__bits_combine(g)};
     r.row_bytes = row_bytes(g, path) + PAD; /* k is at most 2^23 */
-    r.task_rows = path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
+    size_tasks(&r);
     size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
+    if (path == QNT__BITS_SIX) slab = qnt__min(slab, r.task_rows * g->context->workers);
     if (slab > r.task_rows) slab -= slab % r.task_rows;
     slab = qnt__min(slab, g->m);
     size_t acc_rows = qnt__min(slab, r.task_rows), bytes, accs;
-    r.acc_count = (path == QNT__BITS_BYTES ? 1 : 2) * acc_rows * COLUMNS;
+    r.acc_count = 2 * acc_rows * r.task_columns;
+    if (path == QNT__BITS_BYTES)
+        r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
                 qnt__add(accs, slab * (r.row_bytes + sizeof *r.sums), &bytes);
     void *block;

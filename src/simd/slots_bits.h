@@ -60,6 +60,16 @@ struct qnt__look_up_bits {
     int bits;      /* of the codes that tables were made of, 1..6 */
 };
 
+/*
+ * The same by tables of six codes, where an instruction looks bytes up in 64 entries. A word has eleven
+ * tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes that are 0. The last
+ * one's index may have anything in the two bits above.
+ *
+ * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are 1 to
+ * QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
+ */
+enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
+
 /* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
  * bit is 1, -2^i where it is 0. */
 struct qnt__expand_bits {
@@ -76,6 +86,9 @@ struct qnt__expand_bits {
     /* tables of 64 words codes 0..QNT__TABLE_CODE: [words][16][16] */                             \
     X(tabulate_bits, void, (const uint8_t *codes, size_t words, uint8_t *tables))                  \
     X(look_up_bits, void, (const struct qnt__look_up_bits *g))                                     \
+    /* tables of 64 words codes 0..15: [words][QNT__SIXES][64] */                                  \
+    X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
+    X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
     /* sum[i] += 2^shift part[i], modulo 2^32; shift 0..30 */                                      \
     X(add_s32, void, (int32_t * sum, const int32_t *part, size_t n, int shift))

@@ -1,12 +1,15 @@
 /*
- * Products of bit planes, packing of the activations and coefficients included, against oneDNN's
- * int8 product of the same shape. The share is that of counting: 5 instructions of 512 bits for
- * 1,024 bits of a pair of planes, two in a cycle, measured in registers.
+ * Products of bit planes, packing of the activations and coefficients included, against oneDNN's int8 product
+ * of the same shape. Shares are of the roof: the best way's instructions in registers (bits_roof.h), and for
+ * one row, if that takes longer, reading the planes. `=`: coefficients double, so planes are one number.
+ * --only TEXT: rows with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
+#include "bits_roof.h"
 #include "onednn.h"
 #include "qnt.h"
 
@@ -26,6 +29,8 @@ struct product {
     int signs;
 };
 
+enum kind { NUMBERS, UNIFORM, SIGNS };
+
 static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shape)
 {
     return (qnt_tensor){.data = data,
@@ -37,7 +42,8 @@ static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shap
                         .shape = shape};
 }
 
-static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits, int signs)
+static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits,
+                              enum kind kind)
 {
     struct product *p = calloc(1, sizeof *p);
     size_t bytes = 1;
@@ -46,7 +52,7 @@ static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bi
     p->a_shape[1] = p->b_shape[1] = (int64_t)k;
     p->coef_shape[1] = w_bits;
     p->a_bits = a_bits;
-    p->signs = signs;
+    p->signs = kind == SIGNS;
     p->a = tensor(bench_memory(m * k), QNT_UINT, a_bits, 2, p->a_shape);
     p->b = tensor(bench_memory(n * k), QNT_UINT, w_bits, 2, p->b_shape);
     p->c = tensor(bench_memory(m * n * 4), QNT_FLOAT, 32, 2, p->c_shape);
@@ -56,7 +62,7 @@ static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bi
     p->planes.data = bench_memory(bytes);
     check(qnt_pack_bits(context, &p->b, &p->planes), "qnt_pack_bits");
     float *coef = bench_memory((n * (size_t)w_bits + 8) * sizeof *coef);
-    for (size_t i = 0; i < n * (size_t)w_bits + 8; i++) coef[i] = 0.5f;
+    for (size_t i = 0; i < n * (size_t)w_bits + 8; i++) coef[i] = kind == UNIFORM ? (float)(1 << i % (size_t)w_bits) : 0.5f;
     p->coef = tensor(coef, QNT_FLOAT, 32, 2, p->coef_shape);
     p->a_coef = tensor(coef, QNT_FLOAT, 32, 1, &p->a_bits);
     return p;
@@ -75,76 +81,63 @@ static void destroy(struct product *p)
     free(p);
 }
 
-#if defined(__x86_64__)
-/* Bits of plane pairs in a second: xor twice, VPTERNLOGQ, VPOPCNTQ, add. */
-static double counting_peak(void)
-{
-    enum { ROUNDS = 200000, REPEATS = 9 };
-    double best = 0;
-    if (!(bench_cpu() & QNT_CPU_AVX512VBMI)) return 0;
-    for (int i = 0; i < REPEATS; i++) {
-        double start = bench_now();
-        __asm__ volatile(
-            "mov %0, %%ecx\n"
-            "1:\n"
-#define STEP(acc, parity)                                                                          \
-    "vpxorq %%zmm30, %%zmm31, %%zmm28\n vpxorq %%zmm30, %%zmm31, %%zmm29\n"                        \
-    "vpternlogq $0xd4, %%zmm29, %%" parity ", %%zmm28\n vpopcntq %%zmm28, %%zmm28\n"               \
-    "vpaddq %%zmm28, %%" acc ", %%" acc "\n vmovdqa64 %%zmm29, %%" parity "\n"
-            STEP("zmm0", "zmm8") STEP("zmm1", "zmm9") STEP("zmm2", "zmm10") STEP("zmm3", "zmm11")
-                STEP("zmm4", "zmm12") STEP("zmm5", "zmm13") STEP("zmm6", "zmm14")
-                    STEP("zmm7", "zmm15") "dec %%ecx\n jnz 1b\n vzeroupper\n"
-            :
-            : "i"(ROUNDS)
-            : "ecx", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-              "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
-        double rate = 8.0 * 1024 * ROUNDS / (bench_now() - start);
-        if (rate > best) best = rate;
-    }
-    return best;
-}
-#else
-static double counting_peak(void)
-{
-    return 0;
-}
-#endif
+static const struct bits_roof *roof;
 
-static void row(size_t m, size_t n, size_t k, int w, int a, int signs, double peak)
+static void row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
 {
-    struct product *p = create(m, n, k, w, a, signs);
-    struct peer *peer = peer_gemm(m, n, k, 0, PEER_F32);
-    struct bench_candidate c[] = {{.name = "bits", .run = run, .state = p},
-                                  {.name = "peer", .run = peer_run, .state = peer}};
-    bench_compare(c, 2);
+    const char *only = bench_option("--only");
     char name[64];
-    snprintf(name, sizeof name, "%zux%zux%zu w%da%d%s", m, n, k, w, a, signs ? " signs" : "");
-    printf("%-30s %9.3f %9.3f %6.2f", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
-           c[1].seconds / c[0].seconds);
-    if (peak > 0)
-        printf(" %5.0f%%", 100 * (double)m * (double)n * (double)k * w * a / c[0].seconds / peak);
-    printf("\n");
+    snprintf(name, sizeof name, "%zux%zux%zu w%da%d%s", m, n, k, w, a,
+             kind == SIGNS     ? " signs"
+             : kind == UNIFORM ? " ="
+                               : "");
+    if (only && !strstr(name, only)) return;
+    struct product *p = create(m, n, k, w, a, kind);
+    struct peer *peer = peer_gemm(m, n, k, 0, PEER_F32);
+    struct bench_stream planes = bench_stream(n * k * (size_t)w / 8, 1);
+    struct bench_candidate c[] = {
+        {.name = "bits", .run = run, .state = p},
+        {.name = "peer", .run = peer_run, .state = peer},
+        {.name = "read", .run = bench_stream_run, .state = m == 1 ? &planes : NULL}};
+    bench_compare(c, 3);
+    double products = (double)m * (double)n * (double)k,
+           floor = products / bits_roof_of(roof, w, a, kind == UNIFORM, kind == SIGNS);
+    if (m == 1 && c[2].seconds > floor) floor = c[2].seconds;
+    printf("%-30s %9.3f %9.3f %6.2f %9.3f %5.0f%%\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+           c[1].seconds / c[0].seconds, 1e3 * floor, 100 * floor / c[0].seconds);
     destroy(p);
     peer_destroy(peer);
+    bench_stream_free(&planes);
+}
+
+/* All pairs of widths, uniform planes as well. */
+static void rows(size_t m, size_t n, size_t k, const int *widths, size_t count)
+{
+    printf("\n");
+    if (m > 1) row(m, n, k, 1, 1, SIGNS);
+    for (int w = 1; w <= 4; w++) {
+        for (size_t i = 0; i < count; i++) {
+            row(m, n, k, w, widths[i], NUMBERS);
+            if (w > 1) row(m, n, k, w, widths[i], UNIFORM);
+        }
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static const int pairs[][3] = {{1, 1, 1}, {1, 1, 0}, {1, 2, 0}, {1, 4, 0}, {2, 2, 0},
-                                   {2, 4, 0}, {3, 3, 0}, {1, 8, 0}, {2, 8, 0}, {4, 4, 0}};
+    static const int widths[] = {1, 2, 3, 4, 8};
     bench_init(argc, argv);
     check(qnt_context_create(NULL, NULL, NULL, &context), "context");
     check(qnt_context_set_cpu(context, bench_cpu()), "cpu");
-    double peak = counting_peak();
-    printf("# peer: %s; counting peak %.0f Gbit/s\n", peer_version() ? peer_version() : "none",
-           peak * 1e-9);
-    printf("\n%-30s %9s %9s %6s %6s\n", "", "ms", "int8 ms", "ratio", "peak");
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        row(256, 4096, 4096, pairs[i][0], pairs[i][1], pairs[i][2], peak);
-    }
-    for (size_t i = 0; i < 7; i++)
-        row(1024, 1024, 1024, pairs[i][0], pairs[i][1], pairs[i][2], peak);
-    for (int w = 1; w <= 4; w++) row(1, 4096, 4096, w, 8, 0, peak);
+    const struct bits_roof most = bits_roof();
+    roof = &most;
+    printf("# peer: %s\n", peer_version() ? peer_version() : "none");
+    printf("# in registers, G products/s: counting %.0f, tables of four %.0f, of six %.0f, int8 %.0f\n",
+           most.count * 1e-9, most.four * 1e-9, most.six * 1e-9, most.bytes * 1e-9);
+    printf("\n%-30s %9s %9s %6s %9s %6s\n", "", "ms", "int8 ms", "ratio", "roof ms", "share");
+    rows(256, 4096, 4096, widths, 5);
+    rows(1024, 1024, 1024, widths, 5);
+    rows(1, 4096, 4096, widths + 4, 1);
     qnt_context_destroy(context);
     return 0;
 }

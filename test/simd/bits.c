@@ -178,6 +178,64 @@ static void tables_of_sums(void)
     }
 }
 
+/* The same of tables of six codes. */
+static void tables_of_six(void)
+{
+    for (int i = 0; i < ROUNDS(150); i++) {
+        int bits = 1 + i % 4, most = (1 << bits) - 1, extreme = (int)random_in(0, 2);
+        size_t m = (size_t)random_in(1, i % 4 ? 9 : QNT__TABLE_ROWS),
+               panels = (size_t)random_in(1, i % 3 ? 5 : QNT__SIX_PANELS),
+               words = 2 * (size_t)random_in(1, i % 5 ? 6 : MOST_WORDS / 2);
+        size_t columns = QNT__PANEL * panels, ld = columns + (size_t)random_in(0, 5);
+        size_t row = 64 * QNT__SIXES * words, size = 4 * ((m - 1) * ld + columns);
+        uint64_t *b = malloc(8 * columns * words);
+        guarded codes = guard(m * 64 * words, random_in(0, 1)), tab = guard(m * row, random_in(0, 1)),
+                same = guard(m * row, random_in(0, 1)),
+                stored = guard(8 * columns * words, random_in(0, 1)),
+                acc = guard(size, random_in(0, 1)), want = guard(size, true);
+        for (size_t j = 0; j < m * 64 * words; j++)
+            codes.data[j] = (uint8_t)(extreme == 0 ? most : random_in(0, most));
+        fill_planes(b, (void *)stored.data, columns, words);
+        qnt__tabulate_six_c(codes.data, m * words, tab.data);
+        struct qnt__look_up_bits g = {.tables = tab.data,
+                                      .row = row,
+                                      .b = (void *)stored.data,
+                                      .b_panel = QNT__PANEL * words,
+                                      .acc = (void *)want.data,
+                                      .m = m,
+                                      .panels = panels,
+                                      .words = words,
+                                      .ld = ld,
+                                      .bits = bits};
+        memset(want.data, 0x55, size);
+        qnt__look_up_six_c(&g);
+        for (int k = 0; k < 20; k++) {
+            size_t r = (size_t)random_in(0, (int64_t)m - 1),
+                   c = (size_t)random_in(0, (int64_t)columns - 1);
+            int32_t sum = 0;
+            for (size_t j = 0; j < 64 * words; j++) {
+                if (b[c * words + j / 64] >> j % 64 & 1)
+                    sum += 2 * codes.data[r * 64 * words + j];
+            }
+            CHECK_MSG(g.acc[r * ld + c] == sum, "%d, summed %d", g.acc[r * ld + c], sum);
+        }
+        g.acc = (void *)acc.data;
+        g.tables = same.data;
+        for (int l = 0; l < levels; l++) {
+            memset(same.data, 0x55, m * row);
+            tables[l].tabulate_six(codes.data, m * words, same.data);
+            CHECK_MSG(!memcmp(same.data, tab.data, m * row), "%s words %zu", names[l], words);
+            memset(acc.data, 0x55, size);
+            tables[l].look_up_six(&g);
+            CHECK_MSG(!memcmp(acc.data, want.data, size), "%s m %zu panels %zu bits %d words %zu",
+                      names[l], m, panels, bits, words);
+        }
+        free(b);
+        unguard(&codes), unguard(&tab), unguard(&same), unguard(&stored), unguard(&acc),
+            unguard(&want);
+    }
+}
+
 static void bytes(void)
 {
     for (int i = 0; i < ROUNDS(200); i++) {
@@ -247,6 +305,7 @@ int main(int argc, char **argv)
     choose_levels();
     RUN(products);
     RUN(tables_of_sums);
+    RUN(tables_of_six);
     RUN(bytes);
     RUN(sums);
     return DONE;

@@ -4,6 +4,8 @@
 
 #include "kernel/bits.h"
 
+enum { PATHS = QNT__BITS_SIX + 1 };
+
 static qnt_context *c;
 
 /* Planes of codes, in fresh memory. */
@@ -103,10 +105,10 @@ static void numbers(void)
         qnt_tensor *py = TENSOR(y, QNT_FLOAT, 32, m, n);
         int64_t transposed[2] = {1, m};
         if (columns) py->strides = transposed;
-        for (int run = 0; run < 5; run++) {
+        for (int run = 0; run <= PATHS; run++) {
             enum qnt__bits_path path =
-                run < 4 ? (enum qnt__bits_path)run : (enum qnt__bits_path)(i % 4);
-            qnt_context_set_cpu(c, run < 4 ? qnt_cpu_detect() : i % 8 < 4 ? 0 : QNT_CPU_AVX2);
+                run < PATHS ? (enum qnt__bits_path)run : (enum qnt__bits_path)(i % PATHS);
+            qnt_context_set_cpu(c, run < PATHS ? qnt_cpu_detect() : i % 8 < 4 ? 0 : QNT_CPU_AVX2);
             if (b_bits == 1) {
                 OK(qnt__gemm_bits(path, c, pa, NULL, pb, NULL, TENSOR(exact, QNT_INT, 32, m, n)));
                 for (int64_t j = 0; j < m * n; j++) {

@@ -20,7 +20,9 @@ enum {
     CHUNK = 16,   /* words whose indices fit into the first-level cache */
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
-    AND_OR = 0xea /* a & b | c */
+    AND_OR = 0xea, /* a & b | c */
+    FEW = 4,       /* rows for which indices are not kept */
+    AHEAD = 256    /* words of 64 bits that are fetched before they are used */
 };
 
 /* ---- tables ---- */
@@ -84,17 +86,24 @@ INLINE __m512i lanes_of(__m512i low, __m512i high, int half)
 }
 
 /* The indices of one word of 16 columns. */
-INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
+INLINE void indices_of(__m512i low, __m512i high, __m512i at[CELLS])
 {
     const __m512i nibble = _mm512_set1_epi8(15), table = _mm512_set1_epi32(0x30201000);
     UNROLL for (int d = 0; d < 2; d++)
     {
         __m512i x = lanes_of(low, high, d);
-        _mm512_storeu_si512(to, _mm512_ternarylogic_epi32(x, nibble, table, AND_OR));
-        x = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
-        _mm512_storeu_si512(to + step, x);
-        to += 2 * step;
+        at[2 * d] = _mm512_ternarylogic_epi32(x, nibble, table, AND_OR);
+        at[2 * d + 1] =
+            _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
     }
+}
+
+INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
+{
+    __m512i at[CELLS];
+    indices_of(low, high, at);
+    UNROLL for (int cell = 0; cell < CELLS; cell++) _mm512_storeu_si512(to + (size_t)cell * step,
+                                                                       at[cell]);
 }
 
 /* to: [words][CELLS][panels][64] */
@@ -175,8 +184,73 @@ INLINE void all_rows(const struct chunk *c, size_t panel, int panels)
     for (; row < m; row++) tile(c, row, panel, 1, panels);
 }
 
+/* ---- few rows: indices are used where they are made ---- */
+
+INLINE void add_cells(const uint8_t *tables, const __m512i at[CELLS], __m512i weight, __m512i *acc)
+{
+    UNROLL for (int cell = 0; cell < CELLS; cell++)
+    {
+        __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(tables + 64 * cell));
+        DPBUSD(*acc, found, weight);
+    }
+}
+
+/* acc: of even words, of odd ones. */
+INLINE void add_word(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
+                     __m512i high, bool digits, __m512i acc[2])
+{
+    __m512i at[CELLS];
+    indices_of(low, high, at);
+    add_cells(tables, at, _mm512_set1_epi8(2), &acc[0]);
+    if (digits) add_cells(tables + g->high, at, _mm512_set1_epi8(32), &acc[1]);
+}
+
+INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel, int panels,
+                     bool digits)
+{
+    const uint8_t *tables = g->tables + row * g->row;
+    __m512i before[MAX_PANELS][2], acc[MAX_PANELS][2][2];
+    UNROLL for (int p = 0; p < panels; p++)
+    {
+        UNROLL for (int h = 0; h < 2; h++) before[p][h] = acc[p][h][0] = acc[p][h][1] =
+            _mm512_setzero_si512();
+    }
+    for (size_t w = 0; w < g->words; w += 2, tables += 2 * TABLES) {
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
+            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 8), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 24), _MM_HINT_T0);
+            struct pair low = load_pair(b, &before[p][0]), high = load_pair(b + 8, &before[p][1]);
+            add_word(g, tables, low.even, high.even, digits, acc[p][0]);
+            add_word(g, tables + TABLES, low.odd, high.odd, digits, acc[p][1]);
+        }
+    }
+    UNROLL for (int p = 0; p < panels; p++)
+    {
+        __m512i sum = _mm512_add_epi32(acc[p][0][0], acc[p][1][0]);
+        if (digits) sum = _mm512_add_epi32(sum, _mm512_add_epi32(acc[p][0][1], acc[p][1][1]));
+        _mm512_storeu_si512(g->acc + row * g->ld + (panel + (size_t)p) * QNT__PANEL, sum);
+    }
+}
+
+INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
+{
+    size_t panel = 0;
+    for (; panel + 2 <= g->panels; panel += 2)
+        for (size_t i = 0; i < g->m; i++) lone_row(g, i, panel, 2, digits);
+    for (size_t i = 0; panel < g->panels && i < g->m; i++) lone_row(g, i, panel, 1, digits);
+}
+
 void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 {
+    if (g->m <= FEW) {
+        if (g->high) few_rows(g, true);
+        else few_rows(g, false);
+        return;
+    }
     uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
     for (size_t first = 0; first < g->words; first += CHUNK) {
         size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, panel = 0;
@@ -189,13 +263,13 @@ void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 
 /* ---- bytes ---- */
 
-/* Planes in registers: their words by halves of k, 16 columns of 32 bits each. */
+/* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i + 1. */
 struct halves {
     __m512i half[7][2];
 };
 
-/* The cells of a word: VPMULTISHIFTQB rotates the bit of each of four k of two columns to the place that
- * its plane has in a byte, where the numbers are double. */
+/* The cells of a word: VPMULTISHIFTQB moves the bit of each of four k of two columns to the place that its
+ * plane has in a byte, where the numbers are double. */
 INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
 {
     const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
@@ -206,9 +280,8 @@ INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
             __m512i code = _mm512_setzero_si512();
             UNROLL for (int i = 0; i < planes; i++)
             {
-                __m512i from = _mm512_sub_epi8(k, _mm512_set1_epi8((char)(i + 1)));
                 __m512i bit = _mm512_set1_epi8((char)(2 << i));
-                __m512i x = _mm512_multishift_epi64_epi8(from, h->half[i][d]);
+                __m512i x = _mm512_multishift_epi64_epi8(k, h->half[i][d]);
                 code = _mm512_ternarylogic_epi64(x, bit, code, AND_OR);
             }
             _mm512_storeu_si512(cells, _mm512_sub_epi8(code, all));
@@ -234,8 +307,9 @@ INLINE void expand(const struct qnt__expand_bits *e, int planes)
             struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
             UNROLL for (int d = 0; d < 2; d++)
             {
-                even.half[i][d] = lanes_of(low.even, high.even, d);
-                odd.half[i][d] = lanes_of(low.odd, high.odd, d);
+                const __m512i by = _mm512_set1_epi64(i + 1);
+                even.half[i][d] = _mm512_rolv_epi64(lanes_of(low.even, high.even, d), by);
+                odd.half[i][d] = _mm512_rolv_epi64(lanes_of(low.odd, high.odd, d), by);
             }
         }
         store_cells(&even, planes, e->cells + w * 1024);

@@ -54,6 +54,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(digits_lowbit, avx2);
         TAKE(pack_lowbit, avx2);
         TAKE(gemm_bits, avx2);
+        TAKE(tabulate_bits, avx2);
+        TAKE(look_up_bits, avx2);
+        TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
         TAKE(split_rgb, avx2);
         TAKE(halve_u8, avx2);
@@ -109,6 +112,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_bits, avx512vbmi);
         TAKE(tabulate_bits, avx512vbmi);
         TAKE(look_up_bits, avx512vbmi);
+        TAKE(tabulate_six, avx512vbmi);
+        TAKE(look_up_six, avx512vbmi);
         TAKE(expand_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
