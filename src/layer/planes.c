@@ -15,10 +15,13 @@
 enum { PLANES = QNT__BITS_PLANES, LEAST = 64 /* outputs and inputs that whole registers take */ };
 
 /*
- * Cycles of a thousand products and codes on the CPUs that the choice is made for (doc/bit_planes.md);
- * it is part of the format and may not depend on the CPU at hand.
+ * Cycles for a thousand products, with AVX-512 VBMI (doc/bit_planes.md): the choice is a matter of the
+ * format and does not depend on the CPU at hand.
  */
-static const double bytes_rate = 9.5, count_rate = 2.9, table_rate = 4.9, table_start = 250;
+static const double bytes_rate = 9.5, count_rate = 2.9, table_rate = 4.9,
+                    count_start = 600, table_start = 1100, /* for a thousand codes of the input */
+                    sum_rate = 3700, /* for a thousand integers, where there are several planes */
+                    memory_gain = 1.1; /* that half of the memory may cost */
 
 /* Most bases of one output. */
 static size_t count_planes(const qnt_quantizer *q)
@@ -40,15 +43,16 @@ static int input_bits(const struct qnt__recipe *r)
     return r->signs && !padded ? 1 : 0;
 }
 
-/* Do `planes` planes cost less than bytes, for many rows? */
+/* Do `planes` planes cost less than bytes, or not much more, for many rows? */
 static bool pays(const struct qnt__recipe *r, size_t planes, int bits)
 {
     double outputs = (double)(r->head.outputs / r->head.groups), digits = bits > 6 ? 2 : 1;
     double padded = 64 * (double)qnt__bits_words(r->inputs) / (double)r->inputs;
-    double counted = count_rate * bits, looked_up = table_rate * digits;
-    double count = outputs * (double)planes * counted * padded;
-    double table = (outputs * (double)planes * looked_up + digits * table_start) * padded;
-    return fmin(count, table) < outputs * bytes_rate;
+    double sums = planes > 1 ? sum_rate / (double)r->inputs : 0;
+    double products = outputs * (double)planes;
+    double count = (products * count_rate + count_start) * bits * padded;
+    double table = (products * table_rate + table_start) * digits * padded;
+    return fmin(count, table) + products * sums < memory_gain * outputs * bytes_rate;
 }
 
 /* Codes stay below 2^8, sums of levels below 128 times that, twice: then their sums are int32. */

@@ -131,7 +131,9 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     }
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
-    bool may_stay = run->element == 1 ? bytes && !run->layer->input_levels : floats;
+    const int8_t *level = run->layer->input_levels;
+    bool are_bits = !level || (qnt__layer_takes_signs(h) && level[0] < 0);
+    bool may_stay = run->element == 1 ? bytes && are_bits : floats;
     if (h->kind == QNT_CONV) {
         QNT__TRY(qnt__stage_images(run, may_stay));
     } else {
