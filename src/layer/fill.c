@@ -103,7 +103,8 @@ static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, con
                         size_t n)
 {
     const struct qnt__layer_shape *s = &layer->shape;
-    size_t column = qnt__recipe_column(layer, n), length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);
+    size_t column = qnt__recipe_column(layer, n),
+           length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);
     if (layer->head.block) length = (size_t)layer->head.block;
     double block_sum = 0.0;
     int64_t sum = 0;

@@ -14,9 +14,9 @@
 
 /* How the sums over k are formed. A property of the quantizers and weights, never of the CPU. */
 enum {
-    QNT__DECODE = 0,   /* float input, weights decoded into the workspace: gemm_f32 */
-    QNT__INTEGER = 1,  /* unsigned bytes times panels, exact: gemm_s8 */
-    QNT__BLOCKS = 2,   /* signed bytes times panels, a scale for each block of k: gemm_blocks */
+    QNT__DECODE = 0,    /* float input, weights decoded into the workspace: gemm_f32 */
+    QNT__INTEGER = 1,   /* unsigned bytes times panels, exact: gemm_s8 */
+    QNT__BLOCKS = 2,    /* signed bytes times panels, a scale for each block of k: gemm_blocks */
     QNT__DEPTHWISE = 3, /* one channel to a group: depthwise_s8 */
     QNT__PLANES = 4     /* codes times planes of signs, exact: kernel/bits.h */
 };

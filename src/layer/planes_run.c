@@ -1,17 +1,17 @@
 /*
  * Runs layers whose weights are planes of signs. The input codes of some rows get the form of the
- * path (kernel/bits.h) once for all outputs; tasks of 64 outputs form the integers, and the epilogue
- * is that of integer panels.
+ * path (kernel/bits.h) once for all outputs; tasks of 64 outputs form the integers, and the
+ * epilogue is that of integer panels.
  *
- * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D the
- * bits in which the plane differs from those of the codes, each weighted by the power of two of its
- * place, the product of signs and codes is
+ * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D
+ * the bits in which the plane differs from those of the codes, each weighted by the power of two of
+ * its place, the product of signs and codes is
  *
  *     2 T - S                                       tables
  *     D' - (2^bits - 1) (64 words - P)              counting, D' with the codes' bits turned over
  *
- * where P is the number of ones of the plane: so both are what a slot gives, less a constant. Signs as
- * input are bits a that stand for 2 a - 1: twice the product, less the sum of the weights.
+ * where P is the number of ones of the plane: so both are what a slot gives, less a constant. Signs
+ * as input are bits a that stand for 2 a - 1: twice the product, less the sum of the weights.
  */
 #include "kernel/bits.h"
 
@@ -320,7 +320,8 @@ static void add_plane(struct piece *p, size_t plane)
     }
 }
 
-/* Coefficients are twice the weights, the products of signs as input half of the numbers asked for. */
+/* Coefficients are twice the weights, the products of signs as input half of the numbers asked for.
+ */
 static void sum_planes(struct piece *p)
 {
     const struct qnt__layer_head *h = &p->run->layer->head;
@@ -377,19 +378,19 @@ static void finish(const struct piece *p, const int32_t *constant)
     struct qnt__rows rows;
     while (qnt__rows_next(&walk, &rows)) {
         size_t at = rows.first_row - p->row;
-        const struct qnt__block block = {
-            .acc = p->acc[at],
-            .m = rows.m,
-            .n = p->n,
-            .ld = COLUMNS,
-            .first_row = rows.first_row,
-            .row_step = 1,
-            .column = p->panel * QNT__PANEL,
-            .output = p->group * s->group_outputs + p->done,
-            .a_zero = run->dynamic || run->input_zero != 0 ? rows.zero : NULL,
-            .a_sum = constant ? p->row_constant + at : NULL,
-            .w_zero = constant,
-            .scale = run->dynamic ? rows.scale : NULL};
+        const struct qnt__block block = {.acc = p->acc[at],
+                                         .m = rows.m,
+                                         .n = p->n,
+                                         .ld = COLUMNS,
+                                         .first_row = rows.first_row,
+                                         .row_step = 1,
+                                         .column = p->panel * QNT__PANEL,
+                                         .output = p->group * s->group_outputs + p->done,
+                                         .a_zero = run->dynamic || run->input_zero != 0 ? rows.zero
+                                                                                        : NULL,
+                                         .a_sum = constant ? p->row_constant + at : NULL,
+                                         .w_zero = constant,
+                                         .scale = run->dynamic ? rows.scale : NULL};
         qnt__run_epilogue(run, p->scratch, &block);
     }
 }
@@ -416,8 +417,10 @@ static void run_task(void *task, size_t index, size_t worker)
     for (p.row = first; p.row < end; p.row += p.m) {
         p.m = qnt__min(end - p.row, step_rows(run));
         p.row_constant = sum_at(run, p.row);
-        if (one) take_plane(&p, constant);
-        else sum_planes(&p);
+        if (one)
+            take_plane(&p, constant);
+        else
+            sum_planes(&p);
         finish(&p, one && run->planes.path != QNT__BITS_BYTES ? constant : NULL);
     }
 }

@@ -131,8 +131,8 @@ static void plan_output(struct qnt__run *run)
     run->y_step = step;
     bool dense = y->strides[y->ndim - 1] == 1 || y->shape[y->ndim - 1] == 1;
     bool floats = y->bits == 32 && (uintptr_t)y->data % sizeof(float) == 0;
-    bool codes = y->bits == 8 && qnt__layer_sums_integers(&run->layer->head) &&
-                 !run->layer->output_book;
+    bool codes =
+        y->bits == 8 && qnt__layer_sums_integers(&run->layer->head) && !run->layer->output_book;
     run->direct = run->collapsed && dense && step >= 0 && (floats || codes);
     size_t outputs = run->layer->shape.group_outputs;
     if (!dense || outputs * y->bits % 8 != 0) run->shared_bytes = true;

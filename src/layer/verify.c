@@ -98,7 +98,8 @@ static bool coefs_hold(const qnt_layer *layer)
     size_t n = layer->coef ? layer->shape.columns * (size_t)layer->head.weight_bits : 0;
     for (size_t i = 0; i < n; i++) {
         if (layer->coef[i] < 0 || layer->coef[i] > 512) return false;
-        if (layer->head.weight_bits == 1 && layer->coef[i] != 0 && layer->coef[i] != 2) return false;
+        if (layer->head.weight_bits == 1 && layer->coef[i] != 0 && layer->coef[i] != 2)
+            return false;
     }
     return true;
 }

@@ -43,8 +43,8 @@ static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *
     return status;
 }
 
-/* Bases with whole coefficients. All scales here are powers of two, so that no multiplier is rounded: then
- * dividing integers by what they have in common changes no bit of a result. */
+/* Bases with whole coefficients. All scales here are powers of two, so that no multiplier is
+ * rounded: then dividing integers by what they have in common changes no bit of a result. */
 static qnt_quantizer *bases(int32_t points, int64_t outputs, int32_t grain)
 {
     static double scale[GROUPS], coef[GROUPS * BASES];
@@ -58,8 +58,8 @@ static qnt_quantizer *bases(int32_t points, int64_t outputs, int32_t grain)
             coef[g * (size_t)points + (size_t)p] = (double)(random_in(0, 3) ? size : -size);
         }
     }
-    qnt_quantizer *q = quantizer((qnt_spec){
-        .scheme = QNT_POINTS, .method = QNT_BASES, .points = points, .grain = grain});
+    qnt_quantizer *q = quantizer(
+        (qnt_spec){.scheme = QNT_POINTS, .method = QNT_BASES, .points = points, .grain = grain});
     set(q, QNT_P_SCALE, scale, groups);
     set(q, QNT_P_COEF, coef, groups * (size_t)points);
     return q;
@@ -72,8 +72,8 @@ static qnt_quantizer *as_int8(const qnt_quantizer *from)
     size_t n;
     CHECK(qnt_quantizer_spec(c, from, &spec) == QNT_OK);
     CHECK(qnt_quantizer_get(c, from, QNT_P_SCALE, scale, GROUPS, &n) == QNT_OK);
-    qnt_quantizer *q = quantizer(
-        (qnt_spec){.bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC, .grain = spec.grain});
+    qnt_quantizer *q =
+        quantizer((qnt_spec){.bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC, .grain = spec.grain});
     set(q, QNT_P_SCALE, scale, n);
     return q;
 }
@@ -129,8 +129,8 @@ static qnt_quantizer *as_signs(const qnt_quantizer *q, const float *data, int64_
     return same;
 }
 
-static const uint64_t cpus[] = {~(uint64_t)0, 0,
-                                QNT_CPU_AVX2 | QNT_CPU_NEON, ~(uint64_t)QNT_CPU_AVX512VBMI};
+static const uint64_t cpus[] = {~(uint64_t)0, 0, QNT_CPU_AVX2 | QNT_CPU_NEON,
+                                ~(uint64_t)QNT_CPU_AVX512VBMI};
 
 static const uint64_t models[] = {0, QNT_CPU_AVX2, QNT_CPU_NEON, QNT_CPU_AVX512VBMI};
 
@@ -157,8 +157,8 @@ static qnt_pool *pool;
 static int planes_run, panels_run;
 
 /* Both layers on some CPU, with or without workers: the same bytes of floats, or of codes. */
-static void compare(const qnt_layer *layer, const qnt_layer *same, const qnt_tensor *in, const qnt_tensor *in2,
-                    const qnt_tensor *shape, size_t count, int i)
+static void compare(const qnt_layer *layer, const qnt_layer *same, const qnt_tensor *in,
+                    const qnt_tensor *in2, const qnt_tensor *shape, size_t count, int i)
 {
     qnt_tensor mine = *shape, other = *shape;
     size_t each = shape->dtype_code == QNT_FLOAT ? 4 : 1;
@@ -173,8 +173,10 @@ static void compare(const qnt_layer *layer, const qnt_layer *same, const qnt_ten
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
     CHECK_MSG(!memcmp(y, z, count * each), "round %d, cpu %d, %d planes, %d input bits", i, i % 4,
               layer->head.weight_bits, layer->head.input.bits);
-    if (layer->head.arithmetic == QNT__PLANES) planes_run++;
-    else panels_run++;
+    if (layer->head.arithmetic == QNT__PLANES)
+        planes_run++;
+    else
+        panels_run++;
 }
 
 static void dense(void)
@@ -206,7 +208,8 @@ static void dense(void)
         if (kind == SIGNS) x8 = as_signs(xq, x, m * k), in2 = ints;
         to_integers(wq, w, n, k);
         OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, b, xq, oq, &layer));
-        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, b, x8 ? x8 : xq, oq, &same));
+        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, b, x8 ? x8 : xq, oq,
+                            &same));
         CHECK_MSG(is_chosen_well(layer, count_planes(wq), kind == SIGNS ? 1 : bits, n, k),
                   "%d planes, %d bits, %lld x %lld: arithmetic %d", count_planes(wq), bits,
                   (long long)n, (long long)k, layer->head.arithmetic);
@@ -231,14 +234,16 @@ static void two_bases(void)
         qnt_quantizer *xq = input_format(kind, 1);
         qnt_layer_spec ls = {.size = sizeof ls};
         qnt_layer *layer = NULL, *same = NULL;
-        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k), *ints = TENSOR(xint, QNT_INT, 8, m, k);
+        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k),
+                         *ints = TENSOR(xint, QNT_INT, 8, m, k);
         if (kind == SIGNS) x8 = as_signs(xq, x, m * k);
         to_integers(wq, w, n, k);
         OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, NULL, xq, NULL, &layer));
         OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, NULL, x8 ? x8 : xq, NULL,
                             &same));
         CHECK(layer->head.arithmetic == QNT__PLANES && layer->head.weight_bits == 2);
-        compare(layer, same, in, x8 ? ints : in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), i);
+        compare(layer, same, in, x8 ? ints : in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n),
+                i);
         qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
         qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq), qnt_quantizer_destroy(x8);
     }
@@ -277,7 +282,8 @@ static void convolutions(void)
     for (int i = 0; i < ROUNDS(120); i++) {
         int32_t groups = i % 3 ? 1 : 2, bits = (int32_t)random_in(1, 6);
         int32_t points = i % 8 ? 1 : 2;
-        int64_t ch = 14 * random_in(1, 2), o = random_in(1, 3) * 98, side = random_in(3, 9), k = 9 * ch;
+        int64_t ch = 14 * random_in(1, 2), o = random_in(1, 3) * 98, side = random_in(3, 9),
+                k = 9 * ch;
         int kind = i % INPUTS;
         qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_CONV, .groups = groups};
         ls.group_shift = (int32_t)random_in(0, groups - 1);
