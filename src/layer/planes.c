@@ -18,10 +18,10 @@ enum { PLANES = QNT__BITS_PLANES, LEAST = 64 /* outputs and inputs that whole re
  * Cycles for a thousand products, with AVX-512 VBMI (doc/bit_planes.md): the choice is a matter of
  * the format and does not depend on the CPU at hand.
  */
-static const double bytes_rate = 9.5, count_rate = 2.9, table_rate = 4.9, count_start = 600,
-                    table_start = 1100, /* for a thousand codes of the input */
-    sum_rate = 3700,   /* for a thousand integers, where there are several planes */
-    memory_gain = 1.1; /* that half of the memory may cost */
+static const double bytes_rate = 9.5, count_rate = 2.9, table_rate = 4.9;
+static const double count_start = 600, table_start = 1100; /* for a thousand codes of the input */
+static const double sum_rate = 3700; /* for a thousand integers, where there are several planes */
+static const double memory_gain = 1.1; /* that half of the memory may cost */
 
 /* Most bases of one output. */
 static size_t count_planes(const qnt_quantizer *q)

@@ -40,7 +40,7 @@ struct piece {
     size_t row, m;
     int32_t (*acc)[COLUMNS], (*part)[COLUMNS];
     const int32_t *row_constant; /* [m] of the slab, or NULL */
-    int32_t constant[QNT__BITS_PLANES][COLUMNS];
+    uint32_t constant[QNT__BITS_PLANES][COLUMNS];
 };
 
 /* ---- the plan ---- */
@@ -285,7 +285,7 @@ static void multiply(const struct piece *p, size_t plane, int shift, int32_t (*a
     default: multiply_bytes(p, plane, acc[0]); break;
     }
     for (size_t i = 0; shift && i < p->m; i++) {
-        for (size_t c = 0; c < COLUMNS; c++) acc[i][c] *= 2;
+        for (size_t c = 0; c < COLUMNS; c++) acc[i][c] = (int32_t)((uint32_t)acc[i][c] * 2);
     }
 }
 
@@ -314,7 +314,7 @@ static void add_plane(struct piece *p, size_t plane)
     for (size_t i = 0; i < p->m; i++) {
         uint32_t row = p->run->planes.path == QNT__BITS_TABLE ? (uint32_t)p->row_constant[i] : 0;
         for (size_t c = 0; c < COLUMNS; c++) {
-            uint32_t v = (uint32_t)p->part[i][c] - row - (uint32_t)p->constant[plane][c];
+            uint32_t v = (uint32_t)p->part[i][c] - row - p->constant[plane][c];
             p->acc[i][c] = (int32_t)((uint32_t)p->acc[i][c] + coef[c] * v);
         }
     }
@@ -342,7 +342,7 @@ static void take_plane(struct piece *p, int32_t constant[COLUMNS])
     const int32_t *coef = coef_at(p, 0);
     int shift = qnt__layer_takes_signs(&p->run->layer->head) ? 1 : 0;
     multiply(p, 0, shift, p->acc);
-    for (size_t c = 0; c < COLUMNS; c++) constant[c] = p->constant[0][c] << shift;
+    for (size_t c = 0; c < COLUMNS; c++) constant[c] = (int32_t)(p->constant[0][c] << shift);
     for (size_t c = 0; c < p->n; c++) {
         if (coef[c] != 0) continue;
         constant[c] = 0;
@@ -356,13 +356,13 @@ static void take_plane(struct piece *p, int32_t constant[COLUMNS])
 static void find_constants(struct piece *p)
 {
     const struct qnt__planes *planes = &p->run->planes;
-    const int32_t all = (1 << code_bits(p->run)) - 1, places = (int32_t)(64 * planes->words);
+    const uint32_t all = (1u << code_bits(p->run)) - 1, places = (uint32_t)(64 * planes->words);
     for (size_t i = 0; i < (size_t)p->run->layer->head.weight_bits; i++) {
         const uint64_t *ones = plane_at(p, i) + planes->words * QNT__PANEL;
         for (size_t c = 0; c < COLUMNS; c++) {
-            int32_t set = 0;
+            uint32_t set = 0;
             if (c < p->panels * QNT__PANEL)
-                set = (int32_t)ones[c / QNT__PANEL * panel_words(p) + c % QNT__PANEL];
+                set = (uint32_t)ones[c / QNT__PANEL * panel_words(p) + c % QNT__PANEL];
             p->constant[i][c] = planes->path == QNT__BITS_COUNT   ? all * (places - set)
                                 : planes->path == QNT__BITS_TABLE ? 1
                                                                   : 0;
