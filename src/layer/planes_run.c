@@ -111,7 +111,8 @@ static void gather(const struct qnt__run *run, const uint8_t *at, uint8_t *codes
         memcpy(codes + t * s->depth, at + run->taps[t], s->depth);
     memset(codes + s->inputs, 0, 64 * run->planes.words - s->inputs);
     for (size_t w = 0; w < run->planes.words; w++) {
-        for (size_t k = 0; k < 64; k++) codes[64 * w + k] = (codes[64 * w + k] ^ turn) & mask;
+        uint8_t *word = codes + 64 * w;
+        for (size_t k = 0; k < 64; k++) word[k] = (uint8_t)((word[k] ^ turn) & mask);
     }
 }
 

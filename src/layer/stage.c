@@ -74,8 +74,8 @@ static void stage_bytes(const struct qnt__run *run, uint8_t *scratch, const stru
         qnt__read_codes(simd, x, at, step, n, out);
         if ((x->code == QNT_INT) == wants_signed) return;
         const struct qnt__layer_head *h = &run->layer->head; /* planes use the low bits */
-        uint8_t top = h->arithmetic == QNT__PLANES ? (uint8_t)(1 << (h->input.bits - 1)) : 0x80;
-        for (size_t i = 0; i < n; i++) out[i] ^= top;
+        uint8_t top = (uint8_t)(h->arithmetic == QNT__PLANES ? 1u << (h->input.bits - 1) : 0x80u);
+        for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(out[i] ^ top);
         return;
     }
     const float *all = qnt__stage_floats_at(x, at, step);
