@@ -24,6 +24,10 @@ qnt_status qnt__bits_open(const qnt_context *context, const char *name, const qn
 void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row,
                      size_t words, size_t plane, size_t step, uint64_t *to);
 
+/* The same of n codes below 2^bits, one in a byte. */
+void qnt__bits_slice_bytes(const struct qnt__simd *simd, const uint8_t *codes, size_t n, int bits,
+                           size_t words, size_t plane, size_t step, uint64_t *to);
+
 /* How the integers are found; they are the same. */
 enum qnt__bits_path {
     QNT__BITS_CHOOSE, /* what qnt__bits_choose() says */

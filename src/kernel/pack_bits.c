@@ -33,30 +33,62 @@ static uint64_t population(uint64_t x)
     return x * 0x0101010101010101u >> 56;
 }
 
+/* What words of a row's planes leave to those that follow. */
+struct sliced {
+    uint64_t parity[PLANES], set[PLANES];
+};
+
+/* The planes of n codes, `words` words of them from word `first` on; as qnt__bits_slice(). */
+static void slice_chunk(const struct qnt__simd *simd, const uint8_t *codes, size_t n, int bits,
+                        size_t first, size_t words, size_t plane, size_t step, uint64_t *to,
+                        struct sliced *before)
+{
+    uint64_t sliced[PLANES * CHUNK_WORDS];
+    simd->slice_codes(codes, n, bits, sliced, words);
+    for (size_t p = 0; p < (size_t)bits; p++) {
+        for (size_t w = 0; w < words; w++) {
+            uint64_t own = sliced[p * words + w];
+            before->parity[p] ^= own;
+            to[(p * plane + first + w) * step] = w % 2 ? before->parity[p] : own;
+            before->set[p] += population(own);
+        }
+    }
+}
+
+static void store_counts(const struct sliced *s, int bits, size_t words, size_t plane, size_t step,
+                         uint64_t *to)
+{
+    for (size_t p = 0; p < (size_t)bits && plane > words; p++)
+        to[(p * plane + words) * step] = s->set[p];
+}
+
 void qnt__bits_slice(const qnt_context *context, const struct qnt__view *codes, size_t row,
                      size_t words, size_t plane, size_t step, uint64_t *to)
 {
     const struct qnt__simd *simd = &context->simd;
     const size_t k = (size_t)codes->shape[1];
     const int64_t along = codes->strides[1], at = (int64_t)row * codes->strides[0];
+    struct sliced s = {.set = {0}};
     uint8_t bytes[CHUNK];
-    uint64_t sliced[PLANES * CHUNK_WORDS], parity[PLANES] = {0}, set[PLANES] = {0};
     for (size_t first = 0; first < words; first += CHUNK_WORDS) {
         size_t part = qnt__min(words - first, CHUNK_WORDS), from = 64 * first;
         size_t n = from < k ? qnt__min(k - from, 64 * part) : 0;
         if (n) qnt__read_codes(simd, codes, at + (int64_t)from * along, along, n, bytes);
-        simd->slice_codes(bytes, n, codes->bits, sliced, part);
-        for (size_t p = 0; p < codes->bits; p++) {
-            for (size_t w = 0; w < part; w++) {
-                uint64_t own = sliced[p * part + w];
-                parity[p] ^= own;
-                to[(p * plane + first + w) * step] = w % 2 ? parity[p] : own;
-                set[p] += population(own);
-            }
-        }
+        slice_chunk(simd, bytes, n, codes->bits, first, part, plane, step, to, &s);
     }
-    for (size_t p = 0; p < codes->bits && plane > words; p++)
-        to[(p * plane + words) * step] = set[p];
+    store_counts(&s, codes->bits, words, plane, step, to);
+}
+
+void qnt__bits_slice_bytes(const struct qnt__simd *simd, const uint8_t *codes, size_t n, int bits,
+                           size_t words, size_t plane, size_t step, uint64_t *to)
+{
+    struct sliced s = {.set = {0}};
+    for (size_t first = 0; first < words; first += CHUNK_WORDS) {
+        size_t part = qnt__min(words - first, CHUNK_WORDS), from = qnt__min(64 * first, n);
+        size_t length = qnt__min(n - from, 64 * part);
+        slice_chunk(simd, codes + from, length, bits, first, part, plane, step, to, &s);
+    }
+    store_counts(&s, bits, words, plane, step, to);
 }
 
 struct job {

@@ -144,6 +144,7 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
     if (h->input.kind != QNT__IN_FLOAT) {
         QNT__TRY(choose_integer(r, &e));
         if (r->integers) qnt__recipe_pack(r);
+        qnt__recipe_planes(r);
     } else {
         h->arithmetic = QNT__DECODE;
         if (r->blocks > 1) h->block = (int64_t)r->block;

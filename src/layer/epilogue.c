@@ -36,7 +36,7 @@ static void finish_integer(const struct qnt__run *run, const struct qnt__block *
                                   .a_zero = b->a_zero,
                                   .w_sum = b->a_zero ? l->sum + b->column : NULL,
                                   .a_sum = b->a_sum,
-                                  .w_zero = b->a_sum ? l->zero + b->column : NULL,
+                                  .w_zero = b->w_zero,
                                   .multiplier = l->scale + b->column,
                                   .row_scale = b->scale,
                                   .bias = l->bias ? l->bias + b->column : NULL,
@@ -73,11 +73,10 @@ static void finish_floats(const struct qnt__run *run, const struct qnt__block *b
 static void finish(const struct qnt__run *run, const struct qnt__block *b, bool codes, void *y,
                    size_t y_ld)
 {
-    int32_t arithmetic = run->layer->head.arithmetic;
-    if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS)
-        finish_floats(run, b, y, y_ld);
-    else
+    if (qnt__layer_sums_integers(&run->layer->head))
         finish_integer(run, b, codes, y, y_ld);
+    else
+        finish_floats(run, b, y, y_ld);
 }
 
 /* Finished floats in the tile go out as floats. */
@@ -104,16 +103,15 @@ static void form_codes(const struct qnt__run *run, const struct qnt__block *b, f
 {
     const struct qnt__simd *simd = &run->context->simd;
     const struct qnt__book *book = run->layer->output_book;
-    int32_t arithmetic = run->layer->head.arithmetic;
     if (book) {
         finish(run, b, false, tile, b->n);
         simd->rank_f32(&run->ranks, tile, b->m * b->n, codes);
         simd->look_up_8(book->code, run->ranks.steps, codes, b->m * b->n, codes);
-    } else if (arithmetic == QNT__DECODE || arithmetic == QNT__BLOCKS) {
+    } else if (qnt__layer_sums_integers(&run->layer->head)) {
+        finish_integer(run, b, true, codes, b->n);
+    } else {
         finish_floats(run, b, tile, b->n);
         simd->encode_8(&run->output, tile, b->m * b->n, codes);
-    } else {
-        finish_integer(run, b, true, codes, b->n);
     }
 }
 

@@ -24,6 +24,7 @@ struct arrays {
     float *input_thresholds;
     int8_t *tables;
     struct qnt__book *output_book;
+    int32_t *coef;
 };
 
 /* The same section as `at` of the layer, in the buffer that is being filled. */
@@ -46,14 +47,8 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->input_levels),
                            section(l, data, l->input_thresholds),
                            section(l, data, l->tables),
-                           section(l, data, l->output_book)};
-}
-
-/* Column of an output in all arrays. */
-static size_t column_of(const qnt_layer *layer, size_t n)
-{
-    size_t outputs = layer->shape.group_outputs;
-    return n / outputs * layer->shape.group_columns + n % outputs;
+                           section(l, data, l->output_book),
+                           section(l, data, l->coef)};
 }
 
 static double scale_of(const struct qnt__recipe *r, size_t group)
@@ -61,8 +56,7 @@ static double scale_of(const struct qnt__recipe *r, size_t group)
     const struct qnt__layer_head *h = &r->head;
     double scale = (double)r->weight_q->scale[group] * qnt__recipe_divisor(r, group);
     if (h->input.kind == QNT__IN_STATIC) scale *= h->input.scale;
-    bool folds = h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__DEPTHWISE;
-    if (folds && !qnt__layer_finishes_floats(h)) scale /= h->output.scale;
+    if (qnt__layer_sums_integers(h) && !qnt__layer_finishes_floats(h)) scale /= h->output.scale;
     return scale;
 }
 
@@ -109,7 +103,8 @@ static void fill_output(const struct qnt__recipe *r, const qnt_layer *layer, con
                         size_t n)
 {
     const struct qnt__layer_shape *s = &layer->shape;
-    size_t column = column_of(layer, n), length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);
+    size_t column = qnt__recipe_column(layer, n),
+           length = qnt__ceil_div(qnt__max(r->inputs, 1), s->blocks);
     if (layer->head.block) length = (size_t)layer->head.block;
     double block_sum = 0.0;
     int64_t sum = 0;
@@ -146,6 +141,17 @@ static void fill_depthwise(const struct qnt__recipe *r, const qnt_layer *layer, 
     }
 }
 
+static void fill_input(const struct qnt__recipe *r, int8_t *levels)
+{
+    float value[256];
+    if (!r->signs) {
+        r->input_q->scheme->integers(r->input_q, 0, levels);
+        return;
+    }
+    r->input_q->scheme->values(r->input_q, 0, value);
+    for (int c = 0; c < 2; c++) levels[c] = value[c] < 0.0f ? -1 : 1;
+}
+
 static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)
 {
     struct qnt__ranks r;
@@ -163,7 +169,7 @@ static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, siz
 {
     int8_t place[256];
     bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
-    if (own) tables += QNT__TABLE * column_of(layer, n);
+    if (own) tables += QNT__TABLE * qnt__recipe_column(layer, n);
     qnt__recipe_table(r, own ? qnt__recipe_group(r, n, 0) : 0, tables, place);
     for (size_t k = 0; k < r->inputs; k++) codes[k] = place[(uint8_t)codes[k]];
 }
@@ -197,6 +203,8 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
     memset(data, 0, layer->bytes);
     if (layer->head.arithmetic == QNT__DEPTHWISE) {
         fill_depthwise(r, layer, a.weight);
+    } else if (layer->head.arithmetic == QNT__PLANES) {
+        QNT__TRY(qnt__recipe_fill_planes(r, layer, a.weight, a.coef));
     } else {
         size_t bytes;
         void *padded;
@@ -211,7 +219,7 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         else
             memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
     }
-    if (a.input_levels) r->input_q->scheme->integers(r->input_q, 0, a.input_levels);
+    if (a.input_levels) fill_input(r, a.input_levels);
     if (a.input_thresholds) {
         memcpy(a.input_thresholds, r->input_q->own, r->input_q->own_count * sizeof(float));
     }

@@ -14,10 +14,11 @@
 
 /* How the sums over k are formed. A property of the quantizers and weights, never of the CPU. */
 enum {
-    QNT__DECODE = 0,   /* float input, weights decoded into the workspace: gemm_f32 */
-    QNT__INTEGER = 1,  /* unsigned bytes times panels, exact: gemm_s8 */
-    QNT__BLOCKS = 2,   /* signed bytes times panels, a scale for each block of k: gemm_blocks */
-    QNT__DEPTHWISE = 3 /* one channel to a group: depthwise_s8 */
+    QNT__DECODE = 0,    /* float input, weights decoded into the workspace: gemm_f32 */
+    QNT__INTEGER = 1,   /* unsigned bytes times panels, exact: gemm_s8 */
+    QNT__BLOCKS = 2,    /* signed bytes times panels, a scale for each block of k: gemm_blocks */
+    QNT__DEPTHWISE = 3, /* one channel to a group: depthwise_s8 */
+    QNT__PLANES = 4     /* codes times planes of signs, exact: kernel/bits.h */
 };
 
 enum { QNT__IN_FLOAT = 0, QNT__IN_STATIC = 1, QNT__IN_DYNAMIC = 2 };
@@ -39,8 +40,8 @@ struct qnt__layer_head {
     int32_t stride[2], dilation[2], pad[4];
     struct qnt__layer_codes input, output;
     int32_t arithmetic;  /* QNT__DECODE ... */
-    int32_t weight_bits; /* as asked for; of integer levels what they need (divide.c) */
-    int32_t cell_bits;   /* of a panel: 2, 3, 4, 8; of depthwise weights 8 */
+    int32_t weight_bits; /* as asked for; of integer levels what they need (divide.c); planes */
+    int32_t cell_bits;   /* of a panel: 2, 3, 4, 8; of depthwise weights 8, of planes 1 */
     int32_t arrays;      /* QNT__HAS_ bits */
     int64_t outputs;     /* N or O */
     int64_t channels;    /* K, or input channels of one group */
@@ -98,6 +99,18 @@ static inline bool qnt__layer_finishes_floats(const struct qnt__layer_head *h)
     return h->output.kind == QNT__IN_FLOAT || (h->arrays & QNT__HAS_OUTPUT_BOOK);
 }
 
+/* Are sums whole numbers of all of k? */
+static inline bool qnt__layer_sums_integers(const struct qnt__layer_head *h)
+{
+    return h->arithmetic != QNT__DECODE && h->arithmetic != QNT__BLOCKS;
+}
+
+/* Bits of input codes that are 0 for -1 and 1 for +1. */
+static inline bool qnt__layer_takes_signs(const struct qnt__layer_head *h)
+{
+    return h->arithmetic == QNT__PLANES && (h->arrays & QNT__HAS_INPUT_LEVELS);
+}
+
 struct qnt_layer {
     struct qnt__memory memory;
     struct qnt__layer_head head;
@@ -105,7 +118,7 @@ struct qnt_layer {
     bool borrowed;                 /* data belongs to somebody else */
     size_t bytes;                  /* of data, a multiple of 64 */
     const uint8_t *data;   /* all that follows, each section 64-byte aligned, in this order */
-    const uint8_t *weight; /* panels; depthwise: int8 [taps][columns] */
+    const uint8_t *weight; /* panels; depthwise: int8 [taps][columns]; planes: qnt_pack_bits() */
     const float *scale;    /* [panel][block][16]: the multiplier, or a scale for each block */
     const int32_t *zero;   /* [panel][block][16] or NULL: the code of the weight 0 */
     const int8_t *zero8;   /* the same in bytes, QNT__BLOCKS only */
@@ -119,6 +132,7 @@ struct qnt_layer {
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
     const int8_t *tables;          /* [16], or that for each column, or NULL: by field of a cell */
     const struct qnt__book *output_book; /* or NULL */
+    const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the

@@ -33,7 +33,8 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, tile, 1, &c->codes) &&
            qnt__append(&c->end, QNT__CHUNK, 4, &c->floats) &&
            qnt__append(&c->end, QNT__CHUNK, 1, &c->bytes) &&
-           qnt__append(&c->end, weights, 1, &c->weights);
+           qnt__append(&c->end, weights, 1, &c->weights) &&
+           (run->layer->head.arithmetic != QNT__PLANES || qnt__planes_plan(run));
 }
 
 /* Elements of the staged input. */
@@ -49,12 +50,15 @@ static qnt_status plan_places(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     struct qnt__places *p = &run->places;
-    size_t image, dynamic = 0, end = 0, scratch;
+    size_t image, dynamic = 0, end = 0, scratch, slab;
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element, &p->image) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
-                plan_scratch(run) && qnt__mul(run->scratch.end, run->context->workers, &scratch) &&
+                plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&
+                qnt__append(&end, slab, 1, &p->rows) &&
+                qnt__append(&end, run->planes.slab, sizeof(int32_t), &p->sums) &&
+                qnt__mul(run->scratch.end, run->context->workers, &scratch) &&
                 qnt__append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
                 p->bytes <= PTRDIFF_MAX;
     p->each = run->scratch.end;

@@ -19,6 +19,7 @@ struct qnt__recipe {
     bool integers; /* codes of a codebook become its integer levels */
     bool divided;  /* by what they have in common, so that they need fewer bits */
     bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
+    bool signs;    /* input codes are one sign times one number */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
 
@@ -47,10 +48,24 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *recipe);
 /* Lets weights that are integers stay packed as places in tables, if they can (tables.c). */
 void qnt__recipe_pack(struct qnt__recipe *recipe);
 
+/* Lets weights that are sums of signs stay planes of bits, if that is cheaper (planes.c). */
+void qnt__recipe_planes(struct qnt__recipe *recipe);
+
 /* The table of a scale group, by field of a cell, and by integer (as a byte) the code that stands
  * for it in the cell. Padding is the code 0. Returns whether that is the integer 0. */
 bool qnt__recipe_table(const struct qnt__recipe *recipe, size_t group, int8_t table[QNT__TABLE],
                        int8_t place[256]);
+
+/* Column of an output in all arrays. */
+static inline size_t qnt__recipe_column(const qnt_layer *layer, size_t n)
+{
+    size_t outputs = layer->shape.group_outputs;
+    return n / outputs * layer->shape.group_columns + n % outputs;
+}
+
+/* Fills planes and their coefficients. */
+qnt_status qnt__recipe_fill_planes(const struct qnt__recipe *recipe, const qnt_layer *layer,
+                                   uint8_t *weight, int32_t *coef);
 
 /* Fills data of the layer, whose head and shape are set. */
 qnt_status qnt__recipe_fill(const struct qnt__recipe *recipe, qnt_layer *layer, uint8_t *data);

@@ -68,6 +68,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
         block.a_sum = sums;
+        block.w_zero = layer->zero + block.column;
     }
     if (run->dynamic || run->input_zero != 0) block.a_zero = rows->zero;
     qnt__run_epilogue(run, p->scratch, &block);

@@ -108,6 +108,18 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
     return QNT_OK;
 }
 
+/* One base: -v and v with whatever v, which becomes the scale of -1 and 1. */
+static bool read_input_signs(struct qnt__recipe *r)
+{
+    const qnt_quantizer *q = r->input_q;
+    float value[256];
+    if (q->spec.scheme != QNT_POINTS || qnt__code_bits(q) != 1) return false;
+    q->scheme->values(q, 0, value);
+    if (value[0] == 0.0f) return false;
+    r->head.input.scale = value[0] < 0.0f ? value[1] : value[0];
+    return r->signs = true;
+}
+
 /* A format of input codes that stand for integer levels: signed bytes with the zero point 0, once
  * they have been looked up. */
 static qnt_status read_input_levels(struct qnt__recipe *r)
@@ -121,17 +133,16 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
     if (!q->ready || q->groups != 1) {
         return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
     }
-    if (!q->scheme->integers || !q->scheme->integers(q, 0, level)) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "input_q has levels that are not integers of 8 bits");
-    }
     r->head.arrays |= QNT__HAS_INPUT_LEVELS;
     if (qnt__has_thresholds(&q->spec)) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
                                               .scale = q->scale[0]};
-    return QNT_OK;
+    if (read_input_signs(r)) return QNT_OK;
+    if (q->scheme->integers && q->scheme->integers(q, 0, level)) return QNT_OK;
+    return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                     "input_q has levels that are not integers of 8 bits");
 }
 
 /* A format of output codes that stand for values, whatever these are. */

@@ -131,9 +131,8 @@ static void plan_output(struct qnt__run *run)
     run->y_step = step;
     bool dense = y->strides[y->ndim - 1] == 1 || y->shape[y->ndim - 1] == 1;
     bool floats = y->bits == 32 && (uintptr_t)y->data % sizeof(float) == 0;
-    int32_t arithmetic = run->layer->head.arithmetic;
-    bool codes = y->bits == 8 && (arithmetic == QNT__INTEGER || arithmetic == QNT__DEPTHWISE) &&
-                 !run->layer->output_book;
+    bool codes =
+        y->bits == 8 && qnt__layer_sums_integers(&run->layer->head) && !run->layer->output_book;
     run->direct = run->collapsed && dense && step >= 0 && (floats || codes);
     size_t outputs = run->layer->shape.group_outputs;
     if (!dense || outputs * y->bits % 8 != 0) run->shared_bytes = true;
@@ -169,8 +168,7 @@ static void plan_clamp(struct qnt__run *run)
     float high = (float)(qnt__code_high(&spec) - c->zero);
     run->output = (struct qnt__affine){
         .scale = c->scale, .offset = c->offset, .low = low, .high = high, .zero = c->zero};
-    if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__BLOCKS)
-        return; /* clamped as floats */
+    if (!qnt__layer_sums_integers(h)) return; /* clamped as floats */
     run->low = bound_in_codes(c, h->low, low, high);
     run->high = bound_in_codes(c, h->high, low, high);
 }
@@ -200,6 +198,9 @@ qnt_status qnt_layer_run(const qnt_context *context, const qnt_layer *layer, con
     plan_output(&run);
     plan_clamp(&run);
     QNT__TRY(qnt__run_stage(&run));
-    return layer->head.arithmetic == QNT__DEPTHWISE ? qnt__run_depthwise(&run)
-                                                    : qnt__run_product(&run);
+    switch (layer->head.arithmetic) {
+    case QNT__DEPTHWISE: return qnt__run_depthwise(&run);
+    case QNT__PLANES: return qnt__run_planes(&run);
+    default: return qnt__run_product(&run);
+    }
 }

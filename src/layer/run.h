@@ -24,6 +24,8 @@ struct qnt__places {
     size_t image;   /* staged input */
     size_t affine;  /* struct qnt__affine of each dynamic row or image */
     size_t taps;    /* ptrdiff_t[tap_count] */
+    size_t rows;    /* of QNT__PLANES: rows in the form of the path */
+    size_t sums;    /* and an int32 for each */
     size_t scratch; /* one piece for each worker */
     size_t each;    /* bytes of one of them */
     size_t bytes;   /* of all, slack for alignment included */
@@ -38,6 +40,14 @@ struct qnt__scratch {
     size_t bytes;   /* QNT__CHUNK bytes */
     size_t weights; /* decoded panels, floats or bytes */
     size_t end;
+};
+
+/* How QNT__PLANES runs: the path, rows that are prepared together, which of them are at hand. */
+struct qnt__planes {
+    int path; /* enum qnt__bits_path */
+    size_t words, row_bytes, slab;
+    size_t acc, part, codes, cells; /* byte offsets in the scratch of a worker */
+    size_t group, first, end;
 };
 
 /* How input codes, or floats, become the bytes of integer levels. */
@@ -57,6 +67,7 @@ struct qnt__run {
     size_t decode_panels;   /* panels that are decoded together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
+    struct qnt__planes planes;
     uint8_t *space; /* aligned workspace */
 
     const uint8_t *base;                        /* pixel 0 of the input as the kernels read it */
@@ -103,6 +114,10 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero);
 /* The products and their epilogues. */
 qnt_status qnt__run_product(struct qnt__run *run);
 qnt_status qnt__run_depthwise(struct qnt__run *run);
+qnt_status qnt__run_planes(struct qnt__run *run);
+
+/* Plans QNT__PLANES and its part of the scratch; false if that overflows. */
+bool qnt__planes_plan(struct qnt__run *run);
 
 /* One block of finished sums. */
 struct qnt__block {
@@ -113,7 +128,8 @@ struct qnt__block {
     size_t column;         /* of the layer's arrays */
     size_t output;         /* of y */
     const int32_t *a_zero; /* [m] or NULL */
-    const int32_t *a_sum;  /* [m] or NULL */
+    const int32_t *a_sum;  /* [m] or NULL, with */
+    const int32_t *w_zero; /* [n] */
     const float *scale;    /* [m] or NULL */
 };
 

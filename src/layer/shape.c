@@ -1,6 +1,7 @@
 /* Checks a layer's numbers, and derives the shape of its weights and the sections of its data. */
 #include "base/arith.h"
 #include "base/try.h"
+#include "kernel/bits.h"
 #include "kernel/panels.h"
 #include "layer.h"
 #include "quantizer/quantizer.h"
@@ -101,7 +102,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     bool blocks = h->arithmetic == QNT__BLOCKS, dense = h->kind == QNT_DENSE;
     bool decode = h->arithmetic == QNT__DECODE;
     const struct rule rules[] = {
-        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__DEPTHWISE},
+        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__PLANES},
         {"weight bits", h->weight_bits, 1, 8},
         {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
         {"block", h->block, blocks ? 16 : 0,
@@ -110,7 +111,9 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
                            : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
-    int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8 : qnt__panel_bits(h->weight_bits);
+    int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
+                        : h->arithmetic == QNT__PLANES  ? 1
+                                                        : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
@@ -135,8 +138,10 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
     s->tap_count = rows ? height : area;
     s->depth = qnt__max((size_t)h->channels * (rows ? width : 1), 1);
     bool blocks = h->arithmetic == QNT__BLOCKS;
-    s->panel_depth = blocks ? qnt__round_up(s->depth, (size_t)h->block)
-                            : qnt__panel_depth(s->depth, h->cell_bits);
+    bool planes = h->arithmetic == QNT__PLANES;
+    s->panel_depth = planes   ? s->depth
+                     : blocks ? qnt__round_up(s->depth, (size_t)h->block)
+                              : qnt__panel_depth(s->depth, h->cell_bits);
     s->group_outputs = (size_t)(h->outputs / h->groups);
     s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
     s->group_columns = s->group_panels * QNT__PANEL;
@@ -147,12 +152,16 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
         s->columns = s->group_columns = s->group_outputs;
     }
     s->blocks = h->block ? qnt__max(qnt__ceil_div(s->depth, (size_t)h->block), 1) : 1;
+    if (planes) {
+        s->panel_bytes = 8 * QNT__PANEL * (qnt__bits_words(s->inputs) + 1) * (size_t)h->weight_bits;
+        return true; /* of at most LARGEST inputs */
+    }
     return qnt__mul(s->tap_count, s->panel_depth / qnt__cell_depth(h->cell_bits),
                     &s->panel_bytes) &&
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
-enum { SECTIONS = 12 };
+enum { SECTIONS = 13 };
 
 /* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
 static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
@@ -181,6 +190,7 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
                 : h->arrays & QNT__HAS_TABLE    ? QNT__TABLE
                                                 : 0;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
+    bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
 }
 
@@ -232,4 +242,5 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->input_thresholds = at[9];
     layer->tables = at[10];
     layer->output_book = at[11];
+    layer->coef = at[12];
 }

@@ -7,8 +7,11 @@
 
 int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero)
 {
-    bool is_signed = run->layer->head.input.flags & QNT_SIGNED;
-    if (run->layer->head.arithmetic == QNT__BLOCKS) return is_signed ? zero : zero - 128;
+    const struct qnt__layer_head *h = &run->layer->head;
+    bool is_signed = h->input.flags & QNT_SIGNED;
+    if (qnt__layer_takes_signs(h)) return 1; /* of 2 code - 1 */
+    if (h->arithmetic == QNT__BLOCKS) return is_signed ? zero : zero - 128;
+    if (h->arithmetic == QNT__PLANES) return is_signed ? zero + (1 << (h->input.bits - 1)) : zero;
     return is_signed ? zero + 128 : zero;
 }
 
@@ -70,7 +73,9 @@ static void stage_bytes(const struct qnt__run *run, uint8_t *scratch, const stru
         bool wants_signed = run->layer->head.arithmetic == QNT__BLOCKS;
         qnt__read_codes(simd, x, at, step, n, out);
         if ((x->code == QNT_INT) == wants_signed) return;
-        for (size_t i = 0; i < n; i++) out[i] ^= 0x80;
+        const struct qnt__layer_head *h = &run->layer->head; /* planes use the low bits */
+        uint8_t top = (uint8_t)(h->arithmetic == QNT__PLANES ? 1u << (h->input.bits - 1) : 0x80u);
+        for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(out[i] ^ top);
         return;
     }
     const float *all = qnt__stage_floats_at(x, at, step);
@@ -126,7 +131,9 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     }
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
-    bool may_stay = run->element == 1 ? bytes && !run->layer->input_levels : floats;
+    const int8_t *level = run->layer->input_levels;
+    bool are_bits = !level || (qnt__layer_takes_signs(h) && level[0] < 0);
+    bool may_stay = run->element == 1 ? bytes && are_bits : floats;
     if (h->kind == QNT_CONV) {
         QNT__TRY(qnt__stage_images(run, may_stay));
     } else {

@@ -6,9 +6,10 @@
 #include "quantizer/codebook.h"
 #include "stage.h"
 
-/* Kernels take unsigned bytes, QNT__BLOCKS signed ones. */
+/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs. */
 static uint8_t byte_of(const struct qnt__run *run, int level)
 {
+    if (qnt__layer_takes_signs(&run->layer->head)) return level > 0;
     return (uint8_t)(run->layer->head.arithmetic == QNT__BLOCKS ? level : level + 128);
 }
 

@@ -55,6 +55,10 @@ static bool arrays_hold(const struct qnt__layer_head *h)
     switch (h->arithmetic) {
     case QNT__INTEGER: return sum;
     case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);
+    case QNT__PLANES:
+        return sum && !(h->arrays & QNT__HAS_ZERO) &&
+               (!(h->arrays & QNT__HAS_INPUT_LEVELS) ||
+                (h->input.bits == 1 && !(h->arrays & QNT__HAS_INPUT_THRESHOLDS)));
     case QNT__BLOCKS: return !sum || h->input.kind == QNT__IN_DYNAMIC;
     default: return true;
     }
@@ -88,6 +92,18 @@ static bool book_holds(const qnt_layer *layer)
     return true;
 }
 
+/* Coefficients that rise; one plane has the weight 1, or 0 where an output has none. */
+static bool coefs_hold(const qnt_layer *layer)
+{
+    size_t n = layer->coef ? layer->shape.columns * (size_t)layer->head.weight_bits : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (layer->coef[i] < 0 || layer->coef[i] > 512) return false;
+        if (layer->head.weight_bits == 1 && layer->coef[i] != 0 && layer->coef[i] != 2)
+            return false;
+    }
+    return true;
+}
+
 static bool zeros_hold(const qnt_layer *layer)
 {
     size_t n = layer->zero ? layer->shape.columns * layer->shape.blocks : 0;
@@ -116,6 +132,8 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
         damage = "a zero point";
     else if (!thresholds_hold(layer))
         damage = "a threshold of the input";
+    else if (!coefs_hold(layer))
+        damage = "a coefficient of a plane";
     else if (!book_holds(layer))
         damage = "the codebook of the output";
     if (!damage) return QNT_OK;

@@ -92,7 +92,8 @@ static UNUSED const qnt_spec codebook_specs[] = {
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED | QNT_LITERAL},
     {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 3},
     {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 2, .points = 2},
-    {.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 3}};
+    {.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 3},
+    {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 1}};
 
 enum { CODEBOOKS = sizeof codebook_specs / sizeof *codebook_specs };
 

@@ -4,7 +4,7 @@
 
 #include "fixtures.h"
 
-enum { FLOATS, BYTES, DYNAMIC, LEVELS };
+enum { FLOATS, BYTES, DYNAMIC, LEVELS, SIGNS };
 
 struct recipe {
     const char *name;
@@ -53,6 +53,10 @@ static UNUSED const struct recipe recipes[] = {
      FLOATS, true},
     {"conv, points", CONV(.groups = 1), {5, 3, 3, 4}, {1, 6, 5, 4}, 4, -6, 0, QNT_PER_AXIS, 0, LEVELS,
      BYTES, true},
+    {"dense, planes", WITH(.kind = QNT_DENSE), {100, 120}, {5, 120}, 2, -9, 0, QNT_PER_AXIS, 0, SIGNS,
+     FLOATS, false},
+    {"conv, planes", WITH(.kind = QNT_CONV, .groups = 2), {180, 3, 3, 14}, {1, 5, 4, 28}, 4, -9, 0,
+     QNT_PER_TENSOR, 0, SIGNS, BYTES, false},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -81,6 +85,7 @@ static UNUSED struct parts *open_parts(const qnt_context *context, const struct 
     if (r->input == BYTES) p->input_q = byte_quantizer(context);
     if (r->input == DYNAMIC) p->input_q = dynamic_quantizer(context);
     if (r->input == LEVELS) p->input_q = fitted_quantizer(context, codebook(3, 0, 0, 0), p->weight);
+    if (r->input == SIGNS) p->input_q = fitted_quantizer(context, codebook(8, 0, 0, 0), p->weight);
     if (r->output == BYTES) p->output_q = byte_quantizer(context);
     return p;
 }

@@ -1,0 +1,446 @@
+/*
+ * Runs layers whose weights are planes of signs. The input codes of some rows get the form of the
+ * path (kernel/bits.h) once for all outputs; tasks of 64 outputs form the integers, and the
+ * epilogue is that of integer panels.
+ *
+ * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D
+ * the bits in which the plane differs from those of the codes, each weighted by the power of two of
+ * its place, the product of signs and codes is
+ *
+ *     2 T - S                                       tables
+ *     D' - (2^bits - 1) (64 words - P)              counting, D' with the codes' bits turned over
+ *
+ * where P is the number of ones of the plane: so both are what a slot gives, less a constant. Signs
+ * as input are bits a that stand for 2 a - 1: twice the product, less the sum of the weights.
+ */
+#include "kernel/bits.h"
+
+#include "base/arith.h"
+#include "base/carve.h"
+#include "base/try.h"
+#include "rows.h"
+
+enum {
+    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
+    BYTE_ROWS = 256,   /* that share planes which became bytes */
+    CHUNK_WORDS = 8,   /* of planes that become bytes together */
+    CELL_BYTES = 1024, /* of a word of a panel as bytes */
+    TABLE_BYTES = 256, /* of a word of codes */
+    DIGIT = 4,         /* bits of the lower one of two digits */
+    SLAB_BYTES = 1 << 22,
+    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
+};
+
+/* What a task works on. */
+struct piece {
+    const struct qnt__run *run;
+    uint8_t *scratch;
+    size_t panel, panels;  /* of the layer */
+    size_t group, done, n; /* outputs of the group before it, and of it */
+    size_t row, m;
+    int32_t (*acc)[COLUMNS], (*part)[COLUMNS];
+    const int32_t *row_constant; /* [m] of the slab, or NULL */
+    uint32_t constant[QNT__BITS_PLANES][COLUMNS];
+};
+
+/* ---- the plan ---- */
+
+static int code_bits(const struct qnt__run *run)
+{
+    return run->layer->head.input.bits;
+}
+
+static bool has_two_digits(const struct qnt__run *run)
+{
+    return code_bits(run) > 6;
+}
+
+static size_t row_bytes(const struct qnt__run *run, size_t words)
+{
+    switch (run->planes.path) {
+    case QNT__BITS_COUNT: return 8 * (size_t)code_bits(run) * words;
+    case QNT__BITS_TABLE: return (has_two_digits(run) ? 2u : 1u) * TABLE_BYTES * words;
+    default: return 64 * words;
+    }
+}
+
+/* Rows that share a pass over the planes, and those of one call of a slot. */
+static size_t task_rows(const struct qnt__run *run)
+{
+    return run->planes.path == QNT__BITS_BYTES ? BYTE_ROWS : QNT__TABLE_ROWS;
+}
+
+static size_t step_rows(const struct qnt__run *run)
+{
+    return run->planes.path == QNT__BITS_COUNT ? QNT__BLOCK_ROWS : task_rows(run);
+}
+
+bool qnt__planes_plan(struct qnt__run *run)
+{
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    struct qnt__planes *p = &run->planes;
+    struct qnt__scratch *c = &run->scratch;
+    p->words = qnt__bits_words(s->inputs);
+    const struct qnt__bits_product product = {.context = run->context,
+                                              .m = run->rows,
+                                              .n = s->group_outputs,
+                                              .k = s->inputs,
+                                              .words = p->words,
+                                              .a_planes = (size_t)code_bits(run),
+                                              .b_planes = 1};
+    p->path = qnt__bits_choose(&product);
+    p->row_bytes = row_bytes(run, p->words) + PAD;
+    size_t tasks = qnt__max(SLAB_BYTES / p->row_bytes / task_rows(run), 1);
+    p->slab = qnt__min(tasks * task_rows(run), run->rows);
+    size_t sums = qnt__min(step_rows(run), run->rows) * COLUMNS;
+    size_t cells = p->path == QNT__BITS_BYTES ? QNT__BLOCK_PANELS * CHUNK_WORDS * CELL_BYTES : 0;
+    return qnt__append(&c->end, sums, 4, &p->acc) && qnt__append(&c->end, sums, 4, &p->part) &&
+           qnt__append(&c->end, 128, p->words, &p->codes) &&
+           qnt__append(&c->end, cells, 1, &p->cells);
+}
+
+/* ---- the input ---- */
+
+/* The codes of one row, 0 behind the last one, or all of their bits turned over. */
+static void gather(const struct qnt__run *run, const uint8_t *at, uint8_t *codes)
+{
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    const uint8_t mask = (uint8_t)((1u << code_bits(run)) - 1),
+                  turn = run->planes.path == QNT__BITS_COUNT ? mask : 0;
+    for (size_t t = 0; t < s->tap_count; t++)
+        memcpy(codes + t * s->depth, at + run->taps[t], s->depth);
+    memset(codes + s->inputs, 0, 64 * run->planes.words - s->inputs);
+    for (size_t w = 0; w < run->planes.words; w++) {
+        uint8_t *word = codes + 64 * w;
+        for (size_t k = 0; k < 64; k++) word[k] = (uint8_t)((word[k] ^ turn) & mask);
+    }
+}
+
+/* Tables of codes, of the low digit first where there are two; returns the sum of the codes. */
+static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
+{
+    const struct qnt__simd *simd = &run->context->simd;
+    const size_t words = run->planes.words;
+    const uint8_t *all = codes;
+    const ptrdiff_t tap = 0;
+    uint8_t *high = codes + 64 * words;
+    int32_t sum;
+    simd->sum_rows(&all, 1, &tap, 1, 64 * words, &sum);
+    if (has_two_digits(run)) {
+        for (size_t k = 0; k < 64 * words; k++) {
+            high[k] = (uint8_t)(codes[k] >> DIGIT);
+            codes[k] &= (1 << DIGIT) - 1;
+        }
+        simd->tabulate_bits(high, words, to + words * TABLE_BYTES);
+    }
+    simd->tabulate_bits(codes, words, to);
+    return sum;
+}
+
+static uint8_t *row_at(const struct qnt__run *run, size_t row)
+{
+    return run->space + run->places.rows + (row - run->planes.first) * run->planes.row_bytes;
+}
+
+static int32_t *sum_at(const struct qnt__run *run, size_t row)
+{
+    void *sums = run->space + run->places.sums;
+    return (int32_t *)sums + (row - run->planes.first);
+}
+
+static void prepare_row(const struct qnt__run *run, uint8_t *codes, const uint8_t *at, size_t row)
+{
+    const struct qnt__planes *p = &run->planes;
+    uint8_t *to = row_at(run, row);
+    gather(run, at, p->path == QNT__BITS_BYTES ? to : codes);
+    if (p->path == QNT__BITS_TABLE) {
+        *sum_at(run, row) = tabulate(run, codes, to);
+    } else if (p->path == QNT__BITS_COUNT) {
+        qnt__bits_slice_bytes(&run->context->simd, codes, 64 * p->words, code_bits(run), p->words,
+                              p->words, 1, (void *)to);
+        *sum_at(run, row) = 1;
+    }
+}
+
+/* Bytes to the input channels of the group that is being run. */
+static ptrdiff_t slice_of(const struct qnt__run *run)
+{
+    size_t from = (run->planes.group + run->g.group_shift) % run->g.groups;
+    return (ptrdiff_t)(from * (run->g.channels / run->g.groups));
+}
+
+static void prepare_rows(void *task, size_t index, size_t worker)
+{
+    const struct qnt__run *run = task;
+    size_t first = run->planes.first + index * QNT__BLOCK_ROWS;
+    size_t end = qnt__min(first + QNT__BLOCK_ROWS, run->planes.end);
+    struct qnt__walk walk = qnt__rows_walk(run, slice_of(run), first, end);
+    struct qnt__rows rows;
+    uint8_t *codes = qnt__run_scratch(run, worker) + run->planes.codes;
+    while (qnt__rows_next(&walk, &rows)) {
+        for (size_t i = 0; i < rows.m; i++) prepare_row(run, codes, rows.at[i], rows.first_row + i);
+    }
+}
+
+/* ---- integers ---- */
+
+static const uint64_t *plane_at(const struct piece *p, size_t plane)
+{
+    const qnt_layer *layer = p->run->layer;
+    const void *panel = layer->weight + p->panel * layer->shape.panel_bytes;
+    return (const uint64_t *)panel + plane * (p->run->planes.words + 1) * QNT__PANEL;
+}
+
+static size_t panel_words(const struct piece *p)
+{
+    return p->run->layer->shape.panel_bytes / sizeof(uint64_t);
+}
+
+static void count(const struct piece *p, size_t plane, int shift, int32_t *acc)
+{
+    const struct qnt__planes *planes = &p->run->planes;
+    const void *rows = row_at(p->run, p->row);
+    const struct qnt__gemm_bits g = {.a = rows,
+                                     .a_row = planes->row_bytes / sizeof(uint64_t),
+                                     .a_plane = planes->words,
+                                     .b = plane_at(p, plane),
+                                     .b_panel = panel_words(p),
+                                     .acc = acc,
+                                     .m = p->m,
+                                     .panels = p->panels,
+                                     .planes = (size_t)code_bits(p->run),
+                                     .words = planes->words,
+                                     .shift = shift,
+                                     .ld = COLUMNS};
+    p->run->context->simd.gemm_bits(&g);
+}
+
+static void look_up(const struct piece *p, size_t plane, int32_t *acc)
+{
+    const struct qnt__planes *planes = &p->run->planes;
+    bool two = has_two_digits(p->run);
+    const struct qnt__look_up_bits g = {.tables = row_at(p->run, p->row),
+                                        .row = planes->row_bytes,
+                                        .high = two ? planes->words * TABLE_BYTES : 0,
+                                        .b = plane_at(p, plane),
+                                        .b_panel = panel_words(p),
+                                        .acc = acc,
+                                        .m = p->m,
+                                        .panels = p->panels,
+                                        .words = planes->words,
+                                        .ld = COLUMNS,
+                                        .bits = two ? DIGIT : code_bits(p->run)};
+    p->run->context->simd.look_up_bits(&g);
+}
+
+/* Some words of twelve rows at most times bytes; sums go on from word 0. */
+static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t row, size_t word,
+                           size_t words, int32_t *acc)
+{
+    const struct qnt__simd *simd = &p->run->context->simd;
+    const uint8_t *rows[QNT__BLOCK_ROWS];
+    const ptrdiff_t tap = 0;
+    int32_t part[QNT__BLOCK_ROWS * COLUMNS];
+    size_t m = qnt__min(p->m - row, QNT__BLOCK_ROWS);
+    for (size_t i = 0; i < m; i++) rows[i] = row_at(p->run, p->row + row + i) + 64 * word;
+    const struct qnt__gemm gemm = {.rows = rows,
+                                   .taps = &tap,
+                                   .weight = cells,
+                                   .acc = word ? part : acc,
+                                   .m = m,
+                                   .panels = p->panels,
+                                   .tap_count = 1,
+                                   .depth = 64 * words,
+                                   .panel_bytes = CELL_BYTES * words,
+                                   .ld = COLUMNS,
+                                   .bits = 8};
+    simd->gemm_s8(&gemm);
+    if (word) simd->add_s32(acc, part, m * COLUMNS, 0);
+}
+
+static void multiply_bytes(const struct piece *p, size_t plane, int32_t *acc)
+{
+    const size_t all = p->run->planes.words;
+    uint8_t *cells = p->scratch + p->run->planes.cells;
+    for (size_t word = 0; word < all; word += CHUNK_WORDS) {
+        size_t words = qnt__min(all - word, CHUNK_WORDS);
+        for (size_t i = 0; i < p->panels; i++) {
+            const struct qnt__expand_bits e = {.b = plane_at(p, plane) + i * panel_words(p),
+                                               .first = word,
+                                               .words = words,
+                                               .planes = 1,
+                                               .cells = cells + i * CELL_BYTES * words};
+            p->run->context->simd.expand_bits(&e);
+        }
+        for (size_t row = 0; row < p->m; row += QNT__BLOCK_ROWS)
+            multiply_cells(p, cells, row, word, words, acc + row * COLUMNS);
+    }
+}
+
+/* The product of a plane and the codes, times 2^shift, plus constants. */
+static void multiply(const struct piece *p, size_t plane, int shift, int32_t (*acc)[COLUMNS])
+{
+    switch (p->run->planes.path) {
+    case QNT__BITS_COUNT: count(p, plane, shift, acc[0]); return;
+    case QNT__BITS_TABLE: look_up(p, plane, acc[0]); break;
+    default: multiply_bytes(p, plane, acc[0]); break;
+    }
+    for (size_t i = 0; shift && i < p->m; i++) {
+        for (size_t c = 0; c < COLUMNS; c++) acc[i][c] = (int32_t)((uint32_t)acc[i][c] * 2);
+    }
+}
+
+/* ---- one number for all planes ---- */
+
+static const int32_t *coef_at(const struct piece *p, size_t plane)
+{
+    const qnt_layer *layer = p->run->layer;
+    return layer->coef + plane * layer->shape.columns + p->panel * QNT__PANEL;
+}
+
+static bool is_used(const struct piece *p, size_t plane)
+{
+    const int32_t *coef = coef_at(p, plane);
+    for (size_t c = 0; c < p->panels * QNT__PANEL; c++) {
+        if (coef[c] != 0) return true;
+    }
+    return false;
+}
+
+/* acc += coef (part - constants), modulo 2^32. */
+static void add_plane(struct piece *p, size_t plane)
+{
+    uint32_t coef[COLUMNS] = {0};
+    memcpy(coef, coef_at(p, plane), p->panels * QNT__PANEL * sizeof *coef);
+    for (size_t i = 0; i < p->m; i++) {
+        uint32_t row = p->run->planes.path == QNT__BITS_TABLE ? (uint32_t)p->row_constant[i] : 0;
+        for (size_t c = 0; c < COLUMNS; c++) {
+            uint32_t v = (uint32_t)p->part[i][c] - row - p->constant[plane][c];
+            p->acc[i][c] = (int32_t)((uint32_t)p->acc[i][c] + coef[c] * v);
+        }
+    }
+}
+
+/* Coefficients are twice the weights, the products of signs as input half of the numbers asked for.
+ */
+static void sum_planes(struct piece *p)
+{
+    const struct qnt__layer_head *h = &p->run->layer->head;
+    memset(p->acc, 0, p->m * sizeof *p->acc);
+    for (size_t i = 0; i < (size_t)h->weight_bits; i++) {
+        if (!is_used(p, i)) continue;
+        multiply(p, i, 0, p->part);
+        add_plane(p, i);
+    }
+    for (size_t i = 0; !qnt__layer_takes_signs(h) && i < p->m; i++) {
+        for (size_t c = 0; c < COLUMNS; c++) p->acc[i][c] /= 2;
+    }
+}
+
+/* The only plane, its constants left to the epilogue; outputs without a base are 0. */
+static void take_plane(struct piece *p, int32_t constant[COLUMNS])
+{
+    const int32_t *coef = coef_at(p, 0);
+    int shift = qnt__layer_takes_signs(&p->run->layer->head) ? 1 : 0;
+    multiply(p, 0, shift, p->acc);
+    for (size_t c = 0; c < COLUMNS; c++) constant[c] = (int32_t)(p->constant[0][c] << shift);
+    for (size_t c = 0; c < p->n; c++) {
+        if (coef[c] != 0) continue;
+        constant[c] = 0;
+        for (size_t i = 0; i < p->m; i++) p->acc[i][c] = 0;
+    }
+}
+
+/* ---- tasks ---- */
+
+/* What slots give too much, for every column: a multiple of row_constant. */
+static void find_constants(struct piece *p)
+{
+    const struct qnt__planes *planes = &p->run->planes;
+    const uint32_t all = (1u << code_bits(p->run)) - 1, places = (uint32_t)(64 * planes->words);
+    for (size_t i = 0; i < (size_t)p->run->layer->head.weight_bits; i++) {
+        const uint64_t *ones = plane_at(p, i) + planes->words * QNT__PANEL;
+        for (size_t c = 0; c < COLUMNS; c++) {
+            uint32_t set = 0;
+            if (c < p->panels * QNT__PANEL)
+                set = (uint32_t)ones[c / QNT__PANEL * panel_words(p) + c % QNT__PANEL];
+            p->constant[i][c] = planes->path == QNT__BITS_COUNT   ? all * (places - set)
+                                : planes->path == QNT__BITS_TABLE ? 1
+                                                                  : 0;
+        }
+    }
+}
+
+static void finish(const struct piece *p, const int32_t *constant)
+{
+    const struct qnt__run *run = p->run;
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    struct qnt__walk walk = qnt__rows_walk(run, slice_of(run), p->row, p->row + p->m);
+    struct qnt__rows rows;
+    while (qnt__rows_next(&walk, &rows)) {
+        size_t at = rows.first_row - p->row;
+        const struct qnt__block block = {.acc = p->acc[at],
+                                         .m = rows.m,
+                                         .n = p->n,
+                                         .ld = COLUMNS,
+                                         .first_row = rows.first_row,
+                                         .row_step = 1,
+                                         .column = p->panel * QNT__PANEL,
+                                         .output = p->group * s->group_outputs + p->done,
+                                         .a_zero = run->dynamic || run->input_zero != 0 ? rows.zero
+                                                                                        : NULL,
+                                         .a_sum = constant ? p->row_constant + at : NULL,
+                                         .w_zero = constant,
+                                         .scale = run->dynamic ? rows.scale : NULL};
+        qnt__run_epilogue(run, p->scratch, &block);
+    }
+}
+
+static void run_task(void *task, size_t index, size_t worker)
+{
+    const struct qnt__run *run = task;
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    size_t column_tasks = qnt__ceil_div(s->group_panels, QNT__BLOCK_PANELS);
+    size_t panel = index % column_tasks * QNT__BLOCK_PANELS;
+    size_t first = run->planes.first + index / column_tasks * task_rows(run);
+    size_t end = qnt__min(run->planes.end, first + task_rows(run));
+    struct piece p = {.run = run, .scratch = qnt__run_scratch(run, worker)};
+    int32_t constant[COLUMNS];
+    bool one = run->layer->head.weight_bits == 1;
+    p.group = run->planes.group;
+    p.panel = p.group * s->group_panels + panel;
+    p.panels = qnt__min(s->group_panels - panel, QNT__BLOCK_PANELS);
+    p.done = panel * QNT__PANEL;
+    p.n = qnt__min(s->group_outputs - p.done, COLUMNS);
+    p.acc = (void *)(p.scratch + run->planes.acc);
+    p.part = (void *)(p.scratch + run->planes.part);
+    find_constants(&p);
+    for (p.row = first; p.row < end; p.row += p.m) {
+        p.m = qnt__min(end - p.row, step_rows(run));
+        p.row_constant = sum_at(run, p.row);
+        if (one)
+            take_plane(&p, constant);
+        else
+            sum_planes(&p);
+        finish(&p, one && run->planes.path != QNT__BITS_BYTES ? constant : NULL);
+    }
+}
+
+/* Group by group and slab by slab, so that the workspace does not grow with the rows. */
+qnt_status qnt__run_planes(struct qnt__run *run)
+{
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    struct qnt__planes *p = &run->planes;
+    size_t column_tasks = qnt__ceil_div(s->group_panels, QNT__BLOCK_PANELS);
+    for (p->group = 0; p->group < run->g.groups; p->group++) {
+        for (p->first = 0; p->first < run->rows; p->first = p->end) {
+            p->end = qnt__min(run->rows, p->first + p->slab);
+            size_t rows = p->end - p->first, work = rows * s->inputs;
+            QNT__TRY(qnt__run_share(run, prepare_rows, qnt__ceil_div(rows, QNT__BLOCK_ROWS), work));
+            size_t tasks = qnt__ceil_div(rows, task_rows(run)) * column_tasks;
+            work = run->shared_bytes ? 0 : work * column_tasks;
+            QNT__TRY(qnt__run_share(run, run_task, tasks, work));
+        }
+    }
+    return QNT_OK;
+}
