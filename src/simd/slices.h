@@ -1,22 +1,23 @@
 /*
  * Counting exponent sums by bit slices, for vectors of any width.
  *
- * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler), LOW_BITS and
+ * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler),
+ * LOW_BITS and
  *
  *     count(acc, x): acc with the population of x added, lane by lane, and
- *     totals(acc, n, out): the sums of the lanes of n counters, after at most SLICE_VECTORS counts from 0
- *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
+ *     totals(acc, n, out): the sums of the lanes of n counters, after at most SLICE_VECTORS counts
+ * from 0 slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
  *
- * Fields are added plane by plane, as an adder adds bits. The scalar definition counts, for each value v of m
- * planes, elements N[v] of which those with different signs count -1. Here P[S] is counted for each set S of
- * planes: elements with an odd number of ones among the planes in S and the plane of different signs. Both are
- * 2^m numbers, and P is the sum over elements of (1 - (-1)^(S . v + d)) / 2, therefore with an
- * inverse Walsh-Hadamard transform, for v other than 0,
+ * Fields are added plane by plane, as an adder adds bits. The scalar definition counts, for each
+ * value v of m planes, elements N[v] of which those with different signs count -1. Here P[S] is
+ * counted for each set S of planes: elements with an odd number of ones among the planes in S and
+ * the plane of different signs. Both are 2^m numbers, and P is the sum over elements of (1 -
+ * (-1)^(S . v + d)) / 2, therefore with an inverse Walsh-Hadamard transform, for v other than 0,
  *
  *     N[v] = -2^(1 - m) sum over S of (-1)^(S . v) P[S]
  *
- * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and an addition
- * for each value, where masks of values need two of each, for plus and for minus.
+ * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and
+ * an addition for each value, where masks of values need two of each, for plus and for minus.
  */
 #ifndef QNT__SIMD_SLICES_H
 #define QNT__SIMD_SLICES_H
@@ -46,7 +47,8 @@ INLINE void count_low_sets(row *planes, int low, const vec *x, size_t vectors, i
     for (size_t i = 0; i < vectors; i++) {
         vec parity = x[i];
         acc[0] = count(acc[0], parity);
-        UNROLL for (int s = 1; s < LOW_SETS; s++) {
+        UNROLL for (int s = 1; s < LOW_SETS; s++)
+        {
             if (s >= 1 << low) continue;
             parity ^= planes[GRAY_PLANE(s)][i];
             acc[s ^ s >> 1] = count(acc[s ^ s >> 1], parity);
@@ -93,15 +95,18 @@ static void transform(int32_t *x, int bits)
     if (bits > 7) transform_bit(x, count, 128);
 }
 
-/* counts[v - first] += N[v] for `values` values from `first` > 0, and returns the sum of these N. `signs` is
- * the plane of different signs, and unchanged in the end. */
+/* counts[v - first] += N[v] for `values` values from `first` > 0, and returns the sum of these N.
+ * `signs` is the plane of different signs, and unchanged in the end. */
 static int32_t tally(row *planes, int bits, vec *signs, size_t vectors, int first, int values,
                      int32_t *counts)
 {
     int32_t odd[MOST_SETS], sum = 0;
-    if (bits == 2) count_sets(planes, 2, 2, signs, vectors, odd);
-    else if (bits == 3) count_sets(planes, 3, 3, signs, vectors, odd);
-    else count_sets(planes, bits, LOW_BITS, signs, vectors, odd);
+    if (bits == 2)
+        count_sets(planes, 2, 2, signs, vectors, odd);
+    else if (bits == 3)
+        count_sets(planes, 3, 3, signs, vectors, odd);
+    else
+        count_sets(planes, bits, LOW_BITS, signs, vectors, odd);
     transform(odd, bits);
     for (int v = 0; v < values; v++) {
         int32_t found = odd[first + v] >> (bits - 1); /* there is no rest */

@@ -15,7 +15,8 @@ typedef uint64x2_t vec;
 /* In bytes: 16 counts stay within 128. */
 INLINE vec count(vec acc, vec x)
 {
-    return vreinterpretq_u64_u8(vaddq_u8(vreinterpretq_u8_u64(acc), vcntq_u8(vreinterpretq_u8_u64(x))));
+    return vreinterpretq_u64_u8(
+        vaddq_u8(vreinterpretq_u8_u64(acc), vcntq_u8(vreinterpretq_u8_u64(x))));
 }
 
 INLINE void totals(const vec *acc, int n, int32_t *out)

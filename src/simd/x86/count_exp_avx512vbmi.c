@@ -45,7 +45,8 @@ INLINE void totals(const vec *acc, int n, int32_t *out)
 INLINE void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
 {
     __m512i x = _mm512_loadu_si512(codes);
-    UNROLL for (int p = 0; p < 8; p++) {
+    UNROLL for (int p = 0; p < 8; p++)
+    {
         if (p < bits) {
             planes[(size_t)p * words] = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << p)));
         }
