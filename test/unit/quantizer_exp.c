@@ -1,6 +1,6 @@
 /*
- * Exponential codes: codes of every level, thresholds of the logarithm, symmetries, kernels that agree
- * with decoded values, and bad input. Golden errors are in exp_golden.c.
+ * Exponential codes: codes of every level, thresholds of the logarithm, symmetries, kernels that
+ * agree with decoded values, and bad input. Golden errors are in exp_golden.c.
  */
 #include "check.h"
 
