@@ -12,10 +12,11 @@
 #include "tensor/view.h"
 
 enum {
-    DEPTH = 512, /* k of one piece, whole cells of either kind */
+    DEPTH = 512, /* k of one piece of bytes; words have half of that */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    NARROW_BLOCKS = 2, /* blocks of columns in a piece: words take twice the space of bytes */
-    TASK_ROWS = 40 * QNT__BLOCK_ROWS
+    PIECE_COLUMNS = 2 * COLUMNS,
+    TASK_ROWS = 40 * QNT__BLOCK_ROWS,
+    BIAS_BITS = 7 /* levels of a that are bytes have 2^7 added */
 };
 
 /* Codes, and the integers that they stand for. */
@@ -32,18 +33,17 @@ struct product {
     struct operand a, b;
     struct qnt__view c;
     size_t m, n, k;
-    size_t columns; /* of one piece */
-    bool wide;      /* 16 bits */
+    bool wide; /* 16 bits */
 };
 
 /* What one task holds while it works. */
 struct piece {
     const struct product *product;
     size_t column, columns, first_row, end_row, first_k, depth;
-    int32_t w_sum[NARROW_BLOCKS * COLUMNS]; /* of bytes, 0 of words */
+    int32_t minus_sum[PIECE_COLUMNS]; /* of bytes of columns so far, 0 of words */
     union {
-        uint8_t bytes[NARROW_BLOCKS * COLUMNS * DEPTH];
-        int16_t words[COLUMNS * DEPTH];
+        uint8_t bytes[PIECE_COLUMNS * DEPTH];
+        int16_t words[PIECE_COLUMNS * DEPTH / 2];
     } panels;
 };
 
@@ -63,7 +63,7 @@ static void read_bytes(const struct piece *p, const struct operand *o, size_t ro
 /* An odd depth gets a level 0 at its end. */
 static void read_words(const struct piece *p, const struct operand *o, size_t row, int16_t *levels)
 {
-    uint8_t codes[DEPTH];
+    uint8_t codes[DEPTH / 2];
     read_codes(p, o, row, codes);
     p->product->context->simd.look_up_16(o->levels, o->codes.bits, codes, p->depth, levels);
     if (p->depth % 2) levels[p->depth] = 0;
@@ -98,20 +98,23 @@ static void pack_bytes(struct piece *p)
 }
 
 /* What the bias of a adds to a product: the product with a row of ones gives the sums of columns. */
-static void sum_columns(struct piece *p)
+static void subtract_columns(struct piece *p)
 {
     uint8_t ones[DEPTH];
     const uint8_t *row = ones;
+    int32_t sum[COLUMNS];
+    uint32_t *minus = (uint32_t *)p->minus_sum; /* wraps */
     memset(ones, 1, sizeof ones);
     for (size_t first = 0; first < p->columns; first += COLUMNS) {
-        multiply_panels(p, &row, 1, first, p->w_sum + first);
+        multiply_panels(p, &row, 1, first, sum);
+        for (size_t j = 0; j < COLUMNS; j++) minus[first + j] -= (uint32_t)sum[j];
     }
 }
 
 static void pack_words(struct piece *p)
 {
     size_t depth = qnt__round_up(p->depth, 2);
-    int16_t levels[DEPTH];
+    int16_t levels[DEPTH / 2];
     for (size_t j = 0; j < p->columns; j++) {
         int16_t *cell = p->panels.words + j / QNT__PANEL * QNT__PANEL * depth + j % QNT__PANEL * 2;
         read_words(p, &p->product->b, p->column + j, levels);
@@ -119,32 +122,38 @@ static void pack_words(struct piece *p)
     }
 }
 
-/* Sets or adds up to 16 results of a row: c = acc - 128 w_sum, modulo 2^32. */
-static void add_columns(const struct piece *p, size_t row, size_t column, const int32_t *acc)
+/* Sets or adds results wherever they are. */
+static void add_scattered(uint8_t *to, int64_t step, const int32_t *acc, size_t n, bool add)
 {
-    const struct qnt__view *c = &p->product->c;
-    int64_t step = c->strides[1];
-    uint8_t *to = c->data + 4 * ((int64_t)row * c->strides[0] + (int64_t)(p->column + column) * step);
-    size_t count = qnt__min(p->columns - column, QNT__PANEL);
-    uint32_t old[QNT__PANEL] = {0}, sum[QNT__PANEL], w_sum[QNT__PANEL];
-    bool whole = step == 1 && count == QNT__PANEL, add = p->first_k > 0;
-
-    if (add && whole) memcpy(old, to, sizeof old);
-    for (size_t j = 0; add && !whole && j < count; j++) memcpy(&old[j], to + 4 * (int64_t)j * step, 4);
-    memcpy(sum, acc, sizeof sum);
-    memcpy(w_sum, p->w_sum + column, sizeof w_sum);
-    for (size_t j = 0; j < QNT__PANEL; j++) sum[j] += old[j] - 128 * w_sum[j]; /* vectorizes */
-    if (whole) memcpy(to, sum, sizeof sum);
-    for (size_t j = 0; !whole && j < count; j++) memcpy(to + 4 * (int64_t)j * step, &sum[j], 4);
+    for (size_t j = 0; j < n; j++) {
+        uint32_t sum = 0;
+        if (add) memcpy(&sum, to + 4 * (int64_t)j * step, 4);
+        sum += (uint32_t)acc[j];
+        memcpy(to + 4 * (int64_t)j * step, &sum, 4);
+    }
 }
 
-static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, size_t columns,
-                     const int32_t *acc)
+/* Sets or adds m rows of up to COLUMNS results, modulo 2^32; the last k takes the bias of a away.
+ */
+static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, int32_t *acc)
 {
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < columns; j += QNT__PANEL) {
-            add_columns(p, row + i, first + j, acc + i * COLUMNS + j);
-        }
+    const struct product *g = p->product;
+    const struct qnt__view *c = &g->c;
+    const struct qnt__simd *simd = &g->context->simd;
+    const bool add = p->first_k > 0, last = p->first_k + p->depth == g->k;
+    const size_t n = qnt__min(p->columns - first, COLUMNS);
+    const int64_t step = c->strides[1];
+
+    for (size_t i = 0; i < m; i++, acc += COLUMNS) {
+        int64_t at = (int64_t)(row + i) * c->strides[0] + (int64_t)(p->column + first) * step;
+        uint8_t *to = c->data + 4 * at;
+        if (last && !g->wide) simd->add_s32(acc, p->minus_sum + first, n, BIAS_BITS);
+        if (step != 1 || (uintptr_t)to % sizeof *acc)
+            add_scattered(to, step, acc, n, add);
+        else if (add)
+            simd->add_s32((int32_t *)(void *)to, acc, n, 0);
+        else
+            memcpy(to, acc, n * sizeof *acc);
     }
 }
 
@@ -163,32 +172,41 @@ static void multiply_bytes(const struct piece *p, size_t row, size_t m)
     }
     for (size_t first = 0; first < p->columns; first += COLUMNS) {
         multiply_panels(p, rows, m, first, acc);
-        add_rows(p, row, m, first, qnt__min(p->columns - first, COLUMNS), acc);
+        add_rows(p, row, m, first, acc);
     }
 }
 
 static void multiply_words(const struct piece *p, size_t row, size_t m)
 {
-    int16_t copies[QNT__BLOCK_ROWS * DEPTH];
+    int16_t copies[QNT__BLOCK_ROWS * DEPTH / 2];
     const int16_t *rows[QNT__BLOCK_ROWS];
     int32_t acc[QNT__BLOCK_ROWS * COLUMNS];
+    size_t depth = qnt__round_up(p->depth, 2);
 
     for (size_t i = 0; i < m; i++) {
-        rows[i] = copies + i * DEPTH;
-        read_words(p, &p->product->a, row + i, copies + i * DEPTH);
+        rows[i] = copies + i * (DEPTH / 2);
+        read_words(p, &p->product->a, row + i, copies + i * (DEPTH / 2));
     }
-    const struct qnt__gemm_s16 gemm = {.rows = rows, .weight = p->panels.words, .acc = acc, .m = m,
-                                       .panels = qnt__ceil_div(p->columns, QNT__PANEL),
-                                       .depth = qnt__round_up(p->depth, 2), .ld = COLUMNS};
-    p->product->context->simd.gemm_s16(&gemm);
-    add_rows(p, row, m, 0, p->columns, acc);
+    for (size_t first = 0; first < p->columns; first += COLUMNS) {
+        const struct qnt__gemm_s16 gemm = {
+            .rows = rows,
+            .weight = p->panels.words + first * depth,
+            .acc = acc,
+            .m = m,
+            .panels = qnt__ceil_div(qnt__min(p->columns - first, COLUMNS), QNT__PANEL),
+            .depth = depth,
+            .ld = COLUMNS};
+        p->product->context->simd.gemm_s16(&gemm);
+        add_rows(p, row, m, first, acc);
+    }
 }
 
 static void set_zero(const struct piece *p)
 {
-    static const int32_t zeros[QNT__PANEL];
+    int32_t zeros[COLUMNS] = {0};
     for (size_t row = p->first_row; row < p->end_row; row++) {
-        for (size_t j = 0; j < p->columns; j += QNT__PANEL) add_columns(p, row, j, zeros);
+        for (size_t first = 0; first < p->columns; first += COLUMNS)
+            add_rows(p, row, 1, first, zeros);
     }
 }
 
@@ -196,21 +214,21 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS);
+    const size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), depth = g->wide ? DEPTH / 2 : DEPTH;
     struct piece p;
     p.product = g;
-    p.column = index / row_tasks * g->columns;
-    p.columns = qnt__min(g->n - p.column, g->columns);
+    p.column = index / row_tasks * PIECE_COLUMNS;
+    p.columns = qnt__min(g->n - p.column, PIECE_COLUMNS);
     p.first_row = index % row_tasks * TASK_ROWS;
     p.end_row = qnt__min(g->m, p.first_row + TASK_ROWS);
     p.first_k = p.depth = 0;
-    memset(p.w_sum, 0, sizeof p.w_sum);
+    memset(p.minus_sum, 0, sizeof p.minus_sum);
     memset(&p.panels, 0, sizeof p.panels); /* columns that are missing */
     if (g->k == 0) set_zero(&p);
-    for (; p.first_k < g->k; p.first_k += DEPTH) {
-        p.depth = qnt__min(g->k - p.first_k, DEPTH);
+    for (; p.first_k < g->k; p.first_k += depth) {
+        p.depth = qnt__min(g->k - p.first_k, depth);
         (g->wide ? pack_words : pack_bytes)(&p);
-        if (!g->wide) sum_columns(&p);
+        if (!g->wide) subtract_columns(&p);
         for (size_t row = p.first_row; row < p.end_row; row += QNT__BLOCK_ROWS) {
             size_t m = qnt__min(p.end_row - row, QNT__BLOCK_ROWS);
             (g->wide ? multiply_words : multiply_bytes)(&p, row, m);
@@ -317,8 +335,7 @@ qnt_status qnt_gemm_table(const qnt_context *context, const qnt_tensor *a, const
     if (g.c.count == 0) return QNT_OK;
 
     g.wide = g.a.bits == 16 || g.b.bits == 16;
-    g.columns = g.wide ? COLUMNS : NARROW_BLOCKS * COLUMNS;
     for (size_t i = 0; i < g.a.count; i++) g.a.bytes[i] ^= 0x80;
-    size_t tasks = qnt__ceil_div(g.n, g.columns) * qnt__ceil_div(g.m, TASK_ROWS);
+    size_t tasks = qnt__ceil_div(g.n, PIECE_COLUMNS) * qnt__ceil_div(g.m, TASK_ROWS);
     return qnt__parallel(context, run_piece, &g, tasks);
 }

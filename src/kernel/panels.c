@@ -10,6 +10,11 @@ int qnt__panel_bits(int bits)
     return bits <= 2 ? 2 : bits <= 4 ? bits : 8;
 }
 
+int qnt__place_bits(int bits)
+{
+    return bits <= 2 ? 2 : bits;
+}
+
 size_t qnt__panel_depth(size_t depth, int panel_bits)
 {
     return qnt__round_up(depth, qnt__cell_depth(panel_bits));
@@ -21,24 +26,38 @@ size_t qnt__panel_bytes(size_t tap_count, size_t depth, int panel_bits)
     return tap_count * cells * qnt__cell_bytes(panel_bits);
 }
 
-/* Writes one code into its cell, whose bytes are 0 there. */
+static void put_mask_bit(uint8_t *masks, size_t c, size_t k, unsigned bit)
+{
+    size_t at = 4 * c + k % 4;
+    uint8_t *mask = masks + 8 * (k / 4) + at / 8;
+    *mask = (uint8_t)(*mask | bit << at % 8);
+}
+
+/* Writes a field below 5 bits into its cell, whose bits are 0 there. */
+static void put_narrow(uint8_t *cell, int bits, size_t c, size_t k, unsigned raw)
+{
+    uint8_t *at = cell + 4 * c + k % 4;
+    const size_t field = k / 4;
+    if (bits == 1) {
+        put_mask_bit(cell, c, k, raw);
+    } else if (bits == 4) {
+        *at = (uint8_t)(*at | raw << 4 * field);
+    } else {
+        *at = (uint8_t)(*at | (raw & 3) << 2 * field);
+        if (bits == 3) put_mask_bit(cell + 64, c, k, raw >> 2);
+    }
+}
+
+/* The same of a code below 8 bits. */
 static void put(uint8_t *cell, int bits, size_t c, size_t k, int code)
 {
-    size_t at = 4 * c + k % 4, field = k / 4;
-    if (bits == 8) {
-        cell[at] = (uint8_t)code;
-        return;
-    }
     unsigned raw = (unsigned)(code + (1 << (bits - 1)));
-    if (bits == 4) {
-        cell[at] = (uint8_t)(cell[at] | raw << 4 * field);
+    if (!qnt__cell_is_wide(bits)) {
+        put_narrow(cell, bits, c, k, raw);
         return;
     }
-    cell[at] = (uint8_t)(cell[at] | (raw & 3) << 2 * field);
-    if (bits == 3) {
-        uint8_t *mask = cell + 64 + 8 * field + at / 8;
-        *mask = (uint8_t)(*mask | raw >> 2 << at % 8);
-    }
+    put_narrow(cell + 64 * (k / 8), 4, c, k % 8, raw & 15);
+    put_narrow(cell + QNT__CELL_HIGH, bits - 4, c, k, raw >> 4);
 }
 
 /* Whole bytes: a column's quads of k go where they are. */

@@ -10,6 +10,9 @@
 /* The cell format that holds codes of a width: 1 and 2 -> 2, 3 -> 3, 4 -> 4, 5..8 -> 8. */
 int qnt__panel_bits(int bits);
 
+/* The same for places in tables: 5 to 7 bits stay. */
+int qnt__place_bits(int bits);
+
 /* depth rounded up to whole cells. */
 size_t qnt__panel_depth(size_t depth, int panel_bits);
 

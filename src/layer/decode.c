@@ -49,7 +49,7 @@ void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels,
     bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
     struct qnt__expand e = {.cells = s->panel_bytes / qnt__cell_bytes(layer->head.cell_bits),
                             .bits = layer->head.cell_bits,
-                            .step = own ? QNT__TABLE : 0};
+                            .step = own ? qnt__layer_table(&layer->head) : 0};
     for (size_t p = first; p < first + panels; p++, out += qnt__expanded_bytes(s)) {
         e.cell = layer->weight + p * s->panel_bytes;
         e.levels = layer->tables + p * QNT__PANEL * e.step;

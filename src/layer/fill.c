@@ -169,7 +169,7 @@ static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, siz
 {
     int8_t place[256];
     bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
-    if (own) tables += QNT__TABLE * qnt__recipe_column(layer, n);
+    if (own) tables += qnt__layer_table(&layer->head) * qnt__recipe_column(layer, n);
     qnt__recipe_table(r, own ? qnt__recipe_group(r, n, 0) : 0, tables, place);
     for (size_t k = 0; k < r->inputs; k++) codes[k] = place[(uint8_t)codes[k]];
 }

@@ -41,7 +41,7 @@ struct qnt__layer_head {
     struct qnt__layer_codes input, output;
     int32_t arithmetic;  /* QNT__DECODE ... */
     int32_t weight_bits; /* as asked for; of integer levels what they need (divide.c); planes */
-    int32_t cell_bits;   /* of a panel: 2, 3, 4, 8; of depthwise weights 8, of planes 1 */
+    int32_t cell_bits;   /* of a panel: 2 to 8; of depthwise weights 8, of planes 1 */
     int32_t arrays;      /* QNT__HAS_ bits */
     int64_t outputs;     /* N or O */
     int64_t channels;    /* K, or input channels of one group */
@@ -50,8 +50,9 @@ struct qnt__layer_head {
 };
 
 enum {
-    QNT__TABLE = 16,    /* entries of a table of integers */
-    QNT__TABLE_BITS = 4 /* wider codes become the integers themselves */
+    QNT__TABLE = 128,    /* most entries of a table of integers */
+    QNT__TABLE_BITS = 7, /* wider codes become the integers themselves */
+    QNT__NARROW_BITS = 4 /* of codes that kernels look up where they multiply */
 };
 
 /* How finished floats become codes of a codebook: by their rank among ascending thresholds. */
@@ -130,7 +131,8 @@ struct qnt_layer {
                               scale of code + 2^(weight_bits - 1) */
     const int8_t *input_levels;    /* [256] or NULL: by input code, 2^bits of them */
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
-    const int8_t *tables;          /* [16], or that for each column, or NULL: by field of a cell */
+    const int8_t *tables;          /* [qnt__layer_table], or that for each column, or NULL: by
+                                      field of a cell */
     const struct qnt__book *output_book; /* or NULL */
     const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
 };
@@ -143,6 +145,12 @@ qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
 
 /* May weights be places in tables of integers? */
 bool qnt__layer_may_pack(const struct qnt__layer_head *head);
+
+/* Entries of one of them. */
+static inline size_t qnt__layer_table(const struct qnt__layer_head *head)
+{
+    return (size_t)1 << (head->cell_bits < QNT__NARROW_BITS ? QNT__NARROW_BITS : head->cell_bits);
+}
 
 /* Checks what a hostile blob could have besides wrong numbers: combinations and array contents that
  * running does not expect. QNT_E_FORMAT if so. */

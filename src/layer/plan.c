@@ -12,7 +12,7 @@ static bool expands(const struct qnt__run *run)
     const struct qnt__layer_head *h = &run->layer->head;
     if (!(h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES))) return false;
     return run->rows > QNT__BLOCK_ROWS || (h->arrays & QNT__HAS_OWN_TABLES) ||
-           h->arithmetic == QNT__BLOCKS;
+           h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
 }
 
 static bool plan_scratch(struct qnt__run *run)

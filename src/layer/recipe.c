@@ -246,7 +246,7 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
     bool codebook = q->scheme->values;
-    bool decodes = !r->input_q && bits <= QNT__TABLE_BITS && !has_tables_for_blocks(q);
+    bool decodes = !r->input_q && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
     r->integers = codebook && !decodes && has_integers(q);
     r->levels = codebook && !r->integers;
     r->head.weight_bits = r->integers ? 8 : bits;

@@ -111,15 +111,17 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
                            : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
+    const int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
                         : h->arithmetic == QNT__PLANES  ? 1
+                        : tables                        ? qnt__place_bits(h->weight_bits)
                                                         : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
     if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
-        ((h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES)) && !qnt__layer_may_pack(h))) {
+        (tables && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
@@ -186,9 +188,8 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
     bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
-    bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? QNT__TABLE * s->columns
-                : h->arrays & QNT__HAS_TABLE    ? QNT__TABLE
-                                                : 0;
+    size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
+    bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);

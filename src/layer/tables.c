@@ -20,7 +20,7 @@ bool qnt__recipe_table(const struct qnt__recipe *r, size_t group, int8_t table[Q
     for (int32_t i = 0; i < count; i++) used[level[i] + 128] = true;
     used[128] = false;
     for (int i = 0; i < 256; i++) distinct += used[i];
-    for (int i = 0; i < QNT__TABLE; i++) table[i] = 0;
+    for (size_t i = 0; i < qnt__layer_table(&r->head); i++) table[i] = 0;
     for (int i = 0; i < 256; i++) place[i] = 0;
     for (int integer = -128; integer < 128; integer++) {
         if (!used[integer + 128]) continue;
@@ -49,14 +49,19 @@ void qnt__recipe_pack(struct qnt__recipe *r)
 {
     struct qnt__layer_head packed = r->head;
     struct qnt__layer_shape shape;
-    size_t bytes;
+    size_t bytes, unpacked;
     const bool own = r->weight_q->own_count && r->weight_q->groups > 1;
     packed.weight_bits = qnt__code_bits(r->weight_q);
-    packed.cell_bits = qnt__panel_bits(packed.weight_bits);
+    packed.cell_bits = qnt__place_bits(packed.weight_bits);
     if (r->divided) return; /* has few bits without a table */
     if (!qnt__layer_may_pack(&packed) || (own && r->blocks > 1)) return;
     packed.arrays |= own ? QNT__HAS_OWN_TABLES : QNT__HAS_TABLE;
-    if (qnt__layer_measure(r->context, QNT_E_INVALID, &packed, &shape, &bytes) != QNT_OK) return;
+    if (qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &unpacked) != QNT_OK ||
+        qnt__layer_measure(r->context, QNT_E_INVALID, &packed, &shape, &bytes) != QNT_OK) {
+        return;
+    }
+    if (packed.cell_bits > QNT__NARROW_BITS && bytes >= unpacked)
+        return; /* so large are the tables */
     const struct qnt__layer_head bytes_head = r->head;
     r->head = packed;
     if (!pads_well(r, shape.panel_depth != shape.depth)) r->head = bytes_head;

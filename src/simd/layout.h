@@ -9,6 +9,8 @@
  *   2 bits: 16 k to a cell; bits 2 f and 2 f + 1 are k = 16 cell + 4 f + j, f = 0..3.
  *   3 bits: 16 k in 96 bytes: a 2-bit cell of the two low bits, then four little-endian 64-bit
  *           masks; bit 4 c + j of mask f is the third bit of k = 16 cell + 4 f + j.
+ *   5, 6, 7 bits, of places in tables only: 16 k in two 4-bit cells of the four low bits, then one
+ *           of 2 or 3 bits of those above, or of 5 bits the four masks alone.
  *
  * Fields below 8 bits hold code + 2^(bits - 1), so that they are unsigned. K is padded, tap by tap,
  * to whole cells with the code 0; columns are padded with the code 0.
@@ -25,28 +27,54 @@ enum {
     QNT__BLOCK_PANELS = 4 /* most panels of one call of a GEMM slot */
 };
 
-/* k in one cell. bits is 2, 3, 4 or 8. */
+/* k in one cell. bits is 2 to 8. */
 static inline size_t qnt__cell_depth(int bits)
 {
     return bits == 8 ? 4 : bits == 4 ? 8 : 16;
 }
 
+/* Are a cell's fields in two cells, the four low bits and those above? */
+static inline int qnt__cell_is_wide(int bits)
+{
+    return bits > 4 && bits < 8;
+}
+
+/* Where the bits above the fourth of a wide cell are. */
+enum { QNT__CELL_HIGH = 128 };
+
 /* Bytes of one cell. */
 static inline size_t qnt__cell_bytes(int bits)
 {
+    if (qnt__cell_is_wide(bits)) return QNT__CELL_HIGH + 32 * (size_t)(bits - 4);
     return bits == 3 ? 96 : 64;
+}
+
+/* The bit of column c and of k in four masks. */
+static inline int qnt__cell_mask_bit(const uint8_t *masks, size_t c, size_t k)
+{
+    size_t at = 4 * c + k % 4;
+    return masks[8 * (k / 4) + at / 8] >> at % 8 & 1;
+}
+
+/* What a field below 5 bits holds. */
+static inline int qnt__cell_narrow_field(const uint8_t *cell, int bits, size_t c, size_t k)
+{
+    size_t at = 4 * c + k % 4, field = k / 4;
+    if (bits == 1) return qnt__cell_mask_bit(cell, c, k);
+    if (bits == 4) return cell[at] >> 4 * field & 15;
+    int low = cell[at] >> 2 * field & 3;
+    return bits == 2 ? low : low | qnt__cell_mask_bit(cell + 64, c, k) << 2;
 }
 
 /* The signed code of column c and of k within a cell. */
 static inline int qnt__cell_code(const uint8_t *cell, int bits, size_t c, size_t k)
 {
-    size_t at = 4 * c + k % 4, field = k / 4;
-    if (bits == 8) return (int8_t)cell[at];
-    if (bits == 4) return (cell[at] >> 4 * field & 15) - 8;
-    int low = cell[at] >> 2 * field & 3;
-    if (bits == 2) return low - 2;
-    int third = cell[64 + 8 * field + at / 8] >> at % 8 & 1;
-    return (low | third << 2) - 4;
+    if (bits == 8) return (int8_t)cell[4 * c + k % 4];
+    const int bias = 1 << (bits - 1);
+    if (!qnt__cell_is_wide(bits)) return qnt__cell_narrow_field(cell, bits, c, k) - bias;
+    int low = qnt__cell_narrow_field(cell + 64 * (k / 8), 4, c, k % 8);
+    int high = qnt__cell_narrow_field(cell + QNT__CELL_HIGH, bits - 4, c, k);
+    return (low | high << 4) - bias;
 }
 
 /* Word w of a column of a panel of bit planes, before odd ones became parities (slots_bits.h): the

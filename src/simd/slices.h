@@ -1,16 +1,23 @@
 /*
  * Counting exponent sums by bit slices, for vectors of any width.
  *
- * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler) and
+ * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler),
+ * LOW_BITS and
  *
- *     pick(m, high, low, v): m where the planes high and low hold the value v, 0..3
- *     count(acc, plus, minus): acc + population of plus - that of minus, lane by lane, and
- *     total(acc): the sum of the lanes, after at most SLICE_VECTORS counts from 0
- *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
+ *     count(acc, x): acc with the population of x added, lane by lane, and
+ *     totals(acc, n, out): the sums of the lanes of n counters, after at most SLICE_VECTORS counts
+ * from 0 slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
  *
- * Fields are added plane by plane, as an adder adds bits. Then each value of a group of planes has a mask,
- * whose population is what the scalar definition counts one by one: work grows with the number of values,
- * not with that of pairs.
+ * Fields are added plane by plane, as an adder adds bits. The scalar definition counts, for each
+ * value v of m planes, elements N[v] of which those with different signs count -1. Here P[S] is
+ * counted for each set S of planes: elements with an odd number of ones among the planes in S and
+ * the plane of different signs. Both are 2^m numbers, and P is the sum over elements of (1 -
+ * (-1)^(S . v + d)) / 2, therefore with an inverse Walsh-Hadamard transform, for v other than 0,
+ *
+ *     N[v] = -2^(1 - m) sum over S of (-1)^(S . v) P[S]
+ *
+ * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and
+ * an addition for each value, where masks of values need two of each, for plus and for minus.
  */
 #ifndef QNT__SIMD_SLICES_H
 #define QNT__SIMD_SLICES_H
@@ -20,85 +27,112 @@
 #include "slots.h"
 
 enum {
-    SLICE_VECTORS = 8,
-    SLICE_WORDS = SLICE_VECTORS * (int)sizeof(vec) / 8,
-    LOW_BITS = 4, /* planes whose values are counted at a time, in registers */
-    LOW_VALUES = 1 << LOW_BITS
+    SLICE_VECTORS = 16,
+    VEC_WORDS = (int)sizeof(vec) / 8,
+    SLICE_WORDS = SLICE_VECTORS * VEC_WORDS,
+    LOW_SETS = 1 << LOW_BITS, /* counted at a time, in registers */
+    MOST_SETS = 256
 };
 
 typedef vec row[SLICE_VECTORS];
 
-/* All values of `low` = 2, 3 or 4 planes; values from first to end - 1 are added to counts[v - first]. */
-INLINE void count_group(row *planes, int low, const vec *plus, const vec *minus, int first, int end,
-                        int32_t *counts)
+/* The plane by which set i of a Gray code, i > 0, differs from the one before. */
+#define GRAY_PLANE(i) __builtin_ctz((unsigned)(i))
+
+/* odd[S] for all sets S of `low` planes: ones of x after an XOR with the planes in S. */
+INLINE void count_low_sets(row *planes, int low, const vec *x, size_t vectors, int32_t *odd)
 {
-    const int quads = 1 << (low - 2);
-    vec acc[LOW_VALUES], zero = plus[0] ^ plus[0];
-    UNROLL for (int v = 0; v < 4 * quads; v++) acc[v] = zero;
-    for (int i = 0; i < SLICE_VECTORS; i++) {
-        vec one = planes[0][i], two = planes[1][i];
-        vec four = low > 2 ? planes[2][i] : zero, eight = low > 3 ? planes[3][i] : zero;
-        UNROLL for (int q = 0; q < quads; q++) {
-            vec more = low > 2 ? pick(plus[i], eight, four, q) : plus[i];
-            vec less = low > 2 ? pick(minus[i], eight, four, q) : minus[i];
-            UNROLL for (int v = 0; v < 4; v++) {
-                acc[4 * q + v] = count(acc[4 * q + v], pick(more, two, one, v), pick(less, two, one, v));
-            }
+    vec acc[LOW_SETS], zero = x[0] ^ x[0];
+    UNROLL for (int s = 0; s < LOW_SETS; s++) acc[s] = zero;
+    for (size_t i = 0; i < vectors; i++) {
+        vec parity = x[i];
+        acc[0] = count(acc[0], parity);
+        UNROLL for (int s = 1; s < LOW_SETS; s++)
+        {
+            if (s >= 1 << low) continue;
+            parity ^= planes[GRAY_PLANE(s)][i];
+            acc[s ^ s >> 1] = count(acc[s ^ s >> 1], parity);
         }
     }
-    UNROLL for (int v = 0; v < 4 * quads; v++) {
-        if (v >= first && v < end) counts[v - first] += total(acc[v]);
+    totals(acc, 1 << low, odd);
+}
+
+/* The same for any number of planes; x ends as it begins. */
+INLINE void count_sets(row *planes, int bits, int low, vec *x, size_t vectors, int32_t *odd)
+{
+    const int sets = 1 << (bits - low);
+    for (int h = 0; h < sets; h++) {
+        count_low_sets(planes, low, x, vectors, odd + ((h ^ h >> 1) << low));
+        if (sets == 1) break;
+        const vec *plane = h + 1 < sets ? planes[low + GRAY_PLANE(h + 1)] : planes[bits - 1];
+        for (size_t i = 0; i < vectors; i++) x[i] ^= plane[i];
     }
 }
 
-/* What is left of plus and minus where the planes from the fifth hold g. */
-static void restrict_signs(row *planes, int bits, int g, const vec *plus, const vec *minus, vec *some)
+/* Sums and differences of numbers whose places differ in one bit. */
+INLINE void transform_bit(int32_t *x, int count, int half)
 {
-    for (int i = 0; i < SLICE_VECTORS; i++) {
-        vec more = plus[i], less = minus[i];
-        for (int p = 0; p < bits; p++) {
-            vec mask = g >> p & 1 ? planes[p][i] : ~planes[p][i];
-            more &= mask;
-            less &= mask;
-        }
-        some[i] = more;
-        some[SLICE_VECTORS + i] = less;
-    }
-}
-
-/* counts[v - 1 - skip] += elements of plus less those of minus where the planes hold v > skip. */
-static void tally(row *planes, int bits, const vec *plus, const vec *minus, int skip, int values,
-                  int32_t *counts)
-{
-    int first = skip + 1, end = first + values;
-    if (bits == 2) count_group(planes, 2, plus, minus, first, end, counts);
-    if (bits == 3) count_group(planes, 3, plus, minus, first, end, counts);
-    if (bits == 4) count_group(planes, 4, plus, minus, first, end, counts);
-    for (int g = 0; bits > LOW_BITS && g < 1 << (bits - LOW_BITS); g++) {
-        vec some[2 * SLICE_VECTORS];
-        int32_t found[LOW_VALUES] = {0};
-        restrict_signs(planes + LOW_BITS, bits - LOW_BITS, g, plus, minus, some);
-        count_group(planes, LOW_BITS, some, some + SLICE_VECTORS, 0, LOW_VALUES, found);
-        for (int v = 0; v < LOW_VALUES; v++) {
-            int value = g * LOW_VALUES + v;
-            if (value >= first && value < end) counts[value - first] += found[v];
+    for (int i = 0; i < count; i += 2 * half) {
+        for (int j = i; j < i + half; j++) {
+            int32_t first = x[j], second = x[j + half];
+            x[j] = first + second;
+            x[j + half] = first - second;
         }
     }
 }
 
-/* `words` <= SLICE_WORDS words of each plane; what is missing becomes 0. */
+/* Walsh-Hadamard, in place; steps of a known size become vectors. */
+static void transform(int32_t *x, int bits)
+{
+    const int count = 1 << bits;
+    transform_bit(x, count, 1);
+    transform_bit(x, count, 2);
+    if (bits > 2) transform_bit(x, count, 4);
+    if (bits > 3) transform_bit(x, count, 8);
+    if (bits > 4) transform_bit(x, count, 16);
+    if (bits > 5) transform_bit(x, count, 32);
+    if (bits > 6) transform_bit(x, count, 64);
+    if (bits > 7) transform_bit(x, count, 128);
+}
+
+/* counts[v - first] += N[v] for `values` values from `first` > 0, and returns the sum of these N.
+ * `signs` is the plane of different signs, and unchanged in the end. */
+static int32_t tally(row *planes, int bits, vec *signs, size_t vectors, int first, int values,
+                     int32_t *counts)
+{
+    int32_t odd[MOST_SETS], sum = 0;
+    if (bits == 2)
+        count_sets(planes, 2, 2, signs, vectors, odd);
+    else if (bits == 3)
+        count_sets(planes, 3, 3, signs, vectors, odd);
+    else
+        count_sets(planes, bits, LOW_BITS, signs, vectors, odd);
+    transform(odd, bits);
+    for (int v = 0; v < values; v++) {
+        int32_t found = odd[first + v] >> (bits - 1); /* there is no rest */
+        counts[v] -= found;
+        sum -= found;
+    }
+    return sum;
+}
+
+/* `words` <= SLICE_WORDS words of each plane; what is missing of the last vector becomes 0. */
 static void load_planes(const uint64_t *from, size_t stride, size_t words, int planes, row *to)
 {
-    for (int p = 0; p < planes; p++) {
-        if (words < SLICE_WORDS) memset(to[p], 0, sizeof *to);
-        memcpy(to[p], from + (size_t)p * stride, words * sizeof *from);
+    const size_t whole = words / VEC_WORDS, rest = words % VEC_WORDS;
+    for (int p = 0; p < planes; p++, from += stride) {
+        for (size_t i = 0; i < whole; i++) memcpy(&to[p][i], from + i * VEC_WORDS, sizeof(vec));
+        if (!rest) continue;
+        uint64_t last[VEC_WORDS] = {0};
+        for (size_t i = 0; i < rest; i++) last[i] = from[whole * VEC_WORDS + i];
+        memcpy(&to[p][whole], last, sizeof last);
     }
 }
 
 /* sum[bits + 1] = a[bits] + b[bits] for each element. */
-static void add_planes(row *a, row *b, int bits, row *sum)
+static void add_planes(row *a, row *b, int bits, size_t vectors, row *sum)
 {
-    for (int i = 0; i < SLICE_VECTORS; i++) {
+    for (size_t i = 0; i < vectors; i++) {
         vec carry = a[0][i] & b[0][i];
         sum[0][i] = a[0][i] ^ b[0][i];
         for (int p = 1; p < bits; p++) {
@@ -110,15 +144,15 @@ static void add_planes(row *a, row *b, int bits, row *sum)
     }
 }
 
-/* Where both fields are above 0: plus with equal, minus with different signs. */
-static void find_signs(row *a, row *b, int bits, vec *plus, vec *minus)
+/* Clears elements of which one field is 0 in all planes; signs: where they differ in the others. */
+static void clear_zeros(row *a, row *b, int bits, size_t vectors, vec *signs)
 {
-    for (int i = 0; i < SLICE_VECTORS; i++) {
+    for (size_t i = 0; i < vectors; i++) {
         vec some_a = a[0][i], some_b = b[0][i];
         for (int p = 1; p < bits; p++) some_a |= a[p][i], some_b |= b[p][i];
-        vec both = some_a & some_b, differ = a[bits][i] ^ b[bits][i];
-        plus[i] = both & ~differ;
-        minus[i] = both & differ;
+        vec both = some_a & some_b;
+        for (int p = 0; p < bits; p++) a[p][i] &= both, b[p][i] &= both;
+        signs[i] = both & (a[bits][i] ^ b[bits][i]);
     }
 }
 
@@ -136,21 +170,19 @@ static void slice_all(const uint8_t *codes, size_t n, int bits, uint64_t *planes
 static void count_slices(const struct qnt__count_exp *c)
 {
     enum { PLANES = 8 };
-    row a[PLANES], b[PLANES], sum[PLANES], plus, minus;
+    row a[PLANES], b[PLANES], sum[PLANES], signs;
     int bits = c->bits, levels = (1 << bits) - 1;
     int32_t *of_a = c->counts + 2 * levels - 1, *of_b = of_a + levels, *all = of_b + levels;
     for (size_t at = 0; at < c->words; at += SLICE_WORDS) {
         size_t words = c->words - at < SLICE_WORDS ? c->words - at : SLICE_WORDS;
+        size_t vectors = (words + VEC_WORDS - 1) / VEC_WORDS;
         load_planes(c->a + at, c->words, words, bits + 1, a);
         load_planes(c->b + at, c->words, words, bits + 1, b);
-        add_planes(a, b, bits, sum);
-        find_signs(a, b, bits, plus, minus);
-        tally(sum, bits + 1, plus, minus, 1, 2 * levels - 1, c->counts);
-        tally(a, bits, plus, minus, 0, levels, of_a);
-        tally(b, bits, plus, minus, 0, levels, of_b);
-        vec acc = plus[0] ^ plus[0];
-        for (int i = 0; i < SLICE_VECTORS; i++) acc = count(acc, plus[i], minus[i]);
-        *all += total(acc);
+        clear_zeros(a, b, bits, vectors, signs);
+        add_planes(a, b, bits, vectors, sum);
+        tally(sum, bits + 1, signs, vectors, 2, 2 * levels - 1, c->counts);
+        tally(b, bits, signs, vectors, 1, levels, of_b);
+        *all += tally(a, bits, signs, vectors, 1, levels, of_a);
     }
 }
 

@@ -32,15 +32,15 @@ struct qnt__thresholds {
 };
 
 /*
- * Cells of 2, 3 or 4 bits (layout.h) become cells of 8: field u of column c is levels[c step + u].
+ * Cells of 2 to 7 bits (layout.h) become cells of 8: field u of column c is levels[c step + u].
  * Each cell gives a cell of 64 bytes for each four of its k.
  */
 struct qnt__expand {
     const uint8_t *cell;
     size_t cells;
-    int bits;             /* 2, 3, 4 */
+    int bits;             /* 2 to 7 */
     const int8_t *levels; /* one table of 2^bits, or 16 tables */
-    size_t step;          /* 0, or 16: a table of 16 entries for each column */
+    size_t step;          /* 0, or the larger of 16 and 2^bits: a table for each column */
     uint8_t *out;
 };
 

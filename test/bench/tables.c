@@ -285,6 +285,10 @@ static void layers(void)
          {.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_BLOCK, .axis = 1, .block = 32}},
         {"own tables, 4 bits",
          {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 4, .grain = QNT_PER_AXIS}},
+        {"exponents, 5 bits",
+         {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED}},
+        {"own tables, 5 bits",
+         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 5, .grain = QNT_PER_AXIS}},
         {"own tables, 3 bits",
          {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 3, .grain = QNT_PER_AXIS}},
     };

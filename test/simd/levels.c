@@ -235,11 +235,12 @@ static void gemm_levels(void)
 static void expand_levels(void)
 {
     for (int i = 0; i < ROUNDS(300); i++) {
-        int bits = 2 + i % 3;
-        size_t cells = (size_t)random_in(0, 9), step = random_in(0, 1) ? 16 : 0;
+        int bits = 2 + i % 6;
+        const size_t entries = (size_t)1 << (bits < 4 ? 4 : bits);
+        size_t cells = (size_t)random_in(0, 9), step = random_in(0, 1) ? entries : 0;
         size_t size = 16 * cells * qnt__cell_depth(bits);
         guarded cell = input(cells * qnt__cell_bytes(bits)), out = guard(size, random_in(0, 1));
-        guarded table = input(step ? 256 : (size_t)1 << bits), want = guard(size, true);
+        guarded table = input(step ? 16 * step : (size_t)1 << bits), want = guard(size, true);
         struct qnt__expand e = {.cell = cell.data,
                                 .cells = cells,
                                 .bits = bits,

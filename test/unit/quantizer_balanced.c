@@ -168,6 +168,125 @@ static void weights(void)
     FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_UNSUPPORTED, "QNT_BALANCED");
 }
 
+/* Algorithms 1 and 2 as they are printed: masks, means, and rounding to the nearest with halves
+ * down. */
+static void equalize(const double *w, const bool *in, int n, int level, double *out)
+{
+    static const double infinity = INFINITY;
+    double sum = 0, count = 0, least = infinity, most = -infinity;
+    bool low[64] = {false}, high[64] = {false};
+    double low_out[64] = {0}, high_out[64] = {0};
+    for (int i = 0; i < n; i++) {
+        if (!in[i]) continue;
+        sum += w[i], count++, least = fmin(least, w[i]), most = fmax(most, w[i]);
+    }
+    for (int i = 0; i < n; i++) out[i] = in[i] && level == 0 ? (w[i] - least) / (most - least) : 0;
+    if (level == 0) return;
+    for (int i = 0; i < n; i++) low[i] = in[i] && w[i] < sum / count, high[i] = in[i] && !low[i];
+    equalize(w, low, n, level - 1, low_out);
+    equalize(w, high, n, level - 1, high_out);
+    for (int i = 0; i < n; i++) {
+        if (low[i]) out[i] = low_out[i] / 2;
+        if (high[i]) out[i] = high_out[i] / 2 + 0.5;
+    }
+}
+
+static void printed(void)
+{
+    for (int turn = 0; turn < ROUNDS(200); turn++) {
+        enum { N = 64 };
+        double w[N], equal[N], largest = 0;
+        bool all[N];
+        int bits = 1 + turn % 3, top = (1 << bits) - 1;
+        for (int i = 0; i < N; i++) {
+            x[i] = (float)random_gauss();
+            w[i] = (double)x[i], all[i] = true, largest = fmax(largest, fabs(w[i]));
+        }
+        equalize(w, all, N, bits, equal);
+        bool wide = true; /* a bin of one value has no width to divide by */
+        for (int i = 0; i < N; i++) wide = wide && !isnan(equal[i]);
+        qnt_quantizer *q = balanced(bits, QNT_LITERAL, N, NULL);
+        for (int i = 0; wide && i < N; i++) {
+            double v = (top + 1) * equal[i] - 0.5;
+            double rounded = copysign(ceil(fabs(v) - 0.5), v); /* halves toward 0 */
+            double want = 2 * largest * (rounded / top - 0.5);
+            CHECK_MSG(fabs((double)y[i] - want) < 1e-6 * largest,
+                      "%d bits: %g became %g, printed %g", bits, w[i], (double)y[i], want);
+        }
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* Codes know neither scale nor offset of the data, and mirror with it up to values at a threshold.
+ */
+static void invariance(void)
+{
+    enum { N = 192 }; /* halves of halves are even */
+    static float from[N];
+    static uint8_t codes[N];
+    for (int turn = 0; turn < ROUNDS(60); turn++) {
+        int bits = 1 + turn % 6, flags = turn % 2 ? QNT_LITERAL : 0, top = (1 << bits) - 1;
+        for (int i = 0; i < N; i++) from[i] = (float)((i * 29 % N - N / 2) * 64 + random_in(0, 60));
+        memcpy(x, from, sizeof from);
+        qnt_quantizer *q = balanced(bits, flags, N, NULL);
+        memcpy(codes, code, N);
+        qnt_quantizer_destroy(q);
+        for (int i = 0; i < N; i++) x[i] = 8 * from[i] - 12345; /* exact */
+        q = balanced(bits, flags, N, NULL);
+        CHECK(!memcmp(code, codes, N));
+        qnt_quantizer_destroy(q);
+        for (int i = 0; i < N; i++) x[i] = -from[i];
+        q = balanced(bits, flags, N, NULL);
+        int moved = 0;
+        for (int i = 0; i < N; i++) {
+            moved += code[i] != top - codes[i];
+            CHECK(abs(code[i] - (top - codes[i])) <= 1);
+        }
+        CHECK_MSG(moved <= (flags ? 2 * top : 0), "%d bits: %d codes are not mirrored", bits,
+                  moved);
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* Of rounding without training: with the published scale worse than nothing at all, and what the
+ * best scale makes of it. Bins carry nearly `bits` bits, those of a uniform grid far fewer. */
+static void errors(void)
+{
+    static const double worse[] = {0, 13.5, 4.77, 2.86, 2.23},
+                        range[] = {0, 1.596, 2.671, 3.245, 3.520},
+                        error[] = {0, .363, .128, .056, .037},
+                        entropy[] = {0, 1, 1.984, 2.972, 3.966}, plain[] = {0, 1, 1.03, 1.80, 2.83};
+    const int n = 60000;
+    const double largest = 4.41717; /* of the table's 100,000 quantiles */
+    normal_quantiles(n);
+    for (int bits = 1; bits <= 4; bits++) {
+        double energy = 0, products = 0, squares = 0, wrong = 0, held = 0, grid = 0;
+        double seen[16] = {0}, bins[16] = {0};
+        int top = (1 << bits) - 1;
+        qnt_quantizer *q = balanced(bits, QNT_LITERAL, n, NULL);
+        for (int i = 0; i < n; i++) {
+            double v = (double)x[i], level = 2 * code[i] - top;
+            energy += v * v, products += v * level, squares += level * level;
+            wrong += pow(v - largest * level / top, 2);
+            CHECK(fabs((double)y[i] / (double)x[n - 1] - level / top) < 1e-6);
+            seen[code[i]]++;
+            bins[(int)rint((v / largest + 1) / 2 * top)]++;
+        }
+        for (int k = 0; k <= top; k++) {
+            if (seen[k] > 0) held -= seen[k] / n * log2(seen[k] / n);
+            if (bins[k] > 0) grid -= bins[k] / n * log2(bins[k] / n);
+        }
+        CHECK_MSG(fabs(wrong / energy - worse[bits]) < 0.02 * worse[bits], "%g", wrong / energy);
+        CHECK_MSG(fabs(2 * products / squares * top - range[bits]) < 2e-3, "%g",
+                  2 * products / squares * top);
+        double least = 1 - products * products / squares / energy;
+        CHECK_MSG(fabs(least - error[bits]) < 6e-4, "%g", least);
+        CHECK_MSG(fabs(held - entropy[bits]) < 1e-3 && fabs(grid - plain[bits]) < 6e-3, "%g, %g",
+                  held, grid);
+        qnt_quantizer_destroy(q);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -176,6 +295,9 @@ int main(int argc, char **argv)
     RUN(golden);
     RUN(ties);
     RUN(weights);
+    RUN(printed);
+    RUN(invariance);
+    RUN(errors);
     qnt_context_destroy(c);
     return DONE;
 }

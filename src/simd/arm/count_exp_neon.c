@@ -9,24 +9,19 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+enum { LOW_BITS = 4 };
 typedef uint64x2_t vec;
 
-INLINE vec pick(vec m, vec high, vec low, int v)
+/* In bytes: 16 counts stay within 128. */
+INLINE vec count(vec acc, vec x)
 {
-    m = v & 2 ? m & high : m & ~high;
-    return v & 1 ? m & low : m & ~low;
+    return vreinterpretq_u64_u8(
+        vaddq_u8(vreinterpretq_u8_u64(acc), vcntq_u8(vreinterpretq_u8_u64(x))));
 }
 
-/* In bytes: 8 counts stay within -64 and 64. */
-INLINE vec count(vec acc, vec plus, vec minus)
+INLINE void totals(const vec *acc, int n, int32_t *out)
 {
-    uint8x16_t more = vcntq_u8(vreinterpretq_u8_u64(plus)), less = vcntq_u8(vreinterpretq_u8_u64(minus));
-    return vreinterpretq_u64_u8(vsubq_u8(vaddq_u8(vreinterpretq_u8_u64(acc), more), less));
-}
-
-INLINE int32_t total(vec acc)
-{
-    return vaddlvq_s8(vreinterpretq_s8_u64(acc));
+    for (int s = 0; s < n; s++) out[s] = vaddlvq_u8(vreinterpretq_u8_u64(acc[s]));
 }
 
 /* 64 codes, all there. */

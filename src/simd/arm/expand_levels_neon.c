@@ -1,6 +1,7 @@
 /* Packed numbers of levels into bytes: one TBL of 64 entries holds the tables of four columns. */
 #include "expand.h"
 
+#include "../columns.h"
 #include "../slots.h"
 
 INLINE void expand_own(const struct qnt__expand *e, int bits)
@@ -35,9 +36,41 @@ INLINE void expand(const struct qnt__expand *e, int bits)
         expand_cells(e->cell, e->cells, bits, e->levels, e->out);
 }
 
+/* Quarter q of field f of a cell of 5, 6 or 7 bits. */
+INLINE uint8x16_t wide_field(const uint8_t *cell, int bits, int f, int q)
+{
+    const uint8_t *above = cell + QNT__CELL_HIGH;
+    uint8x16_t low = load_field(cell + 64 * (f / 2), 4, f % 2, q);
+    if (bits == 5) return vorrq_u8(low, vshlq_n_u8(third_bits(above + 8 * f + 2 * q), 2));
+    return vorrq_u8(low, vshlq_n_u8(load_field(above, bits - 4, f, q), 4));
+}
+
+/* Numbers of levels first, then all of them are looked up. */
+INLINE void expand_wide(const struct qnt__expand *e, int bits)
+{
+    const uint8_t *cell = e->cell;
+    uint8_t *to = e->out;
+    for (size_t i = 0; i < e->cells; i++, cell += qnt__cell_bytes(bits)) {
+        UNROLL for (int f = 0; f < 4; f++, to += 64)
+        {
+            UNROLL for (int q = 0; q < 4; q++) vst1q_u8(to + 16 * q, wide_field(cell, bits, f, q));
+        }
+    }
+    if (e->step)
+        look_up_columns(e->levels, e->step, 4 * e->cells, e->out);
+    else
+        qnt__look_up_8_neon((const void *)e->levels, bits, e->out, 256 * e->cells, e->out);
+}
+
 void qnt__expand_levels_neon(const struct qnt__expand *e)
 {
-    if (e->bits == 4)
+    if (e->bits == 7)
+        expand_wide(e, 7);
+    else if (e->bits == 6)
+        expand_wide(e, 6);
+    else if (e->bits == 5)
+        expand_wide(e, 5);
+    else if (e->bits == 4)
         expand(e, 4);
     else if (e->bits == 3)
         expand(e, 3);

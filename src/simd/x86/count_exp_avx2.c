@@ -6,13 +6,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
+enum { LOW_BITS = 3 }; /* 8 counters and 3 planes leave registers for the rest */
 typedef __m256i vec;
-
-INLINE vec pick(vec m, vec high, vec low, int v)
-{
-    m = v & 2 ? _mm256_and_si256(high, m) : _mm256_andnot_si256(high, m);
-    return v & 1 ? _mm256_and_si256(low, m) : _mm256_andnot_si256(low, m);
-}
 
 /* Population of each byte. */
 INLINE __m256i count_bytes(__m256i x)
@@ -25,18 +20,19 @@ INLINE __m256i count_bytes(__m256i x)
     return _mm256_add_epi8(low, high);
 }
 
-/* In bytes: 8 counts stay within -64 and 64. */
-INLINE vec count(vec acc, vec plus, vec minus)
+/* In bytes: 16 counts stay within 128. */
+INLINE vec count(vec acc, vec x)
 {
-    return _mm256_sub_epi8(_mm256_add_epi8(acc, count_bytes(plus)), count_bytes(minus));
+    return _mm256_add_epi8(acc, count_bytes(x));
 }
 
-INLINE int32_t total(vec acc)
+INLINE void totals(const vec *acc, int n, int32_t *out)
 {
-    const __m256i bias = _mm256_set1_epi8((char)0x80);
-    __m256i sum = _mm256_sad_epu8(_mm256_xor_si256(acc, bias), _mm256_setzero_si256());
-    __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-    return (int32_t)(_mm_cvtsi128_si64(pair) + _mm_extract_epi64(pair, 1)) - 32 * 128;
+    for (int s = 0; s < n; s++) {
+        __m256i sum = _mm256_sad_epu8(acc[s], _mm256_setzero_si256());
+        __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+        out[s] = (int32_t)(_mm_cvtsi128_si64(pair) + _mm_extract_epi64(pair, 1));
+    }
 }
 
 /* 64 codes, all there. */

@@ -4,6 +4,7 @@
  */
 #include "expand_avx2.h"
 
+#include "../columns.h"
 #include "../slots.h"
 
 /* The tables of the j-th column of each 128 bits of half a cell. */
@@ -45,7 +46,7 @@ INLINE void expand(const struct qnt__expand *e, int bits)
         expand_cells(e->cell, e->cells, bits, e->levels, e->out);
 }
 
-void qnt__expand_levels_avx2(const struct qnt__expand *e)
+static void expand_narrow(const struct qnt__expand *e)
 {
     if (e->bits == 4)
         expand(e, 4);
@@ -53,4 +54,45 @@ void qnt__expand_levels_avx2(const struct qnt__expand *e)
         expand(e, 3);
     else
         expand(e, 2);
+}
+
+/* Fields f of both halves of a cell of 5, 6 or 7 bits. */
+INLINE void wide_fields(const uint8_t *cell, int bits, int f, uint8_t *to)
+{
+    const uint8_t *above = cell + QNT__CELL_HIGH;
+    UNROLL for (int half = 0; half < 2; half++)
+    {
+        __m256i low = half_field(cell + 64 * (f / 2), 4, f % 2, half), high;
+        if (bits == 5)
+            high = _mm256_slli_epi16(third_bits(above + 8 * f + 4 * half), 2);
+        else
+            high = _mm256_slli_epi16(half_field(above, bits - 4, f, half), 4);
+        _mm256_storeu_si256((void *)(to + 32 * half), _mm256_or_si256(low, high));
+    }
+}
+
+/* Numbers of levels first, then all of them are looked up. */
+INLINE void expand_wide(const struct qnt__expand *e, int bits)
+{
+    const uint8_t *cell = e->cell;
+    uint8_t *to = e->out;
+    for (size_t i = 0; i < e->cells; i++, cell += qnt__cell_bytes(bits)) {
+        UNROLL for (int f = 0; f < 4; f++, to += 64) wide_fields(cell, bits, f, to);
+    }
+    if (e->step)
+        look_up_columns(e->levels, e->step, 4 * e->cells, e->out);
+    else
+        qnt__look_up_8_avx2((const void *)e->levels, bits, e->out, 256 * e->cells, e->out);
+}
+
+void qnt__expand_levels_avx2(const struct qnt__expand *e)
+{
+    if (e->bits == 7)
+        expand_wide(e, 7);
+    else if (e->bits == 6)
+        expand_wide(e, 6);
+    else if (e->bits == 5)
+        expand_wide(e, 5);
+    else
+        expand_narrow(e);
 }

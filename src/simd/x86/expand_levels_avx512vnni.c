@@ -48,6 +48,10 @@ INLINE void expand(const struct qnt__expand *e, int bits, int own)
 void qnt__expand_levels_avx512vnni(const struct qnt__expand *e)
 {
     int own = e->step != 0;
+    if (qnt__cell_is_wide(e->bits)) {
+        qnt__expand_levels_avx2(e); /* without VPERMB nothing is to be gained */
+        return;
+    }
     if (e->bits == 4)
         own ? expand(e, 4, 1) : expand(e, 4, 0);
     else if (e->bits == 3)

@@ -42,15 +42,36 @@ void qnt__look_up_8_avx512vbmi(const uint8_t *table, int bits, const uint8_t *co
     _mm512_mask_storeu_epi8(levels + i, mask, look_up(&t, x));
 }
 
+/* The first min(n, 32) words. */
+static inline __m512i load_words(const int16_t *from, size_t n)
+{
+    return _mm512_maskz_loadu_epi16(n < 32 ? (1u << n) - 1 : ~0u, from);
+}
+
+/* The low bytes of words, and the high ones. */
+static inline void split_table(const int16_t *words, int bits, struct table *low,
+                               struct table *high)
+{
+    uint8_t places[64];
+    for (int i = 0; i < 64; i++) places[i] = (uint8_t)(2 * i);
+    const __m512i even = _mm512_loadu_si512(places),
+                  odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
+    const size_t size = (size_t)1 << bits;
+    low->bits = high->bits = bits;
+    for (size_t i = 0; i < 4 && 64 * i < size; i++) {
+        size_t left = size - 64 * i;
+        __m512i first = load_words(words + 64 * i, left);
+        __m512i second = left > 32 ? load_words(words + 64 * i + 32, left - 32) : first;
+        low->piece[i] = _mm512_permutex2var_epi8(first, even, second);
+        high->piece[i] = _mm512_permutex2var_epi8(first, odd, second);
+    }
+}
+
 void qnt__look_up_16_avx512vbmi(const int16_t *table, int bits, const uint8_t *codes, size_t n,
                                 int16_t *levels)
 {
-    uint8_t bytes[2][256];
-    for (size_t e = 0; e < (size_t)1 << bits; e++) {
-        bytes[0][e] = (uint8_t)table[e];
-        bytes[1][e] = (uint8_t)((uint16_t)table[e] >> 8);
-    }
-    struct table low = load_table(bytes[0], bits), high = load_table(bytes[1], bits);
+    struct table low, high;
+    split_table(table, bits, &low, &high);
     const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
     const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
     for (size_t i = 0; i < n; i += 64) {

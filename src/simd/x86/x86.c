@@ -116,6 +116,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_six, avx512vbmi);
         TAKE(expand_bits, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
+        TAKE(expand_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
         TAKE(conv_lowbit, avx512vbmi);

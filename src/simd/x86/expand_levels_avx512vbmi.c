@@ -1,0 +1,68 @@
+/*
+ * Packed numbers of 32 to 128 levels into bytes with VPERMB: a table is one register or two. Where
+ * columns have tables of their own, each of the 16 is looked up in its turn, for its four bytes.
+ * Fewer levels fit the tables of VPSHUFB, which has nothing to gain.
+ */
+#include "../slots.h"
+#include "cells_avx512vnni.h"
+
+/* Field f of a cell of 5, 6 or 7 bits. */
+INLINE __m512i wide_field(const uint8_t *cell, int bits, int f)
+{
+    const uint8_t *high = cell + QNT__CELL_HIGH;
+    __m512i low = cell_field(cell + 64 * (f / 2), 4, f % 2);
+    if (bits == 5)
+        return _mm512_mask_add_epi8(low, third_bits(high - 64, f), low, _mm512_set1_epi8(16));
+    return _mm512_or_si512(low, _mm512_slli_epi16(cell_field(high, bits - 4, f), 4));
+}
+
+struct table {
+    __m512i low, high;
+};
+
+INLINE struct table load_table(const int8_t *levels, int bits)
+{
+    struct table t;
+    if (bits == 5)
+        t.low = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)levels));
+    else
+        t.low = _mm512_loadu_si512(levels);
+    t.high = bits == 7 ? _mm512_loadu_si512(levels + 64) : t.low;
+    return t;
+}
+
+INLINE __m512i look_up(struct table t, __m512i field, int bits)
+{
+    if (bits < 7) return _mm512_permutexvar_epi8(field, t.low);
+    return _mm512_permutex2var_epi8(t.low, field, t.high);
+}
+
+INLINE void expand(const struct qnt__expand *e, int bits)
+{
+    const struct table shared = load_table(e->levels, bits);
+    const uint8_t *cell = e->cell, *end = cell + e->cells * qnt__cell_bytes(bits);
+    uint8_t *out = e->out;
+    for (; cell < end; cell += qnt__cell_bytes(bits)) {
+        UNROLL for (int f = 0; f < 4; f++, out += 64)
+        {
+            __m512i field = wide_field(cell, bits, f), level = look_up(shared, field, bits);
+            for (size_t c = 1; e->step && c < QNT__PANEL; c++) {
+                struct table own = load_table(e->levels + c * e->step, bits);
+                level = _mm512_mask_mov_epi8(level, 15ull << 4 * c, look_up(own, field, bits));
+            }
+            _mm512_storeu_si512(out, level);
+        }
+    }
+}
+
+void qnt__expand_levels_avx512vbmi(const struct qnt__expand *e)
+{
+    if (e->bits == 5)
+        expand(e, 5);
+    else if (e->bits == 6)
+        expand(e, 6);
+    else if (e->bits == 7)
+        expand(e, 7);
+    else
+        qnt__expand_levels_avx512vnni(e);
+}
