@@ -1,23 +1,21 @@
 /*
- * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked up
- * instead of multiplied. The including file defines
- *     vec, LANES, PIXELS            a vector of bytes, how many, pixels of the largest tile
- *     struct index, load_index(w)   LANES bytes of weights, made ready
- *     struct row, load_row(x)       the table's row for a byte of x
- *     look_up(index, row)           LANES products of three digits each, at most 27
- *     SLIDE                         1 if there is add_three_taps(sum, x, step, weight)
- *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
- *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
- *     less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
- *     store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
+ * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked
+ * up instead of multiplied. The including file defines vec, LANES, PIXELS            a vector of
+ * bytes, how many, pixels of the largest tile struct index, load_index(w)   LANES bytes of weights,
+ * made ready struct row, load_row(x)       the table's row for a byte of x look_up(index, row)
+ * LANES products of three digits each, at most 27 ASSEMBLED                     1 if there are
+ * add_one_tap(sum, x, step, weight, fresh) for PIXELS pixels and add_three_taps(..) add_8 (an asm:
+ * regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16 zero(), set_16(x),
+ * load(from), either(a, b), differ(a, b) less_if_below(n, s, limit)    n less 1 in 16 bits where s
+ * < limit store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
  *     store_codes(codes, v)
  *
- * Nine look-ups (9 * 27 = 243) fit a byte. Then they move to sums of 16 bits: `wide` takes odd * 256 +
- * even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact modulo 2^16.
+ * Nine look-ups (9 * 27 = 243) fit a byte. Then they move to sums of 16 bits: `wide` takes odd *
+ * 256 + even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact modulo 2^16.
  *
- * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a row
- * is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS pixels of
- * a tile. Both limits below are multiples of three.
+ * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a
+ * row is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS
+ * pixels of a tile. Both limits below are multiples of three.
  */
 enum { QNT__NARROW_STEPS = 9, QNT__WIDE_STEPS = 65535 / 27 };
 
@@ -42,7 +40,7 @@ INLINE void add_tap(vec *sum, const uint8_t *x, size_t step, const uint8_t *weig
     }
 }
 
-#if SLIDE
+#if ASSEMBLED
 static int in_threes(const struct qnt__lowbit *g)
 {
     if (g->tap_count % 3) return 0;
@@ -57,8 +55,11 @@ static int in_threes(const struct qnt__lowbit *g)
 INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh)
 {
     const uint8_t *from = w->x + w->g->taps[w->tap] + (ptrdiff_t)w->triple;
-#if SLIDE
-    if (at_once == 3) add_three_taps(sum, from, w->g->step, w->weight);
+#if ASSEMBLED
+    if (at_once == 3)
+        add_three_taps(sum, from, w->g->step, w->weight, fresh);
+    else if (pixels == PIXELS)
+        add_one_tap(sum, from, w->g->step, w->weight, fresh);
     else
 #endif
         add_tap(sum, from, w->g->step, w->weight, pixels, fresh);
@@ -132,19 +133,27 @@ INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
     }
 }
 
+/* The largest tiles of LANES columns; how many pixels they took. Each of its own, as the compiler
+ * deals out registers over a whole function. */
+#define TILES(name, at_once)                                                                       \
+    static __attribute__((noinline)) size_t name(const struct qnt__lowbit *g,                      \
+                                                 const struct qnt__lowbit_codes *f, int column)    \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + PIXELS <= g->m; i += PIXELS) tile(g, f, i, column, PIXELS, at_once);            \
+        return i;                                                                                  \
+    }
+TILES(run_tiles, 1)
+#if ASSEMBLED
+TILES(run_tiles_of_threes, 3)
+#endif
+
 INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
 {
-#if SLIDE
-    const int at_once = in_threes(g) ? 3 : 1;
-#else
-    enum { at_once = 1 };
+    size_t (*run)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *, int) = run_tiles;
+#if ASSEMBLED
+    if (in_threes(g)) run = run_tiles_of_threes;
 #endif
-    for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES) {
-        size_t i = 0;
-        for (; i + PIXELS <= g->m; i += PIXELS) {
-            if (at_once == 3) tile(g, f, i, c, PIXELS, 3);
-            else tile(g, f, i, c, PIXELS, 1);
-        }
-        for (; i < g->m; i++) tile(g, f, i, c, 1, 1);
-    }
+    for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES)
+        for (size_t i = run(g, f, c); i < g->m; i++) tile(g, f, i, c, 1, 1);
 }

@@ -5,7 +5,7 @@
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define SLIDE 0
+#define ASSEMBLED 0
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m256i vec;
