@@ -1,21 +1,25 @@
 /*
- * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked
- * up instead of multiplied. The including file defines vec, LANES, PIXELS            a vector of
- * bytes, how many, pixels of the largest tile struct index, load_index(w)   LANES bytes of weights,
- * made ready struct row, load_row(x)       the table's row for a byte of x look_up(index, row)
- * LANES products of three digits each, at most 27 ASSEMBLED                     1 if there are
- * add_one_tap(sum, x, step, weight, fresh) for PIXELS pixels and add_three_taps(..) add_8 (an asm:
- * regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16 zero(), set_16(x),
- * load(from), either(a, b), differ(a, b) less_if_below(n, s, limit)    n less 1 in 16 bits where s
- * < limit store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
+ * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked up
+ * instead of multiplied. The including file defines
+ *     vec, LANES, PIXELS            a vector of bytes, how many, pixels of the largest tile
+ *     struct index, load_index(w)   LANES bytes of weights, made ready
+ *     struct row, load_row(x)       the table's row for a byte of x
+ *     look_up(index, row)           LANES products of three digits each, at most 27
+ *     ASSEMBLED                     1 if there are, for PIXELS pixels, add_one_tap(sum, x, step, weight,
+ *                                   fresh) and add_three_taps(..)
+ *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
+ *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
+ *     halves(a, b)                  lower half of a, upper half of b; of 64 lanes only
+ *     less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
+ *     store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
  *     store_codes(codes, v)
  *
- * Nine look-ups (9 * 27 = 243) fit a byte. Then they move to sums of 16 bits: `wide` takes odd *
- * 256 + even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact modulo 2^16.
+ * Nine look-ups (9 * 27 = 243) fit a byte. Then they move to sums of 16 bits: `wide` takes odd * 256 +
+ * even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact modulo 2^16.
  *
- * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a
- * row is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS
- * pixels of a tile. Both limits below are multiples of three.
+ * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a row
+ * is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS pixels of
+ * a tile. Both limits below are multiples of three.
  */
 enum { QNT__NARROW_STEPS = 9, QNT__WIDE_STEPS = 65535 / 27 };
 
@@ -91,24 +95,49 @@ INLINE void add_steps(struct walk *w, vec *wide, vec *odd, int pixels, int at_on
     }
 }
 
-/* How many thresholds are reached, out of three. */
-INLINE vec count_reached(vec sum, vec shift, const int16_t *flip, const int16_t *limit)
+enum { HALF = QNT__LOWBIT_COLUMNS / 2 };
+
+/* What the box sum of a pixel makes of thresholds: of the pixel with these columns, or, of 64 lanes that
+ * are two pixels, of both. */
+struct aim {
+    vec shift;
+    const int16_t *limit[2];
+    int two;
+};
+
+INLINE vec shift_and_set(const struct qnt__lowbit_codes *f, size_t i, int column,
+                         const int16_t **limit)
 {
-    vec s = differ(sub_16(sum, shift), load(flip)), n = set_16(3);
-    UNROLL for (int t = 0; t < 3; t++)
-        n = less_if_below(n, s, load(limit + t * QNT__LOWBIT_COLUMNS));
+    const int32_t z = -f->zero * qnt__lowbit_box(&f->box, i, column);
+    *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
+    return set_16((int16_t)(z >> f->half));
+}
+
+INLINE struct aim take_aim(const struct qnt__lowbit_codes *f, size_t i, int column)
+{
+    struct aim a = {.two = (int)LANES > (int)HALF && f->box.half != 0};
+    a.shift = shift_and_set(f, i, column, &a.limit[0]);
+    if (a.two) a.shift = halves(a.shift, shift_and_set(f, i, HALF, &a.limit[1]));
+    return a;
+}
+
+/* How many thresholds are reached, out of three; `at` is the first number of the lanes. */
+INLINE vec count_reached(vec sum, const struct qnt__lowbit_codes *f, const struct aim *a, int at)
+{
+    vec s = differ(sub_16(sum, a->shift), load(f->flip + at)), n = set_16(3);
+    UNROLL for (int t = 0; t < 3; t++, at += QNT__LOWBIT_COLUMNS) {
+        vec limit = load(a->limit[0] + at);
+        if (a->two) limit = halves(limit, load(a->limit[1] + at));
+        n = less_if_below(n, s, limit);
+    }
     return n;
 }
 
 INLINE void finish(const struct qnt__lowbit_codes *f, size_t i, int column, vec even, vec odd)
 {
-    enum { HALF = QNT__LOWBIT_COLUMNS / 2 };
-    const int32_t z = -f->zero * f->box[i];
-    const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS + column / 2;
-    const int16_t *flip = f->flip + column / 2;
-    vec shift = set_16((int16_t)(z >> f->half));
-    vec low = count_reached(even, shift, flip, limit);
-    vec high = count_reached(odd, shift, flip + HALF, limit + HALF);
+    const struct aim a = take_aim(f, i, column);
+    vec low = count_reached(even, f, &a, column / 2);
+    vec high = count_reached(odd, f, &a, column / 2 + HALF);
     store_codes(f->codes + i * QNT__LOWBIT_COLUMNS + column, either(low, low_to_high_16(high)));
 }
 

@@ -123,6 +123,7 @@ INLINE vec low_to_high_16(vec a) { return _mm512_slli_epi16(a, 8); }
 INLINE vec set_16(int16_t x) { return _mm512_set1_epi16(x); }
 INLINE vec load(const void *from) { return _mm512_loadu_si512(from); }
 INLINE vec either(vec a, vec b) { return _mm512_or_si512(a, b); }
+INLINE vec halves(vec a, vec b) { return _mm512_mask_mov_epi64(a, 0xf0, b); }
 INLINE vec differ(vec a, vec b) { return _mm512_xor_si512(a, b); }
 INLINE void store_codes(uint8_t *to, vec v) { _mm512_storeu_si512(to, v); }
 
