@@ -38,7 +38,7 @@ may_include() {
     train) echo 'base simd context tensor quantizer' ;;
     quantizer) echo 'base simd context tensor' ;;
     layer) echo 'base simd context tensor kernel quantizer' ;;
-    io) echo 'base simd context tensor kernel quantizer layer ckn' ;;
+    io) echo 'base simd context tensor kernel quantizer layer lowbit ckn' ;;
     *) echo 'unknown' ;;
     esac
 }

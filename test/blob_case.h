@@ -1,8 +1,10 @@
-/* For the tests of blobs: random layers, quantizers and kernel maps, and what they compute. */
+/* For the tests of blobs: random layers, quantizers, kernel maps and layers of packed digits, and
+ * what they compute. */
 #ifndef BLOB_CASE_H
 #define BLOB_CASE_H
 
 #include "layer_case.h"
+#include "lowbit/layer.h"
 
 static UNUSED layer_case random_layer_case(int turn)
 {
@@ -165,6 +167,93 @@ static UNUSED uint8_t *run_map(const qnt_context *context, const qnt_ckn *map, c
     return result;
 }
 
+/* A layer of packed digits: floats and digits, floats, or thresholds. */
+static UNUSED qnt_lowbit_layer *random_digits(const qnt_context *context)
+{
+    static const int32_t levels[][2] = {{2, -3}, {1, -1}, {1, 0}, {-3, 2}, {700, -900}};
+    enum { MOST = 70 };
+    static uint8_t w[4 * MOST * 9 * 8], falling[4 * MOST];
+    static float scale[4 * MOST], shift[4 * MOST];
+    static int32_t limit[4 * MOST][3];
+    const int32_t groups = (int32_t)random_in(1, 4), *level = levels[random_in(0, 4)];
+    const int64_t each = random_in(1, random_in(0, 3) ? 5 : MOST), o = groups * each;
+    const int64_t kh = random_in(1, 3), kw = random_in(1, 3), channels = random_in(1, 8);
+    qnt_conv conv = {.size = sizeof conv,
+                     .groups = groups,
+                     .group_shift = groups / 2,
+                     .stride = {(int32_t)random_in(1, 2), 1},
+                     .dilation = {1, (int32_t)random_in(1, 2)}};
+    qnt_lowbit_spec spec = {.size = sizeof spec,
+                            .step = level[0],
+                            .zero = level[1],
+                            .groups = random_in(0, 1) ? 1 : 0,
+                            .pad = {1, 0, 0, 2}};
+    const bool falls = random_in(0, 1);
+    qnt_lowbit_layer *layer = NULL;
+    qnt_status status;
+    for (int64_t i = 0; i < o * kh * kw * channels; i++) w[i] = (uint8_t)random_in(0, 3);
+    qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, o, kh, kw, channels);
+    for (int64_t i = 0; i < o; i++) {
+        scale[i] = (float)random_in(-3, 3) * 0.03f, shift[i] = (float)random_gauss();
+        falling[i] = falls && random_in(0, 1);
+        for (int k = 0; k < 3; k++) limit[i][k] = falling[i] ? 40 - 30 * k : 30 * k - 40;
+    }
+    const int kind = (int)random_in(0, 2);
+    if (kind == 0) {
+        status = qnt_lowbit_layer_of_thresholds(
+            context, &conv, &spec, weight, TENSOR(limit, QNT_INT, 32, o, 3),
+            falls ? TENSOR(falling, QNT_UINT, 8, o) : NULL, &layer);
+    } else {
+        const qnt_spec two_bits = {.size = sizeof two_bits, .bits = 2};
+        qnt_quantizer *q = NULL;
+        CHECK(qnt_quantizer_create(context, &two_bits, &q) == QNT_OK &&
+              qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.4}, 1) == QNT_OK);
+        spec.flags = (int32_t)random_in(0, 7);
+        status =
+            qnt_lowbit_layer_create(context, &conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, o),
+                                    TENSOR(shift, QNT_FLOAT, 32, o), kind == 1 ? q : NULL, &layer);
+        qnt_quantizer_destroy(q);
+    }
+    CHECK_MSG(status == QNT_OK, "create: %s", check_reason);
+    return layer;
+}
+
+/* Runs a layer of packed digits on bytes; floats, then digits, of those that it has. NULL if it
+ * refuses pixels of this shape. */
+static UNUSED uint8_t *run_digits(const qnt_context *context, const qnt_lowbit_layer *layer,
+                                  const qnt_tensor *pixels, size_t *bytes)
+{
+    check_tensor packed = {0}, y = {0};
+    const struct qnt__lowbit_head *h = &layer->head;
+    const bool digits = h->results & QNT__LOWBIT_DIGITS, floats = h->results & QNT__LOWBIT_FLOATS;
+    uint64_t codes = 0, all = 0;
+    size_t space;
+    if (qnt_lowbit_layer_workspace(context, layer, pixels, &space) != QNT_OK || space > 1 << 26)
+        return NULL;
+    packed.t.shape = packed.shape, packed.t.strides = packed.strides;
+    if (digits && (qnt_lowbit_layer_view(context, layer, pixels, &packed.t) != QNT_OK ||
+                   qnt_tensor_bytes(context, &packed.t, &codes) != QNT_OK || codes > 1 << 24)) {
+        return NULL;
+    }
+    int64_t shape[4] = {pixels->shape[0], 0, 0, h->outputs};
+    for (int i = 0; i < 2; i++) {
+        const int64_t left = pixels->shape[1 + i] - (h->kernel[i] - 1) * h->dilation[i] - 1;
+        shape[1 + i] = left < 0 ? 0 : left / h->stride[i] + 1;
+    }
+    if (floats) {
+        check_view(&y, NULL, QNT_FLOAT, 32, 4, shape);
+        if (qnt_tensor_bytes(context, &y.t, &all) != QNT_OK || all > 1 << 24) return NULL;
+    }
+    uint8_t *result = zeroed((size_t)(all + codes), 1), *workspace = zeroed(space, 1);
+    y.t.data = result, packed.t.data = result + all;
+    qnt_status status = qnt_lowbit_layer_run(context, layer, pixels, NULL, floats ? &y.t : NULL,
+                                             digits ? &packed.t : NULL, workspace, space);
+    CHECK_MSG(status == QNT_OK, "run: %s", check_reason);
+    free(workspace);
+    *bytes = (size_t)(all + codes);
+    return result;
+}
+
 /* Blobs in memory of exactly their length. */
 static UNUSED uint8_t *saved_layer(const qnt_context *context, const qnt_layer *layer,
                                    size_t *length)
@@ -189,6 +278,15 @@ static UNUSED uint8_t *saved_map(const qnt_context *context, const qnt_ckn *map,
     CHECK(qnt_ckn_save(context, map, NULL, 0, length) == QNT_OK && *length % 64 == 0);
     uint8_t *blob = aligned_alloc(64, *length);
     CHECK(qnt_ckn_save(context, map, blob, *length, length) == QNT_OK);
+    return blob;
+}
+
+static UNUSED uint8_t *saved_digits(const qnt_context *context, const qnt_lowbit_layer *layer,
+                                    size_t *length)
+{
+    CHECK(qnt_lowbit_layer_save(context, layer, NULL, 0, length) == QNT_OK && *length % 64 == 0);
+    uint8_t *blob = aligned_alloc(64, *length);
+    CHECK(qnt_lowbit_layer_save(context, layer, blob, *length, length) == QNT_OK);
     return blob;
 }
 

@@ -77,7 +77,8 @@ LAYOUTS = {"nhwc": 0, "nchw": 1}
 SEARCHES = {"sorted": 0, "bounded": 1, "bayes": 2, "bandit": 3}
 ACTIVATIONS = {"linear": 0, "relu": 1, "clamp": 2}
 ACCUMULATE, BORROW = 0x1, 0x2
-BLOBS = {1: "quantizer", 2: "layer", 3: "kernel map"}
+RELU_FIRST, RELU_LAST, TRANSPOSE = 0x1, 0x2, 0x4
+BLOBS = {1: "quantizer", 2: "layer", 3: "kernel map", 4: "lowbit layer"}
 
 
 # ---- the C side ----
@@ -109,6 +110,20 @@ class _Conv(ctypes.Structure):
     _fields_ = [
         ("size", c_uint32), ("groups", c_int32), ("group_shift", c_int32), ("stride", c_int32 * 2),
         ("dilation", c_int32 * 2), ("pad", c_int32 * 4), ("reserved", c_int32),
+    ]
+
+
+class _Lowbit(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("step", c_int32), ("zero", c_int32), ("channels", c_int32),
+        ("pad", c_int32 * 4),
+    ]
+
+
+class _LowbitSpec(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32), ("step", c_int32), ("zero", c_int32), ("flags", c_int32),
+        ("groups", c_int32), ("pad", c_int32 * 4), ("reserved", c_int32),
     ]
 
 
@@ -177,6 +192,7 @@ class _MapData(ctypes.Structure):
     ]
 
 
+_DIGIT_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int64, c_int32)
 _LOG_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 _PROGRESS_FN = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
@@ -213,6 +229,19 @@ _STATUS_FUNCTIONS = {
     "layer_run": [_H, _H, _T, _T, c_void_p, c_size_t],
     "layer_save": [_H, _H, c_void_p, c_size_t, _S],
     "layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
+    "pack_pixels_view": [_H, _T, c_int32, POINTER(c_int32), _T],
+    "pack_pixels": [_H, _T, c_int32, POINTER(c_int32), _T],
+    "pack_taps_view": [_H, _T, c_int32, _T],
+    "pack_taps": [_H, _T, c_int32, _T],
+    "conv_lowbit": [_H, POINTER(_Conv), POINTER(_Lowbit), _T, _T, _T, _T],
+    "find_thresholds": [_H, _DIGIT_FN, c_void_p, c_int32, c_int32, _T, _T],
+    "lowbit_layer_create": [_H, POINTER(_Conv), POINTER(_LowbitSpec), _T, _T, _T, _H, POINTER(_H)],
+    "lowbit_layer_of_thresholds": [_H, POINTER(_Conv), POINTER(_LowbitSpec), _T, _T, _T, POINTER(_H)],
+    "lowbit_layer_view": [_H, _H, _T, _T],
+    "lowbit_layer_workspace": [_H, _H, _T, _S],
+    "lowbit_layer_run": [_H, _H, _T, _T, _T, _T, c_void_p, c_size_t],
+    "lowbit_layer_save": [_H, _H, c_void_p, c_size_t, _S],
+    "lowbit_layer_load": [_H, c_void_p, c_size_t, c_int32, POINTER(_H)],
     "ckn_create": [_H, POINTER(_MapSpec), POINTER(_H)],
     "ckn_describe": [_H, _H, POINTER(_MapSpec)],
     "ckn_fit": [_H, _H, POINTER(_MapData)],
@@ -269,6 +298,7 @@ _OTHER_FUNCTIONS = {
     "context_destroy": (None, [_H]),
     "quantizer_destroy": (None, [_H]),
     "layer_destroy": (None, [_H]),
+    "lowbit_layer_destroy": (None, [_H]),
     "ckn_destroy": (None, [_H]),
     "trainer_destroy": (None, [_H]),
     "image_destroy": (None, [_H]),
@@ -983,13 +1013,15 @@ class Layer(_Handle):
         """The blob: bytes."""
         return _save(self, "layer_save")
 
+    _load = "layer_load"
+
     @classmethod
     def load(cls, context, data, borrow=False):
         """A layer from a blob. With borrow it keeps pointing into data, which must be aligned to 64
         bytes (a memory-mapped file is, and aligned() makes such memory) and must not change."""
         source, handle = Tensor.of(data), c_void_p()
         size = source._held.view.len
-        context.call("layer_load", source.struct.data, size, BORROW if borrow else 0, byref(handle))
+        context.call(cls._load, source.struct.data, size, BORROW if borrow else 0, byref(handle))
         self = cls.__new__(cls)
         _Handle.__init__(self, handle)
         self.context, self._borrowed = context, source if borrow else None
@@ -1007,6 +1039,11 @@ def _geometry(spec, groups, group_shift, stride, dilation, pad):
     spec.pad = pad + pad if len(pad) == 2 else pad
 
 
+def _border(pad):
+    pad = _pair(pad)
+    return (c_int32 * 4)(*(pad + pad if len(pad) == 2 else pad))
+
+
 def aligned(data):
     """A copy of bytes in memory aligned to 64 bytes, for Layer.load(borrow=True)."""
     memory = bytearray(len(data) + 64)
@@ -1014,6 +1051,115 @@ def aligned(data):
     view = memoryview(memory)[start:start + len(data)]
     view[:] = data
     return view
+
+
+# ---- packed digits ----
+
+def pack_pixels(context, codes, groups=1, pad=0):
+    """Codes 0 to 3 [B,H,W,C] as packed pixels, three digits a byte, with a border of zeros."""
+    codes, border = Tensor.of(codes), _border(pad)
+    shape, _, _ = _described(context, "pack_pixels_view", _pointer(codes), groups, border)
+    out, pixels = _empty(shape, UINT, 8)
+    context.call("pack_pixels", _pointer(codes), groups, border, _pointer(pixels))
+    return out
+
+
+def pack_taps(context, codes, groups=1):
+    """Codes 0 to 3 [O,kh,kw,C/groups] as packed weights for conv_lowbit()."""
+    codes = Tensor.of(codes)
+    shape, _, _ = _described(context, "pack_taps_view", _pointer(codes), groups)
+    out, taps = _empty(shape, UINT, 8)
+    context.call("pack_taps", _pointer(codes), groups, _pointer(taps))
+    return out
+
+
+def conv_lowbit(context, pixels, taps, out, channels, step=2, zero=-3, groups=1, group_shift=0, stride=1,
+                dilation=1, thresholds=None, pad=0):
+    """Sums of r (step q + zero) into out: int32 [B,OH,OW,O], or with thresholds packed pixels with a
+    border. channels are those of one group."""
+    conv, low = _Conv(ctypes.sizeof(_Conv)), _Lowbit(ctypes.sizeof(_Lowbit), step, zero, channels, _border(pad))
+    _geometry(conv, groups, group_shift, stride, dilation, 0)
+    pixels, taps, thresholds = Tensor.of(pixels), Tensor.of(taps), _optional(thresholds)
+    context.call("conv_lowbit", byref(conv), byref(low), _pointer(pixels), _pointer(taps),
+                 _pointer(thresholds), _pointer(Tensor.of(out, writable=True)))
+    return out
+
+
+def find_thresholds(context, digit, outputs, low, high):
+    """(int32 [O,3], uint8 [O] falling) that say the same as digit(channel, sum) for sums low to high."""
+    problems = []
+
+    def ask(_user, channel, total):
+        try:
+            return digit(channel, total)
+        except BaseException as problem:  # must not travel through C
+            problems.append(problem)
+            return -1
+
+    out, thresholds = _empty((outputs, 3), INT, 32)
+    falling, falls = _empty((outputs,), UINT, 8)
+    try:
+        context.call("find_thresholds", _DIGIT_FN(ask), None, low, high, _pointer(thresholds), _pointer(falls))
+    except Error:
+        if problems:
+            raise problems[0]
+        raise
+    return out, falling
+
+
+class LowbitLayer(_Handle):
+    """A prepared convolution of packed digits (include/qnt/lowbit.h).
+
+    weight      codes 0 to 3 [O,kh,kw,C/groups], each standing for step * code + zero
+    scale       [O] or [1], and shift: y = sum * scale + shift, then flags RELU_FIRST, RELU_LAST, TRANSPOSE
+    output_q    gives the next layer's digits; None: floats only
+    thresholds  (thresholds, falling) as find_thresholds() returns them, instead of scale, shift, output_q
+    groups      with group_shift, stride, dilation; out_groups and pad (a border) of the packed result
+    """
+
+    _destroy = "qnt_lowbit_layer_destroy"
+
+    def __init__(self, context, weight, scale=None, shift=None, output_q=None, thresholds=None, step=2,
+                 zero=-3, flags=0, groups=1, group_shift=0, stride=1, dilation=1, out_groups=0, pad=0):
+        spec = _LowbitSpec(ctypes.sizeof(_LowbitSpec), step, zero, flags, out_groups, _border(pad), 0)
+        conv, weight, handle = _Conv(ctypes.sizeof(_Conv)), Tensor.of(weight), c_void_p()
+        _geometry(conv, groups, group_shift, stride, dilation, 0)
+        if thresholds is None:
+            scale, shift = _optional(scale), _optional(shift)
+            context.call("lowbit_layer_create", byref(conv), byref(spec), _pointer(weight), _pointer(scale),
+                         _pointer(shift), output_q and output_q.handle, byref(handle))
+        else:
+            rows, falling = Tensor.of(thresholds[0]), _optional(thresholds[1])
+            context.call("lowbit_layer_of_thresholds", byref(conv), byref(spec), _pointer(weight),
+                         _pointer(rows), _pointer(falling), byref(handle))
+        super().__init__(handle)
+        self.context, self._borrowed = context, None
+
+    _call = Quantizer._call
+    _load = "lowbit_layer_load"
+    load = classmethod(Layer.load.__func__)
+
+    def run(self, pixels, identity=None, floats=None, packed=True, workspace=None):
+        """Packed digits, in new memory or in `packed`; None: not wanted. floats [B,OH,OW,O] receives y;
+        identity is what is added."""
+        pixels, identity, size = Tensor.of(pixels), _optional(identity), c_size_t()
+        y = None if floats is None else Tensor.of(floats, writable=True)
+        if packed is True:
+            packed, digits = _empty(*_described(self.context, "lowbit_layer_view", self.handle,
+                                                _pointer(pixels)))
+        else:
+            digits = None if packed is None else Tensor.of(packed, writable=True)
+        self._call("lowbit_layer_workspace", _pointer(pixels), byref(size))
+        held = _Held(bytearray(size.value) if workspace is None else workspace, True)
+        self._call("lowbit_layer_run", _pointer(pixels), _pointer(identity), _pointer(y), _pointer(digits),
+                   held.view.buf, held.view.len)
+        return packed
+
+    __call__ = run
+
+    def save(self):
+        """The blob: bytes."""
+        return _save(self, "lowbit_layer_save")
 
 
 # ---- kernel maps ----

@@ -1,6 +1,6 @@
 /**
  * @file io.h
- * @brief Blobs: the bytes of a quantizer, a layer or a kernel map.
+ * @brief Blobs: the bytes of a quantizer, a layer, a kernel map or a layer of packed digits.
  *
  * @defgroup io Blobs
  * @{
@@ -14,6 +14,7 @@
 
 #include "ckn.h"
 #include "layer.h"
+#include "lowbit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +24,8 @@ extern "C" {
 enum {
     QNT_BLOB_QUANTIZER = 1, /**< A quantizer. */
     QNT_BLOB_LAYER = 2,     /**< A layer. */
-    QNT_BLOB_CKN = 3        /**< A kernel map. */
+    QNT_BLOB_CKN = 3,       /**< A kernel map. */
+    QNT_BLOB_LOWBIT = 4     /**< A layer of packed digits. */
 };
 
 /**
@@ -109,6 +111,31 @@ QNT_API qnt_status qnt_ckn_save(const qnt_context *context, const qnt_ckn *ckn, 
  */
 QNT_API qnt_status qnt_ckn_load(const qnt_context *context, const void *data, size_t size,
                                 qnt_ckn **out);
+
+/**
+ * @brief Writes a layer of packed digits: geometry, taps, thresholds, scale and shift.
+ * @param context   for the reason.
+ * @param layer     the layer.
+ * @param[out] data receives the blob; NULL to ask for the length only.
+ * @param capacity  bytes at data.
+ * @param[out] length bytes of the blob.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SPACE.
+ */
+QNT_API qnt_status qnt_lowbit_layer_save(const qnt_context *context, const qnt_lowbit_layer *layer,
+                                         void *data, size_t capacity, size_t *length);
+
+/**
+ * @brief Reads a layer of packed digits; data may be hostile.
+ * @param context  memory and reasons; not kept.
+ * @param data     the blob. With #QNT_BORROW it must be 64-byte aligned and must stay unchanged
+ *                 until the layer is destroyed.
+ * @param size     bytes at data.
+ * @param flags    0 (copy) or #QNT_BORROW (allocate only the handle).
+ * @param[out] out the layer; NULL on failure.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_FORMAT, #QNT_E_VERSION, #QNT_E_NOMEM.
+ */
+QNT_API qnt_status qnt_lowbit_layer_load(const qnt_context *context, const void *data, size_t size,
+                                         int32_t flags, qnt_lowbit_layer **out);
 
 #ifdef __cplusplus
 }

@@ -53,9 +53,9 @@ static qnt_status check_header(const qnt_context *context, const struct header *
                          "data: version is %d, but this release reads versions up to %d",
                          (int)h->version, QNT__BLOB_VERSION);
     }
-    if (h->kind < QNT_BLOB_QUANTIZER || h->kind > QNT_BLOB_CKN) {
+    if (h->kind < QNT_BLOB_QUANTIZER || h->kind > QNT_BLOB_LOWBIT) {
         return qnt__fail(context, QNT_E_FORMAT, "data: kind is %d, expected %d to %d", (int)h->kind,
-                         QNT_BLOB_QUANTIZER, QNT_BLOB_CKN);
+                         QNT_BLOB_QUANTIZER, QNT_BLOB_LOWBIT);
     }
     if (h->length > size || h->length < 2 * HEADER || h->length % QNT__BLOB_ALIGN != 0) {
         return qnt__fail(
@@ -159,5 +159,34 @@ qnt_status qnt__blob_begin(const qnt_context *context, int32_t kind, size_t numb
     exchange(&s, &h);
     *numbers = s.out + HEADER;
     *data = s.out + begin;
+    return QNT_OK;
+}
+
+qnt_status qnt__blob_check_flags(const qnt_context *context, const void *data, int32_t flags)
+{
+    if (flags & ~QNT_BORROW) {
+        return qnt__fail(context, QNT_E_INVALID, "flags is 0x%x, expected 0 or QNT_BORROW",
+                         (unsigned)flags);
+    }
+    if (!(flags & QNT_BORROW) || (uintptr_t)data % QNT__BLOB_ALIGN == 0) return QNT_OK;
+    return qnt__fail(context, QNT_E_INVALID, "data is not %d-byte aligned, as QNT_BORROW needs it",
+                     QNT__BLOB_ALIGN);
+}
+
+qnt_status qnt__blob_hold(const qnt_context *context, const struct qnt__memory *memory,
+                          const struct qnt__blob *blob, bool borrowed, size_t handle_bytes,
+                          void **handle, const void **data)
+{
+    void *copy;
+    *data = blob->data;
+    QNT__TRY(qnt__allocate(context, memory, handle_bytes, handle));
+    if (borrowed) return QNT_OK;
+    qnt_status status = qnt__allocate(context, memory, blob->data_bytes, &copy);
+    if (status != QNT_OK) {
+        qnt__free(memory, *handle, handle_bytes);
+        return status;
+    }
+    memcpy(copy, blob->data, blob->data_bytes);
+    *data = copy;
     return QNT_OK;
 }

@@ -37,6 +37,14 @@ qnt_status qnt__blob_begin(const qnt_context *context, int32_t kind, size_t numb
                            size_t data_bytes, void *bytes, size_t capacity, size_t *length,
                            uint8_t **numbers, uint8_t **data);
 
+/* Flags of a loader that can borrow: known ones, and aligned data with QNT_BORROW. */
+qnt_status qnt__blob_check_flags(const qnt_context *context, const void *data, int32_t flags);
+
+/* Room for a handle, and the blob's arrays: themselves if they are borrowed, else a copy. */
+qnt_status qnt__blob_hold(const qnt_context *context, const struct qnt__memory *memory,
+                          const struct qnt__blob *blob, bool borrowed, size_t handle_bytes,
+                          void **handle, const void **data);
+
 /* The status of a loader that asked another function about what a blob says: what that refuses
  * makes a damaged blob. */
 static inline qnt_status qnt__blob_damage(qnt_status status)

@@ -83,37 +83,6 @@ static qnt_status read_head(const qnt_context *context, const struct qnt__blob *
                      bytes);
 }
 
-static qnt_status check_flags(const qnt_context *context, const void *data, int32_t flags)
-{
-    if (flags & ~QNT_BORROW) {
-        return qnt__fail(context, QNT_E_INVALID, "flags is 0x%x, expected 0 or QNT_BORROW",
-                         (unsigned)flags);
-    }
-    if (!(flags & QNT_BORROW) || (uintptr_t)data % QNT__BLOB_ALIGN == 0) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID, "data is not %d-byte aligned, as QNT_BORROW needs it",
-                     QNT__BLOB_ALIGN);
-}
-
-/* A handle with its own copy of the data, or with the blob's. */
-static qnt_status build(const qnt_context *context, const qnt_layer *draft,
-                        const struct qnt__blob *blob, qnt_layer **out)
-{
-    void *handle, *copy;
-    QNT__TRY(qnt__allocate(context, &draft->memory, sizeof *draft, &handle));
-    if (!draft->borrowed) {
-        qnt_status status = qnt__allocate(context, &draft->memory, blob->data_bytes, &copy);
-        if (status != QNT_OK) {
-            qnt__free(&draft->memory, handle, sizeof *draft);
-            return status;
-        }
-        memcpy(copy, blob->data, blob->data_bytes);
-    }
-    *out = handle;
-    **out = *draft;
-    qnt__layer_attach(*out, draft->borrowed ? blob->data : copy, blob->data_bytes);
-    return QNT_OK;
-}
-
 qnt_status qnt_layer_load(const qnt_context *context, const void *data, size_t size, int32_t flags,
                           qnt_layer **out)
 {
@@ -122,10 +91,16 @@ qnt_status qnt_layer_load(const qnt_context *context, const void *data, size_t s
     if (!context) return QNT_E_INVALID;
     struct qnt__blob blob;
     qnt_layer draft = {.memory = context->memory, .borrowed = flags & QNT_BORROW}, *layer;
-    QNT__TRY(check_flags(context, data, flags));
+    void *handle;
+    const void *arrays;
+    QNT__TRY(qnt__blob_check_flags(context, data, flags));
     QNT__TRY(qnt__blob_open(context, data, size, QNT_BLOB_LAYER, &blob));
     QNT__TRY(read_head(context, &blob, &draft));
-    QNT__TRY(build(context, &draft, &blob, &layer));
+    QNT__TRY(qnt__blob_hold(context, &draft.memory, &blob, draft.borrowed, sizeof draft, &handle,
+                            &arrays));
+    layer = handle;
+    *layer = draft;
+    qnt__layer_attach(layer, arrays, blob.data_bytes);
     qnt_status status = qnt__layer_verify(context, layer);
     if (status == QNT_OK) *out = layer;
     else qnt_layer_destroy(layer);

@@ -46,6 +46,9 @@ struct qnt__lowbit_conv {
     /* set by qnt__lowbit_run */
     size_t parts;    /* tasks for one line of the result */
     ptrdiff_t *tap;  /* [tap_count] bytes from a pixel of the result to its taps */
+    size_t pair_taps; /* 0: no pairs of pixels in the last block of a group */
+    uint8_t *pairs;   /* [groups][triples][pair_taps][64] */
+    ptrdiff_t *pair;  /* [pair_taps] as tap */
     int32_t *digits; /* [B][H][groups][W]: sums over the digits of a pixel */
     uint8_t *line;   /* [workers][line_bytes] */
     size_t line_bytes;
@@ -67,6 +70,16 @@ size_t qnt__lowbit_block_bytes(int32_t half);
 void qnt__lowbit_limits_clear(const struct qnt__lowbit_conv *c);
 void qnt__lowbit_limits_set(const struct qnt__lowbit_conv *c, size_t output, const int32_t row[3],
                             bool falls);
+
+/* Whether the last block of a group has 32 outputs or fewer, so that it may take two pixels. Then
+ * limits are set for both. */
+bool qnt__lowbit_is_half(const struct qnt__lowbit_conv *c);
+
+/* Taps that a pair of pixels meets; 0 if pairs do not pay. */
+size_t qnt__lowbit_pair_taps(const struct qnt__lowbit_conv *c);
+
+/* Weights and places of those taps. */
+void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrdiff_t *tap);
 
 /* Bytes that a run takes, for any alignment of the block; SIZE_MAX if they do not fit. */
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c);

@@ -119,9 +119,12 @@ void qnt__lowbit_limits_set(const struct qnt__lowbit_conv *c, size_t output, con
 {
     const size_t column = output % c->group_outputs;
     const size_t block = output / c->group_outputs * c->blocks + column / COLUMNS;
+    const bool twice = column / COLUMNS == c->blocks - 1 && qnt__lowbit_is_half(c);
     void *at = (uint8_t *)c->limits.data + block * qnt__lowbit_block_bytes(c->limits.half);
-    if (c->limits.half < 0)
-        set_wide(at, column % COLUMNS, row, falls);
-    else
-        set_narrow(at, column % COLUMNS, c->limits.half, row, falls);
+    for (size_t to = column % COLUMNS; to < COLUMNS; to += twice ? COLUMNS / 2 : COLUMNS) {
+        if (c->limits.half < 0)
+            set_wide(at, to, row, falls);
+        else
+            set_narrow(at, to, c->limits.half, row, falls);
+    }
 }

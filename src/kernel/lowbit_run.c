@@ -52,13 +52,13 @@ static void sum_boxes(const struct qnt__lowbit_conv *c, const struct line *l, si
                                                           .step = g->stride[1]});
 }
 
-/* ---- what becomes of m pixels of a block: outputs `output` to output + n - 1 ---- */
+/* ---- what becomes of m pixels of a block: outputs `output` to output + n - 1, ld apart ---- */
 
 static void store_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
-                       size_t column, size_t m, size_t output, size_t n)
+                       size_t ld, size_t column, size_t m, size_t output, size_t n)
 {
     const struct qnt__view *y = c->sums;
-    for (size_t i = 0; i < m; i++, acc += COLUMNS) {
+    for (size_t i = 0; i < m; i++, acc += ld) {
         int64_t at = (int64_t)l->image * y->strides[0] + (int64_t)l->row * y->strides[1] +
                      (int64_t)(column + i) * y->strides[2] + (int64_t)output * y->strides[3];
         int32_t *to = (int32_t *)(void *)y->data;
@@ -68,10 +68,10 @@ static void store_sums(const struct qnt__lowbit_conv *c, const struct line *l, c
 
 /* To the line, transposed if that is asked for. */
 static void keep_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
-                      size_t column, size_t m, size_t output, size_t n)
+                      size_t ld, size_t column, size_t m, size_t output, size_t n)
 {
     int32_t *to = l->sum + column * l->outputs;
-    for (size_t i = 0; i < m; i++, acc += COLUMNS, to += l->outputs) {
+    for (size_t i = 0; i < m; i++, acc += ld, to += l->outputs) {
         if (!c->affine->transpose) {
             memcpy(to + output - l->first, acc, n * sizeof *to);
             continue;
@@ -83,7 +83,7 @@ static void keep_sums(const struct qnt__lowbit_conv *c, const struct line *l, co
 
 /* Codes to the line, run by run of one group of the result. */
 static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, const uint8_t *codes,
-                       size_t column, size_t m, size_t output, size_t n)
+                       size_t ld, size_t column, size_t m, size_t output, size_t n)
 {
     const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
     for (size_t j = 0; j < n;) {
@@ -92,8 +92,11 @@ static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, c
         uint8_t *to = l->code + column * l->pixel + group * 3 * c->packed.triples + at;
         if (run == COLUMNS) { /* a length that the compiler knows */
             for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS, COLUMNS);
+        } else if (run == COLUMNS / 2) {
+            for (size_t i = 0; i < m; i++)
+                memcpy(to + i * l->pixel, codes + i * ld + j, COLUMNS / 2);
         } else {
-            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS + j, run);
+            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * ld + j, run);
         }
         j += run;
     }
@@ -101,55 +104,84 @@ static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, c
 
 /* ---- a block of outputs along a line ---- */
 
-static void run_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
-                      size_t block)
+struct block {
+    size_t group, first, n; /* outputs first to first + n - 1 */
+    const uint8_t *x, *weight, *pairs;
+    const void *limits; /* or NULL */
+};
+
+static struct block find_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
+                               size_t block)
+{
+    const struct qnt__geometry *g = &c->g;
+    const size_t pixel = g->groups * c->triples, from = (group + g->group_shift) % g->groups;
+    const size_t number = group * c->blocks + block;
+    struct block b = {.group = group,
+                      .first = group * c->group_outputs + block * COLUMNS,
+                      .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS),
+                      .weight = c->taps + number * c->triples * c->tap_count * COLUMNS};
+    b.x = c->pixels + (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
+          from * c->triples;
+    if (c->pair_taps && block == c->blocks - 1)
+        b.pairs = c->pairs + group * c->triples * c->pair_taps * COLUMNS;
+    if (c->limits.data)
+        b.limits =
+            (const uint8_t *)c->limits.data + number * qnt__lowbit_block_bytes(c->limits.half);
+    return b;
+}
+
+/* Pixels `column` to `end` - 1, two at a time if `pixels` is 2. */
+static void run_stretch(const struct qnt__lowbit_conv *c, const struct line *l,
+                        const struct block *b, size_t column, size_t end, size_t pixels)
 {
     const struct qnt__geometry *g = &c->g;
     const struct qnt__simd *simd = &c->context->simd;
-    const size_t pixel = g->groups * c->triples, from = (group + g->group_shift) % g->groups;
-    const size_t number = group * c->blocks + block,
-                 bytes = qnt__lowbit_block_bytes(c->limits.half);
-    const uint8_t *x = c->pixels +
-                       (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
-                       from * c->triples;
-    const size_t first = group * c->group_outputs + block * COLUMNS;
-    const size_t n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS);
-    const void *limits = c->limits.data ? (uint8_t *)c->limits.data + number * bytes : NULL;
+    const size_t step = g->stride[1] * g->groups * c->triples, ld = COLUMNS / pixels;
     int32_t acc[PIXELS * COLUMNS];
     uint8_t codes[PIXELS * COLUMNS];
-    struct qnt__lowbit s = {.taps = c->tap,
+    struct qnt__lowbit s = {.taps = pixels == 2 ? c->pair : c->tap,
                             .acc = acc,
-                            .step = g->stride[1] * pixel,
+                            .step = pixels * step,
                             .triples = c->triples,
-                            .tap_count = c->tap_count,
-                            .weight = c->taps + number * c->triples * c->tap_count * COLUMNS};
+                            .tap_count = pixels == 2 ? c->pair_taps : c->tap_count,
+                            .weight = pixels == 2 ? b->pairs : b->weight};
     struct qnt__lowbit_codes narrow = {.codes = codes, .zero = c->zero, .half = c->limits.half};
     struct qnt__lowbit_finish wide = {.acc = acc, .codes = codes, .step = c->step, .zero = c->zero};
-    const bool fused = limits && c->limits.half >= 0;
+    const bool fused = b->limits && c->limits.half >= 0;
     if (fused) {
-        narrow.limit = limits;
+        narrow.limit = b->limits;
         narrow.flip = narrow.limit + (narrow.half + 1) * 3 * COLUMNS;
-    } else if (limits) {
-        wide.thresholds = limits;
+    } else if (b->limits) {
+        wide.thresholds = b->limits;
         wide.flip = wide.thresholds + 3 * COLUMNS;
     }
-    for (size_t column = 0; column < g->out_width; column += PIXELS) {
-        s.m = wide.m = qnt__min(PIXELS, g->out_width - column);
-        s.x = x + column * g->stride[1] * pixel;
-        narrow.box = wide.box = l->box + column;
+    for (size_t m; column < end; column += m) {
+        m = qnt__min(PIXELS * pixels, end - column);
+        s.m = wide.m = m / pixels;
+        s.x = b->x + column * step;
+        narrow.box = wide.box = (struct qnt__lowbit_boxes){l->box + column, pixels, pixels - 1};
         if (fused) {
             simd->codes_lowbit(&s, &narrow);
         } else {
             simd->conv_lowbit(&s);
             simd->finish_lowbit(&wide);
         }
-        if (limits)
-            keep_codes(c, l, codes, column, s.m, first, n);
+        if (b->limits)
+            keep_codes(c, l, codes, ld, column, m, b->first, b->n);
         else if (c->affine)
-            keep_sums(c, l, acc, column, s.m, first, n);
+            keep_sums(c, l, acc, ld, column, m, b->first, b->n);
         else
-            store_sums(c, l, acc, column, s.m, first, n);
+            store_sums(c, l, acc, ld, column, m, b->first, b->n);
     }
+}
+
+static void run_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
+                      size_t block)
+{
+    const struct block b = find_block(c, l, group, block);
+    const size_t width = c->g.out_width, paired = b.pairs ? width / 2 * 2 : 0;
+    run_stretch(c, l, &b, 0, paired, 2);
+    run_stretch(c, l, &b, paired, width, 1);
 }
 
 /* ---- a line ---- */
@@ -262,8 +294,8 @@ static size_t count_parts(const struct qnt__lowbit_conv *c)
     return c->packed.data && c->packed.groups % c->g.groups ? 1 : c->g.groups;
 }
 
-/* Offsets of taps, digits and lines; the last one is the size. */
-static bool lay_out(struct qnt__lowbit_conv *c, size_t at[4])
+/* Offsets of taps, digits, lines, taps of pairs and their weights; the last one is the size. */
+static bool lay_out(struct qnt__lowbit_conv *c, size_t at[6])
 {
     const struct qnt__geometry *g = &c->g;
     size_t sums, out, sum, code, each, all, end = 0, nothing;
@@ -274,26 +306,30 @@ static bool lay_out(struct qnt__lowbit_conv *c, size_t at[4])
     bool fits = qnt__mul(g->batch, g->height, &sums) && qnt__mul(sums, g->width, &sums) &&
                 qnt__mul(sums, g->groups, &sums) && qnt__mul(g->out_width, outputs, &sum) &&
                 qnt__mul(g->out_width, pixel, &code);
+    size_t pairs;
     out = each = 0;
+    c->pair_taps = qnt__lowbit_pair_taps(c);
+    fits = fits && qnt__mul(g->groups * c->triples, c->pair_taps, &pairs);
     fits = fits && qnt__append(&each, g->out_width, sizeof(int32_t), &out) &&
            qnt__append(&each, sum, sizeof(int32_t), &nothing) &&
            qnt__append(&each, code, 1, &nothing) && qnt__mul(each, c->context->workers, &all) &&
            qnt__append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&
            qnt__append(&end, sums, sizeof(int32_t), &at[1]) && qnt__append(&end, all, 1, &at[2]) &&
-           qnt__add(end, QNT__CARVE_ALIGN, &at[3]);
+           qnt__append(&end, c->pair_taps, sizeof(ptrdiff_t), &at[3]) &&
+           qnt__append(&end, pairs, COLUMNS, &at[4]) && qnt__add(end, QNT__CARVE_ALIGN, &at[5]);
     if (fits) c->line_bytes = each;
     return fits;
 }
 
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c)
 {
-    size_t at[4];
-    return lay_out(c, at) ? at[3] : SIZE_MAX;
+    size_t at[6];
+    return lay_out(c, at) ? at[5] : SIZE_MAX;
 }
 
 qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
 {
-    size_t at[4];
+    size_t at[6];
     const struct qnt__geometry *g = &c->g;
     uint8_t *bytes = workspace;
     bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
@@ -301,7 +337,10 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     c->tap = (ptrdiff_t *)(void *)(bytes + at[0]);
     c->digits = (int32_t *)(void *)(bytes + at[1]);
     c->line = bytes + at[2];
+    c->pair = (ptrdiff_t *)(void *)(bytes + at[3]);
+    c->pairs = bytes + at[4];
     set_taps(c);
+    if (c->pair_taps) qnt__lowbit_pair_up(c, c->pairs, c->pair);
     if (c->packed.data) clear_border(c);
     QNT__TRY(qnt__parallel(c->context, sum_line, c, g->batch * g->height));
     return qnt__parallel(c->context, run_line, c, g->batch * g->out_height * c->parts);

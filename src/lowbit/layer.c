@@ -56,17 +56,20 @@ qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_laye
     return qnt__fail(context, QNT_E_SHAPE, "weight: the layer's size overflows");
 }
 
-void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, void *data)
+void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, const void *data)
 {
     size_t at[4], bytes;
-    uint8_t *from = data;
+    union { /* who makes a layer writes them */
+        const void *in;
+        uint8_t *out;
+    } from = {data};
     lay_out(layer, at, &bytes);
     layer->data = data;
-    layer->conv.taps = from + at[0];
-    if (layer->head.results & QNT__LOWBIT_DIGITS) layer->conv.limits.data = from + at[1];
+    layer->conv.taps = from.out + at[0];
+    if (layer->head.results & QNT__LOWBIT_DIGITS) layer->conv.limits.data = from.out + at[1];
     if (!(layer->head.results & QNT__LOWBIT_FLOATS)) return;
-    layer->affine.scale = (const float *)(const void *)(from + at[2]);
-    layer->affine.shift = (const float *)(const void *)(from + at[3]);
+    layer->affine.scale = (const float *)(const void *)(from.out + at[2]);
+    layer->affine.shift = (const float *)(const void *)(from.out + at[3]);
 }
 
 /* ---- reading a request ---- */
@@ -132,12 +135,12 @@ static qnt_status read_head(const qnt_context *context, const qnt_conv *conv,
 /* ---- filling ---- */
 
 static qnt_status pack(const qnt_context *context, const qnt_lowbit_layer *l,
-                       const qnt_tensor *weight)
+                       const qnt_tensor *weight, void *data)
 {
     const struct qnt__lowbit_conv *c = &l->conv;
     int64_t shape[6] = {l->head.groups,    (int64_t)c->blocks, (int64_t)c->triples,
                         l->head.kernel[0], l->head.kernel[1],  QNT__LOWBIT_COLUMNS};
-    qnt_tensor taps = {.data = l->data, /* the first section */
+    qnt_tensor taps = {.data = data, /* the first section */
                        .device_type = 1,
                        .ndim = 6,
                        .dtype_code = QNT_UINT,
@@ -164,7 +167,7 @@ static qnt_status build(const qnt_context *context, const struct qnt__lowbit_hea
     qnt__lowbit_layer_attach(&draft, data);
     *out = handle;
     **out = draft;
-    status = pack(context, *out, weight);
+    status = pack(context, *out, weight, data);
     if (status == QNT_OK) return QNT_OK;
     qnt_lowbit_layer_destroy(*out);
     *out = NULL;
@@ -329,6 +332,10 @@ void qnt_lowbit_layer_destroy(qnt_lowbit_layer *layer)
 {
     if (!layer) return;
     struct qnt__memory memory = layer->memory;
-    qnt__free(&memory, layer->data, layer->bytes);
+    union { /* free takes no pointer to const */
+        const void *data;
+        void *block;
+    } u = {layer->data};
+    if (!layer->borrowed) qnt__free(&memory, u.block, layer->bytes);
     qnt__free(&memory, layer, sizeof *layer);
 }

@@ -20,8 +20,9 @@ struct qnt__lowbit_head {
 struct qnt_lowbit_layer {
     struct qnt__memory memory;
     struct qnt__lowbit_head head;
-    void *data; /* taps, limits, scale, shift */
+    const void *data; /* taps, limits, scale, shift */
     size_t bytes;
+    bool borrowed;                /* data belong to a blob */
     struct qnt__lowbit_conv conv; /* what does not depend on the input; no context */
     struct qnt__lowbit_affine affine;
 };
@@ -30,7 +31,11 @@ struct qnt_lowbit_layer {
 qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_layer *layer);
 
 /* Points conv and affine into data. */
-void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, void *data);
+void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, const void *data);
+
+/* Whether a layer can have these numbers, and these data: what making it guarantees. */
+qnt_status qnt__lowbit_head_verify(const qnt_context *context, const struct qnt__lowbit_head *h);
+qnt_status qnt__lowbit_layer_verify(const qnt_context *context, const qnt_lowbit_layer *layer);
 
 /* Finds, for a channel, the thresholds that say the same as a monotone function of sums in low to
  * high, and whether it falls. */

@@ -5,9 +5,11 @@
  *     struct index, load_index(w)   LANES bytes of weights, made ready
  *     struct row, load_row(x)       the table's row for a byte of x
  *     look_up(index, row)           LANES products of three digits each, at most 27
- *     SLIDE                         1 if there is add_three_taps(sum, x, step, weight)
+ *     ASSEMBLED                     1 if there are, for PIXELS pixels, add_one_tap(sum, x, step, weight,
+ *                                   fresh) and add_three_taps(..)
  *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
  *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
+ *     halves(a, b)                  lower half of a, upper half of b; of 64 lanes only
  *     less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
  *     store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
  *     store_codes(codes, v)
@@ -42,7 +44,7 @@ INLINE void add_tap(vec *sum, const uint8_t *x, size_t step, const uint8_t *weig
     }
 }
 
-#if SLIDE
+#if ASSEMBLED
 static int in_threes(const struct qnt__lowbit *g)
 {
     if (g->tap_count % 3) return 0;
@@ -57,8 +59,11 @@ static int in_threes(const struct qnt__lowbit *g)
 INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh)
 {
     const uint8_t *from = w->x + w->g->taps[w->tap] + (ptrdiff_t)w->triple;
-#if SLIDE
-    if (at_once == 3) add_three_taps(sum, from, w->g->step, w->weight);
+#if ASSEMBLED
+    if (at_once == 3)
+        add_three_taps(sum, from, w->g->step, w->weight, fresh);
+    else if (pixels == PIXELS)
+        add_one_tap(sum, from, w->g->step, w->weight, fresh);
     else
 #endif
         add_tap(sum, from, w->g->step, w->weight, pixels, fresh);
@@ -90,24 +95,49 @@ INLINE void add_steps(struct walk *w, vec *wide, vec *odd, int pixels, int at_on
     }
 }
 
-/* How many thresholds are reached, out of three. */
-INLINE vec count_reached(vec sum, vec shift, const int16_t *flip, const int16_t *limit)
+enum { HALF = QNT__LOWBIT_COLUMNS / 2 };
+
+/* What the box sum of a pixel makes of thresholds: of the pixel with these columns, or, of 64 lanes that
+ * are two pixels, of both. */
+struct aim {
+    vec shift;
+    const int16_t *limit[2];
+    int two;
+};
+
+INLINE vec shift_and_set(const struct qnt__lowbit_codes *f, size_t i, int column,
+                         const int16_t **limit)
 {
-    vec s = differ(sub_16(sum, shift), load(flip)), n = set_16(3);
-    UNROLL for (int t = 0; t < 3; t++)
-        n = less_if_below(n, s, load(limit + t * QNT__LOWBIT_COLUMNS));
+    const int32_t z = -f->zero * qnt__lowbit_box(&f->box, i, column);
+    *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
+    return set_16((int16_t)(z >> f->half));
+}
+
+INLINE struct aim take_aim(const struct qnt__lowbit_codes *f, size_t i, int column)
+{
+    struct aim a = {.two = (int)LANES > (int)HALF && f->box.half != 0};
+    a.shift = shift_and_set(f, i, column, &a.limit[0]);
+    if (a.two) a.shift = halves(a.shift, shift_and_set(f, i, HALF, &a.limit[1]));
+    return a;
+}
+
+/* How many thresholds are reached, out of three; `at` is the first number of the lanes. */
+INLINE vec count_reached(vec sum, const struct qnt__lowbit_codes *f, const struct aim *a, int at)
+{
+    vec s = differ(sub_16(sum, a->shift), load(f->flip + at)), n = set_16(3);
+    UNROLL for (int t = 0; t < 3; t++, at += QNT__LOWBIT_COLUMNS) {
+        vec limit = load(a->limit[0] + at);
+        if (a->two) limit = halves(limit, load(a->limit[1] + at));
+        n = less_if_below(n, s, limit);
+    }
     return n;
 }
 
 INLINE void finish(const struct qnt__lowbit_codes *f, size_t i, int column, vec even, vec odd)
 {
-    enum { HALF = QNT__LOWBIT_COLUMNS / 2 };
-    const int32_t z = -f->zero * f->box[i];
-    const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS + column / 2;
-    const int16_t *flip = f->flip + column / 2;
-    vec shift = set_16((int16_t)(z >> f->half));
-    vec low = count_reached(even, shift, flip, limit);
-    vec high = count_reached(odd, shift, flip + HALF, limit + HALF);
+    const struct aim a = take_aim(f, i, column);
+    vec low = count_reached(even, f, &a, column / 2);
+    vec high = count_reached(odd, f, &a, column / 2 + HALF);
     store_codes(f->codes + i * QNT__LOWBIT_COLUMNS + column, either(low, low_to_high_16(high)));
 }
 
@@ -132,19 +162,27 @@ INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
     }
 }
 
+/* The largest tiles of LANES columns; how many pixels they took. Each of its own, as the compiler
+ * deals out registers over a whole function. */
+#define TILES(name, at_once)                                                                       \
+    static __attribute__((noinline)) size_t name(const struct qnt__lowbit *g,                      \
+                                                 const struct qnt__lowbit_codes *f, int column)    \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + PIXELS <= g->m; i += PIXELS) tile(g, f, i, column, PIXELS, at_once);            \
+        return i;                                                                                  \
+    }
+TILES(run_tiles, 1)
+#if ASSEMBLED
+TILES(run_tiles_of_threes, 3)
+#endif
+
 INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
 {
-#if SLIDE
-    const int at_once = in_threes(g) ? 3 : 1;
-#else
-    enum { at_once = 1 };
+    size_t (*run)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *, int) = run_tiles;
+#if ASSEMBLED
+    if (in_threes(g)) run = run_tiles_of_threes;
 #endif
-    for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES) {
-        size_t i = 0;
-        for (; i + PIXELS <= g->m; i += PIXELS) {
-            if (at_once == 3) tile(g, f, i, c, PIXELS, 3);
-            else tile(g, f, i, c, PIXELS, 1);
-        }
-        for (; i < g->m; i++) tile(g, f, i, c, 1, 1);
-    }
+    for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES)
+        for (size_t i = run(g, f, c); i < g->m; i++) tile(g, f, i, c, 1, 1);
 }

@@ -24,8 +24,9 @@ INLINE void finish_lowbit(const struct qnt__lowbit_finish *f)
 {
     for (size_t i = 0; i < f->m; i++) {
         lanes *acc = (lanes *)(void *)(f->acc + i * QNT__LOWBIT_COLUMNS);
-        uint32_t box = (uint32_t)f->box[i] * (uint32_t)f->zero;
         for (size_t p = 0; p < PARTS; p++) {
+            uint32_t box =
+                (uint32_t)qnt__lowbit_box(&f->box, i, (int)p * LANES_32) * (uint32_t)f->zero;
             lanes v = (lanes)((wraps)acc[p] * (uint32_t)f->step + box);
             if (!f->thresholds) {
                 acc[p] = v;
@@ -40,19 +41,25 @@ INLINE void finish_lowbit(const struct qnt__lowbit_finish *f)
     }
 }
 
+INLINE void sum_boxes(const struct qnt__lowbit_box *b, size_t i)
+{
+    wraps sum = {0};
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t j = 0; j < b->columns; j++)
+            sum += (wraps)load(b->digits + r * b->ld + j * b->dilation + i);
+    *(wraps *)(void *)(b->box + i) = sum;
+}
+
+/* The last ones once more rather than one by one. */
 INLINE void box_lowbit(const struct qnt__lowbit_box *b)
 {
     size_t i = 0;
-    for (; b->step == 1 && i + LANES_32 <= b->m; i += LANES_32) {
-        wraps sum = {0};
-        for (size_t r = 0; r < b->rows; r++)
-            for (size_t j = 0; j < b->columns; j++)
-                sum += (wraps)load(b->digits + r * b->ld + j * b->dilation + i);
-        *(wraps *)(void *)(b->box + i) = sum;
+    if (b->step != 1 || b->m < LANES_32) {
+        qnt__box_lowbit_c(b);
+        return;
     }
-    struct qnt__lowbit_box rest = *b;
-    rest.digits += i * b->step, rest.box += i, rest.m -= i;
-    qnt__box_lowbit_c(&rest);
+    for (; i + LANES_32 <= b->m; i += LANES_32) sum_boxes(b, i);
+    if (i < b->m) sum_boxes(b, b->m - LANES_32);
 }
 
 /* y where it is not below 0; NaN stays. */

@@ -29,8 +29,20 @@ struct qnt__lowbit {
     size_t tap_count;      /* at least 1 */
 };
 
+/* The box sum of sums [i][c]: where 64 outputs are two pixels of 32, each pixel has its own. */
+struct qnt__lowbit_boxes {
+    const int32_t *at; /* at[i step + c / 32 half] */
+    size_t step, half; /* 1 and 0, or 2 and 1 */
+};
+
+static inline int32_t qnt__lowbit_box(const struct qnt__lowbit_boxes *b, size_t i, int c)
+{
+    return b->at[i * b->step + (size_t)c / (QNT__LOWBIT_COLUMNS / 2) * b->half];
+}
+
 /*
- * The same, finished while the sums are in registers, in 16 bits. With acc of the above, z = -zero box[i]:
+ * The same, finished while the sums are in registers, in 16 bits. With acc of the above, and z = -zero
+ * times the box sum:
  *
  * s = ((acc[i][c] - (z >> half)) modulo 2^16, as int16) ^ flip[c],  set = z & half,
  * codes[i][c] = number of t < 3 with s >= limit[set][t][c].
@@ -40,7 +52,7 @@ struct qnt__lowbit {
  * registers: [2][32], even channels first.
  */
 struct qnt__lowbit_codes {
-    const int32_t *box;   /* [m] */
+    struct qnt__lowbit_boxes box;
     const int16_t *limit; /* [half + 1][3][2][32] */
     const int16_t *flip;  /* [2][32], 0, or -1 where s counts downwards */
     uint8_t *codes;       /* written, [m][64] */
@@ -49,13 +61,13 @@ struct qnt__lowbit_codes {
 };
 
 /*
- * What follows otherwise: with wrapping int32 arithmetic v = acc[i][c] * step + box[i] * zero, in the
+ * What follows otherwise: with wrapping int32 arithmetic v = acc[i][c] * step + box sum * zero, in the
  * place of acc; or, with thresholds, codes[i][c] = the number of t < 3 with (v ^ flip[c]) >=
  * thresholds[t][c], and acc as before.
  */
 struct qnt__lowbit_finish {
-    int32_t *acc;              /* [m][64] */
-    const int32_t *box;        /* [m] */
+    int32_t *acc; /* [m][64] */
+    struct qnt__lowbit_boxes box;
     const int32_t *thresholds; /* [3][64] or NULL */
     const int32_t *flip;       /* [64], 0 or -1; with thresholds */
     uint8_t *codes;            /* [m][64], written if there are thresholds */

@@ -133,6 +133,7 @@ static void io(void)
     IS(QNT_BLOB_QUANTIZER, 1);
     IS(QNT_BLOB_LAYER, 2);
     IS(QNT_BLOB_CKN, 3);
+    IS(QNT_BLOB_LOWBIT, 4);
 }
 
 static void train(void)

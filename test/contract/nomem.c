@@ -403,6 +403,13 @@ static qnt_status create_digits(void)
     return status;
 }
 
+static qnt_status load_digits(void)
+{
+    qnt_status status = qnt_lowbit_layer_load(context, blob, blob_bytes, load_flags, &digits);
+    made = digits;
+    return status;
+}
+
 static void destroy_digits(void)
 {
     qnt_lowbit_layer_destroy(digits);
@@ -421,8 +428,11 @@ static void packed_digits(void)
     fuse.calls = 0;
     MUST(qnt_lowbit_layer_run(context, digits, TENSOR(x, QNT_UINT, 8, 1, 5, 5, 2, 2), NULL, NULL,
                               TENSOR(y, QNT_UINT, 8, 1, 3, 3, 2, 1), workspace, sizeof workspace));
+    MUST(qnt_lowbit_layer_save(context, digits, blob, sizeof blob, &blob_bytes));
     CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
     destroy_digits();
+    for (load_flags = 0; load_flags <= QNT_BORROW; load_flags += QNT_BORROW)
+        burn("qnt_lowbit_layer_load", load_digits, destroy_digits);
     qnt_quantizer_destroy(digit_q);
 }
 

@@ -4,7 +4,7 @@
  * The checksum is put right first, so that fuzzing gets past it (a wrong one is the unit test's
  * matter). The blob lies in memory of exactly its size; a layer that loads, copied and borrowed,
  * runs on small inputs, both ways to the same bytes, and is saved again as the bytes that it came
- * from. So is a kernel map, which is copied always.
+ * from. So is a layer of packed digits, and a kernel map, which is copied always.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +174,76 @@ static void load_map(const qnt_context *context, const uint8_t *blob, size_t siz
     qnt_ckn_destroy(map);
 }
 
+/* Floats and digits of a small image; those that the layer does not have stay 0. NULL if it
+ * refuses. */
+static uint8_t *run_digits(const qnt_context *context, const qnt_lowbit_layer *layer,
+                           const uint8_t *blob, int64_t bytes[2])
+{
+    enum { GROUPS = 64, PADS = 64 + 44, OUTPUTS = 64 + 72, CHANNELS = 64 + 80, SIDE = 6 };
+    static uint8_t values[SIDE * SIDE * ELEMENTS];
+    const int64_t groups = blob[GROUPS] ? blob[GROUPS] : 1, o = number_at(blob, OUTPUTS, 1 << 20);
+    const int64_t triples = (number_at(blob, CHANNELS, ELEMENTS) / groups + 2) / 3;
+    int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM], y_shape[4] = {1, SIDE, SIDE, o};
+    qnt_tensor x, y, packed = {.shape = shape, .strides = strides};
+    uint64_t all = 0;
+    size_t space;
+    if (groups * triples > ELEMENTS) return NULL;
+    for (size_t i = 0; i < sizeof values; i++) values[i] = (uint8_t)(i * 37);
+    describe(&x, (int64_t[]){1, SIDE, SIDE, groups, triples}, NULL, values, 5);
+    x.dtype_code = QNT_UINT, x.dtype_bits = 8;
+    if (qnt_lowbit_layer_workspace(context, layer, &x, &space) != QNT_OK || space > MOST_SPACE)
+        return NULL;
+    bool digits = qnt_lowbit_layer_view(context, layer, &x, &packed) == QNT_OK;
+    if (digits && (qnt_tensor_bytes(context, &packed, &all) != QNT_OK || all > MOST_SPACE))
+        return NULL;
+    for (int i = 0; digits && i < 2; i++) { /* without its border */
+        int32_t pad[4];
+        memcpy(pad, blob + PADS, sizeof pad);
+        y_shape[1 + i] = shape[1 + i] - pad[i] - pad[2 + i];
+    }
+    if (y_shape[1] * y_shape[2] * o > MOST_SPACE / 8) return NULL;
+    bytes[0] = y_shape[1] * y_shape[2] * o * (int64_t)sizeof(float), bytes[1] = (int64_t)all;
+    uint8_t *result = calloc((size_t)(bytes[0] + bytes[1]) + 1, 1);
+    void *workspace = malloc(space + 1);
+    describe(&y, y_shape, NULL, result, 4);
+    packed.data = result + bytes[0];
+    qnt_status status = QNT_E_INVALID;
+    if (digits) { /* with floats if there are any */
+        status = qnt_lowbit_layer_run(context, layer, &x, NULL, &y, &packed, workspace, space);
+        if (status != QNT_OK)
+            status =
+                qnt_lowbit_layer_run(context, layer, &x, NULL, NULL, &packed, workspace, space);
+        demand(status == QNT_OK, "run failed");
+    } else { /* of another shape perhaps */
+        qnt_lowbit_layer_run(context, layer, &x, NULL, &y, NULL, workspace, space);
+    }
+    free(workspace);
+    return result;
+}
+
+static void load_digits(const qnt_context *context, const uint8_t *blob, size_t size)
+{
+    qnt_lowbit_layer *copied, *borrowed;
+    size_t length;
+    int64_t bytes[2] = {0};
+    qnt_status status = qnt_lowbit_layer_load(context, blob, size, 0, &copied);
+    demand(qnt_lowbit_layer_load(context, blob, size, QNT_BORROW, &borrowed) == status,
+           "borrowing and copying disagree");
+    if (status != QNT_OK) return;
+    demand(qnt_lowbit_layer_save(context, copied, NULL, 0, &length) == QNT_OK && length <= size,
+           "save");
+    uint8_t *again = malloc(length);
+    demand(qnt_lowbit_layer_save(context, borrowed, again, length, &length) == QNT_OK, "save");
+    demand(!memcmp(again, blob, length), "a layer of digits is saved as other bytes");
+    uint8_t *first = run_digits(context, copied, blob, bytes),
+            *second = run_digits(context, borrowed, blob, bytes);
+    demand(!first == !second, "a borrowed layer runs differently");
+    demand(!first || !memcmp(first, second, (size_t)(bytes[0] + bytes[1])), "results differ");
+    free(again), free(first), free(second);
+    qnt_lowbit_layer_destroy(borrowed);
+    qnt_lowbit_layer_destroy(copied);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > MOST_BYTES) return 0;
@@ -192,6 +262,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     qnt_blob_probe(context, blob, length, NULL, NULL, NULL);
     load_layer(context, blob, length);
     load_map(context, blob, length);
+    load_digits(context, blob, length);
     load_quantizer(context, blob, length);
     qnt_context_destroy(context);
     free(blob);

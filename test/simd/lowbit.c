@@ -62,22 +62,24 @@ static int floor_half(int x, int half)
 static void compare_codes(const struct qnt__lowbit *g, const int32_t *sums)
 {
     const int half = (int)random_in(0, 1);
+    const size_t pixels = (size_t)random_in(1, 2); /* of 64 or of 32 outputs */
     int16_t limit[2 * 3 * 64], flip[64];
-    int32_t box[24];
+    int32_t box[2 * 24];
     guarded codes = guard(g->m * 64, random_in(0, 1));
     uint8_t want[24 * 64];
-    for (size_t i = 0; i < g->m; i++) box[i] = (int32_t)random_in(0, 3000);
+    for (size_t i = 0; i < pixels * g->m; i++) box[i] = (int32_t)random_in(0, 3000);
     for (int e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
     for (int e = 0; e < 2 * 3 * 64; e++)
         limit[e] = (int16_t)(e % 13 ? random_in(-6000, 6000) : e % 2 ? INT16_MAX : INT16_MIN);
-    struct qnt__lowbit_codes f = {.box = box,
+    struct qnt__lowbit_codes f = {.box = {box, pixels, pixels - 1},
                                   .limit = limit,
                                   .flip = flip,
                                   .codes = codes.data,
                                   .zero = (int32_t)random_in(-3, 3),
                                   .half = half};
     for (size_t e = 0; e < g->m * 64; e++) {
-        int c = (int)(e % 64), at = c % 2 * 32 + c / 2, z = -f.zero * box[e / 64], count = 0;
+        int c = (int)(e % 64), at = c % 2 * 32 + c / 2, count = 0;
+        int z = -f.zero * box[e * pixels / 64];
         int s = (int16_t)(uint16_t)(uint32_t)(sums[e] - floor_half(z, half));
         for (int t = 0; t < 3; t++)
             count += (flip[at] ? -1 - s : s) >= limit[((z & 1 & half) * 3 + t) * 64 + at];
@@ -154,17 +156,18 @@ static void finishes(void)
     enum { MOST = 9 };
     for (int i = 0; i < ROUNDS(200); i++) {
         size_t m = (size_t)random_in(0, MOST);
-        int32_t acc[MOST * 64], want[MOST * 64], box[MOST], thresholds[3 * 64], flip[64];
+        int32_t acc[MOST * 64], want[MOST * 64], box[2 * MOST], thresholds[3 * 64], flip[64];
         uint8_t codes[MOST * 64] = {0};
         for (int e = 0; e < MOST * 64; e++)
             acc[e] = i % 4 ? (int32_t)random_in(-5000, 5000) : (int32_t)random_u64();
-        for (int e = 0; e < MOST; e++) box[e] = (int32_t)random_in(0, i % 4 ? 900 : INT32_MAX);
+        const size_t pixels = (size_t)random_in(1, 2);
+        for (int e = 0; e < 2 * MOST; e++) box[e] = (int32_t)random_in(0, i % 4 ? 900 : INT32_MAX);
         for (int e = 0; e < 3 * 64; e++)
             thresholds[e] = e % 17  ? (int32_t)random_in(-9000, 9000)
                             : e % 2 ? INT32_MAX
                                     : INT32_MIN;
         for (int e = 0; e < 64; e++) flip[e] = -(int32_t)random_in(0, 1);
-        struct qnt__lowbit_finish f = {.box = box,
+        struct qnt__lowbit_finish f = {.box = {box, pixels, pixels - 1},
                                        .flip = flip,
                                        .m = m,
                                        .step = (int32_t)random_in(-3, 3),
@@ -172,8 +175,8 @@ static void finishes(void)
                                        .thresholds = random_in(0, 1) ? thresholds : NULL};
         memcpy(want, acc, sizeof acc);
         for (size_t e = 0; e < m * 64; e++) {
-            int32_t v =
-                (int32_t)(uint64_t)((int64_t)acc[e] * f.step + (int64_t)box[e / 64] * f.zero);
+            int32_t v = (int32_t)(uint64_t)((int64_t)acc[e] * f.step +
+                                            (int64_t)box[e * pixels / 64] * f.zero);
             if (!f.thresholds) want[e] = v;
             for (size_t t = 0; t < 3; t++)
                 codes[e] = (uint8_t)(codes[e] +

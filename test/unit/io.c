@@ -116,6 +116,44 @@ static void maps(void)
     qnt_context_destroy(context);
 }
 
+static uint8_t digit_pixels[9 * 9 * 24];
+
+/* Bytes that a layer of packed digits takes as pixels, of 9 x 9 or less. */
+static uint8_t *run_on_pixels(const qnt_context *context, const qnt_lowbit_layer *layer,
+                              size_t *bytes)
+{
+    const int64_t groups = layer->head.groups, triples = (int64_t)layer->conv.triples;
+    if (groups > 8 || triples > 24 / groups) return NULL;
+    for (size_t i = 0; i < sizeof digit_pixels; i++) digit_pixels[i] = (uint8_t)(i * 37 % 61);
+    return run_digits(context, layer, TENSOR(digit_pixels, QNT_UINT, 8, 1, 9, 9, groups, triples),
+                      bytes);
+}
+
+/* The same for layers of packed digits, copied or borrowed. */
+static void digits(void)
+{
+    qnt_context *context = check_context();
+    for (int turn = 0; turn < 200; turn++) {
+        qnt_lowbit_layer *layer = random_digits(context), *loaded = NULL;
+        size_t length, again, size, other;
+        uint8_t *blob = saved_digits(context, layer, &length);
+        uint8_t *expected = run_on_pixels(context, layer, &size);
+        qnt_lowbit_layer_destroy(layer);
+        REQUIRE(expected);
+        for (int32_t flags = 0; flags <= QNT_BORROW; flags += QNT_BORROW) {
+            OK(qnt_lowbit_layer_load(context, blob, length, flags, &loaded));
+            uint8_t *copy = saved_digits(context, loaded, &again);
+            CHECK(again == length && same(copy, blob, length));
+            uint8_t *result = run_on_pixels(context, loaded, &other);
+            CHECK(result && other == size && same(result, expected, size));
+            qnt_lowbit_layer_destroy(loaded);
+            free(result), free(copy);
+        }
+        free(expected), free(blob);
+    }
+    qnt_context_destroy(context);
+}
+
 /* A small blob of any kind. */
 static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *length)
 {
@@ -130,6 +168,12 @@ static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *len
         qnt_ckn *map = random_map(context);
         blob = saved_map(context, map, length);
         qnt_ckn_destroy(map);
+        return blob;
+    }
+    if (kind == QNT_BLOB_LOWBIT) {
+        qnt_lowbit_layer *digits = random_digits(context);
+        blob = saved_digits(context, digits, length);
+        qnt_lowbit_layer_destroy(digits);
         return blob;
     }
     layer_case c = random_layer_case((int)random_in(0, 100));
@@ -160,6 +204,13 @@ static qnt_status load(const qnt_context *context, int32_t kind, const void *dat
         qnt_ckn_destroy(map);
         return status;
     }
+    if (kind == QNT_BLOB_LOWBIT) {
+        qnt_lowbit_layer *digits = (void *)context;
+        qnt_status status = qnt_lowbit_layer_load(context, data, size, flags, &digits);
+        CHECK((digits != NULL) == (status == QNT_OK));
+        qnt_lowbit_layer_destroy(digits);
+        return status;
+    }
     qnt_layer *layer = (void *)context;
     qnt_status status = qnt_layer_load(context, data, size, flags, &layer);
     CHECK((layer != NULL) == (status == QNT_OK));
@@ -170,7 +221,7 @@ static qnt_status load(const qnt_context *context, int32_t kind, const void *dat
 static void truncated(void)
 {
     qnt_context *context = check_context();
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LOWBIT; kind++) {
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (size_t n = 0; n < length; n++) {
@@ -194,7 +245,7 @@ static void truncated(void)
 static void flipped(void)
 {
     qnt_context *context = check_context();
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LOWBIT; kind++) {
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (size_t i = 0; i < 8 * length; i++) {
@@ -219,7 +270,7 @@ static void forged(void)
     float x[4 * 9 * 9 * 7];
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)random_gauss();
     for (int turn = 0; turn < 3000; turn++) {
-        int32_t kind = (int32_t)random_in(QNT_BLOB_QUANTIZER, QNT_BLOB_CKN);
+        int32_t kind = (int32_t)random_in(QNT_BLOB_QUANTIZER, QNT_BLOB_LOWBIT);
         size_t length;
         uint8_t *blob = small_blob(context, kind, &length);
         for (int64_t i = random_in(1, 3); i > 0; i--) {
@@ -231,10 +282,13 @@ static void forged(void)
         qnt__blob_seal(blob, length);
         qnt_layer *layer = NULL;
         qnt_ckn *map = NULL;
+        qnt_lowbit_layer *digits = NULL;
         qnt_status status;
         if (kind == QNT_BLOB_LAYER)
             status = qnt_layer_load(context, blob, length, QNT_BORROW, &layer);
         else if (kind == QNT_BLOB_CKN) status = qnt_ckn_load(context, blob, length, &map);
+        else if (kind == QNT_BLOB_LOWBIT)
+            status = qnt_lowbit_layer_load(context, blob, length, QNT_BORROW, &digits);
         else status = load(context, kind, blob, length, 0);
         CHECK_MSG(status == QNT_OK || status == QNT_E_FORMAT, "%s: %s", qnt_status_name(status),
                   check_reason);
@@ -245,6 +299,8 @@ static void forged(void)
         }
         for (int32_t channels = 1; map && channels <= 3; channels++)
             free(run_map(context, map, TENSOR(x, QNT_FLOAT, 32, 1, 9, 9, channels), &bytes));
+        if (digits) free(run_on_pixels(context, digits, &bytes));
+        qnt_lowbit_layer_destroy(digits);
         qnt_ckn_destroy(map);
         qnt_layer_destroy(layer);
         free(blob);
@@ -361,6 +417,98 @@ static void map_damage(void)
     qnt_context_destroy(context);
 }
 
+/* Numbers and arrays that no layer of packed digits has, under a right checksum. */
+static void digit_damage(void)
+{
+    qnt_context *context = check_context();
+    enum { NUMBERS = 64, DATA = 192, TAPS = 3 * 9 * 64, LIMITS = 2 * 3 * 128 + 128 };
+    static const float scale[6] = {1, -1, 0.5f, 0, 1, 1};
+    const uint64_t nan = 0x7fc00000, top = 0x7fffffff;
+    const qnt_conv conv = {.size = sizeof conv};
+    const qnt_spec two_bits = {.size = sizeof two_bits, .bits = 2};
+    qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3, .pad = {1, 1, 1, 1}};
+    static uint8_t w[6 * 9 * 8];
+    qnt_quantizer *q = NULL;
+    OK(qnt_quantizer_create(context, &two_bits, &q));
+    OK(qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.4}, 1));
+    qnt_lowbit_layer *layer;
+    size_t length;
+    OK(qnt_lowbit_layer_create(context, &conv, &spec, TENSOR(w, QNT_UINT, 8, 6, 3, 3, 8),
+                               TENSOR(scale, QNT_FLOAT, 32, 6), NULL, q, &layer));
+    uint8_t *blob = saved_digits(context, layer, &length), *copy = malloc(length);
+    memcpy(copy, blob, length);
+    const struct {
+        size_t at;
+        uint64_t value;
+        size_t bytes;
+        const char *reason;
+    } spoilt[] = {{NUMBERS, 0, 4, "geometry"},
+                  {NUMBERS + 4, 1, 4, "geometry"},
+                  {NUMBERS + 8, 0, 4, "geometry"},
+                  {NUMBERS + 20, top + 1, 4, "geometry"},
+                  {NUMBERS, 4, 4, "geometry"},
+                  {NUMBERS + 72, 0, 8, "geometry"},
+                  {NUMBERS + 72, UINT64_MAX, 8, "geometry"},
+                  {NUMBERS + 88, 0, 8, "geometry"},
+                  {NUMBERS + 80, top << 20, 8, "geometry"},
+                  {NUMBERS + 80, top, 8, "overflow"},
+                  {NUMBERS + 88, top, 8, "too large"},
+                  {NUMBERS + 72, top << 32, 8, "overflows"},
+                  {NUMBERS + 24, top, 4, "step"},
+                  {NUMBERS + 28, top, 4, "zero"},
+                  {NUMBERS + 32, 8, 4, "result"},
+                  {NUMBERS + 36, 0, 4, "result"},
+                  {NUMBERS + 36, 4, 4, "result"},
+                  {NUMBERS + 40, 4, 4, "result"},
+                  {NUMBERS + 40, 0, 4, "result"},
+                  {NUMBERS + 44, top, 4, "result"},
+                  {NUMBERS + 36, 1, 4, "limit"},
+                  {NUMBERS + 60, nan, 4, "limit"},
+                  {NUMBERS + 64, 0x3dcccccd, 4, "limit"},
+                  {NUMBERS + 72, 65, 8, "expected"},
+                  {NUMBERS + 104, 1, 4, "forms"},
+                  {NUMBERS + 108, 1, 4, "forms"},
+                  {DATA, 64, 1, "a tap"},
+                  {DATA + TAPS - 1, 128, 1, "a tap"},
+                  {DATA + TAPS + 128, 0x8000, 2, "threshold"},
+                  {DATA + TAPS + LIMITS - 2, 1, 2, "threshold"},
+                  {DATA + TAPS + LIMITS, nan, 4, "scale"},
+                  {DATA + TAPS + LIMITS + 64 + 20, 0xff800000, 4, "scale"}};
+    CHECK(length == DATA + TAPS + LIMITS + 2 * 64);
+    for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+        put(blob, spoilt[i].at, spoilt[i].value, spoilt[i].bytes, length);
+        FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, spoilt[i].reason);
+        memcpy(blob, copy, length);
+    }
+    free(copy), free(blob);
+    qnt_lowbit_layer_destroy(layer);
+
+    /* sums of 32 bits, thresholds only */
+    int32_t limit[2][3] = {{-5, 0, 5}, {0, 0, 0}};
+    spec.step = 300;
+    OK(qnt_lowbit_layer_of_thresholds(context, &conv, &spec, TENSOR(w, QNT_UINT, 8, 2, 1, 1, 3),
+                                      TENSOR(limit, QNT_INT, 32, 2, 3), NULL, &layer));
+    blob = saved_digits(context, layer, &length);
+    put(blob, DATA + 64 + 256, (uint64_t)-9, 4, length);
+    FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "threshold");
+    put(blob, DATA + 64 + 256, 0, 4, length);
+    CHECK(load(context, QNT_BLOB_LOWBIT, blob, length, 0) == QNT_OK);
+    put(blob, DATA + 64 + 768, 1, 4, length);
+    FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "threshold");
+    put(blob, DATA + 64 + 768, UINT32_MAX, 4, length);
+    CHECK(load(context, QNT_BLOB_LOWBIT, blob, length, 0) == QNT_OK);
+    put(blob, NUMBERS + 32, QNT_RELU_LAST, 4, length); /* of floats that there are not */
+    FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "result");
+    FAILS(qnt_lowbit_layer_load(context, blob + 1, length, QNT_BORROW, &layer), QNT_E_INVALID,
+          "aligned");
+    FAILS(qnt_lowbit_layer_load(context, blob, length, 1, &layer), QNT_E_INVALID, "flags");
+    FAILS(qnt_lowbit_layer_load(context, blob, length, 0, NULL), QNT_E_INVALID, "out");
+    FAILS(qnt_lowbit_layer_save(context, NULL, NULL, 0, &length), QNT_E_INVALID, "layer");
+    qnt_quantizer_destroy(q);
+    free(blob);
+    qnt_context_destroy(context);
+}
+
 static void arguments(void)
 {
     qnt_context *context = check_context();
@@ -433,7 +581,7 @@ static void allocation_failure(void)
     qnt_context *plenty = check_context(), *context;
     budget b = {1, 0};
     CHECK(qnt_context_create(scarce, give_back, &b, &context) == QNT_OK);
-    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_CKN; kind++) {
+    for (int32_t kind = QNT_BLOB_QUANTIZER; kind <= QNT_BLOB_LOWBIT; kind++) {
         size_t length;
         uint8_t *blob = small_blob(plenty, kind, &length);
         for (int32_t flags = 0; flags <= QNT_BORROW; flags += QNT_BORROW) {
@@ -445,7 +593,8 @@ static void allocation_failure(void)
                 CHECK(b.alive == 1);
                 if (n > 5) break;
             }
-            CHECK(n == (kind == QNT_BLOB_LAYER && flags ? 2 : 3)); /* one more than allocations */
+            bool borrows = flags && (kind == QNT_BLOB_LAYER || kind == QNT_BLOB_LOWBIT);
+            CHECK(n == (borrows ? 2 : 3)); /* one more than allocations */
         }
         free(blob);
     }
@@ -458,12 +607,12 @@ static void allocation_failure(void)
 static void sequence(void)
 {
     qnt_context *context = check_context();
-    enum { COUNT = 6 };
+    enum { COUNT = 8 };
     uint8_t *all = NULL;
     size_t size = 0, at = 0;
     for (int32_t i = 0; i < COUNT; i++) {
         size_t length;
-        uint8_t *blob = small_blob(context, 1 + i % 3, &length);
+        uint8_t *blob = small_blob(context, 1 + i % 4, &length);
         all = realloc(all, size + length);
         memcpy(all + size, blob, length);
         size += length;
@@ -473,7 +622,7 @@ static void sequence(void)
         int32_t kind;
         size_t length;
         OK(qnt_blob_probe(context, all + at, size - at, &kind, NULL, &length));
-        CHECK(kind == 1 + i % 3);
+        CHECK(kind == 1 + i % 4);
         CHECK(load(context, kind, all + at, size - at, 0) == QNT_OK);
         at += length;
     }
@@ -489,11 +638,13 @@ int main(int argc, char **argv)
     RUN(layers);
     RUN(quantizers);
     RUN(maps);
+    RUN(digits);
     RUN(truncated);
     RUN(flipped);
     RUN(forged);
     RUN(envelope);
     RUN(map_damage);
+    RUN(digit_damage);
     RUN(arguments);
     RUN(allocation_failure);
     RUN(sequence);

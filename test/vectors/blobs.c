@@ -97,10 +97,31 @@ static const struct map_sample map_samples[] = {
                    .patch_bits = 1, .centre = 1, .regulariser = -1}},
 };
 
+/* Layers of packed digits: weights from fixed_digits(), thresholds or a norm from simple formulas. */
+struct digit_sample {
+    const char *name;
+    int64_t outputs, kernel[2], channels, height, width; /* channels of a group; pixels with border */
+    qnt_conv conv;
+    qnt_lowbit_spec spec;
+    int kind; /* 0 thresholds, 1 floats, 2 floats and digits */
+};
+
+static const struct digit_sample digit_samples[] = {
+    {"1.0_digits_groups", 70, {3, 3}, 5, 6, 9, {.groups = 2, .group_shift = 1},
+     {.step = 2, .zero = -3, .flags = QNT_RELU_LAST, .pad = {1, 1, 1, 1}}, 2},
+    {"1.0_digits_transposed", 12, {1, 1}, 7, 3, 4, {.groups = 3},
+     {.step = 1, .zero = -1, .flags = QNT_RELU_FIRST | QNT_TRANSPOSE, .groups = 1}, 2},
+    {"1.0_digits_thresholds", 65, {2, 3}, 5, 5, 9, {.stride = {1, 2}, .dilation = {2, 1}},
+     {.step = 1, .zero = 0}, 0},
+    {"1.0_digits_wide", 4, {1, 2}, 9, 2, 5, {.groups = 2}, {.step = 700, .zero = -900}, 0},
+    {"1.0_digits_floats", 9, {5, 1}, 4, 6, 3, {.groups = 1}, {.step = 2, .zero = -1}, 1},
+};
+
 enum {
     LAYERS = sizeof layer_samples / sizeof *layer_samples,
     QUANTIZERS = sizeof quantizer_samples / sizeof *quantizer_samples,
     MAPS = sizeof map_samples / sizeof *map_samples,
+    DIGITS = sizeof digit_samples / sizeof *digit_samples,
     SIDE = 12,
     IMAGES = 20,
     ROWS = 6,
@@ -173,6 +194,68 @@ static uint8_t *map_result(const qnt_context *context, const struct map_sample *
     float *x = fixed_input(SIDE * SIDE * 3);
     uint8_t *y = run_map(context, map,
                          TENSOR(x, QNT_FLOAT, 32, 1, SIDE, SIDE, s->spec.channels), bytes);
+    free(x);
+    return y;
+}
+
+/* The same digits on every machine. */
+static uint8_t *fixed_digits(size_t n, unsigned bits)
+{
+    uint8_t *x = zeroed(n, 1);
+    uint32_t state = 54321;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (uint8_t)(state >> 20 & ((1u << bits) - 1));
+    }
+    return x;
+}
+
+static qnt_lowbit_layer *make_digits(const qnt_context *context, const struct digit_sample *s)
+{
+    enum { MOST = 70 };
+    float scale[MOST], shift[MOST];
+    int32_t limit[MOST][3];
+    uint8_t falling[MOST];
+    const int64_t o = s->outputs;
+    qnt_conv conv = s->conv;
+    qnt_lowbit_spec spec = s->spec;
+    qnt_spec two_bits = {.size = sizeof two_bits, .bits = 2};
+    qnt_quantizer *q = NULL;
+    qnt_lowbit_layer *layer = NULL;
+    uint8_t *w = fixed_digits((size_t)(o * s->kernel[0] * s->kernel[1] * s->channels), 2);
+    qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, o, s->kernel[0], s->kernel[1], s->channels);
+    conv.size = sizeof conv, spec.size = sizeof spec;
+    for (int i = 0; i < o; i++) {
+        scale[i] = (float)(i % 7 - 3) * 0.125f, shift[i] = (float)(i % 5) * 0.25f;
+        falling[i] = i % 3 == 1;
+        for (int k = 0; k < 3; k++)
+            limit[i][k] = (falling[i] ? 2 - k : k) * 9 * s->spec.step + i % 11 * s->spec.step;
+    }
+    qnt_status status;
+    if (s->kind == 0) {
+        status = qnt_lowbit_layer_of_thresholds(context, &conv, &spec, weight,
+                                                TENSOR(limit, QNT_INT, 32, o, 3),
+                                                TENSOR(falling, QNT_UINT, 8, o), &layer);
+    } else {
+        CHECK(qnt_quantizer_create(context, &two_bits, &q) == QNT_OK &&
+              qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.75}, 1) == QNT_OK);
+        status = qnt_lowbit_layer_create(
+            context, &conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, o),
+            TENSOR(shift, QNT_FLOAT, 32, o), s->kind == 2 ? q : NULL, &layer);
+        qnt_quantizer_destroy(q);
+    }
+    CHECK_MSG(status == QNT_OK, "%s: %s", s->name, check_reason);
+    free(w);
+    return layer;
+}
+
+static uint8_t *digit_result(const qnt_context *context, const struct digit_sample *s,
+                             const qnt_lowbit_layer *layer, size_t *bytes)
+{
+    const int64_t groups = layer->head.groups, triples = (s->channels + 2) / 3;
+    uint8_t *x = fixed_digits((size_t)(s->height * s->width * groups * triples), 6);
+    uint8_t *y = run_digits(context, layer,
+                            TENSOR(x, QNT_UINT, 8, 1, s->height, s->width, groups, triples), bytes);
     free(x);
     return y;
 }
@@ -287,6 +370,35 @@ static void maps(void)
     qnt_context_destroy(context);
 }
 
+/* Loaded and made again: the same bytes, the same results. */
+static void digits(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < DIGITS; i++) {
+        const struct digit_sample *s = &digit_samples[i];
+        size_t length, m, n;
+        uint8_t *blob = read_file(s->name, "blob", &length),
+                *expected = read_file(s->name, "out", &m);
+        for (int turn = 0; turn < 8 && blob && expected; turn++) {
+            qnt_lowbit_layer *layer, *made;
+            qnt_context_set_cpu(context, cpu_level(turn / 2));
+            OK(qnt_lowbit_layer_load(context, blob, length, turn % 2 ? QNT_BORROW : 0, &layer));
+            made = make_digits(context, s);
+            uint8_t *copy = saved_digits(context, layer, &n);
+            compare(s->name, "the blob saved again", copy, n, blob, length);
+            free(copy);
+            copy = saved_digits(context, made, &n);
+            compare(s->name, "what is made", copy, n, blob, length);
+            uint8_t *y = digit_result(context, s, layer, &n);
+            compare(s->name, "the result", y, n, expected, m);
+            free(y), free(copy);
+            qnt_lowbit_layer_destroy(layer), qnt_lowbit_layer_destroy(made);
+        }
+        free(blob), free(expected);
+    }
+    qnt_context_destroy(context);
+}
+
 /* ---- making new samples ---- */
 
 static void write_file(const char *name, const char *ending, const uint8_t *data, size_t n)
@@ -340,6 +452,15 @@ static void write_map(const qnt_context *context, const struct map_sample *s)
     write_file(s->name, "out", y, n);
 }
 
+static void write_digits(const qnt_context *context, const struct digit_sample *s)
+{
+    size_t length, n;
+    qnt_lowbit_layer *layer = make_digits(context, s);
+    uint8_t *blob = saved_digits(context, layer, &length), *y = digit_result(context, s, layer, &n);
+    write_file(s->name, "blob", blob, length);
+    write_file(s->name, "out", y, n);
+}
+
 static int write_samples(int count, char **names)
 {
     qnt_context *context = check_context();
@@ -357,6 +478,10 @@ static int write_samples(int count, char **names)
             const struct map_sample *s = &map_samples[k];
             if (!strcmp(s->name, names[i])) write_map(context, s);
         }
+        for (int k = 0; k < DIGITS; k++) {
+            const struct digit_sample *s = &digit_samples[k];
+            if (!strcmp(s->name, names[i])) write_digits(context, s);
+        }
     }
     return check_bad != 0;
 }
@@ -368,5 +493,6 @@ int main(int argc, char **argv)
     RUN(layers);
     RUN(quantizers);
     RUN(maps);
+    RUN(digits);
     return DONE;
 }

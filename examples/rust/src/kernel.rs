@@ -28,6 +28,20 @@ impl Default for Geometry {
     }
 }
 
+impl Geometry {
+    pub(crate) fn raw(&self) -> sys::qnt_conv {
+        sys::qnt_conv {
+            size: size_of::<sys::qnt_conv>() as u32,
+            groups: self.groups,
+            group_shift: self.group_shift,
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: self.pad,
+            reserved: 0,
+        }
+    }
+}
+
 /// c[m,n] = sum over k of (a[m,k] - a_zero) (b[n,k] - b_zero[n]).
 pub fn gemm_s8(context: &Context, a: &View, a_zero: i32, b: &View, b_zero: Option<&View>,
                c: &mut ViewMut) -> Result<()> {
@@ -136,15 +150,7 @@ pub fn dot_exp(context: &Context, exponent_bits: i32, a: &View, b: &View,
 /// Grouped convolution in int32: x [B,H,W,C], w [O,kh,kw,C/groups], y [B,OH,OW,O].
 pub fn conv_s8(context: &Context, geometry: &Geometry, x: &View, x_zero: i32, w: &View,
                y: &mut ViewMut) -> Result<()> {
-    let conv = sys::qnt_conv {
-        size: size_of::<sys::qnt_conv>() as u32,
-        groups: geometry.groups,
-        group_shift: geometry.group_shift,
-        stride: geometry.stride,
-        dilation: geometry.dilation,
-        pad: geometry.pad,
-        reserved: 0,
-    };
+    let conv = geometry.raw();
     let (x, w, mut y) = (x.0.raw(), w.0.raw(), y.0.raw());
     context.check(|| unsafe {
         sys::qnt_conv_s8(context.handle(), &conv, &x, x_zero, &w, &mut y)
@@ -230,6 +236,8 @@ pub enum Kind {
     Quantizer,
     /// A layer.
     Layer,
+    /// A layer of packed digits.
+    LowbitLayer,
 }
 
 /// Kind, format version and length of the blob at the beginning of some bytes.
@@ -242,6 +250,7 @@ pub fn blob_probe(context: &Context, data: &[u8]) -> Result<(Kind, u32, usize)> 
     match kind {
         1 => Ok((Kind::Quantizer, version, length)),
         2 => Ok((Kind::Layer, version, length)),
+        4 => Ok((Kind::LowbitLayer, version, length)),
         other => Err(Error::new("QNT_E_UNSUPPORTED", format!("blob of kind {}", other))),
     }
 }

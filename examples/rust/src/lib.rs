@@ -23,6 +23,7 @@
 mod context;
 mod kernel;
 mod layer;
+mod lowbit;
 pub mod qtable;
 mod quantizer;
 #[allow(non_camel_case_types)]
@@ -35,6 +36,9 @@ pub use kernel::{
     shuffle_cyclic, Blob, Exponential, Geometry, Kind, Planes,
 };
 pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
+pub use lowbit::{
+    conv_lowbit, find_thresholds, pack_pixels, pack_taps, Affine, Digits, LowbitLayer, Packed,
+};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 

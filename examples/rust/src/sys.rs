@@ -16,7 +16,7 @@ macro_rules! opaque {
     )*};
 }
 
-opaque!(qnt_context qnt_quantizer qnt_layer qnt_pool qnt_image qnt_search);
+opaque!(qnt_context qnt_quantizer qnt_layer qnt_lowbit_layer qnt_pool qnt_image qnt_search);
 
 pub type qnt_status = i32;
 pub type qnt_alloc_fn = extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
@@ -26,6 +26,7 @@ pub type qnt_parallel_fn =
     unsafe extern "C" fn(*mut c_void, Option<qnt_task_fn>, *mut c_void, usize) -> i32;
 pub type qnt_log_fn = extern "C" fn(*mut c_void, i32, *const c_char);
 pub type qnt_progress_fn = extern "C" fn(*mut c_void, u64, u64) -> i32;
+pub type qnt_digit_fn = extern "C" fn(*mut c_void, i64, i32) -> i32;
 
 pub const QNT_OK: qnt_status = 0;
 pub const QNT_MAX_NDIM: usize = 8;
@@ -145,6 +146,28 @@ pub struct qnt_conv {
     pub group_shift: i32,
     pub stride: [i32; 2],
     pub dilation: [i32; 2],
+    pub pad: [i32; 4],
+    pub reserved: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_lowbit {
+    pub size: u32,
+    pub step: i32,
+    pub zero: i32,
+    pub channels: i32,
+    pub pad: [i32; 4],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_lowbit_spec {
+    pub size: u32,
+    pub step: i32,
+    pub zero: i32,
+    pub flags: i32,
+    pub groups: i32,
     pub pad: [i32; 4],
     pub reserved: i32,
 }
@@ -334,6 +357,62 @@ extern "C" {
     pub fn qnt_layer_load(
         context: *const qnt_context, data: *const c_void, size: usize, flags: i32,
         out: *mut *mut qnt_layer,
+    ) -> qnt_status;
+
+    pub fn qnt_pack_pixels_view(
+        context: *const qnt_context, codes: *const qnt_tensor, groups: i32, pad: *const i32,
+        pixels: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_pack_pixels(
+        context: *const qnt_context, codes: *const qnt_tensor, groups: i32, pad: *const i32,
+        pixels: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_pack_taps_view(
+        context: *const qnt_context, codes: *const qnt_tensor, groups: i32, taps: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_pack_taps(
+        context: *const qnt_context, codes: *const qnt_tensor, groups: i32, taps: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_conv_lowbit(
+        context: *const qnt_context, conv: *const qnt_conv, lowbit: *const qnt_lowbit,
+        pixels: *const qnt_tensor, taps: *const qnt_tensor, thresholds: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_find_thresholds(
+        context: *const qnt_context, digit: Option<qnt_digit_fn>, user: *mut c_void, low: i32,
+        high: i32, thresholds: *mut qnt_tensor, falling: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_create(
+        context: *const qnt_context, conv: *const qnt_conv, spec: *const qnt_lowbit_spec,
+        weight: *const qnt_tensor, scale: *const qnt_tensor, shift: *const qnt_tensor,
+        output_q: *const qnt_quantizer, out: *mut *mut qnt_lowbit_layer,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_of_thresholds(
+        context: *const qnt_context, conv: *const qnt_conv, spec: *const qnt_lowbit_spec,
+        weight: *const qnt_tensor, thresholds: *const qnt_tensor, falling: *const qnt_tensor,
+        out: *mut *mut qnt_lowbit_layer,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_destroy(layer: *mut qnt_lowbit_layer);
+    pub fn qnt_lowbit_layer_view(
+        context: *const qnt_context, layer: *const qnt_lowbit_layer, pixels: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_workspace(
+        context: *const qnt_context, layer: *const qnt_lowbit_layer, pixels: *const qnt_tensor,
+        bytes: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_run(
+        context: *const qnt_context, layer: *const qnt_lowbit_layer, pixels: *const qnt_tensor,
+        identity: *const qnt_tensor, y: *mut qnt_tensor, packed: *mut qnt_tensor,
+        workspace: *mut c_void, bytes: usize,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_save(
+        context: *const qnt_context, layer: *const qnt_lowbit_layer, data: *mut c_void,
+        capacity: usize, length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_lowbit_layer_load(
+        context: *const qnt_context, data: *const c_void, size: usize, flags: i32,
+        out: *mut *mut qnt_lowbit_layer,
     ) -> qnt_status;
 
     pub fn qnt_qtable_standard(

@@ -292,6 +292,76 @@ fn kernels() {
 }
 
 #[test]
+fn packed_digits() {
+    let context = Context::new().unwrap();
+    let digit = |i: usize| (i * 7919 >> 3 & 3) as u8;
+    let x: Vec<u8> = (0..5 * 6 * 8).map(digit).collect();
+    let w: Vec<u8> = (0..6 * 9 * 4).map(|i| digit(i + 77)).collect();
+    let signed: Vec<i8> = w.iter().map(|&q| 2 * q as i8 - 3).collect();
+    let padded = Geometry { groups: 2, group_shift: 1, pad: [1; 4], ..Geometry::default() };
+    let geometry = Geometry { pad: [0; 4], ..padded };
+    let mut sums = vec![0i32; 5 * 6 * 6];
+    qnt::conv_s8(&context, &padded, &View::new(&x, &[1, 5, 6, 8]).unwrap(), 0,
+                 &View::new(&signed, &[6, 3, 3, 4]).unwrap(),
+                 &mut ViewMut::new(&mut sums, &[1, 5, 6, 6]).unwrap()).unwrap();
+
+    let pixels = qnt::pack_pixels(&context, &View::new(&x, &[1, 5, 6, 8]).unwrap(), 2, [1; 4]).unwrap();
+    let weight = View::new(&w, &[6, 3, 3, 4]).unwrap();
+    let taps = qnt::pack_taps(&context, &weight, 2).unwrap();
+    let (digits, mut again) = (Digits::default(), vec![0i32; 5 * 6 * 6]);
+    qnt::conv_lowbit(&context, &geometry, &digits, 4, &pixels.view().unwrap(), &taps.view().unwrap(), None,
+                     &mut ViewMut::new(&mut again, &[1, 5, 6, 6]).unwrap()).unwrap();
+    assert_eq!(again, sums);
+
+    let scale = [0.25f32, -0.25, 0.1, 0.0, 0.5, 1.0];
+    let mut q = Quantizer::new(&context, &Spec { bits: 2, ..Spec::default() }).unwrap();
+    q.set(&context, param::SCALE, &[1.0]).unwrap();
+    let scales = View::new(&scale, &[6]).unwrap();
+    let affine = Affine { scale: &scales, shift: None, relu_first: false, relu_last: true,
+                          transpose: false, output_q: Some(&q) };
+    let layer = LowbitLayer::new(&context, &geometry, &digits, &weight, &affine).unwrap();
+    let input = pixels.view().unwrap();
+    let run = |layer: &LowbitLayer, floats: &mut [f32]| {
+        let mut packed = layer.result(&context, &input).unwrap();
+        let mut space = vec![0u8; layer.workspace(&context, &input).unwrap()];
+        let mut y = ViewMut::new(floats, &[1, 5, 6, 6]).unwrap();
+        layer.run(&context, &input, None, Some(&mut y), Some(&mut packed.view_mut().unwrap()),
+                  &mut space).unwrap();
+        packed
+    };
+    let mut y = vec![0f32; 5 * 6 * 6];
+    let packed = run(&layer, &mut y);
+    let expected: Vec<f32> = (0..y.len()).map(|i| (sums[i] as f32 * scale[i % 6]).max(0.0)).collect();
+    assert_eq!(y, expected);
+    let codes: Vec<u8> = y.iter().map(|&v| (v > 0.5) as u8 + (v >= 1.5) as u8 + (v > 2.5) as u8).collect();
+    assert_eq!(packed, qnt::pack_pixels(&context, &View::new(&codes, &[1, 5, 6, 6]).unwrap(), 2, [0; 4])
+               .unwrap());
+
+    let blob = layer.save(&context).unwrap();
+    assert_eq!(qnt::blob_probe(&context, &blob).unwrap(), (Kind::LowbitLayer, 1, blob.len()));
+    assert_eq!(run(&LowbitLayer::load(&context, &blob).unwrap(), &mut y), packed);
+    assert_eq!(run(&LowbitLayer::borrow(&context, &blob).unwrap(), &mut y), packed);
+
+    let (rows, falling) = qnt::find_thresholds(&context, 6, -400, 400, |channel, sum| {
+        let v = sum as f32 * scale[channel as usize];
+        (v > 0.5) as i32 + (v >= 1.5) as i32 + (v > 2.5) as i32
+    }).unwrap();
+    assert_eq!(falling, [0, 1, 0, 0, 0, 0]);
+    let same = LowbitLayer::of_thresholds(&context, &geometry, &digits, &weight,
+                                          &View::new(&rows, &[6, 3]).unwrap(),
+                                          Some(&View::new(&falling, &[6]).unwrap())).unwrap();
+    let mut space = vec![0u8; same.workspace(&context, &input).unwrap()];
+    let mut third = same.result(&context, &input).unwrap();
+    same.run(&context, &input, None, None, Some(&mut third.view_mut().unwrap()), &mut space).unwrap();
+    assert_eq!(third, packed);
+    let panics = std::panic::catch_unwind(|| {
+        let context = Context::new().unwrap();
+        qnt::find_thresholds(&context, 1, 0, 9, |_, _| panic!("of the caller"))
+    });
+    assert!(panics.is_err());
+}
+
+#[test]
 fn hooks() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = heard.clone();

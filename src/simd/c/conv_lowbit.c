@@ -33,10 +33,10 @@ void qnt__codes_lowbit_c(const struct qnt__lowbit *g, const struct qnt__lowbit_c
 {
     int32_t acc[QNT__LOWBIT_COLUMNS];
     for (size_t i = 0; i < g->m; i++) {
-        const int32_t z = -f->zero * f->box[i];
-        const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
         sum_pixel(g, i, acc);
         for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) {
+            const int32_t z = -f->zero * qnt__lowbit_box(&f->box, i, c);
+            const int16_t *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
             const int at = c % 2 * (QNT__LOWBIT_COLUMNS / 2) + c / 2; /* even channels first */
             int32_t s = wrap_16(acc[c] - (z >> f->half)) ^ f->flip[at];
             int count = 0;

@@ -1,0 +1,268 @@
+/*
+ * Layers of packed digits against plain loops over codes, in shapes that leave something over: all
+ * widths of tiles, channels that are no multiple of 3, 32 or 64, kernels up to 7 x 7, pairs of
+ * pixels, and dense layers; between pages that cannot be touched.
+ */
+#include "check.h"
+#include "kernel/lowbit_conv.h"
+
+enum { MOST = 1 << 18 };
+
+static qnt_context *c;
+static uint8_t x[MOST], w[MOST], codes[MOST];
+static float id[MOST], want[MOST], scale[512], shift[512];
+
+struct shape {
+    int64_t h, w, ch, o, kernel; /* channels and outputs of a group */
+    int groups, stride, dilation, edge, flags;
+    int64_t oh, ow;
+};
+
+static void close_shape(struct shape *s)
+{
+    const int64_t reach = (s->kernel - 1) * s->dilation + 1;
+    s->oh = (s->h + 2 * s->edge - reach) / s->stride + 1;
+    s->ow = (s->w + 2 * s->edge - reach) / s->stride + 1;
+}
+
+/* The code of a pixel, 0 beyond the image. */
+static int digit_at(const struct shape *s, int64_t row, int64_t column, int64_t channel)
+{
+    if (row < 0 || column < 0 || row >= s->h || column >= s->w) return 0;
+    return x[(row * s->w + column) * s->ch * s->groups + channel];
+}
+
+static int32_t sum_at(const struct shape *s, int64_t row, int64_t column, int64_t output)
+{
+    const int64_t from = (output / s->o + 1) % s->groups * s->ch; /* groups are shifted by one */
+    int32_t sum = 0;
+    for (int64_t t = 0; t < s->kernel * s->kernel; t++) {
+        int64_t r = row * s->stride + t / s->kernel * s->dilation - s->edge;
+        int64_t q = column * s->stride + t % s->kernel * s->dilation - s->edge;
+        const uint8_t *weight = w + (output * s->kernel * s->kernel + t) * s->ch;
+        for (int64_t k = 0; k < s->ch; k++)
+            sum += digit_at(s, r, q, from + k) * (2 * weight[k] - 3);
+    }
+    return sum;
+}
+
+/* Floats in the order of the result, and their codes. */
+static void reference(const struct shape *s, bool with_identity)
+{
+    const int64_t outputs = s->o * s->groups;
+    for (int64_t e = 0; e < s->oh * s->ow * outputs; e++) {
+        const int64_t o = e % outputs, pixel = e / outputs;
+        volatile float v = (float)sum_at(s, pixel / s->ow, pixel % s->ow, o) * scale[o];
+        v = v + shift[o];
+        if (s->flags & QNT_RELU_FIRST && v < 0) v = 0;
+        if (with_identity) v = v + id[e];
+        if (s->flags & QNT_RELU_LAST && v < 0) v = 0;
+        want[e] = v;
+        codes[e] = (uint8_t)((v > 0.5f) + (v >= 1.5f) + (v > 2.5f)); /* halves to even */
+    }
+}
+
+/* Packed as doc/formats.md says: byte t has channels t, t + T and t + 2 T. */
+static void pack(const uint8_t *from, int64_t pixels, int groups, int64_t each, uint8_t *to)
+{
+    const int64_t triples = (each + 2) / 3;
+    for (int64_t p = 0; p < pixels * groups; p++, from += each, to += triples)
+        for (int64_t t = 0; t < triples; t++) {
+            to[t] = 0;
+            for (int64_t s = 0; s < 3 && t + s * triples < each; s++)
+                to[t] |= (uint8_t)(from[t + s * triples] << 2 * s);
+        }
+}
+
+static qnt_quantizer *levels_0_to_3(void)
+{
+    const qnt_spec spec = {.size = sizeof spec, .bits = 2, .flags = QNT_REAL_OFFSET};
+    qnt_quantizer *q = NULL;
+    CHECK(qnt_quantizer_create(c, &spec, &q) == QNT_OK);
+    CHECK(qnt_quantizer_set(c, q, QNT_P_SCALE, (double[]){1}, 1) == QNT_OK);
+    CHECK(qnt_quantizer_set(c, q, QNT_P_OFFSET, (double[]){0}, 1) == QNT_OK);
+    return q;
+}
+
+static void fill(const struct shape *s)
+{
+    const int64_t outputs = s->o * s->groups;
+    for (int64_t i = 0; i < s->h * s->w * s->ch * s->groups; i++) x[i] = (uint8_t)random_in(0, 3);
+    for (int64_t i = 0; i < outputs * s->kernel * s->kernel * s->ch; i++)
+        w[i] = (uint8_t)random_in(0, 3);
+    for (int64_t i = 0; i < s->oh * s->ow * outputs; i++) id[i] = (float)random_in(-20, 20) * 0.25f;
+    for (int64_t o = 0; o < outputs; o++) {
+        scale[o] = (float)random_in(-3, 3) / 9.0f;
+        shift[o] = (float)random_in(-9, 9) / 3.0f;
+    }
+}
+
+/* Digits alone, then floats and digits with an identity. */
+static void compare(const struct shape *s, const char *what)
+{
+    const int64_t outputs = s->o * s->groups, triples = (s->ch + 2) / 3;
+    const int64_t rows = s->h + 2 * s->edge, columns = s->w + 2 * s->edge;
+    const size_t packed = (size_t)(s->oh * s->ow * s->groups * ((s->o + 2) / 3));
+    const qnt_conv conv = {.size = sizeof conv,
+                           .groups = s->groups,
+                           .group_shift = 1 % s->groups,
+                           .stride = {s->stride, s->stride},
+                           .dilation = {s->dilation, s->dilation}};
+    const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3, .flags = s->flags};
+    qnt_quantizer *q = levels_0_to_3();
+    qnt_lowbit_layer *layer = NULL;
+    OK(qnt_lowbit_layer_create(
+        c, &conv, &spec, TENSOR(w, QNT_UINT, 8, outputs, s->kernel, s->kernel, s->ch),
+        TENSOR(scale, QNT_FLOAT, 32, outputs), TENSOR(shift, QNT_FLOAT, 32, outputs), q, &layer));
+    const bool end = random_in(0, 1);
+    guarded in = guard((size_t)(rows * columns * s->groups * triples), end),
+            out = guard(packed, end);
+    guarded y = guard((size_t)(s->oh * s->ow * outputs) * sizeof(float), end);
+    qnt_tensor *px = TENSOR(in.data, QNT_UINT, 8, 1, rows, columns, s->groups, triples);
+    const int pad[4] = {s->edge, s->edge, s->edge, s->edge};
+    OK(qnt_pack_pixels(c, TENSOR(x, QNT_UINT, 8, 1, s->h, s->w, s->ch * s->groups), s->groups, pad,
+                       px));
+    size_t bytes;
+    OK(qnt_lowbit_layer_workspace(c, layer, px, &bytes));
+    guarded space = guard(bytes, end);
+    uint8_t *expected = malloc(packed + 1);
+    qnt_tensor *to = TENSOR(out.data, QNT_UINT, 8, 1, s->oh, s->ow, s->groups, (s->o + 2) / 3);
+    for (int with = 0; with < 2; with++) {
+        qnt_tensor *identity = with ? TENSOR(id, QNT_FLOAT, 32, 1, s->oh, s->ow, outputs) : NULL;
+        qnt_tensor *floats = with ? TENSOR(y.data, QNT_FLOAT, 32, 1, s->oh, s->ow, outputs) : NULL;
+        reference(s, with);
+        pack(codes, s->oh * s->ow, s->groups, s->o, expected);
+        memset(out.data, 0xaa, packed);
+        OK(qnt_lowbit_layer_run(c, layer, px, identity, floats, to, space.data, bytes));
+        CHECK_MSG(
+            !memcmp(out.data, expected, packed),
+            "%s: %d x %d, kernel %d, stride %d, dilation %d, %d groups of %d to %d, floats %d",
+            what, (int)s->h, (int)s->w, (int)s->kernel, s->stride, s->dilation, s->groups,
+            (int)s->ch, (int)s->o, with);
+        CHECK_MSG(!with || !memcmp(y.data, want, (size_t)(s->oh * s->ow * outputs) * sizeof *want),
+                  "%s: floats of %d outputs", what, (int)s->o);
+    }
+    free(expected);
+    unguard(&in), unguard(&out), unguard(&y), unguard(&space);
+    qnt_lowbit_layer_destroy(layer);
+    qnt_quantizer_destroy(q);
+}
+
+static const int64_t channels[] = {1, 2, 3, 4, 7, 31, 32, 33},
+                     outputs[] = {1, 16, 31, 32, 33, 63, 64, 65};
+
+/* Widths of a line of results from 1 to 17, at every level; enough lines for pairs of pixels, or
+ * one. */
+static void widths(void)
+{
+    for (int turn = 0; turn < 4 * 17; turn++) {
+        struct shape s = {.w = 1 + turn % 17,
+                          .ch = channels[random_in(0, 7)],
+                          .o = outputs[random_in(0, 7)],
+                          .kernel = 3,
+                          .groups = (int)random_in(1, 2),
+                          .stride = 1,
+                          .dilation = 1,
+                          .edge = 1,
+                          .flags = (int)random_in(0, 3)};
+        s.h = turn % 2 ? 1 : 64 / s.w + 1;
+        OK(qnt_context_set_cpu(c, turn / 17 == 1   ? 0
+                                  : turn / 17 == 2 ? QNT_CPU_AVX2 & qnt_cpu_detect()
+                                                   : qnt_cpu_detect()));
+        close_shape(&s);
+        CHECK(s.ow == s.w);
+        fill(&s);
+        compare(&s, "widths");
+    }
+    OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
+}
+
+/* Kernels of 1, 3, 5 and 7 with strides and dilations that pairs of pixels can share taps in, or
+ * not. */
+static void kernels(void)
+{
+    for (int turn = 0; turn < 48; turn++) {
+        struct shape s = {.h = 15,
+                          .w = random_in(15, 20),
+                          .ch = channels[random_in(0, 5)],
+                          .o = outputs[random_in(0, 4)],
+                          .kernel = 1 + 2 * (turn % 4),
+                          .groups = 3,
+                          .stride = 1 + turn / 4 % 2,
+                          .dilation = 1 + turn / 8 % 2,
+                          .edge = turn / 16,
+                          .flags = QNT_RELU_LAST};
+        close_shape(&s);
+        fill(&s);
+        compare(&s, "kernels");
+    }
+}
+
+/* A dense layer is a 1 x 1 kernel on one line: y = x W' for rows of any number and length. */
+static void dense(void)
+{
+    for (int turn = 0; turn < 60; turn++) {
+        struct shape s = {.h = 1,
+                          .w = random_in(1, turn % 3 ? 17 : 80),
+                          .ch = random_in(1, 130),
+                          .o = random_in(1, 130),
+                          .kernel = 1,
+                          .groups = turn % 4 ? 1 : 2,
+                          .stride = 1,
+                          .dilation = 1,
+                          .flags = (int)random_in(0, 3)};
+        close_shape(&s);
+        CHECK(s.ow == s.w && s.oh == 1);
+        fill(&s);
+        compare(&s, "dense");
+    }
+}
+
+/* Pairs are what the plain taps say: the same sums, and they are used where they pay. */
+static void pairs(void)
+{
+    struct qnt__lowbit_conv v = {.g = {.batch = 1,
+                                       .height = 10,
+                                       .width = 12,
+                                       .channels = 9,
+                                       .outputs = 64,
+                                       .groups = 2,
+                                       .kernel = {3, 3},
+                                       .stride = {1, 1},
+                                       .dilation = {1, 1},
+                                       .out_height = 8,
+                                       .out_width = 10},
+                                 .context = c,
+                                 .step = 2,
+                                 .zero = -3};
+    OK(qnt__lowbit_close(&v, "spec"));
+    CHECK(qnt__lowbit_pair_taps(&v) == 12);
+    v.g.stride[1] = 2;
+    CHECK(qnt__lowbit_pair_taps(&v) == 15);
+    v.g.stride[1] = 3; /* nothing in common */
+    CHECK(qnt__lowbit_pair_taps(&v) == 0);
+    v.g.stride[1] = v.g.dilation[1] = 2;
+    CHECK(qnt__lowbit_pair_taps(&v) == 12);
+    v.g.stride[1] = 1;
+    CHECK(qnt__lowbit_pair_taps(&v) == 0);
+    v.g.dilation[1] = 1, v.g.out_width = 7; /* too few */
+    CHECK(qnt__lowbit_pair_taps(&v) == 0);
+    v.g.out_width = 10, v.g.outputs = 66;
+    OK(qnt__lowbit_close(&v, "spec"));
+    CHECK(qnt__lowbit_pair_taps(&v) == 0);
+    v.g.outputs = 2 * 96; /* of the last block */
+    OK(qnt__lowbit_close(&v, "spec"));
+    CHECK(qnt__lowbit_pair_taps(&v) == 12);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_INIT;
+    c = check_context();
+    RUN(widths);
+    RUN(kernels);
+    RUN(dense);
+    RUN(pairs);
+    qnt_context_destroy(c);
+    return DONE;
+}
