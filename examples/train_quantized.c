@@ -3,14 +3,16 @@
  *
  *     train_quantized digits examples/data/digits.bin build/digits.safetensors
  *     train_quantized resnet20 DATA [--epochs N] [--method NAME] [--bits N] [--rate N] [--seed N]
- *                                   [--checkpoint FILE]
+ *                                   [--held N] [--checkpoint FILE]
  *
  * The first trains on records 0..1199 and measures on 1200..1796, in seconds. The second starts
  * from the pretrained ResNet-20, trains on the 10,000 CIFAR-10 images of the folder and measures on
  * the test set: minutes for each row; one that was interrupted goes on from its checkpoint.
  * "deployed" is what the layers made of the trained network answer, "rounded" what they answer
  * without any training (to the first 1000 samples). "differs" compares with what the training
- * program computes itself with rounded weights and activations. The same seed gives the same bits.
+ * program computes itself with rounded weights and activations. With --held the last N training
+ * images are not trained on and measured instead of the test set: for choosing a rate. The same seed
+ * gives the same bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +56,7 @@ struct task {
     struct schedule schedule; /* without what a row says */
     const char *only;         /* the name of one method; NULL: all */
     int bits;                 /* only rows of so many; 0: all */
+    int held;                 /* training samples to measure on instead of the test set */
     const char *checkpoint;   /* of one row; NULL: none */
     double least;             /* percent right that any method must reach, or something is broken */
 };
@@ -146,6 +149,8 @@ static bool read_options(int count, char **argument, struct task *task)
             task->schedule.rate = atof(value);
         else if (!strcmp(name, "--seed"))
             task->schedule.seed = (uint64_t)strtoull(value, NULL, 10);
+        else if (!strcmp(name, "--held"))
+            task->held = atoi(value);
         else if (!strcmp(name, "--checkpoint"))
             task->checkpoint = value;
         else
@@ -170,6 +175,7 @@ static int run_resnet(const struct laboratory *lab, const char *data, struct tas
     task->weights = weights;
     task->train = (struct samples){&train_set, &resnet_input, 0, train_set.count};
     task->test = (struct samples){&test_set, &resnet_input, 0, test_set.count};
+    if (task->held > 0) trial_hold_out(&task->train, task->held, &task->test);
     int failed = run(lab, task, "CIFAR-10 ResNet-20");
     dataset_free(&train_set);
     dataset_free(&test_set);
@@ -194,7 +200,7 @@ int main(int argc, char **argv)
         fprintf(stderr,
                 "usage: %s digits digits.bin weights.safetensors\n"
                 "       %s resnet20 DATA [--epochs N] [--method NAME] [--bits N] [--rate N] "
-                "[--seed N] [--checkpoint FILE]\n",
+                "[--seed N] [--held N] [--checkpoint FILE]\n",
                 argv[0], argv[0]);
         return 2;
     }

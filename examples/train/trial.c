@@ -118,6 +118,15 @@ const char *trial_run(const struct laboratory *lab, const struct trial *trial, s
     return reason;
 }
 
+void trial_hold_out(struct samples *train, int count, struct samples *test)
+{
+    if (count > train->count) count = train->count;
+    train->count -= count;
+    *test = *train;
+    test->first = train->first + train->count;
+    test->count = count;
+}
+
 void trial_head(void)
 {
     printf("  %-22s %4s %2s %9s %9s %7s %9s %8s %8s %7s\n", "quantizer", "W", "A", "bytes",

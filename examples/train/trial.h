@@ -27,6 +27,10 @@ struct figures {
 const char *trial_run(const struct laboratory *laboratory, const struct trial *trial,
                       struct figures *out);
 
+/* The last training samples are taken away and become the test: choices, such as that of a rate, must
+ * not see the true one. */
+void trial_hold_out(struct samples *train, int count, struct samples *test);
+
 /* A table of trials. */
 void trial_head(void);
 void trial_print(const struct trial *trial, const struct figures *figures);

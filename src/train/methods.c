@@ -60,6 +60,8 @@ static const struct qnt__train_method methods[] = {
      .affine = qnt__dorefa_affine,
      .scale = qnt__dorefa_scale,
      .rank = qnt__dorefa_rank,
+     .pulled = QNT__DOREFA_PULL,
+     .pull = qnt__dorefa_pull,
      .backward = qnt__dorefa_backward},
     {.name = "QNT_EWGS", .method = QNT_EWGS, INTERVAL},
     {.name = "QNT_INTERVAL", .method = QNT_INTERVAL, INTERVAL},

@@ -55,6 +55,8 @@ QNT__TRAIN_AFFINE(dorefa);
 QNT__TRAIN_SCALE(dorefa);
 QNT__TRAIN_RANK(dorefa);
 QNT__TRAIN_BACKWARD(dorefa);
+enum { QNT__DOREFA_PULL = 4 }; /* the fact that qnt__dorefa_pull() adds up to */
+double qnt__dorefa_pull(const struct qnt__pass *pass, double x, double dy);
 
 /* interval.c */
 QNT__TRAIN_LEVELS(interval);

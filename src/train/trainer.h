@@ -13,7 +13,7 @@
 struct qnt__train_method;
 
 enum {
-    QNT__FACTS = 2, /* numbers that a method derives from a group's values at hand */
+    QNT__FACTS = 5, /* numbers that a method derives from a group's values at hand */
     QNT__GATES = 10 /* of DropBits: [0] the levels -1, 0, 1; [k] what k signed bits add, up to those
                        of 8 bits without a sign */
 };
@@ -94,6 +94,10 @@ struct qnt__train_method {
      */
     void (*gates)(struct qnt__pass *pass);
     void (*penalty)(const struct qnt__pass *pass, double *dtheta);
+    /* The fact that depends on gradients, too, and what each element adds to it before backward()
+     * sees the sum; NULL: there is none. */
+    int32_t pulled;
+    double (*pull)(const struct qnt__pass *pass, double x, double dy);
     /* dx[i] for each element; adds to dtheta[count]. dx may be dy. */
     void (*backward)(const struct qnt__pass *pass, const struct qnt__span *span, const float *x,
                      const float *dy, float *dx, double *dtheta);
