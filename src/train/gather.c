@@ -101,6 +101,14 @@ qnt_status qnt__train_gather(const qnt_context *context, const struct qnt__group
     return status;
 }
 
+qnt_status qnt__train_gather_step(const qnt_context *context, const struct qnt__grouping *grouping,
+                                  const struct qnt__view *x, qnt__group_fn *visit, void *user)
+{
+    qnt_context quiet = *context;
+    quiet.progress = NULL;
+    return qnt__train_gather(&quiet, grouping, x, visit, user);
+}
+
 struct facts {
     const qnt_trainer *trainer;
     double *facts;
@@ -129,10 +137,7 @@ qnt_status qnt__train_facts(const qnt_context *context, const qnt_trainer *train
     QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
     memset(block, 0, bytes);
     struct facts job = {trainer, block};
-    qnt_context quiet =
-        *context; /* a training step is no long work that reports and can be cancelled */
-    quiet.progress = NULL;
-    qnt_status status = qnt__train_gather(&quiet, grouping, x, find_facts, &job);
+    qnt_status status = qnt__train_gather_step(context, grouping, x, find_facts, &job);
     if (status == QNT_OK)
         *facts = block;
     else

@@ -69,9 +69,12 @@ struct qnt__train_method {
     bool fits; /* the quantizer is fitted anew to the tensor at hand, by the method of the same
                   number */
     bool weights, activations; /* with and without QNT_SIGNED */
+    bool whole;                /* the tensor is one group */
     bool table[2];             /* scheme is QNT_TABLE, else QNT_AFFINE; [1]: with QNT_SIGNED */
     /* Ascending integers, at most 2^bits; NULL: the scheme is affine, or those of qnt__levels_*. */
     int32_t (*levels)(const qnt_spec *spec, double level[256]);
+    /* Those of present numbers, instead; levels() then tells how many there are at most. */
+    int32_t (*levels_now)(const struct qnt__pass *pass, double level[256]);
     /* Numbers that are learned for each group. */
     size_t (*count)(const qnt_trainer *trainer);
     /* Facts of a group's values, n >= 1; NULL: there are none. */
@@ -80,6 +83,8 @@ struct qnt__train_method {
      * needed, SIZE_MAX: they overflow. */
     size_t (*space)(const qnt_trainer *trainer, size_t n);
     void (*start)(const qnt_trainer *trainer, float *x, size_t n, void *space, double *theta);
+    /* From present numbers to those that n >= 1 values ask for; NULL: there are none. */
+    void (*refit)(const qnt_trainer *trainer, const float *x, size_t n, double *theta);
     /* Moves numbers to the nearest legal ones. */
     void (*project)(const qnt_trainer *trainer, double *theta);
     /* How a group is deployed: affine codes, or the scale of the levels and the rank of any x,
@@ -140,6 +145,10 @@ qnt_status qnt__train_finite(const qnt_context *context, const char *name,
 typedef void qnt__group_fn(void *user, size_t group, float *x, size_t n);
 qnt_status qnt__train_gather(const qnt_context *context, const struct qnt__grouping *grouping,
                              const struct qnt__view *x, qnt__group_fn *visit, void *user);
+
+/* The same without progress: a training step is no long work that reports and can be cancelled. */
+qnt_status qnt__train_gather_step(const qnt_context *context, const struct qnt__grouping *grouping,
+                                  const struct qnt__view *x, qnt__group_fn *visit, void *user);
 
 /* Facts of all groups, [groups][QNT__FACTS], for qnt__free(); NULL if the method has none. */
 qnt_status qnt__train_facts(const qnt_context *context, const qnt_trainer *trainer,
