@@ -30,22 +30,25 @@
         {"N2UQ", QNT_N2UQ, QNT_N2UQ, bits_w, bits_a, 0, 0},                                        \
         {"Quantization Networks", QNT_STAIRCASE, QNT_LSQ, bits_w, bits_a, 0, 0},                   \
         {"Balanced", QNT_BALANCED, QNT_LSQ, bits_w, bits_a, 0, 0},                                 \
+        {"LSQ, LQ-Nets", QNT_LSQ, QNT_LQ, bits_w, bits_a, 0, 0},                                   \
         {"RQ", QNT_RQ, QNT_LSQ, bits_w, bits_a, 0, 0},                                             \
         {"SRQ", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0, 0},                                           \
     {                                                                                              \
         "SRQ + DropBits", QNT_SRQ, QNT_LSQ, bits_w, bits_a, 0.9, 0                                 \
     }
 
-#define ALQ(mean)                                                                                  \
+/* With values in floats, or as sums of signs as well. */
+#define ALQ(mean, bits_a)                                                                          \
     {                                                                                              \
-        "ALQ", QNT_ALQ, 0, mean > 1 ? 4 : 3, 0, 0, mean                                            \
+        "ALQ", QNT_ALQ, QNT_ALQ, mean > 1 ? 4 : 3, bits_a, 0, mean                                 \
     }
 
 static const struct row {
     const char *name;
     int weight_method, value_method, weight_bits, value_bits;
     double keep, mean_bits;
-} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2), ALQ(2.0), ALQ(1.5), ALQ(1.0), ALQ(0.7)};
+} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2), ALQ(2.0, 0), ALQ(1.5, 0),
+            ALQ(1.0, 0),  ALQ(0.7, 0),   ALQ(2.0, 2)};
 
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -61,6 +61,8 @@ bool calibration_serves(const struct calibration *calibration, const struct grap
 struct quantized {
     const qnt_context *context; /* serial: the threads run batches of their own */
     qnt_layer *layer[GRAPH_NODES];
+    qnt_quantizer *rounds[GRAPH_NODES]; /* what a layer of real weights reads, which takes floats
+                                           only, is rounded by this first; else NULL */
     bool codes[GRAPH_NODES]; /* the value is held as uint8 codes */
     size_t weight_bytes;     /* codes, scales, zero points and biases */
     size_t workspace;

@@ -29,7 +29,8 @@ static const struct {
                {"RQ", QNT_RQ, QNT_LSQ, 0, 60},
                {"SRQ", QNT_SRQ, QNT_LSQ, 0, 70},
                {"DropBits", QNT_SRQ, QNT_LSQ, 0.9, 70},
-               {"ALQ", QNT_ALQ, 0, 0, 52}};
+               {"LQ-Nets", QNT_LSQ, QNT_LQ, 0, 72},
+               {"ALQ", QNT_ALQ, QNT_ALQ, 0, 48}};
 
 enum { METHODS = sizeof methods / sizeof *methods };
 
@@ -52,12 +53,11 @@ static struct graph *network(void)
 
 static struct schedule schedule_of(int method, int bits, double epochs)
 {
-    bool alq = methods[method].weights == QNT_ALQ;
     return (struct schedule){.name = methods[method].name,
                              .weight_method = methods[method].weights,
                              .value_method = methods[method].values,
                              .weight_bits = bits,
-                             .value_bits = alq ? 0 : bits,
+                             .value_bits = bits,
                              .mean_bits = 1.2,
                              .keep = methods[method].keep,
                              .bases_rate = 0.4,
@@ -113,7 +113,19 @@ static void learns(void)
 
 /* ---- checkpoints ---- */
 
-static char path[64];
+static char path[] = "/tmp/qnt_checkpoint_XXXXXX";
+
+static bool same_bases(const qnt_alq *a, const qnt_alq *b)
+{
+    size_t count = 0;
+    if (!a || !b) return a == b;
+    CHECK(!qnt_alq_get_state(c, a, NULL, 0, &count));
+    double *x = calloc(2 * count, sizeof *x), *y = x + count;
+    CHECK(!qnt_alq_get_state(c, a, x, count, &count) && !qnt_alq_get_state(c, b, y, count, &count));
+    bool same = !memcmp(x, y, count * sizeof *x);
+    free(x);
+    return same;
+}
 
 static bool same_state(const struct tuning *a, const struct tuning *b)
 {
@@ -121,7 +133,8 @@ static bool same_state(const struct tuning *a, const struct tuning *b)
     for (int i = 0; i < a->graph->count; i++) {
         const struct node *x = &a->graph->node[i], *y = &b->graph->node[i];
         const struct numbers *m = &a->value_theta[i], *n = &b->value_theta[i];
-        same = same && (m->count == 0 || !memcmp(m->w, n->w, m->count * sizeof *m->w));
+        same = same && (m->count == 0 || !memcmp(m->w, n->w, m->count * sizeof *m->w)) &&
+               same_bases(a->alq[i], b->alq[i]);
         if (!node_has_weights(x)) continue;
         same = same &&
                !memcmp(x->weight, y->weight, graph_weight_count(a->graph, i) * sizeof(float)) &&
@@ -137,7 +150,7 @@ static bool same_state(const struct tuning *a, const struct tuning *b)
 static void resumes(void)
 {
     const struct samples train = {&digits, &digits_input, 0, TRAINED};
-    for (int m = 0; m < METHODS - 1; m += check_quick ? 5 : 2) {
+    for (int m = 0; m < METHODS; m += check_quick ? 6 : 2) { /* ALQ is the last one */
         struct graph *g[2] = {network(), network()};
         struct schedule s = schedule_of(m, 2, 0.3);
         struct tuning t[2];
@@ -214,7 +227,8 @@ int main(int argc, char **argv)
     CHECK_MSG(!reason, "%s", reason);
     c = check_context();
     CHECK(!qnt_pool_create(c, 2, &pool));
-    snprintf(path, sizeof path, "/tmp/qnt_checkpoint_%d", (int)getpid());
+    int file = mkstemp(path);
+    CHECK(file >= 0 && !close(file));
     RUN(learns);
     RUN(resumes);
     RUN(bad_checkpoints);
