@@ -93,8 +93,7 @@ static const char *run_row(const struct laboratory *lab, const struct task *task
     if (!reason) trial_print(&trial, &f);
     graph_free(trial.graph);
     if (reason) return reason;
-    if (f.deployed < task->least) return "too few are right";
-    return f.differs > 0.05 ? "the deployed network differs from the trained one" : NULL;
+    return f.deployed < task->least ? "too few are right" : NULL;
 }
 
 static int run(const struct laboratory *lab, const struct task *task, const char *title)

@@ -73,6 +73,9 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
 void quantized_free(struct quantized *quantized);
 bool quantized_runner(const struct graph *graph, struct quantized *quantized, struct runner *out);
 
+/* One node of such a runner, in its memory; for who runs the others in another way. */
+bool quantized_run_node(const struct runner *runner, int index, int batch, char *base);
+
 struct view;
 
 /* The weights of a node, outputs first; returns the extent of the last axis. */

@@ -82,13 +82,18 @@ static void run_rest(const struct runner *runner, int index, int batch, char *ba
     else reference_max_pool(in, node, x, y, batch);
 }
 
+bool quantized_run_node(const struct runner *runner, int index, int batch, char *base)
+{
+    if (node_has_weights(&runner->graph->node[index])) return run_layer(runner, index, batch, base);
+    run_rest(runner, index, batch, base);
+    return true;
+}
+
 static const float *run_quantized(const struct runner *runner, int batch, void *memory)
 {
     const struct graph *graph = runner->graph;
-    for (int i = 1; i < graph->count; i++) {
-        if (!node_has_weights(&graph->node[i])) run_rest(runner, i, batch, memory);
-        else if (!run_layer(runner, i, batch, memory)) return NULL;
-    }
+    for (int i = 1; i < graph->count; i++)
+        if (!quantized_run_node(runner, i, batch, memory)) return NULL;
     return (const float *)(const void *)((char *)memory + runner->plan.offset[graph->count - 1]);
 }
 

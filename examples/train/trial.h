@@ -21,9 +21,11 @@ struct figures {
     double seconds;  /* of training */
     size_t bytes;
     struct outcome outcome;
+    struct outcome packed; /* with 2-bit convolutions on packed digits; count 0: there are none */
+    double packed_differs; /* their logits from those of the layers, relative */
 };
 
-/* NULL or a sentence. */
+/* NULL or a sentence: also if what was deployed is not what was trained. */
 const char *trial_run(const struct laboratory *laboratory, const struct trial *trial,
                       struct figures *out);
 
