@@ -101,14 +101,6 @@ qnt_status qnt__train_gather(const qnt_context *context, const struct qnt__group
     return status;
 }
 
-qnt_status qnt__train_gather_step(const qnt_context *context, const struct qnt__grouping *grouping,
-                                  const struct qnt__view *x, qnt__group_fn *visit, void *user)
-{
-    qnt_context quiet = *context;
-    quiet.progress = NULL;
-    return qnt__train_gather(&quiet, grouping, x, visit, user);
-}
-
 struct facts {
     const qnt_trainer *trainer;
     double *facts;
@@ -137,7 +129,8 @@ qnt_status qnt__train_facts(const qnt_context *context, const qnt_trainer *train
     QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
     memset(block, 0, bytes);
     struct facts job = {trainer, block};
-    qnt_status status = qnt__train_gather_step(context, grouping, x, find_facts, &job);
+    const qnt_context quiet = qnt__train_quiet(context);
+    qnt_status status = qnt__train_gather(&quiet, grouping, x, find_facts, &job);
     if (status == QNT_OK)
         *facts = block;
     else

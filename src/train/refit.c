@@ -39,7 +39,8 @@ qnt_status qnt_trainer_refit(const qnt_context *context, qnt_trainer *trainer, c
     QNT__TRY(qnt__train_finite(context, "x", &view));
     QNT__TRY(qnt__train_next(context, trainer, trainer->groups, &next));
     memcpy(next.theta, trainer->theta, qnt__train_theta_bytes(&next));
-    qnt_status status = qnt__train_gather_step(context, &grouping, &view, refit_group, &next);
+    const qnt_context quiet = qnt__train_quiet(context);
+    qnt_status status = qnt__train_gather(&quiet, &grouping, &view, refit_group, &next);
     if (status != QNT_OK) {
         qnt__free(&next.memory, next.theta, qnt__train_theta_bytes(&next));
         return status;

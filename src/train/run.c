@@ -125,8 +125,9 @@ static qnt_status round_forward(const qnt_context *context, const qnt_trainer *t
                                 const qnt_tensor *x, qnt_tensor *y)
 {
     qnt_quantizer *made = NULL;
+    const qnt_context quiet = qnt__train_quiet(context);
     if (trainer->deployed) return qnt_quantizer_apply(context, trainer->deployed, x, y);
-    QNT__TRY(qnt_trainer_export(context, trainer, x, &made));
+    QNT__TRY(qnt_trainer_export(&quiet, trainer, x, &made));
     qnt_status status = qnt_quantizer_apply(context, made, x, y);
     qnt_quantizer_destroy(made);
     return status;

@@ -140,15 +140,19 @@ qnt_status qnt__train_open(const qnt_context *context, const qnt_trainer *traine
 qnt_status qnt__train_finite(const qnt_context *context, const char *name,
                              const struct qnt__view *view);
 
+/* For a training step, which is no long work that reports and can be cancelled. */
+static inline qnt_context qnt__train_quiet(const qnt_context *context)
+{
+    qnt_context quiet = *context;
+    quiet.progress = NULL;
+    return quiet;
+}
+
 /* gather.c: calls visit for each group that has values, with these in row-major order; they may be
  * overwritten. Tells progress. */
 typedef void qnt__group_fn(void *user, size_t group, float *x, size_t n);
 qnt_status qnt__train_gather(const qnt_context *context, const struct qnt__grouping *grouping,
                              const struct qnt__view *x, qnt__group_fn *visit, void *user);
-
-/* The same without progress: a training step is no long work that reports and can be cancelled. */
-qnt_status qnt__train_gather_step(const qnt_context *context, const struct qnt__grouping *grouping,
-                                  const struct qnt__view *x, qnt__group_fn *visit, void *user);
 
 /* Facts of all groups, [groups][QNT__FACTS], for qnt__free(); NULL if the method has none. */
 qnt_status qnt__train_facts(const qnt_context *context, const qnt_trainer *trainer,
