@@ -133,7 +133,9 @@ int main(int argc, char **argv)
             good = false;
     }
     if (!good || request.width < 1) {
-        fprintf(stderr, "usage: %s DATA [--epochs N] [--width N] [--rate N] [--seed N] [--held N]\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s DATA [--epochs N] [--width N] [--rate N] [--seed N] [--held N]\n",
+                argv[0]);
         return 2;
     }
     if (!laboratory_open(&lab)) return 1;

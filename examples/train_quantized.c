@@ -11,8 +11,8 @@
  * "deployed" is what the layers made of the trained network answer, "rounded" what they answer
  * without any training (to the first 1000 samples). "differs" compares with what the training
  * program computes itself with rounded weights and activations. With --held the last N training
- * images are not trained on and measured instead of the test set: for choosing a rate. The same seed
- * gives the same bits.
+ * images are not trained on and measured instead of the test set: for choosing a rate. The same
+ * seed gives the same bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,8 +47,8 @@ static const struct row {
     const char *name;
     int weight_method, value_method, weight_bits, value_bits;
     double keep, mean_bits;
-} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2), ALQ(2.0, 0), ALQ(1.5, 0),
-            ALQ(1.0, 0),  ALQ(0.7, 0),   ALQ(2.0, 2)};
+} rows[] = {METHODS(4, 4), METHODS(3, 3), METHODS(2, 2), ALQ(2.0, 0),
+            ALQ(1.5, 0),   ALQ(1.0, 0),   ALQ(0.7, 0),   ALQ(2.0, 2)};
 
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -43,7 +43,8 @@ static bool round_input(const struct runner *runner, int index, int batch, char 
     if (!q->rounds[index]) return true;
     view_value(runner->graph, q, value, batch, base + runner->plan.bytes + q->workspace,
                x->tensor.ndim == 2, &rounded);
-    if (qnt_quantizer_apply(q->context, q->rounds[index], &x->tensor, &rounded.tensor)) return false;
+    if (qnt_quantizer_apply(q->context, q->rounds[index], &x->tensor, &rounded.tensor))
+        return false;
     x->tensor.data = rounded.tensor.data;
     return true;
 }

@@ -4,8 +4,8 @@
 
 #include "tuning.h"
 
-/* What the layer's trainer or bases have become, and the weights it is for. False after the context's
- * log was told why. */
+/* What the layer's trainer or bases have become, and the weights it is for. False after the
+ * context's log was told why. */
 bool deploy_weights(const struct tuning *tuning, int layer, float *weights, qnt_quantizer **out);
 
 #endif

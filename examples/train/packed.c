@@ -180,14 +180,14 @@ static bool encode(const struct runner *runner, int value, const struct node *re
     for (int i = 0; i < 4; i++) pad[i] = reader->pad[i];
     view_bytes(&codes, (const uint8_t *)base + p->codes, 4, shape);
     pixels->tensor = (qnt_tensor){.shape = pixels->shape, .strides = pixels->strides};
-    bool good = !qnt_quantizer_encode(p->plain->context, p->format[value],
-                                      floats_of(runner, value, batch, base, &floats),
-                                      &codes.tensor) &&
-                !qnt_pack_pixels_view(p->plain->context, &codes.tensor, reader->groups, pad,
-                                      &pixels->tensor);
+    bool good =
+        !qnt_quantizer_encode(p->plain->context, p->format[value],
+                              floats_of(runner, value, batch, base, &floats), &codes.tensor) &&
+        !qnt_pack_pixels_view(p->plain->context, &codes.tensor, reader->groups, pad,
+                              &pixels->tensor);
     pixels->tensor.data = to;
-    return good && !qnt_pack_pixels(p->plain->context, &codes.tensor, reader->groups, pad,
-                                    &pixels->tensor);
+    return good &&
+           !qnt_pack_pixels(p->plain->context, &codes.tensor, reader->groups, pad, &pixels->tensor);
 }
 
 /* What a layer reads: digits that are there, or those of floats. */
@@ -219,10 +219,9 @@ static bool run_layer(const struct runner *runner, int index, int batch, char *b
     }
     floats_of(runner, index, batch, base, &y);
     if (node->add >= 0) floats_of(runner, node->add, batch, base, &identity);
-    return !qnt_lowbit_layer_run(context, p->layer[index], pixels,
-                                 node->add >= 0 ? &identity.tensor : NULL,
-                                 p->floats[index] ? &y.tensor : NULL, digits,
-                                 base + p->bytes - p->workspace, p->workspace);
+    return !qnt_lowbit_layer_run(
+        context, p->layer[index], pixels, node->add >= 0 ? &identity.tensor : NULL,
+        p->floats[index] ? &y.tensor : NULL, digits, base + p->bytes - p->workspace, p->workspace);
 }
 
 static const float *run_packed(const struct runner *runner, int batch, void *memory)

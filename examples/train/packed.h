@@ -1,9 +1,9 @@
 /*
  * A trained network whose 2-bit convolutions run on packed digits (qnt/lowbit.h).
  *
- * Convolutions with weights of -3, -1, 1, 3 and inputs of 0, 1, 2, 3, times scales, become layers of
- * digits; everything else stays as it was deployed. A value that such a layer made goes on as digits,
- * and as floats only if somebody adds, averages or shuffles it.
+ * Convolutions with weights of -3, -1, 1, 3 and inputs of 0, 1, 2, 3, times scales, become layers
+ * of digits; everything else stays as it was deployed. A value that such a layer made goes on as
+ * digits, and as floats only if somebody adds, averages or shuffles it.
  */
 #ifndef PACKED_H
 #define PACKED_H
@@ -13,7 +13,7 @@
 struct packed {
     struct quantized *plain; /* runs all other nodes */
     qnt_lowbit_layer *layer[GRAPH_NODES];
-    qnt_quantizer *format[GRAPH_NODES]; /* of values that layers of digits read */
+    qnt_quantizer *format[GRAPH_NODES];     /* of values that layers of digits read */
     const struct node *reader[GRAPH_NODES]; /* whose border the digits of a value have, or NULL */
     bool floats[GRAPH_NODES];               /* the value is read as floats, too */
     size_t offset[GRAPH_NODES];             /* of its digits, behind what `plain` needs */

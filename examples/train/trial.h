@@ -29,8 +29,8 @@ struct figures {
 const char *trial_run(const struct laboratory *laboratory, const struct trial *trial,
                       struct figures *out);
 
-/* The last training samples are taken away and become the test: choices, such as that of a rate, must
- * not see the true one. */
+/* The last training samples are taken away and become the test: choices, such as that of a rate,
+ * must not see the true one. */
 void trial_hold_out(struct samples *train, int count, struct samples *test);
 
 /* A table of trials. */

@@ -1,8 +1,8 @@
 /*
- * Everything that steps change, as numbers in a row, so that a training can stop and go on: rate and
- * steps; of each weight the copy that straight steps move, three moments and the code; of each group
- * how many bases it has; of each coordinate, in rows of eight, itself and three moments. Weights
- * follow from codes and coordinates.
+ * Everything that steps change, as numbers in a row, so that a training can stop and go on: rate
+ * and steps; of each weight the copy that straight steps move, three moments and the code; of each
+ * group how many bases it has; of each coordinate, in rows of eight, itself and three moments.
+ * Weights follow from codes and coordinates.
  */
 #include <math.h>
 #include <string.h>

@@ -16,10 +16,10 @@
 #include "rows.h"
 
 enum {
-    LARGEST = 0, /* M */
-    MEAN = 1,    /* of |w| */
-    TOP = 2,     /* the largest |w| */
-    TIES = 3,    /* how many have it */
+    LARGEST = 0,            /* M */
+    MEAN = 1,               /* of |w| */
+    TOP = 2,                /* the largest |w| */
+    TIES = 3,               /* how many have it */
     PULL = QNT__DOREFA_PULL /* P */
 };
 

@@ -23,7 +23,8 @@
 enum { BASES = 4, LEVELS = 1 << BASES, NUMBERS = BASES + 1 };
 
 static const double most_number = 0x1p117, least_number = 0x1p-100;
-static const double outermost = 124.0; /* coordinates are rounded one by one: 127 are never passed */
+static const double outermost =
+    124.0; /* coordinates are rounded one by one: 127 are never passed */
 static const double least_spread = 0x1p-5; /* of the levels over the reference: two stay apart */
 static const int rounds_of_start = 8;
 
@@ -140,8 +141,8 @@ static double factor_of(const qnt_spec *spec, uint8_t code, int32_t i)
     return has_reference(spec) ? (bit ? 1.0 : -1.0) : (bit ? 1.0 : 0.0);
 }
 
-/* theta + (D^T D + ridge)^-1 D^T (x - D theta): where the codes do not tell coordinates apart, these
- * stay together. */
+/* theta + (D^T D + ridge)^-1 D^T (x - D theta): where the codes do not tell coordinates apart,
+ * these stay together. */
 void qnt__values_refit(const qnt_trainer *trainer, const float *x, size_t n, double *theta)
 {
     const qnt_spec *spec = &trainer->spec;

@@ -241,9 +241,9 @@ static void bad_states(void)
     const struct {
         size_t at;
         double value;
-    } wrong[] = {{0, -1},           {1, 0.5},        {2 + 2 * N, -1}, {2 + 3 * N, -1},
-                 {2 + 4 * N, 8},    {2 + 4 * N, 1.5}, {bases, 4},      {bases, 0},
-                 {alpha, -1},       {alpha, 0},      {alpha, 1e-60},  {alpha + 7, 1},
+    } wrong[] = {{0, -1},          {1, 0.5},         {2 + 2 * N, -1}, {2 + 3 * N, -1},
+                 {2 + 4 * N, 8},   {2 + 4 * N, 1.5}, {bases, 4},      {bases, 0},
+                 {alpha, -1},      {alpha, 0},       {alpha, 1e-60},  {alpha + 7, 1},
                  {3, (double)NAN}, {count - 1, -1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         double kept = state[wrong[i].at];

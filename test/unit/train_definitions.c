@@ -43,8 +43,8 @@ static void back(const qnt_trainer *t)
     OK(qnt_trainer_backward(c, t, flat(x), flat(dy), flat(dx), dtheta, count));
 }
 
-/* LSQ+ with a whole zero point (Bhalgat et al. 2020): inside x passes and the step gets the residue,
- * outside the step gets the code and the offset everything. */
+/* LSQ+ with a whole zero point (Bhalgat et al. 2020): inside x passes and the step gets the
+ * residue, outside the step gets the code and the offset everything. */
 static void lsqplus(void)
 {
     for (int i = 0; i < ROUNDS(40); i++) {

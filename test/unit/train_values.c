@@ -317,7 +317,8 @@ static void extremes(void)
         for (size_t k = 0; k < count; k++) theta[k] = wild[random_in(0, 5)];
         OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, count));
         if (i % 4 == 0)
-            for (int e = 0; e < N; e++) x[e] = i % 8 ? 3e38f * (float)(e % 3 - 1) : 2.5f * (float)(i % 3);
+            for (int e = 0; e < N; e++)
+                x[e] = i % 8 ? 3e38f * (float)(e % 3 - 1) : 2.5f * (float)(i % 3);
         if (i % 4 == 0) OK(qnt_trainer_start(c, t, TENSOR(x, QNT_FLOAT, 32, N)));
         OK(qnt_trainer_refit(c, t, TENSOR(x, QNT_FLOAT, 32, N), 0.5));
         OK(qnt_trainer_forward(c, t, TENSOR(x, QNT_FLOAT, 32, N), TENSOR(y, QNT_FLOAT, 32, N)));
