@@ -61,8 +61,8 @@ enum {
     QNT_RQ = 40,  /**< Samples from the relaxed grid (Louizos et al. 2019); literal: concrete samples. */
     QNT_SRQ = 41, /**< Rounds forward, relaxed backward, with DropBits (Lee et al. 2021). Literal: the
                        gradient of the chosen class alone, which leaves weights at 0. */
-    QNT_LQ = 43   /**< Activations as sums of bases of 0 and 1 (Zhang et al. 2018, LQ-Nets); 1 to 4 bits, one
-                       group. #QNT_ALQ, below, has signs instead, around a reference. */
+    QNT_LQ = 43   /**< Activations as sums of bases of 0 and 1 (Zhang et al. 2018, LQ-Nets); 1 to 4 bits,
+                       one group. #QNT_ALQ, below, has signs instead, around a reference. */
 };
 
 /** Parameters of qnt_trainer_get() and qnt_trainer_set(), besides #QNT_P_LEVELS of #QNT_STAIRCASE: 2 to
@@ -198,8 +198,8 @@ typedef struct qnt_alq qnt_alq;
 /** Number of the method, and what qnt_alq_step() does besides updating its moments. */
 enum {
     QNT_ALQ = 42,            /**< Method of the spec of qnt_alq_create(); of qnt_trainer_create(), without
-                                  #QNT_SIGNED: activations as a reference plus bases of signs, the same paper's
-                                  section on activations; 1 to 4 bits, one group. */
+                                  #QNT_SIGNED: activations as a reference plus bases of signs, from the
+                                  same paper; 1 to 4 bits, one group. */
     QNT_ALQ_GATHER = 0,      /**< Nothing: before pruning. */
     QNT_ALQ_BASES = 1,       /**< New signs, then coordinates refitted. */
     QNT_ALQ_COORDINATES = 2, /**< New coordinates, the signs stay. */
