@@ -322,7 +322,7 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
     out->steps = (int)(schedule->epochs * batches_of_epoch(&out->batches));
     if (out->steps < 1) return "there is no step in so few epochs";
     if (!tape_create(graph, schedule->batch, pool, &out->tape))
-        return "the graph cannot be trained";
+        return "out of memory";
     out->tape.normal = out->tape.learning = true;
     if (!create_trainers(out)) return "a trainer could not be made";
     dataset_batch(samples->set, samples->input, samples->first, schedule->batch,
