@@ -22,8 +22,9 @@ static void mean_backward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
     const size_t each = node_elements(in), n = (size_t)node->channels;
+    const float area = (float)(in->height * in->width);
     for (size_t i = 0; i < each * (size_t)t->batch; i++)
-        t->d_value[node->input][i] += t->d_value[index][i / each * n + i % n] / (float)(in->height * in->width);
+        t->d_value[node->input][i] += t->d_value[index][i / each * n + i % n] / area;
 }
 
 static void shortcut_backward(struct tape *t, int index)
@@ -33,7 +34,7 @@ static void shortcut_backward(struct tape *t, int index)
     int side = (to->channels - from->channels) / 2;
     for (int b = 0; b < t->batch; b++) {
         float *dx = t->d_value[to->input] + (size_t)b * node_elements(from);
-        for (int p = 0; p < (to->height * to->width); p++, dy += to->channels) {
+        for (int p = 0; p < to->height * to->width; p++, dy += to->channels) {
             int at = (p / to->width * 2 * from->width + p % to->width * 2) * from->channels;
             for (int c = 0; c < from->channels; c++) dx[at + c] += dy[side + c];
         }
@@ -56,7 +57,7 @@ static void shuffle_backward(struct tape *t, int index)
     const int n = node->channels, groups = node->groups, each = n / groups;
     const float *dy = t->d_value[index];
     float *dx = t->d_value[node->input];
-    for (int p = 0; p < t->batch * (node->height * node->width); p++)
+    for (int p = 0; p < t->batch * node->height * node->width; p++)
         for (int i = 0; i < n; i++) dx[p * n + i % groups * each + i / groups] += dy[p * n + i];
 }
 
