@@ -1,7 +1,7 @@
 /*
  * PalQuant (Hu et al., ECCV 2022): two parallel 2-bit networks in one against one of 4 bits.
  *
- *     train_palquant DATA [--epochs N] [--width N] [--seed N]
+ *     train_palquant DATA [--epochs N] [--width N] [--rate N] [--seed N] [--held N]
  *
  * A residual network of three stages is trained from random weights on the 10,000 CIFAR-10 images
  * of the folder, deployed and measured on the test set: dense with 4 and with 2 bits, and with 2
@@ -56,8 +56,8 @@ static const struct row {
 } rows[] = {{"dense", 1, 4}, {"dense", 1, 2}, {"PalQuant, 2 groups", 2, 2}};
 
 struct request {
-    double epochs;
-    int width;
+    double epochs, rate;
+    int width, held; /* training samples to measure on instead of the test set */
     uint64_t seed;
 };
 
@@ -73,7 +73,7 @@ static const char *run_row(const struct laboratory *lab, const struct row *row,
                                        .weight_bits = row->bits,
                                        .value_bits = row->bits,
                                        .fresh = true,
-                                       .rate = 0.05,
+                                       .rate = request->rate,
                                        .epochs = request->epochs,
                                        .batch = 50,
                                        .shift = 4,
@@ -97,8 +97,9 @@ static int run(const struct laboratory *lab, const char *data, const struct requ
     const char *reason = dataset_read_records(path, &cifar10_form, &set[0]);
     snprintf(path, sizeof path, "%s/cifar10_test.bin", data);
     if (!reason) reason = dataset_read_records(path, &cifar10_form, &set[1]);
-    const struct samples train = {&set[0], &resnet_input, 0, set[0].count},
-                         test = {&set[1], &resnet_input, 0, set[1].count};
+    struct samples train = {&set[0], &resnet_input, 0, set[0].count},
+                   test = {&set[1], &resnet_input, 0, set[1].count};
+    if (request->held > 0) trial_hold_out(&train, request->held, &test);
     if (!reason) {
         printf("\nCIFAR-10 from random weights, %g epochs, base width %d, seed %llu\n\n",
                request->epochs, request->width, (unsigned long long)request->seed);
@@ -115,20 +116,26 @@ static int run(const struct laboratory *lab, const char *data, const struct requ
 int main(int argc, char **argv)
 {
     struct laboratory lab;
-    struct request request = {.epochs = 1.5, .width = 8, .seed = 1};
+    struct request request = {.epochs = 1.5, .rate = 0.05, .width = 8, .seed = 1};
     bool good = argc >= 2 && argc % 2 == 0;
     for (int i = 2; good && i < argc; i += 2) {
         if (!strcmp(argv[i], "--epochs"))
             request.epochs = atof(argv[i + 1]);
         else if (!strcmp(argv[i], "--width"))
             request.width = atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--rate"))
+            request.rate = atof(argv[i + 1]);
+        else if (!strcmp(argv[i], "--held"))
+            request.held = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--seed"))
             request.seed = strtoull(argv[i + 1], NULL, 10);
         else
             good = false;
     }
     if (!good || request.width < 1) {
-        fprintf(stderr, "usage: %s DATA [--epochs N] [--width N] [--seed N]\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s DATA [--epochs N] [--width N] [--rate N] [--seed N] [--held N]\n",
+                argv[0]);
         return 2;
     }
     if (!laboratory_open(&lab)) return 1;

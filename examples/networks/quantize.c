@@ -254,6 +254,9 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
 
 void quantized_free(struct quantized *quantized)
 {
-    for (int i = 0; i < GRAPH_NODES; i++) qnt_layer_destroy(quantized->layer[i]);
+    for (int i = 0; i < GRAPH_NODES; i++) {
+        qnt_layer_destroy(quantized->layer[i]);
+        qnt_quantizer_destroy(quantized->rounds[i]);
+    }
     *quantized = (struct quantized){.context = NULL};
 }

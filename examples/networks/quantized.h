@@ -61,6 +61,8 @@ bool calibration_serves(const struct calibration *calibration, const struct grap
 struct quantized {
     const qnt_context *context; /* serial: the threads run batches of their own */
     qnt_layer *layer[GRAPH_NODES];
+    qnt_quantizer *rounds[GRAPH_NODES]; /* what a layer of real weights reads, which takes floats
+                                           only, is rounded by this first; else NULL */
     bool codes[GRAPH_NODES]; /* the value is held as uint8 codes */
     size_t weight_bytes;     /* codes, scales, zero points and biases */
     size_t workspace;
@@ -70,6 +72,9 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
               const struct recipe *recipe, struct quantized *out);
 void quantized_free(struct quantized *quantized);
 bool quantized_runner(const struct graph *graph, struct quantized *quantized, struct runner *out);
+
+/* One node of such a runner, in its memory; for who runs the others in another way. */
+bool quantized_run_node(const struct runner *runner, int index, int batch, char *base);
 
 struct view;
 

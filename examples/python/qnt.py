@@ -55,7 +55,7 @@ METHODS = {
     "fixed": 0, "minmax": 1, "percentile": 2, "entropy": 3, "analytic": 4, "mse": 5, "bases": 7,
     "balanced": 6, "multipoint": 8, "teq": 9, "kmeans": 10, "lloyd": 11, "nf4": 12, "fp4": 13, "pot": 14, "apot": 15,
     "levels": 16, "lsq": 32, "lsqplus": 33, "pact": 34, "dorefa": 35, "ewgs": 36, "n2uq": 37,
-    "staircase": 38, "interval": 39, "rq": 40, "srq": 41,
+    "staircase": 38, "interval": 39, "rq": 40, "srq": 41, "alq": 42, "lq": 43,
 }
 SIGNED, SYMMETRIC, NARROW, DYNAMIC, LITERAL, REAL_OFFSET = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 PER_TENSOR, PER_AXIS, PER_BLOCK = range(3)
@@ -259,7 +259,16 @@ _STATUS_FUNCTIONS = {
     "trainer_set": [_H, _H, c_int32, POINTER(c_double), c_size_t],
     "trainer_forward": [_H, _H, _T, _T],
     "trainer_backward": [_H, _H, _T, _T, _T, POINTER(c_double), c_size_t],
+    "trainer_refit": [_H, _H, _T, c_double],
     "trainer_export": [_H, _H, _T, POINTER(_H)],
+    "alq_create": [_H, POINTER(_Spec), _T, POINTER(_H)],
+    "alq_weights": [_H, _H, _T],
+    "alq_step": [_H, _H, c_int32, c_double, _T],
+    "alq_prune": [_H, POINTER(_H), c_size_t, c_uint64, c_double],
+    "alq_bits": [_H, POINTER(_H), c_size_t, POINTER(c_double)],
+    "alq_get_state": [_H, _H, POINTER(c_double), c_size_t, _S],
+    "alq_set_state": [_H, _H, POINTER(c_double), c_size_t],
+    "alq_export": [_H, _H, POINTER(_H)],
     "gemm_s8": [_H, _T, c_int32, _T, _T, _T],
     "gemm_table": [_H, _T, _T, _T, _T, _T],
     "pack_bits_view": [_H, _T, _T],
@@ -301,6 +310,7 @@ _OTHER_FUNCTIONS = {
     "lowbit_layer_destroy": (None, [_H]),
     "ckn_destroy": (None, [_H]),
     "trainer_destroy": (None, [_H]),
+    "alq_destroy": (None, [_H]),
     "image_destroy": (None, [_H]),
     "search_destroy": (None, [_H]),
     "pool_destroy": (None, [_H]),
@@ -857,7 +867,8 @@ class Quantizer(_Handle):
 
 
 class Trainer(_Handle):
-    """A quantizer that learns: lsq, lsqplus, pact, dorefa, ewgs, n2uq, staircase, interval, rq, srq, balanced.
+    """A quantizer that learns: lsq, lsqplus, pact, dorefa, ewgs, n2uq, staircase, interval, rq, srq, balanced;
+    alq and lq (activations only), whose numbers follow the batches: refit(x) before forward(x).
 
     weights  True for weights, False for activations from 0 up
     axis     one group per index along it; None: one for the tensor
@@ -916,6 +927,11 @@ class Trainer(_Handle):
         else:
             super().__setattr__(name, value)
 
+    def refit(self, x, share=0.1):
+        """Moves the numbers of alq and lq towards what a batch asks for."""
+        self._call("trainer_refit", _pointer(Tensor.of(x)), share)
+        return self
+
     def forward(self, x, out=None):
         """What the network computes with instead of x."""
         x = Tensor.of(x)
@@ -936,10 +952,95 @@ class Trainer(_Handle):
         """The quantizer that was learned; methods whose thresholds depend on the weights need them."""
         handle = c_void_p()
         self._call("trainer_export", _pointer(_optional(x)), byref(handle))
-        quantizer = Quantizer.__new__(Quantizer)
-        _Handle.__init__(quantizer, handle)
-        quantizer.context = self.context
-        return quantizer
+        return _exported(self.context, handle)
+
+
+def _exported(context, handle):
+    quantizer = Quantizer.__new__(Quantizer)
+    _Handle.__init__(quantizer, handle)
+    quantizer.context = context
+    return quantizer
+
+
+class Bases(_Handle):
+    """Weights as sums of bases of signs, trained with the loss (ALQ); the weights live in here.
+
+    bases  how many each group has at first, 1 to 8
+    axis   0: one group for each output; None: one for the tensor; with block: groups along the last axis
+
+        layers = [Bases(context, w, bases=4) for w in weights]
+        layer.step("bases", rate, dw)            # or "gather", "coordinates", "straight"
+        prune(layers, bits=1.5)                  # the loss decides where
+        w = layer.weights()
+        q = layer.export()                       # an ordinary Quantizer
+    """
+
+    _destroy = "qnt_alq_destroy"
+    MODES = ("gather", "bases", "coordinates", "straight")
+
+    def __init__(self, context, w, bases=2, axis=0, block=0):
+        w = Tensor.of(w)
+        grain = PER_TENSOR if axis is None else PER_BLOCK if block else PER_AXIS
+        spec = _Spec(ctypes.sizeof(_Spec), SCHEMES["points"], METHODS["alq"], 1, 0, grain, -1 if block else 0,
+                     bases, block, 0)
+        handle = c_void_p()
+        context.call("alq_create", byref(spec), _pointer(w), byref(handle))
+        super().__init__(handle)
+        self.context, self.shape = context, w.shape
+
+    def _call(self, name, *arguments):
+        self.context.call(name, self.handle, *arguments)
+
+    def weights(self, out=None):
+        """The sums of the bases."""
+        result, w = _result(out, self.shape, FLOAT, 32)
+        self._call("alq_weights", _pointer(w))
+        return result
+
+    def step(self, mode, rate, dw):
+        """Updates the moments by the loss's gradient, and moves what `mode` says."""
+        self._call("alq_step", self.MODES.index(mode), rate, _pointer(Tensor.of(dw)))
+        return self
+
+    @property
+    def bits(self):
+        """Mean bases of a weight."""
+        return mean_bits([self])
+
+    @property
+    def state(self):
+        """All that steps change: a list, or a float64 array with numpy. May be set."""
+        count = c_size_t()
+        self._call("alq_get_state", None, 0, byref(count))
+        values = (c_double * count.value)()
+        self._call("alq_get_state", values, count.value, byref(count))
+        return numpy.array(values) if numpy is not None else list(values)
+
+    @state.setter
+    def state(self, values):
+        self._call("alq_set_state", (c_double * len(values))(*values), len(values))
+
+    def export(self):
+        """The quantizer whose codes of weights() decode to the same."""
+        handle = c_void_p()
+        self._call("alq_export", byref(handle))
+        return _exported(self.context, handle)
+
+
+def _handles(layers):
+    return (c_void_p * len(layers))(*[layer.handle for layer in layers])
+
+
+def prune(layers, bits, most=2**64 - 1):
+    """Removes the coordinates of several Bases that cost least, down to so many mean bits, `most` at once."""
+    layers[0].context.call("alq_prune", _handles(layers), len(layers), most, bits)
+
+
+def mean_bits(layers):
+    """Mean bases of a weight over several Bases."""
+    bits = c_double()
+    layers[0].context.call("alq_bits", _handles(layers), len(layers), byref(bits))
+    return bits.value
 
 
 def _save(thing, name):

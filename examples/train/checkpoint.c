@@ -16,6 +16,7 @@ struct head {
     uint64_t seed;
     int32_t step, steps, batch, nodes;
     int32_t weight_method, value_method, weight_bits, value_bits;
+    double mean_bits, bases_rate;
 };
 
 static const char magic[8] = "qnttrain";
@@ -39,7 +40,9 @@ static struct head head_of(const struct tuning *t)
                         .weight_method = s->weight_method,
                         .value_method = s->value_method,
                         .weight_bits = s->weight_bits,
-                        .value_bits = s->value_bits};
+                        .value_bits = s->value_bits,
+                        .mean_bits = s->mean_bits,
+                        .bases_rate = s->bases_rate};
     memcpy(head.magic, magic, sizeof magic);
     return head;
 }
@@ -77,13 +80,29 @@ static void pass_numbers(struct walk *walk, struct numbers *n)
     pass(walk, n->v, n->count * sizeof *n->v);
 }
 
-static void pass_all(struct walk *walk, struct tuning *t)
+/* Bases are a handle's own; false if it refuses. */
+static bool pass_bases(struct walk *walk, const struct tuning *t, qnt_alq *alq)
 {
+    size_t count = 0;
+    if (!alq) return true;
+    if (qnt_alq_get_state(t->context, alq, NULL, 0, &count)) return false;
+    double *state = malloc(count * sizeof *state);
+    bool good = state && !qnt_alq_get_state(t->context, alq, state, count, &count);
+    if (good) pass(walk, state, count * sizeof *state);
+    if (good && walk->way == IN) good = !qnt_alq_set_state(t->context, alq, state, count);
+    free(state);
+    return good;
+}
+
+static bool pass_all(struct walk *walk, struct tuning *t)
+{
+    bool good = true;
     for (int i = 0; i < t->graph->count; i++) {
         const struct node *node = &t->graph->node[i];
         const size_t channels = (size_t)node->channels * sizeof(float);
         pass_numbers(walk, &t->value_theta[i]);
         pass_numbers(walk, &t->weight_theta[i]);
+        good = good && pass_bases(walk, t, t->alq[i]);
         if (!node_has_weights(node)) continue;
         pass(walk, node->weight, graph_weight_count(t->graph, i) * sizeof(float));
         pass(walk, node->bias, channels);
@@ -92,6 +111,7 @@ static void pass_all(struct walk *walk, struct tuning *t)
         pass(walk, t->tape.running_square[i], channels);
         pass(walk, t->momentum[i], tuning_momentum(t, i) * sizeof(float));
     }
+    return good;
 }
 
 /* Trainers know numbers and step of their own. */
@@ -131,17 +151,16 @@ static const char *write_file(const char *path, const struct head *head, const u
 
 const char *checkpoint_save(const struct tuning *tuning, const char *path)
 {
-    if (tuning->schedule->weight_method == QNT_ALQ) return "bases of signs cannot be saved";
     struct tuning t = *tuning; /* the walk goes both ways; outwards it changes nothing */
     struct walk walk = {.way = COUNT};
     struct head head = head_of(tuning);
-    pass_all(&walk, &t);
+    if (!pass_all(&walk, &t)) return "out of memory";
     head.bytes = walk.bytes;
     walk = (struct walk){.at = malloc(head.bytes), .way = OUT};
     if (!walk.at) return "out of memory";
-    pass_all(&walk, &t);
+    const char *reason = pass_all(&walk, &t) ? NULL : "out of memory";
     head.sum = sum_of(walk.at, head.bytes);
-    const char *reason = write_file(path, &head, walk.at);
+    if (!reason) reason = write_file(path, &head, walk.at);
     free(walk.at);
     return reason;
 }
@@ -154,8 +173,8 @@ const char *checkpoint_load(struct tuning *t, const char *path)
     struct head head;
     uint8_t *bytes = file_read(path, (size_t)1 << 31, &size, &reason);
     if (!bytes) return reason;
-    pass_all(&walk, t);
-    if (size < sizeof head) reason = "the checkpoint is damaged";
+    if (!pass_all(&walk, t)) reason = "out of memory";
+    if (!reason && size < sizeof head) reason = "the checkpoint is damaged";
     if (!reason) memcpy(&head, bytes, sizeof head);
     if (!reason && !belongs(&head, t)) reason = "the checkpoint is of another training";
     if (!reason && (head.bytes != walk.bytes || head.bytes != size - sizeof head ||
@@ -163,9 +182,9 @@ const char *checkpoint_load(struct tuning *t, const char *path)
         reason = "the checkpoint is damaged";
     if (!reason) {
         walk = (struct walk){.at = bytes + sizeof head, .way = IN};
-        pass_all(&walk, t);
+        bool good = pass_all(&walk, t);
         t->step = head.step;
-        if (!tell_trainers(t)) reason = "a trainer refused the checkpoint";
+        if (!good || !tell_trainers(t)) reason = "a trainer refused the checkpoint";
     }
     free(bytes);
     return reason;

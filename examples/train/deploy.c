@@ -1,10 +1,11 @@
 /* From trained weights and trainers to prepared layers. */
+#include "deploy.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "normal.h"
-#include "tuning.h"
 
 static bool same_bases(const struct tuning *t, const qnt_quantizer *from, qnt_quantizer *to)
 {
@@ -106,8 +107,7 @@ static size_t stored_bytes(const struct tuning *t, int layer, const qnt_quantize
     return (size_t)ceil(error.bits * (double)count / 8) + 4 * channels;
 }
 
-/* What the layer's trainer or bases have become; the weights they are for. */
-static bool export_weights(const struct tuning *t, int layer, float *weights, qnt_quantizer **out)
+bool deploy_weights(const struct tuning *t, int layer, float *weights, qnt_quantizer **out)
 {
     struct view view;
     const struct node *node = &t->graph->node[layer];
@@ -131,13 +131,17 @@ static bool deploy_layer(const struct tuning *t, int layer, struct quantized *ou
     qnt_tensor *weights = shaped(t, layer, data, false, &w);
     qnt_tensor *codes = shaped(t, layer, code, true, &c);
     const qnt_trainer *value = t->value[node->input];
-    bool good = data && code && export_weights(t, layer, data, &found) &&
+    bool good = data && code && deploy_weights(t, layer, data, &found) &&
                 !qnt_quantizer_spec(t->context, found, &spec) &&
                 with_gain(t, layer, found, &weight_q) &&
                 (!value || !qnt_trainer_export(t->context, value, NULL, &input_q));
     if (good && spec.scheme == QNT_AFFINE) codes->dtype_code = QNT_INT;
-    good = good && !qnt_quantizer_encode(t->context, found, weights, codes) &&
-           make_layer(t, layer, codes, weight_q, input_q, &out->layer[layer]);
+    good = good && !qnt_quantizer_encode(t->context, found, weights, codes);
+    if (good && spec.scheme == QNT_POINTS) { /* real weights multiply floats */
+        out->rounds[layer] = input_q;
+        input_q = NULL;
+    }
+    good = good && make_layer(t, layer, codes, weight_q, input_q, &out->layer[layer]);
     if (good) out->weight_bytes += stored_bytes(t, layer, found, weights);
     qnt_quantizer_destroy(found), qnt_quantizer_destroy(weight_q), qnt_quantizer_destroy(input_q);
     free(code);

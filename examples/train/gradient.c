@@ -7,6 +7,7 @@
 
 #include "normal.h"
 #include "reference.h"
+#include "weightless.h"
 
 enum { CHANNELS = 64 /* that are worked on at once */ };
 
@@ -26,11 +27,6 @@ static size_t slice_floats(const struct graph *graph, int index)
 {
     size_t patches = (size_t)area_of(&graph->node[index]) * depth_of(graph, index);
     return patches + graph_weight_count(graph, index);
-}
-
-static bool can_train(const struct node *node)
-{
-    return node->kind != NODE_MAX_POOL;
 }
 
 /* Takes floats from the memory, or counts them while that is NULL. */
@@ -72,8 +68,6 @@ static size_t lay_out(struct tape *t)
 bool tape_create(const struct graph *graph, int batch, qnt_pool *pool, struct tape *out)
 {
     *out = (struct tape){.graph = graph, .batch = batch, .pool = pool};
-    for (int i = 1; i < graph->count; i++)
-        if (!can_train(&graph->node[i])) return false;
     out->memory = calloc(lay_out(out), sizeof(float));
     if (!out->memory) return false;
     lay_out(out);
@@ -170,18 +164,10 @@ static void layer_forward(struct tape *t, int index)
 
 void tape_forward(struct tape *t, int index)
 {
-    const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
-    const float *x = t->value[node->input];
-    float *y = t->value[index];
-    switch (node->kind) {
-    case NODE_MEAN: reference_mean(x, y, t->batch, area_of(in), in->channels); return;
-    case NODE_SHORTCUT: reference_shortcut(in, node, x, y, t->batch); return;
-    case NODE_SHUFFLE: reference_shuffle(node, x, y, t->batch); return;
-    case NODE_SUM:
-        reference_sum(x, t->value[node->add], y, node_elements(node) * (size_t)t->batch);
-        return;
-    default: layer_forward(t, index);
-    }
+    if (node_has_weights(&t->graph->node[index]))
+        layer_forward(t, index);
+    else
+        weightless_forward(t, index);
 }
 
 /* Adds what every place of a patch hands back to the image it was read from. */
@@ -298,48 +284,6 @@ static void backward_slice(void *task, size_t slice, size_t worker)
     }
 }
 
-static void mean_backward(struct tape *t, int index)
-{
-    const struct node *node = &t->graph->node[index], *in = &t->graph->node[node->input];
-    const size_t each = node_elements(in), n = (size_t)node->channels;
-    for (size_t i = 0; i < each * (size_t)t->batch; i++)
-        t->d_value[node->input][i] += t->d_value[index][i / each * n + i % n] / (float)area_of(in);
-}
-
-static void shortcut_backward(struct tape *t, int index)
-{
-    const struct node *to = &t->graph->node[index], *from = &t->graph->node[to->input];
-    const float *dy = t->d_value[index];
-    int side = (to->channels - from->channels) / 2;
-    for (int b = 0; b < t->batch; b++) {
-        float *dx = t->d_value[to->input] + (size_t)b * node_elements(from);
-        for (int p = 0; p < area_of(to); p++, dy += to->channels) {
-            int at = (p / to->width * 2 * from->width + p % to->width * 2) * from->channels;
-            for (int c = 0; c < from->channels; c++) dx[at + c] += dy[side + c];
-        }
-    }
-}
-
-static void sum_backward(struct tape *t, int index)
-{
-    const struct node *node = &t->graph->node[index];
-    const float *dy = t->d_value[index];
-    for (size_t i = 0; i < node_elements(node) * (size_t)t->batch; i++) {
-        t->d_value[node->input][i] += dy[i];
-        t->d_value[node->add][i] += dy[i];
-    }
-}
-
-static void shuffle_backward(struct tape *t, int index)
-{
-    const struct node *node = &t->graph->node[index];
-    const int n = node->channels, groups = node->groups, each = n / groups;
-    const float *dy = t->d_value[index];
-    float *dx = t->d_value[node->input];
-    for (int p = 0; p < t->batch * area_of(node); p++)
-        for (int i = 0; i < n; i++) dx[p * n + i % groups * each + i / groups] += dy[p * n + i];
-}
-
 static void layer_backward(struct tape *t, int index)
 {
     const struct node *node = &t->graph->node[index];
@@ -356,13 +300,10 @@ static void layer_backward(struct tape *t, int index)
 
 void tape_backward(struct tape *t, int index)
 {
-    switch (t->graph->node[index].kind) {
-    case NODE_MEAN: mean_backward(t, index); return;
-    case NODE_SHORTCUT: shortcut_backward(t, index); return;
-    case NODE_SUM: sum_backward(t, index); return;
-    case NODE_SHUFFLE: shuffle_backward(t, index); return;
-    default: layer_backward(t, index);
-    }
+    if (node_has_weights(&t->graph->node[index]))
+        layer_backward(t, index);
+    else
+        weightless_backward(t, index);
 }
 
 void tape_clear(struct tape *t)

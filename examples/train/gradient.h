@@ -2,8 +2,8 @@
  * One batch through a graph and back: the values and gradients of every node.
  *
  * Layers see `used` instead of what they read and `weight` instead of their own weights, so that
- * whoever quantizes can stand in between. Convolutions without groups, dense layers, means,
- * shortcuts, sums and ReLU; batch norm (normal.h) after every layer but the last, if wanted. The
+ * whoever quantizes can stand in between. Convolutions, dense layers, means, the largest of four,
+ * shortcuts, sums, shuffles and ReLU; batch norm (normal.h) after every layer but the last, if wanted. The
  * batch is cut into slices that do not depend on the number of threads, and sums over slices are
  * made in their order: the same numbers on any number of threads.
  */
@@ -49,7 +49,7 @@ struct tape_job {
     int node;
 };
 
-/* False if memory runs out, or if the graph has a node that cannot be trained. */
+/* False if memory runs out. */
 bool tape_create(const struct graph *graph, int batch, qnt_pool *pool, struct tape *out);
 void tape_free(struct tape *tape);
 

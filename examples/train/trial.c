@@ -9,6 +9,7 @@
 
 #include "bases.h"
 #include "checkpoint.h"
+#include "packed.h"
 
 enum { FEW = 1000, SAVE = 100 /* steps between checkpoints */ };
 
@@ -43,6 +44,31 @@ static double difference(const float *a, const float *b, size_t n)
     return sqrt(sum / size);
 }
 
+/* The same network on packed digits, if it has any: time, and the distance from `logits`. */
+static const char *deploy_packed(const struct laboratory *lab, const struct samples *samples,
+                                 const struct tuning *tuning, struct quantized *plain,
+                                 const float *logits, struct figures *f)
+{
+    const size_t classes = (size_t)tuning->graph->node[tuning->graph->count - 1].channels,
+                 results = (size_t)samples->count * classes;
+    struct packed packed;
+    struct runner runner;
+    const char *reason = packed_deploy(tuning, plain, &packed);
+    f->packed = (struct outcome){.count = 0};
+    if (reason || packed.count == 0) {
+        if (!reason) packed_free(&packed);
+        return reason;
+    }
+    float *own = malloc(results * sizeof *own);
+    if (!own || !packed_runner(tuning->graph, &packed, &runner) ||
+        !evaluate(&lab->crew, &runner, samples, own, &f->packed))
+        reason = "the network of packed digits failed";
+    if (!reason) f->packed_differs = difference(logits, own, results);
+    free(own);
+    packed_free(&packed);
+    return reason;
+}
+
 static const char *deploy(const struct laboratory *lab, const struct samples *samples,
                           struct tuning *tuning, float *logits, struct figures *f)
 {
@@ -54,6 +80,7 @@ static const char *deploy(const struct laboratory *lab, const struct samples *sa
     if (!quantized_runner(tuning->graph, &quantized, &runner) ||
         !evaluate(&lab->crew, &runner, samples, logits, &f->outcome))
         reason = "the deployed network failed";
+    if (!reason) reason = deploy_packed(lab, samples, tuning, &quantized, logits, f);
     quantized_free(&quantized);
     return reason;
 }
@@ -97,7 +124,8 @@ static const char *measure(const struct laboratory *lab, const struct trial *tri
     if (reason) return reason;
     f->deployed = right_percent(&trial->test, logits, classes);
     f->differs = difference(own, logits, (size_t)few.count * (size_t)classes);
-    return NULL;
+    if (f->differs > 0.05) return "the deployed network differs from the trained one";
+    return f->packed_differs > 0.05 ? "the network of packed digits differs from the other" : NULL;
 }
 
 const char *trial_run(const struct laboratory *lab, const struct trial *trial, struct figures *out)
@@ -118,18 +146,32 @@ const char *trial_run(const struct laboratory *lab, const struct trial *trial, s
     return reason;
 }
 
+void trial_hold_out(struct samples *train, int count, struct samples *test)
+{
+    if (count > train->count) count = train->count;
+    train->count -= count;
+    *test = *train;
+    test->first = train->first + train->count;
+    test->count = count;
+}
+
 void trial_head(void)
 {
-    printf("  %-22s %4s %2s %9s %9s %7s %9s %8s %8s %7s\n", "quantizer", "W", "A", "bytes",
-           "rounded %", "loss", "deployed%", "differs", "ms each", "train s");
+    printf("  %-22s %4s %2s %9s %9s %7s %9s %8s %8s %8s %7s\n", "quantizer", "W", "A", "bytes",
+           "rounded %", "loss", "deployed%", "differs", "ms each", "packed", "train s");
 }
 
 void trial_print(const struct trial *trial, const struct figures *f)
 {
     const struct schedule *s = &trial->schedule;
-    printf("  %-22s %4.*f %2d %9zu %9.2f %7.4f %9.2f %8.0e %8.4f %7.1f\n", s->name,
+    printf("  %-22s %4.*f %2d %9zu %9.2f %7.4f %9.2f %8.0e %8.4f ", s->name,
            s->weight_method == QNT_ALQ ? 2 : 0, f->bits, s->value_bits ? s->value_bits : 32,
            f->bytes, f->rounded, f->loss, f->deployed, f->differs,
-           1e3 * f->outcome.seconds / f->outcome.count, f->seconds);
+           1e3 * f->outcome.seconds / f->outcome.count);
+    if (f->packed.count)
+        printf("%8.4f", 1e3 * f->packed.seconds / f->packed.count);
+    else
+        printf("%8s", "-");
+    printf(" %7.1f\n", f->seconds);
     fflush(stdout);
 }

@@ -21,11 +21,17 @@ struct figures {
     double seconds;  /* of training */
     size_t bytes;
     struct outcome outcome;
+    struct outcome packed; /* with 2-bit convolutions on packed digits; count 0: there are none */
+    double packed_differs; /* their logits from those of the layers, relative */
 };
 
-/* NULL or a sentence. */
+/* NULL or a sentence: also if what was deployed is not what was trained. */
 const char *trial_run(const struct laboratory *laboratory, const struct trial *trial,
                       struct figures *out);
+
+/* The last training samples are taken away and become the test: choices, such as that of a rate,
+ * must not see the true one. */
+void trial_hold_out(struct samples *train, int count, struct samples *test);
 
 /* A table of trials. */
 void trial_head(void);

@@ -11,6 +11,7 @@
 #include "progress.h"
 
 static const double theta_rate = 0.003, weight_decay = 1e-4, smoothing = 0.0;
+static const double refit_share = 0.1; /* of numbers that follow the batches (Zhang et al. 2018) */
 static const int temperatures = 10; /* of a staircase, as many times the first one at the end */
 
 /* ---- what is trained where ---- */
@@ -30,8 +31,8 @@ static bool is_end(const struct graph *graph, int layer)
 static int scheme_of(int method, bool weights)
 {
     bool table = method == QNT_INTERVAL || method == QNT_EWGS || method == QNT_N2UQ ||
-                 method == QNT_STAIRCASE || method == QNT_BALANCED ||
-                 (method == QNT_DOREFA && weights);
+                 method == QNT_STAIRCASE || method == QNT_BALANCED || method == QNT_ALQ ||
+                 method == QNT_LQ || (method == QNT_DOREFA && weights);
     return table ? QNT_TABLE : QNT_AFFINE;
 }
 
@@ -87,6 +88,7 @@ static bool create_trainers(struct tuning *t)
             int method = i == 0 ? QNT_LSQPLUS : to_last ? QNT_LSQ : s->value_method;
             t->value[i] =
                 create_trainer(t, method, i == 0 || to_last ? 8 : s->value_bits, false, i);
+            t->follows[i] = method == QNT_ALQ || method == QNT_LQ;
             good = t->value[i] != NULL;
         }
         if (good && node_has_weights(&g->node[i])) {
@@ -150,12 +152,22 @@ static bool use_weights(struct tuning *t, int layer)
                                 weight_view(t->graph, layer, t->tape.weight[layer], &y));
 }
 
+/* Numbers that are not learned move towards what the batch asks for. */
+static bool follow(struct tuning *t, int value, const qnt_tensor *x)
+{
+    struct numbers *n = &t->value_theta[value];
+    if (!t->follows[value] || !t->tape.learning || !n->w) return true;
+    return !qnt_trainer_refit(t->context, t->value[value], x, refit_share) &&
+           !qnt_trainer_get(t->context, t->value[value], QNT_P_THETA, n->w, n->count, &n->count);
+}
+
 static bool use_value(struct tuning *t, int value)
 {
     struct view x, y;
     if (!t->value[value]) return true;
-    return !qnt_trainer_forward(t->context, t->value[value],
-                                value_view(t, value, t->tape.value[value], &x),
+    value_view(t, value, t->tape.value[value], &x);
+    return follow(t, value, &x.tensor) &&
+           !qnt_trainer_forward(t->context, t->value[value], &x.tensor,
                                 value_view(t, value, t->tape.used[value], &y));
 }
 
@@ -239,7 +251,7 @@ static bool move(struct tuning *t)
     t->step++;
     for (int i = 0; good && i < t->graph->count; i++) {
         const struct node *node = &t->graph->node[i];
-        if (t->value[i] && i > 0)
+        if (t->value[i] && i > 0 && !t->follows[i])
             good = move_numbers(t, t->value[i], &t->value_theta[i], theta_rate * share);
         if (!good || !node_has_weights(node)) continue;
         move_layer(t, i);
@@ -310,7 +322,7 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
     out->steps = (int)(schedule->epochs * batches_of_epoch(&out->batches));
     if (out->steps < 1) return "there is no step in so few epochs";
     if (!tape_create(graph, schedule->batch, pool, &out->tape))
-        return "the graph cannot be trained";
+        return "out of memory";
     out->tape.normal = out->tape.learning = true;
     if (!create_trainers(out)) return "a trainer could not be made";
     dataset_batch(samples->set, samples->input, samples->first, schedule->batch,

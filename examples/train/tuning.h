@@ -15,7 +15,7 @@
 
 struct schedule {
     const char *name;
-    int weight_method, value_method; /* QNT_LSQ and its neighbours */
+    int weight_method, value_method; /* QNT_LSQ and its neighbours; QNT_ALQ for both */
     int weight_bits, value_bits;     /* value_bits 0: values stay float */
     double mean_bits;  /* QNT_ALQ: of weights at the end; weight_bits are bases at the beginning, */
     double bases_rate; /* and how they move, in root mean squares of a layer's weights */
@@ -43,6 +43,7 @@ struct tuning {
     struct batches batches;
     struct tape tape;
     qnt_trainer *weight[GRAPH_NODES], *value[GRAPH_NODES];
+    bool follows[GRAPH_NODES]; /* numbers of value[] are fitted to each batch, not learned */
     qnt_alq *alq[GRAPH_NODES]; /* in the place of weight[] */
     double size[GRAPH_NODES];  /* of weights: root mean square; alq moves in such steps */
     struct numbers weight_theta[GRAPH_NODES], value_theta[GRAPH_NODES];

@@ -31,6 +31,8 @@
  * | #QNT_STAIRCASE | TABLE | alpha, beta, biases | thresholds |
  * | #QNT_RQ | AFFINE | grid step, noise | zero point 0 |
  * | #QNT_SRQ | AFFINE | grid step, noise, keep logits of bits 2 and up | zero point 0 |
+ * | #QNT_ALQ (activations) | TABLE | coordinates, reference | thresholds; #QNT_LITERAL real levels |
+ * | #QNT_LQ (activations) | TABLE | coordinates | the same |
  *
  * #QNT_SIGNED means weights (or anything of both signs), its absence activations from 0 up.
  */
@@ -57,8 +59,10 @@ enum {
     QNT_STAIRCASE = 38, /**< Sum of sigmoids that sharpen (Yang et al. 2019, Quantization Networks). */
     QNT_INTERVAL = 39,  /**< Learned interval, straight through: that of PalQuant (Hu et al. 2022). */
     QNT_RQ = 40,  /**< Samples from the relaxed grid (Louizos et al. 2019); literal: concrete samples. */
-    QNT_SRQ = 41  /**< Rounds forward, relaxed backward, with DropBits (Lee et al. 2021). Literal: the
+    QNT_SRQ = 41, /**< Rounds forward, relaxed backward, with DropBits (Lee et al. 2021). Literal: the
                        gradient of the chosen class alone, which leaves weights at 0. */
+    QNT_LQ = 43   /**< Activations as sums of bases of 0 and 1 (Zhang et al. 2018, LQ-Nets); 1 to 4 bits,
+                       one group. #QNT_ALQ, below, has signs instead, around a reference. */
 };
 
 /** Parameters of qnt_trainer_get() and qnt_trainer_set(), besides #QNT_P_LEVELS of #QNT_STAIRCASE: 2 to
@@ -161,6 +165,22 @@ QNT_API qnt_status qnt_trainer_backward(const qnt_context *context, const qnt_tr
                                         double *dtheta, size_t count);
 
 /**
+ * @brief Moves the numbers to what a batch asks for: of #QNT_ALQ and #QNT_LQ, whose publications fit
+ *        coordinates instead of learning them.
+ *
+ * Theta becomes (1 - share) theta + share f, with f the coordinates of least squared error for the codes
+ * that the batch has now. Call it once for each batch, before forward(); published: share 0.1.
+ * @param context hooks; progress is not asked.
+ * @param trainer the trainer, started; unchanged on failure. No other call may use it meanwhile.
+ * @param x       what forward() is given, finite.
+ * @param share   in (0, 1].
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM,
+ *         #QNT_E_UNSUPPORTED for other methods.
+ */
+QNT_API qnt_status qnt_trainer_refit(const qnt_context *context, qnt_trainer *trainer, const qnt_tensor *x,
+                                     double share);
+
+/**
  * @brief The quantizer that was learned; the caller destroys it.
  * @param context  memory and reasons.
  * @param trainer  the trainer, started.
@@ -177,7 +197,9 @@ typedef struct qnt_alq qnt_alq;
 
 /** Number of the method, and what qnt_alq_step() does besides updating its moments. */
 enum {
-    QNT_ALQ = 42,            /**< Method of the spec of qnt_alq_create(). */
+    QNT_ALQ = 42,            /**< Method of the spec of qnt_alq_create(); of qnt_trainer_create(), without
+                                  #QNT_SIGNED: activations as a reference plus bases of signs, from the
+                                  same paper; 1 to 4 bits, one group. */
     QNT_ALQ_GATHER = 0,      /**< Nothing: before pruning. */
     QNT_ALQ_BASES = 1,       /**< New signs, then coordinates refitted. */
     QNT_ALQ_COORDINATES = 2, /**< New coordinates, the signs stay. */
@@ -248,6 +270,29 @@ QNT_API qnt_status qnt_alq_prune(const qnt_context *context, qnt_alq *const *alq
  */
 QNT_API qnt_status qnt_alq_bits(const qnt_context *context, qnt_alq *const *alq, size_t n,
                                 double *bits);
+
+/**
+ * @brief Everything that steps and pruning change, as numbers in a row: for checkpoints.
+ * @param context    for the reason.
+ * @param alq        the handle.
+ * @param values     receives the numbers; NULL asks for their number only.
+ * @param capacity   how many fit.
+ * @param[out] count how many there are; it depends on the weights' shape and the groups only.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SPACE.
+ */
+QNT_API qnt_status qnt_alq_get_state(const qnt_context *context, const qnt_alq *alq, double *values,
+                                     size_t capacity, size_t *count);
+
+/**
+ * @brief Goes on from numbers of qnt_alq_get_state(): steps that follow give the same bits.
+ * @param context for the reason.
+ * @param alq     made with the same spec from weights of the same shape; unchanged on failure.
+ * @param values  the numbers; such as no handle can have are refused.
+ * @param count   how many.
+ * @return #QNT_OK, #QNT_E_INVALID.
+ */
+QNT_API qnt_status qnt_alq_set_state(const qnt_context *context, qnt_alq *alq, const double *values,
+                                     size_t count);
 
 /**
  * @brief A #QNT_POINTS quantizer with these coordinates: its codes of qnt_alq_weights() decode to the same

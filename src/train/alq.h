@@ -1,5 +1,5 @@
-/* Weights as sums of bases of signs, trained with the loss: what alq.c, alq_step.c and alq_prune.c
- * share. */
+/* Weights as sums of bases of signs, trained with the loss: what alq.c, alq_step.c, alq_prune.c
+ * and alq_state.c share. */
 #ifndef QNT__TRAIN_ALQ_H
 #define QNT__TRAIN_ALQ_H
 

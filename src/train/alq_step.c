@@ -22,11 +22,12 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "solve.h"
 #include "tensor/range.h"
 
 enum { SUMS = 1 << QNT__BASES_MAX };
 
-static const double decay_m = 0.9, decay_v = 0.999, epsilon = 1e-8, ridge = 1e-9;
+static const double decay_m = 0.9, decay_v = 0.999, epsilon = 1e-8;
 
 /* ---- moments ---- */
 
@@ -129,45 +130,22 @@ static void take_nearest(qnt_alq *q, struct qnt__alq_group g, const double *targ
     }
 }
 
-/* a x = y for a symmetric positive matrix; false if it is not. x takes the place of y. */
-static bool solve(double a[QNT__BASES_MAX][QNT__BASES_MAX], double y[QNT__BASES_MAX], int32_t n)
-{
-    for (int32_t i = 0; i < n; i++) {
-        for (int32_t j = 0; j <= i; j++) {
-            double sum = a[i][j];
-            for (int32_t k = 0; k < j; k++) sum -= a[i][k] * a[j][k];
-            if (i == j && !(sum > 0.0)) return false;
-            a[i][j] = i == j ? sqrt(sum) : sum / a[j][j];
-        }
-    }
-    for (int32_t i = 0; i < n; i++) {
-        for (int32_t k = 0; k < i; k++) y[i] -= a[i][k] * y[k];
-        y[i] /= a[i][i];
-    }
-    for (int32_t i = n - 1; i >= 0; i--) {
-        for (int32_t k = i + 1; k < n; k++) y[i] -= a[k][i] * y[k];
-        y[i] /= a[i][i];
-    }
-    return true;
-}
-
 /* Coordinates of least (w - target) H (w - target); the present ones stay if the bases depend on
  * each other. */
 static void refit(qnt_alq *q, struct qnt__alq_group g, const double *target)
 {
     const int32_t bases = q->bases[g.number];
-    double a[QNT__BASES_MAX][QNT__BASES_MAX] = {{0}}, y[QNT__BASES_MAX] = {0}, trace = 0.0;
+    double a[QNT__BASES_MAX * QNT__BASES_MAX] = {0}, y[QNT__BASES_MAX] = {0};
     for (size_t j = 0; j < g.n; j++) {
         double h = qnt__alq_curve(&q->w, g.first + j);
         for (int32_t i = 0; i < bases; i++) {
             double s = h * qnt__alq_sign(q->code[g.first + j], i);
             y[i] += s * target[j];
-            for (int32_t k = 0; k <= i; k++) a[i][k] += s * qnt__alq_sign(q->code[g.first + j], k);
+            for (int32_t k = 0; k <= i; k++)
+                a[i * bases + k] += s * qnt__alq_sign(q->code[g.first + j], k);
         }
     }
-    for (int32_t i = 0; i < bases; i++) trace += a[i][i];
-    for (int32_t i = 0; i < bases; i++) a[i][i] += ridge * trace;
-    if (bases > 0 && solve(a, y, bases))
+    if (bases > 0 && qnt__solve(a, y, bases))
         memcpy(q->alpha + g.number * QNT__BASES_MAX, y, (size_t)bases * sizeof *y);
 }
 

@@ -63,7 +63,18 @@ static void read_affine(const qnt_trainer *t, const struct numbers *n, qnt_spec 
     if (narrow) spec->flags |= QNT_NARROW;
 }
 
-static void read_table(const qnt_trainer *t, const double *facts, const struct numbers *n)
+/* The levels of all groups; returns how many. */
+static int32_t read_levels(const qnt_trainer *t, double level[256])
+{
+    struct qnt__pass pass;
+    for (int32_t i = 0; i < t->levels; i++) level[i] = t->level[i];
+    if (!t->method->levels_now) return t->levels;
+    qnt__train_pass(t, 0, 1, NULL, &pass);
+    return t->method->levels_now(&pass, level);
+}
+
+static void read_table(const qnt_trainer *t, const double *facts, int32_t levels,
+                       const struct numbers *n)
 {
     const int32_t each = (1 << t->spec.bits) - 1;
     for (size_t g = 0; g < t->groups; g++) {
@@ -71,7 +82,7 @@ static void read_table(const qnt_trainer *t, const double *facts, const struct n
         qnt__train_pass(t, g, 1, facts, &pass);
         n->scale[g] = legal_scale(t->method->scale(&pass));
         for (int32_t i = 0; i < each; i++) {
-            bool used = i + 1 < t->levels;
+            bool used = i + 1 < levels;
             n->threshold[g * (size_t)each + (size_t)i] =
                 used ? (double)threshold_of(&pass, i + 1) : (double)INFINITY;
         }
@@ -98,9 +109,11 @@ static qnt_status set_table(const qnt_context *context, const qnt_trainer *t, co
     spec->scheme = QNT_TABLE;
     spec->method = QNT_LEVELS;
     spec->flags = QNT_THRESHOLDS;
-    read_table(t, facts, n);
+    double level[256];
+    const int32_t levels = read_levels(t, level);
+    read_table(t, facts, levels, n);
     QNT__TRY(qnt_quantizer_create(context, spec, out));
-    QNT__TRY(qnt_quantizer_set(context, *out, QNT_P_LEVELS, t->level, (size_t)t->levels));
+    QNT__TRY(qnt_quantizer_set(context, *out, QNT_P_LEVELS, level, (size_t)levels));
     QNT__TRY(qnt_quantizer_set(context, *out, QNT_P_SCALE, n->scale, t->groups));
     size_t thresholds = t->groups * (((size_t)1 << t->spec.bits) - 1);
     return qnt_quantizer_set(context, *out, QNT_P_THRESHOLDS, n->threshold, thresholds);

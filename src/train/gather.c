@@ -129,9 +129,7 @@ qnt_status qnt__train_facts(const qnt_context *context, const qnt_trainer *train
     QNT__TRY(qnt__allocate(context, &context->memory, bytes, &block));
     memset(block, 0, bytes);
     struct facts job = {trainer, block};
-    qnt_context quiet =
-        *context; /* a training step is no long work that reports and can be cancelled */
-    quiet.progress = NULL;
+    const qnt_context quiet = qnt__train_quiet(context);
     qnt_status status = qnt__train_gather(&quiet, grouping, x, find_facts, &job);
     if (status == QNT_OK)
         *facts = block;

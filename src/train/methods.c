@@ -18,6 +18,11 @@ int32_t qnt__levels_of_interval(const qnt_spec *spec, double level[256])
     .levels = qnt__interval_levels, .count = qnt__interval_count, .start = qnt__interval_start,    \
     .project = qnt__interval_project, .scale = qnt__interval_scale, .rank = qnt__interval_rank,    \
     .backward = qnt__interval_backward
+#define VALUES                                                                                     \
+    .least_bits = 1, .most_bits = 4, .activations = true, .whole = true, .table = {true, true},    \
+    .levels = qnt__interval_levels, .count = qnt__values_count, .start = qnt__values_start,        \
+    .project = qnt__values_project, .levels_now = qnt__values_levels, .scale = qnt__values_scale,  \
+    .rank = qnt__values_rank, .refit = qnt__values_refit, .backward = qnt__values_backward
 #define LEARNED_STEP                                                                               \
     .least_bits = 2, .most_bits = 8, .weights = true, .activations = true,                         \
     .count = qnt__lsq_count, .project = qnt__lsq_project, .affine = qnt__lsq_affine,               \
@@ -60,6 +65,8 @@ static const struct qnt__train_method methods[] = {
      .affine = qnt__dorefa_affine,
      .scale = qnt__dorefa_scale,
      .rank = qnt__dorefa_rank,
+     .pulled = QNT__DOREFA_PULL,
+     .pull = qnt__dorefa_pull,
      .backward = qnt__dorefa_backward},
     {.name = "QNT_EWGS", .method = QNT_EWGS, INTERVAL},
     {.name = "QNT_INTERVAL", .method = QNT_INTERVAL, INTERVAL},
@@ -99,7 +106,9 @@ static const struct qnt__train_method methods[] = {
      .method = QNT_SRQ,
      RELAXED,
      .gates = qnt__relaxed_gates,
-     .penalty = qnt__relaxed_penalty}};
+     .penalty = qnt__relaxed_penalty},
+    {.name = "QNT_ALQ", .method = QNT_ALQ, VALUES},
+    {.name = "QNT_LQ", .method = QNT_LQ, VALUES}};
 
 const struct qnt__train_method *qnt__train_method_of(int32_t method)
 {

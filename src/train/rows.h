@@ -55,6 +55,8 @@ QNT__TRAIN_AFFINE(dorefa);
 QNT__TRAIN_SCALE(dorefa);
 QNT__TRAIN_RANK(dorefa);
 QNT__TRAIN_BACKWARD(dorefa);
+enum { QNT__DOREFA_PULL = 4 }; /* the fact that qnt__dorefa_pull() adds up to */
+double qnt__dorefa_pull(const struct qnt__pass *pass, double x, double dy);
 
 /* interval.c */
 QNT__TRAIN_LEVELS(interval);
@@ -87,6 +89,16 @@ QNT__TRAIN_SCALE(staircase);
 QNT__TRAIN_RANK(staircase);
 QNT__TRAIN_FORWARD(staircase);
 QNT__TRAIN_BACKWARD(staircase);
+
+/* values.c */
+QNT__TRAIN_COUNT(values);
+QNT__TRAIN_START(values);
+QNT__TRAIN_PROJECT(values);
+QNT__TRAIN_SCALE(values);
+QNT__TRAIN_RANK(values);
+QNT__TRAIN_BACKWARD(values);
+int32_t qnt__values_levels(const struct qnt__pass *pass, double level[256]);
+void qnt__values_refit(const qnt_trainer *trainer, const float *x, size_t n, double *theta);
 
 /* relaxed.c */
 QNT__TRAIN_COUNT(relaxed);

@@ -18,8 +18,8 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
         return qnt__fail(
             context, QNT_E_INVALID,
             "spec: method is %d, expected QNT_BALANCED (%d) or one that trains, QNT_LSQ (%d) to "
-            "QNT_SRQ (%d)",
-            (int)spec->method, QNT_BALANCED, QNT_LSQ, QNT_SRQ);
+            "QNT_LQ (%d)",
+            (int)spec->method, QNT_BALANCED, QNT_LSQ, QNT_LQ);
     }
     if (spec->flags & ~FLAGS) {
         return qnt__fail(context, QNT_E_UNSUPPORTED,
@@ -48,6 +48,10 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
     if (spec->grain < QNT_PER_TENSOR || spec->grain > QNT_PER_BLOCK) {
         return qnt__fail(context, QNT_E_INVALID, "spec: grain is %d, which is unknown",
                          (int)spec->grain);
+    }
+    if (m->whole && spec->grain != QNT_PER_TENSOR) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: grain is %d, expected %d for %s",
+                         (int)spec->grain, QNT_PER_TENSOR, m->name);
     }
     if ((spec->grain == QNT_PER_BLOCK) != (spec->block != 0) || spec->block < 0) {
         return qnt__fail(context, QNT_E_INVALID,

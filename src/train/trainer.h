@@ -13,7 +13,7 @@
 struct qnt__train_method;
 
 enum {
-    QNT__FACTS = 2, /* numbers that a method derives from a group's values at hand */
+    QNT__FACTS = 5, /* numbers that a method derives from a group's values at hand */
     QNT__GATES = 10 /* of DropBits: [0] the levels -1, 0, 1; [k] what k signed bits add, up to those
                        of 8 bits without a sign */
 };
@@ -69,9 +69,12 @@ struct qnt__train_method {
     bool fits; /* the quantizer is fitted anew to the tensor at hand, by the method of the same
                   number */
     bool weights, activations; /* with and without QNT_SIGNED */
+    bool whole;                /* the tensor is one group */
     bool table[2];             /* scheme is QNT_TABLE, else QNT_AFFINE; [1]: with QNT_SIGNED */
     /* Ascending integers, at most 2^bits; NULL: the scheme is affine, or those of qnt__levels_*. */
     int32_t (*levels)(const qnt_spec *spec, double level[256]);
+    /* Those of present numbers, instead; levels() then tells how many there are at most. */
+    int32_t (*levels_now)(const struct qnt__pass *pass, double level[256]);
     /* Numbers that are learned for each group. */
     size_t (*count)(const qnt_trainer *trainer);
     /* Facts of a group's values, n >= 1; NULL: there are none. */
@@ -80,6 +83,8 @@ struct qnt__train_method {
      * needed, SIZE_MAX: they overflow. */
     size_t (*space)(const qnt_trainer *trainer, size_t n);
     void (*start)(const qnt_trainer *trainer, float *x, size_t n, void *space, double *theta);
+    /* From present numbers to those that n >= 1 values ask for; NULL: there are none. */
+    void (*refit)(const qnt_trainer *trainer, const float *x, size_t n, double *theta);
     /* Moves numbers to the nearest legal ones. */
     void (*project)(const qnt_trainer *trainer, double *theta);
     /* How a group is deployed: affine codes, or the scale of the levels and the rank of any x,
@@ -94,6 +99,10 @@ struct qnt__train_method {
      */
     void (*gates)(struct qnt__pass *pass);
     void (*penalty)(const struct qnt__pass *pass, double *dtheta);
+    /* The fact that depends on gradients, too, and what each element adds to it before backward()
+     * sees the sum; NULL: there is none. */
+    int32_t pulled;
+    double (*pull)(const struct qnt__pass *pass, double x, double dy);
     /* dx[i] for each element; adds to dtheta[count]. dx may be dy. */
     void (*backward)(const struct qnt__pass *pass, const struct qnt__span *span, const float *x,
                      const float *dy, float *dx, double *dtheta);
@@ -130,6 +139,14 @@ qnt_status qnt__train_open(const qnt_context *context, const qnt_trainer *traine
 /* Refuses NaN and infinities; the view is flattened. */
 qnt_status qnt__train_finite(const qnt_context *context, const char *name,
                              const struct qnt__view *view);
+
+/* For a training step, which is no long work that reports and can be cancelled. */
+static inline qnt_context qnt__train_quiet(const qnt_context *context)
+{
+    qnt_context quiet = *context;
+    quiet.progress = NULL;
+    return quiet;
+}
 
 /* gather.c: calls visit for each group that has values, with these in row-major order; they may be
  * overwritten. Tells progress. */

@@ -610,6 +610,11 @@ static qnt_status backward_trainer(void)
                                 TENSOR(train_y, QNT_FLOAT, 32, 3, 20), gradient, thetas);
 }
 
+static qnt_status refit_trainer(void)
+{
+    return qnt_trainer_refit(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20), 0.5);
+}
+
 /* The call fails at every allocation in turn; theta stays, nothing leaks. */
 static void burn_trainer(const char *name, qnt_status (*call)(void))
 {
@@ -638,13 +643,14 @@ static void trainers(void)
         {.method = QNT_LSQ, .flags = QNT_SIGNED},
         {.scheme = QNT_TABLE, .method = QNT_DOREFA, .flags = QNT_SIGNED},
         {.scheme = QNT_TABLE, .method = QNT_STAIRCASE, .flags = QNT_SIGNED, .bits = 2},
-        {.method = QNT_SRQ, .flags = QNT_SIGNED, .bits = 3}};
+        {.method = QNT_SRQ, .flags = QNT_SIGNED, .bits = 3},
+        {.scheme = QNT_TABLE, .method = QNT_ALQ, .bits = 2}};
     fill_floats(train_x, 60);
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         size_t blocks = fuse.blocks;
         spec = specs[i];
         spec.size = sizeof spec;
-        spec.grain = QNT_PER_AXIS;
+        spec.grain = spec.method == QNT_ALQ ? QNT_PER_TENSOR : QNT_PER_AXIS;
         burn("qnt_trainer_create", create_trainer, destroy_trainer);
         MUST(qnt_trainer_create(context, &spec, &trainer));
         MUST(qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20)));
@@ -654,6 +660,7 @@ static void trainers(void)
         burn_trainer("qnt_trainer_set", set_trainer);
         burn_trainer("qnt_trainer_forward", forward_trainer);
         burn_trainer("qnt_trainer_backward", backward_trainer);
+        if (spec.method == QNT_ALQ) burn_trainer("qnt_trainer_refit", refit_trainer);
         qnt_trainer_destroy(trainer);
         CHECK(fuse.blocks == blocks);
     }

@@ -13,8 +13,8 @@ static void fill(float *x, size_t n, double size)
     for (size_t i = 0; i < n; i++) x[i] = (float)(size * random_gauss());
 }
 
-/* Convolutions with and without stride and groups, sums, a shortcut, a shuffle, a mean, a dense
- * layer. */
+/* Convolutions with and without stride and groups, sums, a shortcut, a shuffle, the largest of
+ * four, a mean, a dense layer. */
 static struct graph *network(void)
 {
     static const int three[2] = {3, 3}, one[2] = {1, 1};
@@ -26,7 +26,9 @@ static struct graph *network(void)
     x = graph_shuffle(g, graph_sum(g, graph_relu(g, y), x), 2);
     y = graph_shortcut(g, x, 18);
     y = graph_relu(g, graph_add(g, graph_group_conv(g, x, "d", 18, 2, 0, three, 2, around), y));
-    graph_dense(g, graph_mean(g, y), "e", CLASSES);
+    x = graph_max_pool(g, graph_conv(g, x, "e", 18, one, 1, none));
+    y = graph_sum(g, x, y);
+    graph_dense(g, graph_mean(g, y), "f", CLASSES);
     CHECK_MSG(!g->problem[0], "%s", g->problem);
     graph_randomize(g, check_seed);
     for (int i = 1; i < g->count; i++) /* off the corners of ReLU where nothing comes in */

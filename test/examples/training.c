@@ -3,6 +3,7 @@
 #include "check.h"
 #include "train/bases.h"
 #include "train/checkpoint.h"
+#include "train/packed.h"
 
 #include "models.h"
 
@@ -29,7 +30,8 @@ static const struct {
                {"RQ", QNT_RQ, QNT_LSQ, 0, 60},
                {"SRQ", QNT_SRQ, QNT_LSQ, 0, 70},
                {"DropBits", QNT_SRQ, QNT_LSQ, 0.9, 70},
-               {"ALQ", QNT_ALQ, 0, 0, 52}};
+               {"LQ-Nets", QNT_LSQ, QNT_LQ, 0, 72},
+               {"ALQ", QNT_ALQ, QNT_ALQ, 0, 48}};
 
 enum { METHODS = sizeof methods / sizeof *methods };
 
@@ -52,12 +54,11 @@ static struct graph *network(void)
 
 static struct schedule schedule_of(int method, int bits, double epochs)
 {
-    bool alq = methods[method].weights == QNT_ALQ;
     return (struct schedule){.name = methods[method].name,
                              .weight_method = methods[method].weights,
                              .value_method = methods[method].values,
                              .weight_bits = bits,
-                             .value_bits = alq ? 0 : bits,
+                             .value_bits = bits,
                              .mean_bits = 1.2,
                              .keep = methods[method].keep,
                              .bases_rate = 0.4,
@@ -111,9 +112,84 @@ static void learns(void)
     }
 }
 
+/* ---- packed digits ---- */
+
+/* As PalQuant: groups that meet in a convolution that reads the next one and in a shuffle. */
+static struct graph *grouped_network(void)
+{
+    static const int three[2] = {3, 3}, one[2] = {1, 1};
+    const struct padding around = {1, 1, 1, 1}, none = {0, 0, 0, 0};
+    struct graph *g = graph_create(NULL, 8, 8, 1);
+    int x = graph_relu(g, graph_conv(g, 0, "stem", 8, three, 1, around));
+    int y = graph_relu(g, graph_group_conv(g, x, "a", 8, 2, 0, three, 1, around));
+    y = graph_group_conv(g, y, "b", 8, 2, 0, three, 1, around);
+    x = graph_relu(g, graph_add(g, y, x));
+    y = graph_relu(g, graph_group_conv(g, x, "cyclic", 8, 2, 1, one, 1, none));
+    x = graph_sum(g, y, x);
+    y = graph_relu(g, graph_group_conv(g, x, "c", 20, 2, 0, three, 2, around));
+    y = graph_shuffle(g, graph_group_conv(g, y, "d", 20, 2, 0, three, 1, around), 2);
+    x = graph_relu(g, graph_add(g, graph_group_conv(g, x, "down", 20, 2, 0, one, 2, none), y));
+    graph_dense(g, graph_mean(g, x), "head", 10);
+    CHECK_MSG(!g->problem[0], "%s", g->problem);
+    graph_randomize(g, SEED);
+    return g;
+}
+
+/* Convolutions on packed digits give the same bits as those on bytes, and both what the training
+ * program computes. */
+static void packs(void)
+{
+    enum { SOME = 100 };
+    const struct samples train = {&digits, &digits_input, 0, TRAINED},
+                         test = {&digits, &digits_input, TRAINED, SOME};
+    static float own[SOME * 10], plain_logits[SOME * 10], packed_logits[SOME * 10];
+    const struct crew crew = {pool, 2};
+    for (int m = 3; m < 5; m++) { /* EWGS, interval */
+        struct graph *g = grouped_network();
+        struct schedule s = schedule_of(m, 2, 0.4);
+        struct tuning t;
+        struct quantized plain;
+        struct packed packed;
+        struct runner runner;
+        struct outcome outcome;
+        double loss, distance = 0, size = 0;
+        s.fresh = true;
+        begin(g, &s, &train, &t);
+        CHECK(!tuning_run(&t, t.steps, &loss));
+        CHECK(!tuning_apply(&t, &test, own));
+        const char *reason = tuning_deploy(&t, c, &plain);
+        if (!reason) reason = packed_deploy(&t, &plain, &packed);
+        CHECK_MSG(!reason, "%s", reason);
+        CHECK(packed.count == 6); /* all but the ends */
+        CHECK(quantized_runner(g, &plain, &runner));
+        CHECK(evaluate(&crew, &runner, &test, plain_logits, &outcome));
+        CHECK(packed_runner(g, &packed, &runner));
+        CHECK(evaluate(&crew, &runner, &test, packed_logits, &outcome));
+        CHECK(!memcmp(plain_logits, packed_logits, sizeof plain_logits));
+        for (int i = 0; i < SOME * 10; i++) {
+            distance += pow((double)own[i] - (double)packed_logits[i], 2);
+            size += pow((double)own[i], 2);
+        }
+        CHECK_MSG(distance <= 1e-4 * size && size > 0, "%g of %g", distance, size);
+        packed_free(&packed), quantized_free(&plain), tuning_free(&t), graph_free(g);
+    }
+}
+
 /* ---- checkpoints ---- */
 
-static char path[64];
+static char path[] = "/tmp/qnt_checkpoint_XXXXXX";
+
+static bool same_bases(const qnt_alq *a, const qnt_alq *b)
+{
+    size_t count = 0;
+    if (!a || !b) return a == b;
+    CHECK(!qnt_alq_get_state(c, a, NULL, 0, &count));
+    double *x = calloc(2 * count, sizeof *x), *y = x + count;
+    CHECK(!qnt_alq_get_state(c, a, x, count, &count) && !qnt_alq_get_state(c, b, y, count, &count));
+    bool same = !memcmp(x, y, count * sizeof *x);
+    free(x);
+    return same;
+}
 
 static bool same_state(const struct tuning *a, const struct tuning *b)
 {
@@ -121,7 +197,8 @@ static bool same_state(const struct tuning *a, const struct tuning *b)
     for (int i = 0; i < a->graph->count; i++) {
         const struct node *x = &a->graph->node[i], *y = &b->graph->node[i];
         const struct numbers *m = &a->value_theta[i], *n = &b->value_theta[i];
-        same = same && (m->count == 0 || !memcmp(m->w, n->w, m->count * sizeof *m->w));
+        same = same && (m->count == 0 || !memcmp(m->w, n->w, m->count * sizeof *m->w)) &&
+               same_bases(a->alq[i], b->alq[i]);
         if (!node_has_weights(x)) continue;
         same = same &&
                !memcmp(x->weight, y->weight, graph_weight_count(a->graph, i) * sizeof(float)) &&
@@ -137,7 +214,7 @@ static bool same_state(const struct tuning *a, const struct tuning *b)
 static void resumes(void)
 {
     const struct samples train = {&digits, &digits_input, 0, TRAINED};
-    for (int m = 0; m < METHODS - 1; m += check_quick ? 5 : 2) {
+    for (int m = 0; m < METHODS; m += check_quick ? 6 : 2) { /* ALQ is the last one */
         struct graph *g[2] = {network(), network()};
         struct schedule s = schedule_of(m, 2, 0.3);
         struct tuning t[2];
@@ -214,8 +291,10 @@ int main(int argc, char **argv)
     CHECK_MSG(!reason, "%s", reason);
     c = check_context();
     CHECK(!qnt_pool_create(c, 2, &pool));
-    snprintf(path, sizeof path, "/tmp/qnt_checkpoint_%d", (int)getpid());
+    int file = mkstemp(path);
+    CHECK(file >= 0 && !close(file));
     RUN(learns);
+    RUN(packs);
     RUN(resumes);
     RUN(bad_checkpoints);
     qnt_pool_destroy(pool);

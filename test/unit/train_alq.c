@@ -187,6 +187,102 @@ static void vanishes(void)
     }
 }
 
+/* A handle that takes over a state goes on with the same bits, whatever it did before. */
+static void resumes(void)
+{
+    static double state[1 << 13], other[1 << 13];
+    for (int i = 0; i < ROUNDS(20); i++) {
+        qnt_alq *q[2];
+        size_t count = 0;
+        double b[2];
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss();
+        q[0] = create(3, i % 3, i % 3 == QNT_PER_BLOCK ? 7 : 0, 8);
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss();
+        q[1] = create(3, i % 3, i % 3 == QNT_PER_BLOCK ? 7 : 0, 8);
+        for (int s = 0; s < 12; s++) {
+            for (int e = 0; e < N; e++) dw[e] = (float)random_gauss();
+            OK(step(q[0], s % 4, 0.05));
+            if (s == 5) {
+                OK(qnt_alq_prune(c, &q[0], 1, 3, 0));
+                OK(qnt_alq_get_state(c, q[0], state, sizeof state / sizeof *state, &count));
+                OK(qnt_alq_set_state(c, q[1], state, count));
+            }
+            if (s > 5) OK(step(q[1], s % 4, 0.05));
+            if (s == 9)
+                for (int k = 0; k < 2; k++) OK(qnt_alq_prune(c, &q[k], 1, 2, 0));
+        }
+        for (int k = 0; k < 2; k++) weights(q[k], k ? now : before), b[k] = bits(q[k]);
+        CHECK(!memcmp(now, before, sizeof now) && b[0] == b[1]);
+        OK(qnt_alq_get_state(c, q[0], state, count, &count));
+        OK(qnt_alq_get_state(c, q[1], other, count, &count));
+        CHECK(!memcmp(state, other, count * sizeof *state));
+        qnt_alq_destroy(q[0]), qnt_alq_destroy(q[1]);
+    }
+}
+
+/* Numbers that no handle can have are refused, and change nothing. */
+static void bad_states(void)
+{
+    static double state[1 << 13], other[1 << 13];
+    size_t count = 0;
+    for (int e = 0; e < N; e++) w[e] = (float)random_gauss(), dw[e] = (float)random_gauss();
+    qnt_alq *q = create(3, QNT_PER_AXIS, 0, 8);
+    OK(step(q, QNT_ALQ_BASES, 0.05));
+    OK(qnt_alq_prune(c, &q, 1, 1, 0));
+    OK(qnt_alq_get_state(c, q, NULL, 0, &count));
+    CHECK(count == 2 + 5 * N + 8 + 4 * 8 * MOST);
+    FAILS(qnt_alq_get_state(c, q, state, count - 1, &count), QNT_E_SPACE, "capacity");
+    FAILS(qnt_alq_get_state(c, q, state, count, NULL), QNT_E_INVALID, "count");
+    FAILS(qnt_alq_get_state(c, NULL, state, count, &count), QNT_E_INVALID, "alq");
+    OK(qnt_alq_get_state(c, q, state, count, &count));
+    FAILS(qnt_alq_set_state(c, q, NULL, count), QNT_E_INVALID, "values");
+    FAILS(qnt_alq_set_state(c, q, state, count - 1), QNT_E_INVALID, "count");
+    const size_t bases = 2 + 5 * N, alpha = bases + 8;
+    const struct {
+        size_t at;
+        double value;
+    } wrong[] = {{0, -1},          {1, 0.5},         {2 + 2 * N, -1}, {2 + 3 * N, -1},
+                 {2 + 4 * N, 8},   {2 + 4 * N, 1.5}, {bases, 4},      {bases, 0},
+                 {alpha, -1},      {alpha, 0},       {alpha, 1e-60},  {alpha + 7, 1},
+                 {3, (double)NAN}, {count - 1, -1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        double kept = state[wrong[i].at];
+        state[wrong[i].at] = wrong[i].value;
+        FAILS(qnt_alq_set_state(c, q, state, count), QNT_E_INVALID, "values");
+        state[wrong[i].at] = kept;
+        OK(qnt_alq_get_state(c, q, other, count, &count));
+        CHECK_MSG(!memcmp(state, other, count * sizeof *state), "number %zu", wrong[i].at);
+    }
+    OK(qnt_alq_set_state(c, q, state, count));
+    qnt_alq_destroy(q);
+}
+
+/* Pixel-wise groups, the paper's for convolutions: with channels last a row of blocks has one for
+ * each place of the kernel, over all channels. */
+static void pixels(void)
+{
+    enum { OUT = 3, PLACES = 5, CHANNELS = 16 };
+    qnt_quantizer *exported = NULL;
+    static float decoded[N];
+    for (int e = 0; e < N; e++) /* two values in each group: a base is enough */
+        w[e] = (float)(1 + e / CHANNELS) * (random_in(0, 1) ? 0.25f : -0.25f);
+    qnt_alq *q = create(4, QNT_PER_BLOCK, CHANNELS, OUT);
+    CHECK(q->groups == (size_t)OUT * PLACES && bits(q) == 1);
+    weights(q, now);
+    CHECK(!memcmp(w, now, sizeof now));
+    for (int e = 0; e < N; e++) dw[e] = e / CHANNELS == 7 ? 1e-6f : 1;
+    OK(step(q, QNT_ALQ_GATHER, 1e-4));
+    OK(qnt_alq_prune(c, &q, 1, 1, 0)); /* the place that the loss minds least */
+    weights(q, now);
+    for (int e = 0; e < N; e++) CHECK(e / CHANNELS == 7 ? now[e] == 0 : now[e] == w[e]);
+    OK(qnt_alq_export(c, q, &exported));
+    OK(qnt_quantizer_apply(c, exported, TENSOR(now, QNT_FLOAT, 32, OUT, PLACES * CHANNELS),
+                           TENSOR(decoded, QNT_FLOAT, 32, OUT, PLACES * CHANNELS)));
+    CHECK(!memcmp(now, decoded, sizeof now));
+    qnt_quantizer_destroy(exported);
+    qnt_alq_destroy(q);
+}
+
 static void bad_input(void)
 {
     qnt_alq *q = NULL;
@@ -255,6 +351,9 @@ int main(int argc, char **argv)
     RUN(prunes);
     RUN(minds_the_loss);
     RUN(vanishes);
+    RUN(resumes);
+    RUN(bad_states);
+    RUN(pixels);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

@@ -2,65 +2,7 @@
  * limits, schedules, bad input. */
 #include "check.h"
 #include "strided.h"
-#include "train/trainer.h"
-
-enum { N = 240, MOST_THETA = 1 << 16 };
-
-static qnt_context *c;
-
-struct kind {
-    int method, scheme[2]; /* [1]: with QNT_SIGNED */
-    int least;
-};
-
-static const struct kind kinds[] = {
-    {QNT_LSQ, {QNT_AFFINE, QNT_AFFINE}, 2},   {QNT_LSQPLUS, {QNT_AFFINE, QNT_AFFINE}, 2},
-    {QNT_PACT, {QNT_AFFINE, QNT_AFFINE}, 2},  {QNT_DOREFA, {QNT_AFFINE, QNT_TABLE}, 1},
-    {QNT_EWGS, {QNT_TABLE, QNT_TABLE}, 1},    {QNT_INTERVAL, {QNT_TABLE, QNT_TABLE}, 1},
-    {QNT_N2UQ, {QNT_TABLE, QNT_TABLE}, 1},    {QNT_STAIRCASE, {QNT_TABLE, QNT_TABLE}, 1},
-    {QNT_RQ, {QNT_AFFINE, QNT_AFFINE}, 2},    {QNT_SRQ, {QNT_AFFINE, QNT_AFFINE}, 2},
-    {QNT_BALANCED, {QNT_TABLE, QNT_TABLE}, 1}};
-
-enum { KINDS = sizeof kinds / sizeof *kinds };
-
-static qnt_spec spec_of(int kind, bool weights, int bits)
-{
-    weights |= kinds[kind].method == QNT_BALANCED; /* which trains nothing else */
-    return (qnt_spec){.size = sizeof(qnt_spec),
-                      .scheme = kinds[kind].scheme[weights],
-                      .method = kinds[kind].method,
-                      .bits = bits < kinds[kind].least ? kinds[kind].least : bits,
-                      .flags = weights ? QNT_SIGNED : 0,
-                      .seed = check_seed};
-}
-
-static qnt_trainer *create(qnt_spec spec)
-{
-    qnt_trainer *t = NULL;
-    CHECK_MSG(qnt_trainer_create(c, &spec, &t) == QNT_OK, "%s", check_reason);
-    return t;
-}
-
-static void set(qnt_trainer *t, int param, double value)
-{
-    CHECK_MSG(qnt_trainer_set(c, t, param, &value, 1) == QNT_OK, "%s", check_reason);
-}
-
-static size_t theta_of(const qnt_trainer *t, double *theta)
-{
-    size_t count = 0;
-    CHECK_MSG(qnt_trainer_get(c, t, QNT_P_THETA, theta, MOST_THETA, &count) == QNT_OK, "%s",
-              check_reason);
-    return count;
-}
-
-static void fill(float *x, size_t n, bool weights)
-{
-    for (size_t i = 0; i < n; i++) {
-        double v = 0.7 * random_gauss();
-        x[i] = (float)(weights ? v : fmax(v + 0.3, 0.0));
-    }
-}
+#include "training.h"
 
 /* forward() is the exported quantizer, bit for bit, through its codes and after saving and loading.
  */
@@ -334,6 +276,7 @@ static void gradients(void)
         for (int e = 0; e < N; e++) {
             double v = (double)x[e], h = 1e-5;
             if (corner(t, theta, v, &f[e], h)) continue;
+            if (spec.method == QNT_DOREFA && fabs(v) == largest) continue; /* maximum(), below */
             double slope =
                 (smooth(t, theta, v + h, &f[e]) - smooth(t, theta, v - h, &f[e])) / (2 * h);
             double expected = (double)dy[e] * slope * (chosen ? f[e].chosen : 1);
@@ -380,6 +323,61 @@ static void gradients(void)
             CHECK_MSG(fabs(dtheta[k] * scale - sum) <= tolerance * size,
                       "method %d bits %d flags %x: gradient %zu is %g, expected %g", spec.method,
                       spec.bits, (unsigned)spec.flags, k, dtheta[k] * scale, sum);
+        }
+        qnt_trainer_destroy(t);
+    }
+}
+
+/* What DoReFa's weights pass on, of whole groups: tanh(x) over the largest of them. */
+static double through_maximum(const float *x, const float *dy, int n)
+{
+    double largest = 0, sum = 0;
+    for (int e = 0; e < n; e++) largest = fmax(largest, fabs(tanh((double)x[e])));
+    for (int e = 0; e < n; e++) sum += (double)dy[e] * tanh((double)x[e]) / largest;
+    return sum;
+}
+
+/* DoReFa's gradient is that of the whole tensor, its maximum included, for every element; where
+ * several have the largest magnitude, along the direction in which all of them grow. */
+static void maximum(void)
+{
+    static float x[N], dy[N], dx[N];
+    for (int i = 0; i < ROUNDS(40); i++) {
+        qnt_spec spec = spec_of(3, true, (int)random_in(2, 8));
+        const int groups = i % 3 ? 1 : 4, each = N / groups, ties = (int)random_in(1, 4);
+        if (groups > 1) spec.grain = QNT_PER_AXIS;
+        qnt_tensor *tx = TENSOR(x, QNT_FLOAT, 32, groups, each);
+        fill(x, N, true);
+        for (int e = 0; e < N; e++) dy[e] = (float)random_gauss();
+        for (int e = 0; e < N; e++)
+            if (e % each < ties) x[e] = e % 2 ? 2.75f : -2.75f; /* larger than any other */
+        qnt_trainer *t = create(spec);
+        REQUIRE(t);
+        OK(qnt_trainer_start(c, t, tx));
+        OK(qnt_trainer_backward(c, t, tx, TENSOR(dy, QNT_FLOAT, 32, groups, each),
+                                TENSOR(dx, QNT_FLOAT, 32, groups, each), NULL, 0));
+        for (int g = 0; g < groups; g++) {
+            float moved[2][N], *own = x + g * each;
+            const float h = 0x1p-9f;
+            double along = 0;
+            for (int e = ties - 1; e < each; e++) {
+                for (int s = 0; s < 2; s++) {
+                    memcpy(moved[s], own, (size_t)each * sizeof *own);
+                    for (int k = e < ties ? 0 : e; k <= e; k++)
+                        moved[s][k] += (own[k] > 0) == (s == 0) ? h : -h;
+                }
+                double slope = (through_maximum(moved[0], dy + g * each, each) -
+                                through_maximum(moved[1], dy + g * each, each)) /
+                               (double)(2 * h);
+                double found = 0;
+                for (int k = e < ties ? 0 : e; k <= e; k++)
+                    found += (double)(own[k] > 0 ? dx[g * each + k] : -dx[g * each + k]);
+                if (e < ties) along = slope;
+                CHECK_MSG(fabs(found - slope) <= 1e-4 * (1 + fabs(slope)),
+                          "bits %d, element %d, %d ties: %g, expected %g", spec.bits, e, ties,
+                          found, slope);
+            }
+            CHECK(fabs(along) > 0);
         }
         qnt_trainer_destroy(t);
     }
@@ -872,6 +870,7 @@ int main(int argc, char **argv)
     RUN(deployed);
     RUN(formulas);
     RUN(gradients);
+    RUN(maximum);
     RUN(samples);
     RUN(limits);
     RUN(schedules);
