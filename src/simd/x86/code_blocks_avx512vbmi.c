@@ -37,38 +37,6 @@ INLINE void put(struct writer *w, uint64_t value, uint64_t length)
     w->used %= 8;
 }
 
-/* The words of a block in diagonal order, 32 of each half. */
-struct order {
-    __m512i low, high;
-};
-
-INLINE struct order load_order(void)
-{
-    __m512i bytes = _mm512_loadu_si512(qnt__zigzag);
-    return (struct order){_mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes)),
-                          _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1))};
-}
-
-/* Levels with a symbol and their places, one after the other; their number. */
-INLINE size_t press(const struct order *order, const struct qnt__coded_block *block, int16_t *level,
-                    uint8_t *place)
-{
-    const uint64_t places = qnt__symbol_places(block->places);
-    __m512i a = _mm512_loadu_si512(block->level), b = _mm512_loadu_si512(block->level + 32);
-    __m512i low = _mm512_permutex2var_epi16(a, order->low, b);
-    __m512i high = _mm512_permutex2var_epi16(a, order->high, b);
-    low = _mm512_mask_set1_epi16(low, 1, (short)block->difference);
-    const __m512i all = _mm512_set_epi8(
-        63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
-        40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
-        17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    _mm512_storeu_si512(level, _mm512_maskz_compress_epi16((__mmask32)places, low));
-    _mm512_storeu_si512(level + _mm_popcnt_u32((uint32_t)places),
-                        _mm512_maskz_compress_epi16((__mmask32)(places >> 32), high));
-    _mm512_storeu_si512(place, _mm512_maskz_compress_epi8(places, all));
-    return (size_t)_mm_popcnt_u64(places);
-}
-
 /* Bits of magnitudes, from the exponents of float32. */
 INLINE __m512i sizes(__m512i v)
 {
@@ -77,27 +45,15 @@ INLINE __m512i sizes(__m512i v)
     return _mm512_max_epi32(exponent, _mm512_setzero_si512()); /* 0 has exponent 0 */
 }
 
-/* Codes and the bits behind them, in the low halves of 64-bit lanes the first of each pair. */
-INLINE void look_up(const struct qnt__block_codes *codes, const int16_t *level,
-                    const uint8_t *place, size_t n, __m512i *value, __m512i *length)
+/* The first n lanes, of more than there may be. */
+INLINE __mmask32 first(size_t n)
 {
-    const __mmask16 there = (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu);
-    const __m512i one = _mm512_set1_epi32(1);
-    __m512i v = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(there, level));
-    __m512i run = _mm512_sub_epi32(_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)place)),
-                                   _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(place - 1))));
-    __m512i size = sizes(v);
-    __m512i low = _mm512_add_epi32(v, _mm512_srai_epi32(v, 31));
-    low = _mm512_and_epi32(low, _mm512_sub_epi32(_mm512_sllv_epi32(one, size), one));
-    /* run is one too large; that of the mean is 0, and its codes lie 16 before */
-    __m512i entry = _mm512_add_epi32(_mm512_slli_epi32(run, 4), size);
-    entry = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), there, entry, codes->entry, 4);
-    *value = _mm512_or_epi32(_mm512_srli_epi32(entry, 5), low);
-    *length = _mm512_and_epi32(entry, _mm512_set1_epi32(31));
+    return n < 32 ? (1u << n) - 1 : ~0u;
 }
 
-/* Sixteen symbols, n of which are there. */
-INLINE void put_symbols(struct writer *w, __m512i value, __m512i length, size_t n)
+/* Sixteen codes with the bits behind them, of which n are there; the first of each pair in the low half of a
+ * 64-bit lane. */
+INLINE void put_codes(struct writer *w, __m512i value, __m512i length, size_t n)
 {
     uint64_t values[8], lengths[8];
     const __m512i half = _mm512_set1_epi64(0xffffffff);
@@ -118,6 +74,67 @@ INLINE void put_symbols(struct writer *w, __m512i value, __m512i length, size_t 
     for (size_t i = 0; i < 8 && 2 * i < n; i += 2) put(w, values[i], lengths[i]);
 }
 
+/* Sixteen levels, of which n are there and the others are 0, and the step to each from the place before. */
+INLINE void put_symbols(struct writer *w, const struct qnt__block_codes *codes, __m256i level,
+                        __m128i step, size_t n)
+{
+    const __mmask16 there = (__mmask16)first(n);
+    const __m512i one = _mm512_set1_epi32(1);
+    __m512i v = _mm512_cvtepi16_epi32(level), size = sizes(v);
+    __m512i low = _mm512_add_epi32(v, _mm512_srai_epi32(v, 31));
+    low = _mm512_and_epi32(low, _mm512_sub_epi32(_mm512_sllv_epi32(one, size), one));
+    /* a step is a run and 1, but 0 for the mean: its codes lie 16 before the others */
+    __m512i entry = _mm512_add_epi32(_mm512_slli_epi32(_mm512_cvtepu8_epi32(step), 4), size);
+    entry = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), there, entry, codes->entry, 4);
+    put_codes(w, _mm512_or_epi32(_mm512_srli_epi32(entry, 5), low),
+              _mm512_and_epi32(entry, _mm512_set1_epi32(31)), n);
+}
+
+/* What moves places about. */
+struct moves {
+    __m512i place;  /* 0 to 63 */
+    __m512i source; /* their places in rows */
+    __m512i before; /* -1 to 62 */
+};
+
+INLINE struct moves load_moves(void)
+{
+    __m512i place = _mm512_setzero_si512();
+    for (int i = 1; i < 64; i *= 2) { /* bit by bit */
+        uint64_t set = ~(uint64_t)0 / (((uint64_t)1 << i) + 1) << i;
+        place = _mm512_mask_add_epi8(place, set, place, _mm512_set1_epi8((char)i));
+    }
+    return (struct moves){place, _mm512_loadu_si512(qnt__zigzag),
+                          _mm512_sub_epi8(place, _mm512_set1_epi8(1))};
+}
+
+INLINE void code(struct writer *w, const struct moves *moves, const struct qnt__block_codes *codes,
+                 const struct qnt__coded_block *block)
+{
+    const uint64_t places = qnt__symbol_places(block->places);
+    const size_t n = (size_t)_mm_popcnt_u64(places);
+    __m512i a = _mm512_loadu_si512(block->level), b = _mm512_loadu_si512(block->level + 32);
+    __m512i place = _mm512_maskz_compress_epi8(places, moves->place);
+    __m512i source = _mm512_maskz_compress_epi8(places, moves->source);
+    __m512i step = _mm512_maskz_permutexvar_epi8(~(__mmask64)1, moves->before, place);
+    step = _mm512_sub_epi8(place, step);
+
+    __m512i words = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(source));
+    __m512i level = _mm512_maskz_permutex2var_epi16(first(n), a, words, b);
+    level = _mm512_mask_set1_epi16(level, 1, (short)block->difference);
+    put_symbols(w, codes, _mm512_castsi512_si256(level), _mm512_castsi512_si128(step), n);
+    if (n <= 16) return;
+    put_symbols(w, codes, _mm512_extracti64x4_epi64(level, 1), _mm512_extracti32x4_epi32(step, 1),
+                n - 16);
+    if (n <= 32) return;
+    words = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(source, 1));
+    level = _mm512_maskz_permutex2var_epi16(first(n - 32), a, words, b);
+    put_symbols(w, codes, _mm512_castsi512_si256(level), _mm512_extracti32x4_epi32(step, 2), n - 32);
+    if (n <= 48) return;
+    put_symbols(w, codes, _mm512_extracti64x4_epi64(level, 1), _mm512_extracti32x4_epi32(step, 3),
+                n - 48);
+}
+
 static void count_bytes(struct writer *w)
 {
     const __m512i ones = _mm512_set1_epi8(-1);
@@ -135,20 +152,13 @@ void qnt__code_blocks_avx512vbmi(const struct qnt__block_codes *codes,
                                  const struct qnt__coded_block *blocks, size_t n,
                                  struct qnt__bit_stream *stream)
 {
-    const struct order order = load_order();
-    int16_t level[32 + 32];
-    uint8_t place[1 + 64] = {0};
+    const struct moves moves = load_moves();
     struct writer w;
     w.used = stream->bits % 8;
     w.word = (uint64_t)stream->rest << 1 << (63 - w.used);
     w.at = 0, w.stuffed = 0, w.bytes = 0;
     for (size_t b = 0; b < n; b++) {
-        size_t symbols = press(&order, &blocks[b], level, place + 1);
-        for (size_t i = 0; i < symbols; i += 16) {
-            __m512i value, length;
-            look_up(&codes[blocks[b].kind], level + i, place + 1 + i, symbols - i, &value, &length);
-            put_symbols(&w, value, length, symbols - i);
-        }
+        code(&w, &moves, &codes[blocks[b].kind], &blocks[b]);
         if (w.at > BUFFER) count_bytes(&w);
     }
     count_bytes(&w);
