@@ -54,8 +54,10 @@ struct coder {
 
 static void add_block(struct coder *c, int32_t plane, const int16_t *level, uint64_t places)
 {
-    c->block[c->blocks++] = (struct qnt__coded_block){
-        .level = level, .places = places, .difference = level[0] - c->mean[plane], .kind = plane > 0};
+    c->block[c->blocks++] = (struct qnt__coded_block){.level = level,
+                                                      .places = places,
+                                                      .difference = level[0] - c->mean[plane],
+                                                      .kind = plane > 0};
     c->mean[plane] = level[0];
 }
 
@@ -111,8 +113,8 @@ static void code_image(struct coder *c, const qnt_image *image)
     }
 }
 
-/* Baseline files hold means of 11 bits and other levels of 10. The library's own levels are not larger,
- * but the caller may have changed those he sees. */
+/* Baseline files hold means of 11 bits and other levels of 10. The library's own levels are not
+ * larger, but the caller may have changed those he sees. */
 static qnt_status check_levels(const qnt_context *context, const qnt_image *image)
 {
     for (int32_t p = 0; image->seen && p < image->planes; p++) {
@@ -148,7 +150,8 @@ static void prepare_codes(const struct qnt__huffman code[2], struct qnt__block_c
         unsigned symbol = mean ? s : s - QNT__MEAN_CODES, extra = symbol & 15;
         const struct qnt__huffman *from = &code[mean ? DC : AC];
         if (extra > (mean ? 11 : 10)) continue;
-        out->entry[s] = (uint32_t)from->code[symbol] << (extra + 5) | (from->length[symbol] + extra);
+        out->entry[s] =
+            (uint32_t)from->code[symbol] << (extra + 5) | (from->length[symbol] + extra);
     }
 }
 
@@ -164,8 +167,10 @@ static void choose_codes(struct coder *c, const qnt_image *image, int32_t huffma
     for (int kind = 0; kind < (image->planes == 1 ? 1 : CLASSES); kind++) {
         for (int i = 0; i < 2; i++) {
             struct qnt__huffman *code = &codes->code[kind][i];
-            if (optimal) qnt__huffman_optimal(codes->count[kind][i], code);
-            else qnt__huffman_standard(kind, i, code);
+            if (optimal)
+                qnt__huffman_optimal(codes->count[kind][i], code);
+            else
+                qnt__huffman_standard(kind, i, code);
         }
         prepare_codes(codes->code[kind], &codes->ready[kind]);
     }

@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 /*
- * From places with a level (bit k: the k-th of the diagonal order) to places with a symbol. The mean always
- * has one; so has the last of sixteen zeros in a row before a level, and the place after the last level:
- * both are then symbols of a level of size 0 behind a run, F0 and 00 of ITU-T T.81, like all others.
+ * From places with a level (bit k: the k-th of the diagonal order) to places with a symbol. The
+ * mean always has one; so has the last of sixteen zeros in a row before a level, and the place
+ * after the last level: both are then symbols of a level of size 0 behind a run, F0 and 00 of ITU-T
+ * T.81, like all others.
  */
 static inline uint64_t qnt__symbol_places(uint64_t places)
 {

@@ -19,8 +19,9 @@ struct qnt__steps {
 
 enum { QNT__MEAN_CODES = 16 /* symbols of differences of means come before the others */ };
 
-/* Codes of a kind of planes. A symbol's low four bits tell how many bits of the level stand behind its code;
- * its entry is code << (those bits + 5) | length of code and those bits; 31 bits at most. */
+/* Codes of a kind of planes. A symbol's low four bits tell how many bits of the level stand
+ * behind its code; its entry is code << (those bits + 5) | length of code and those bits; 31
+ * bits at most. */
 struct qnt__block_codes {
     uint32_t entry[QNT__MEAN_CODES + 256];
 };

@@ -290,9 +290,10 @@ static void code_blocks(void)
             at[k] = (int16_t)(random_in(0, dense) ? 0 : random_in(1 - 2 * reach, 2 * reach - 1));
         }
         for (size_t b = 0; b < blocks; b++) {
-            block[b] = (struct qnt__coded_block){.level = at + 64 * b,
-                                                 .difference = (int32_t)random_in(-2047, 2047) / reach,
-                                                 .kind = (int32_t)random_in(0, 1)};
+            block[b] =
+                (struct qnt__coded_block){.level = at + 64 * b,
+                                          .difference = (int32_t)random_in(-2047, 2047) / reach,
+                                          .kind = (int32_t)random_in(0, 1)};
             qnt__places_s16_c(block[b].level, 1, &block[b].places);
         }
         struct qnt__bit_stream start = {.bits = (uint64_t)random_in(0, 99), .stuffed = 7};

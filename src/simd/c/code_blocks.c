@@ -1,4 +1,5 @@
-/* Portable definition of coding blocks as a baseline encoder does, of which only counts are kept. */
+/* Portable definition of coding blocks as a baseline encoder does, of which only counts are
+ * kept. */
 #include "../code_blocks.h"
 
 #include "../dct.h"

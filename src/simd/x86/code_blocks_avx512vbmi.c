@@ -1,7 +1,8 @@
 /*
- * Coding blocks, sixteen symbols at a time: levels in diagonal order, those with a symbol pressed together,
- * their runs and sizes, and a gather for the codes. Four symbols next to each other mostly fit in a word and
- * are joined before they are appended. Bytes are written, so that bytes of ones can be counted side by side.
+ * Coding blocks, sixteen symbols at a time: levels in diagonal order, those with a symbol pressed
+ * together, their runs and sizes, and a gather for the codes. Four symbols next to each other
+ * mostly fit in a word and are joined before they are appended. Bytes are written, so that bytes of
+ * ones can be counted side by side.
  */
 #include <immintrin.h>
 
@@ -18,9 +19,9 @@ enum {
 
 /* Bytes, of which the last one is open. */
 struct writer {
-    uint64_t word; /* the open byte's bits at the top, zeros below */
-    uint64_t used; /* how many, 0..7 */
-    size_t at;     /* whole bytes */
+    uint64_t word;           /* the open byte's bits at the top, zeros below */
+    uint64_t used;           /* how many, 0..7 */
+    size_t at;               /* whole bytes */
     uint64_t stuffed, bytes; /* of buffers that were full */
     uint8_t buffer[BUFFER + MOST];
 };
@@ -51,8 +52,8 @@ INLINE __mmask32 first(size_t n)
     return n < 32 ? (1u << n) - 1 : ~0u;
 }
 
-/* Sixteen codes with the bits behind them, of which n are there; the first of each pair in the low half of a
- * 64-bit lane. */
+/* Sixteen codes with the bits behind them, of which n are there; the first of each pair in the
+ * low half of a 64-bit lane. */
 INLINE void put_codes(struct writer *w, __m512i value, __m512i length, size_t n)
 {
     uint64_t values[8], lengths[8];
@@ -74,7 +75,8 @@ INLINE void put_codes(struct writer *w, __m512i value, __m512i length, size_t n)
     for (size_t i = 0; i < 8 && 2 * i < n; i += 2) put(w, values[i], lengths[i]);
 }
 
-/* Sixteen levels, of which n are there and the others are 0, and the step to each from the place before. */
+/* Sixteen levels, of which n are there and the others are 0, and the step to each from the place
+ * before. */
 INLINE void put_symbols(struct writer *w, const struct qnt__block_codes *codes, __m256i level,
                         __m128i step, size_t n)
 {
@@ -129,7 +131,8 @@ INLINE void code(struct writer *w, const struct moves *moves, const struct qnt__
     if (n <= 32) return;
     words = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(source, 1));
     level = _mm512_maskz_permutex2var_epi16(first(n - 32), a, words, b);
-    put_symbols(w, codes, _mm512_castsi512_si256(level), _mm512_extracti32x4_epi32(step, 2), n - 32);
+    put_symbols(w, codes, _mm512_castsi512_si256(level), _mm512_extracti32x4_epi32(step, 2),
+                n - 32);
     if (n <= 48) return;
     put_symbols(w, codes, _mm512_extracti64x4_epi64(level, 1), _mm512_extracti32x4_epi32(step, 3),
                 n - 48);
