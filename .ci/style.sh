@@ -71,7 +71,7 @@ includes() {
 kernel_includes() {
     files 'src/simd/*/*.[ch]' | grep -v -E 'x86/x86.c|arm/arm.c' | while read -r file; do
         sed -n 's|^ *# *include [<"]\(.*\)[>"].*|\1|p' "$file" |
-            grep -v -x -E '(\.\./)?[a-z_0-9]*\.h|base/numeric\.h' |
+            grep -v -x -E '(\.\./)?[a-z_0-9]*\.h|base/(numeric|exponential)\.h' |
             sed "s|^|$file includes |"
     done
 }

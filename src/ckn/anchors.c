@@ -4,37 +4,12 @@
 #include <string.h>
 
 #include "base/carve.h"
+#include "base/exponential.h"
 #include "base/numeric.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "exp.h"
 #include "kernel/panels.h"
 #include "simd/layout.h"
-
-/* Numbers that loops of fixed length take at once, which compilers unroll. */
-enum { STRIP = 16 };
-
-static float largest(const float *v, size_t n)
-{
-    float most[STRIP] = {0}, result = 0.0f;
-    size_t i = 0;
-    for (; i + STRIP <= n; i += STRIP)
-        for (size_t k = 0; k < STRIP; k++)
-            most[k] = fabsf(v[i + k]) > most[k] ? fabsf(v[i + k]) : most[k];
-    for (; i < n; i++) most[0] = fabsf(v[i]) > most[0] ? fabsf(v[i]) : most[0];
-    for (size_t k = 0; k < STRIP; k++) result = most[k] > result ? most[k] : result;
-    return result;
-}
-
-/* STRIP codes from numbers over `most`; the sum of their squares. */
-static int32_t round_strip(const float *v, float most, float top, int8_t *code)
-{
-    int32_t rounded[STRIP], square = 0;
-    for (size_t k = 0; k < STRIP; k++) rounded[k] = qnt__round_even(v[k] / most * top);
-    for (size_t k = 0; k < STRIP; k++) square += rounded[k] * rounded[k];
-    for (size_t k = 0; k < STRIP; k++) code[k] = (int8_t)rounded[k];
-    return square;
-}
 
 int32_t qnt__ckn_round(const float *v, size_t n, int32_t bits, int8_t *code)
 {
@@ -42,20 +17,7 @@ int32_t qnt__ckn_round(const float *v, size_t n, int32_t bits, int8_t *code)
         for (size_t i = 0; i < n; i++) code[i] = v[i] >= 0.0f ? 1 : -1;
         return (int32_t)n;
     }
-    const float most = largest(v, n), top = (float)((1 << (bits - 1)) - 1);
-    if (!(most > 0.0f)) {
-        memset(code, 0, n);
-        return 0;
-    }
-    int32_t square = 0;
-    size_t i = 0;
-    for (; i + STRIP <= n; i += STRIP) square += round_strip(v + i, most, top, code + i);
-    for (; i < n; i++) {
-        int32_t c = qnt__round_even(v[i] / most * top);
-        code[i] = (int8_t)c;
-        square += c * c;
-    }
-    return square;
+    return qnt__round_f32_c(v, n, (float)((1 << (bits - 1)) - 1), 0, (uint8_t *)code);
 }
 
 /* ---- what a layer keeps ---- */
@@ -76,7 +38,8 @@ qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next)
     const bool codes = next->spec.anchor_bits != QNT__CKN_FLOATS,
                floats = next->spec.patch_bits == QNT__CKN_FLOATS;
     const bool literal = next->spec.flags & QNT_LITERAL;
-    size_t end = 0, at[8] = {0}, weights = literal ? columns : 0;
+    const bool signs = next->spec.anchor_bits == 1 && next->spec.patch_bits == 1;
+    size_t end = 0, at[9] = {0}, weights = literal ? columns : 0;
     bool fits = qnt__append(&end, literal ? 0 : columns * filters, sizeof(float), &at[0]) &&
                 qnt__append(&end, weights, sizeof(float), &at[5]) &&
                 qnt__append(&end, weights, sizeof(float), &at[6]) &&
@@ -84,7 +47,8 @@ qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next)
                 qnt__append(&end, floats ? columns * next->depth : 0, sizeof(float), &at[1]) &&
                 qnt__append(&end, codes ? columns : 0, sizeof(int32_t), &at[2]) &&
                 qnt__append(&end, codes ? columns : 0, sizeof(float), &at[3]) &&
-                qnt__append(&end, codes ? qnt__ckn_code_bytes(next) : 0, 1, &at[4]);
+                qnt__append(&end, codes ? qnt__ckn_code_bytes(next) : 0, 1, &at[4]) &&
+                qnt__append(&end, signs ? columns * next->words : 0, sizeof(uint64_t), &at[8]);
     void *block;
     QNT__TRY(qnt__allocate(context, &next->memory, fits ? end : SIZE_MAX, &block));
     uint8_t *bytes = memset(block, 0, end);
@@ -98,6 +62,7 @@ qnt_status qnt__ckn_open_block(const qnt_context *context, qnt_ckn *next)
     next->code_sum = codes ? (int32_t *)(bytes + at[2]) : NULL;
     next->code_inverse = codes ? (float *)(bytes + at[3]) : NULL;
     next->code_panel = codes ? bytes + at[4] : NULL;
+    next->bit_panel = signs ? (uint64_t *)(bytes + at[8]) : NULL;
     return QNT_OK;
 }
 
@@ -141,6 +106,21 @@ static void derive_weights(qnt_ckn *ckn)
     }
 }
 
+/* Bits where codes are negative, stored as simd/slots_bits.h has them. */
+static void derive_bits(qnt_ckn *ckn, size_t anchor)
+{
+    uint64_t parity = 0;
+    for (size_t w = 0; w < ckn->words; w++) {
+        const size_t first = 64 * w, panel = anchor / QNT__PANEL;
+        uint64_t own = 0;
+        for (size_t k = first; k < qnt__min(first + 64, ckn->depth); k++)
+            own |= (uint64_t)(qnt__ckn_code(ckn, anchor, k) < 0) << k % 64;
+        parity ^= own;
+        ckn->bit_panel[(panel * ckn->words + w) * QNT__PANEL + anchor % QNT__PANEL] =
+            w % 2 ? parity : own;
+    }
+}
+
 bool qnt__ckn_derive(qnt_ckn *ckn)
 {
     if (ckn->eta) derive_weights(ckn);
@@ -153,6 +133,7 @@ bool qnt__ckn_derive(qnt_ckn *ckn)
             square += code * code;
         }
         if (square == 0) return false;
+        if (ckn->bit_panel) derive_bits(ckn, c);
         float inverse = ckn->code_inverse[c] = 1.0f / sqrtf((float)square);
         for (size_t k = 0; ckn->anchor_panel && k < ckn->depth; k++)
             *panel_place(ckn, c, k) = (float)qnt__ckn_code(ckn, c, k) * inverse;

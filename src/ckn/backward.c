@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "base/carve.h"
+#include "base/exponential.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "exp.h"
 #include "simd/layout.h"
 #include "tensor/range.h"
 
@@ -65,7 +65,9 @@ static struct patch look(const struct backward *w, struct slice *s, size_t place
                       .left = (int64_t)(place % w->shape.width) - c->spec.pad};
     int32_t square = 0;
     qnt__ckn_cut(&c->spec, s->image, w->height, w->width, p.top, p.left, s->patch);
-    p.norm = (double)qnt__ckn_measure(c, s->patch);
+    float norm;
+    qnt__ckn_measure(&w->context->simd, c, s->patch, 1, &norm);
+    p.norm = (double)norm;
     if (!(p.norm > 0.0)) return p;
     if (c->spec.patch_bits != QNT__CKN_FLOATS)
         square = qnt__ckn_round(s->patch, c->depth, c->spec.patch_bits, s->code);

@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 #include "base/arith.h"
+#include "base/exponential.h"
 #include "base/try.h"
-#include "exp.h"
+#include "kernel/bits.h"
 #include "kernel/panels.h"
 #include "simd/layout.h"
 #include "tensor/range.h"
@@ -107,6 +108,7 @@ qnt_status qnt__ckn_describe(const qnt_context *context, const qnt_ckn_spec *spe
     out->depth = (size_t)s->channels * (size_t)s->kernel * (size_t)s->kernel;
     out->code_bits = qnt__panel_bits(s->anchor_bits > 8 ? 8 : s->anchor_bits);
     out->code_depth = qnt__panel_depth(out->depth, out->code_bits);
+    out->words = qnt__bits_words(out->depth);
     out->panels = qnt__ceil_div((size_t)s->filters, QNT__PANEL);
     return QNT_OK;
 }

@@ -21,6 +21,7 @@ struct qnt_ckn {
     size_t panels;     /* of 16 anchors */
     int code_bits;     /* of the cells of code_panel */
     size_t code_depth; /* depth rounded up to whole cells */
+    size_t words;      /* of the signs of a patch */
     void *block;       /* NULL: no anchors yet; else all of these, each NULL if it is not needed: */
     size_t bytes;
     float *anchor_panel; /* patches of 32 bits: anchors, [panels][depth][16] */
@@ -31,6 +32,7 @@ struct qnt_ckn {
     uint8_t *code_panel; /* anchors of at most 8 bits: panels of codes, */
     int32_t *code_sum;   /* [16 panels] sums of codes, */
     float *code_inverse; /* [16 panels] and 1 / norm of codes; 0 in missing columns */
+    uint64_t *bit_panel; /* patches of 1 bit too: what is negative, [panels][words][16] */
 };
 
 /* ---- ckn.c ---- */
@@ -68,9 +70,10 @@ qnt_status qnt__ckn_check_result(const qnt_context *context, const char *name, c
 void qnt__ckn_cut(const qnt_ckn_spec *spec, const float *image, int64_t height, int64_t width,
                   int64_t top, int64_t left, float *patch);
 
-/* Centres a patch and answers with its norm; sums in the order of the elements. A patch without a
- * finite norm becomes zeros. */
-float qnt__ckn_measure(const qnt_ckn *ckn, float *patch);
+/* Centres m patches that follow each other, and their norms; sums in the order of the elements.
+ * A patch without a finite norm becomes zeros. */
+void qnt__ckn_measure(const struct qnt__simd *simd, const qnt_ckn *ckn, float *patch, size_t m,
+                      float *norm);
 
 /* How far the pooling filter reaches to each side: 0 if nothing is pooled. */
 int64_t qnt__ckn_reach(const qnt_ckn *ckn);
@@ -124,8 +127,8 @@ qnt_status qnt__spherical_kmeans(const qnt_context *context, const float *x, siz
 qnt_status qnt__expansion_sigma(const qnt_context *context, const float *x, size_t n, size_t depth,
                                 uint64_t seed, float *sigma);
 
-/* The squared error of the expansion for one pair (x, y); to[filters][depth + 1] gets its derivatives
- * by w and eta added. phi: room for `filters` numbers. */
+/* The squared error of the expansion for one pair (x, y); to[filters][depth + 1] gets its
+ * derivatives by w and eta added. phi: room for `filters` numbers. */
 double qnt__expansion_gradient(const double *anchor, size_t filters, size_t depth, double alpha,
                                const float *x, const float *y, double *phi, double *to);
 

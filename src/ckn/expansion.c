@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "base/carve.h"
+#include "base/exponential.h"
 #include "base/random.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "exp.h"
 
 enum {
     PAIRS = 4096 /* for sigma and eta_0 */,

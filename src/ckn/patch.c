@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/exponential.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "exp.h"
 
 qnt_status qnt__ckn_shape(const qnt_context *context, const qnt_ckn *ckn, const struct qnt__view *x,
                           struct qnt__ckn_shape *shape)
@@ -57,19 +57,31 @@ void qnt__ckn_cut(const qnt_ckn_spec *spec, const float *image, int64_t height, 
     }
 }
 
-float qnt__ckn_measure(const qnt_ckn *ckn, float *patch)
+static void subtract(float *x, size_t n, float mean)
+{
+    enum { STRIP = 16 }; /* a loop of fixed length, which compilers unroll */
+    size_t k = 0;
+    for (; k + STRIP <= n; k += STRIP)
+        for (size_t i = 0; i < STRIP; i++) x[k + i] -= mean;
+    for (; k < n; k++) x[k] -= mean;
+}
+
+void qnt__ckn_measure(const struct qnt__simd *simd, const qnt_ckn *ckn, float *patch, size_t m,
+                      float *norm)
 {
     const size_t depth = ckn->depth;
-    float sum = 0.0f, square = 0.0f;
     if (ckn->spec.centre) {
-        for (size_t k = 0; k < depth; k++) sum += patch[k];
-        float mean = sum / (float)depth;
-        for (size_t k = 0; k < depth; k++) patch[k] = patch[k] - mean;
+        simd->sums_f32(patch, depth, m, depth, false, norm);
+        for (size_t i = 0; i < m; i++) subtract(patch + i * depth, depth, norm[i] / (float)depth);
     }
-    for (size_t k = 0; k < depth; k++) square += patch[k] * patch[k];
-    if (square <= FLT_MAX) return sqrtf(square);
-    memset(patch, 0, depth * sizeof *patch);
-    return 0.0f;
+    simd->sums_f32(patch, depth, m, depth, true, norm);
+    for (size_t i = 0; i < m; i++) {
+        if (!(norm[i] <= FLT_MAX)) {
+            memset(patch + i * depth, 0, depth * sizeof *patch);
+            norm[i] = 0.0f;
+        }
+        norm[i] = sqrtf(norm[i]);
+    }
 }
 
 /* 2016 cuts the filter off at the next place; 2014 does not, where it is below 2e-4. */

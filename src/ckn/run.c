@@ -1,10 +1,10 @@
 /*
  * Running a kernel map. The contract is in qnt/ckn.h.
  *
- * For each image: blocks of up to 12 patches of one line are cut out, measured and, if asked for,
- * rounded; their products with the anchors become cosines, and these kernel values times the norm.
- * Lines are pooled to the right as they come and added to the lines of the result that they reach;
- * at the end the projection.
+ * For each image: it is copied as floats with zeros around it; blocks of up to 12 patches of one
+ * line are cut out, measured and, if asked for, rounded; their products with the anchors become
+ * cosines, and these kernel values times the norm. Lines are pooled to the right as they come and
+ * added to the lines of the result that they reach; at the end the projection.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "base/carve.h"
 #include "base/try.h"
 #include "ckn.h"
-#include "exp.h"
+#include "kernel/bits.h"
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
@@ -20,8 +20,9 @@ enum { ALIGN = QNT__CARVE_ALIGN, ROWS = QNT__BLOCK_ROWS, COLUMNS = QNT__BLOCK_PA
 
 /* Byte offsets in the memory of a worker. */
 struct places {
+    size_t image;  /* float [padded_height][padded_width][channels] */
     size_t patch;  /* float [ROWS][depth] */
-    size_t codes;  /* uint8 [ROWS][code_depth] */
+    size_t codes;  /* of rounded patches: uint8 [ROWS][code_depth], or bits: uint64 [ROWS][words] */
     size_t values; /* float [width][columns]: kernel values of one line */
     size_t pooled; /* float [out_height][out_width][filters] */
     size_t end;
@@ -32,7 +33,11 @@ struct run {
     const qnt_ckn *ckn;
     struct qnt__view x, y;
     struct qnt__ckn_shape shape;
+    size_t padded_height, padded_width, channels;
     size_t columns; /* filters rounded up to whole panels */
+    float one[COLUMNS];
+    int32_t zero[ROWS];   /* of integer products: 128, or 1 if they are counted, */
+    int32_t all[COLUMNS]; /* and then the depth in each column */
     float tap[QNT__CKN_TAPS];
     struct places places;
     uint8_t *space;
@@ -43,14 +48,21 @@ static qnt_status plan(struct run *r, size_t *bytes)
     const qnt_ckn *c = r->ckn;
     QNT__TRY(qnt__ckn_shape(r->context, c, &r->x, &r->shape));
     r->columns = c->panels * QNT__PANEL;
-    size_t line, map, all;
-    bool fits = qnt__mul(r->shape.width, r->columns, &line) &&
+    r->padded_height = r->shape.height + (size_t)c->spec.kernel - 1;
+    r->padded_width = r->shape.width + (size_t)c->spec.kernel - 1;
+    r->channels = (size_t)c->spec.channels;
+    size_t image, line, map, all,
+        code_bytes = qnt__max(c->code_depth, 8 * qnt__bits_words(c->depth));
+    bool fits = qnt__mul(r->padded_height, r->padded_width, &image) &&
+                qnt__mul(image, r->channels, &image) &&
+                qnt__mul(r->shape.width, r->columns, &line) &&
                 qnt__mul(r->shape.out_height, r->shape.out_width, &map) &&
                 qnt__mul(map, (size_t)c->spec.filters, &map);
     struct places *p = &r->places;
     p->end = 0;
-    fits = fits && qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
-           qnt__append(&p->end, ROWS * c->code_depth, 1, &p->codes) &&
+    fits = fits && qnt__append(&p->end, image, 4, &p->image) &&
+           qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
+           qnt__append(&p->end, ROWS * code_bytes, 1, &p->codes) &&
            qnt__append(&p->end, line, 4, &p->values) && qnt__append(&p->end, map, 4, &p->pooled) &&
            qnt__mul(p->end, r->context->workers, &all) && qnt__add(all, ALIGN, bytes) &&
            *bytes <= PTRDIFF_MAX;
@@ -60,58 +72,62 @@ static qnt_status plan(struct run *r, size_t *bytes)
 
 /* ---- one line of one image ---- */
 
-static void cut_patch(const struct run *r, size_t image, size_t row, size_t column, float *patch)
+/* The image as floats, with zeros around it. */
+static void open_image(const struct run *r, float *to, size_t image)
 {
-    const qnt_ckn_spec *s = &r->ckn->spec;
+    const struct qnt__simd *simd = &r->context->simd;
     const struct qnt__view *x = &r->x;
-    const size_t channels = (size_t)s->channels;
-    for (int32_t i = 0; i < s->kernel; i++) {
-        int64_t down = (int64_t)row + i - s->pad;
-        for (int32_t j = 0; j < s->kernel; j++, patch += channels) {
-            int64_t right = (int64_t)column + j - s->pad;
-            if (down < 0 || down >= x->shape[1] || right < 0 || right >= x->shape[2]) {
-                memset(patch, 0, channels * sizeof *patch);
-                continue;
-            }
-            int64_t at =
-                (int64_t)image * x->strides[0] + down * x->strides[1] + right * x->strides[2];
-            qnt__read_f32(&r->context->simd, x, at, x->strides[3], channels, patch);
+    const size_t pad = (size_t)r->ckn->spec.pad, line = r->padded_width * r->channels;
+    const size_t height = (size_t)x->shape[1], width = (size_t)x->shape[2];
+    const bool runs = x->strides[3] == 1 && x->strides[2] == x->shape[3];
+    memset(to, 0, r->padded_height * line * sizeof *to);
+    for (size_t i = 0; i < height; i++) {
+        float *row = to + (pad + i) * line + pad * r->channels;
+        int64_t at = (int64_t)image * x->strides[0] + (int64_t)i * x->strides[1];
+        if (runs) {
+            qnt__read_f32(simd, x, at, 1, width * r->channels, row);
+            continue;
         }
+        for (size_t j = 0; j < width; j++, at += x->strides[2], row += r->channels)
+            qnt__read_f32(simd, x, at, x->strides[3], r->channels, row);
     }
 }
 
-/* |x| exp(alpha (u - 1)) of cosines u = dot * inverse of m patches and one chunk of columns. */
-static void to_kernel(const qnt_ckn *c, const float *dot, size_t m, size_t n, const float *inverse,
-                      const float *norm, size_t ld, float *values)
+static void cut_patch(const struct run *r, const float *image, size_t row, size_t column,
+                      float *patch)
 {
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < n; j++) {
-            float u = dot[i * COLUMNS + j] * inverse[i];
-            u = u < -1.0f ? -1.0f : u > 1.0f ? 1.0f : u;
-            values[i * ld + j] = norm[i] * qnt__exp_f32(c->alpha * (u - 1.0f));
-        }
+    const size_t kernel = (size_t)r->ckn->spec.kernel, run = kernel * r->channels;
+    for (size_t i = 0; i < kernel; i++, patch += run) {
+        const float *from = image + ((row + i) * r->padded_width + column) * r->channels;
+        memcpy(patch, from, run * sizeof *patch);
     }
 }
 
-/* The same of the expansion: |x| sqrt(eta) exp(-|x~ - w|^2 / sigma^2), |x~| being 1. */
-static void to_expansion(const qnt_ckn *c, const float *dot, size_t m, size_t first, size_t n,
-                         const float *inverse, const float *norm, size_t ld, float *values)
+/* From cosines of m patches and some panels to |x| exp(alpha (u - 1)), or with the expansion's
+ * |x~| = 1 to |x| sqrt(eta) exp(-|x~ - w|^2 / sigma^2). */
+static void to_kernel(const struct run *r, const float *cosine, size_t m, size_t panel,
+                      size_t panels, const float *norm, float *values)
 {
-    const float *factor = c->factor + first, *shift = c->shift + first, slope = 2.0f * c->alpha;
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < n; j++) {
-            float x = slope * (dot[i * COLUMNS + j] * inverse[i] - shift[j]);
-            x = x > 0.0f ? 0.0f : x;
-            values[i * ld + j] = norm[i] * (factor[j] * qnt__exp_f32(x));
-        }
-    }
+    const qnt_ckn *c = r->ckn;
+    const size_t first = panel * QNT__PANEL;
+    struct qnt__kernel_values k = {.x = cosine,
+                                   .norm = norm,
+                                   .shift = c->eta ? c->shift + first : r->one,
+                                   .factor = c->eta ? c->factor + first : r->one,
+                                   .slope = c->eta ? 2.0f * c->alpha : c->alpha,
+                                   .m = m,
+                                   .n = panels * QNT__PANEL,
+                                   .ld = COLUMNS,
+                                   .y_ld = r->columns,
+                                   .y = values + first};
+    r->context->simd.kernel_values(&k);
 }
 
 static void float_products(const struct run *r, const float *patch, size_t m, const float *norm,
                            float *values)
 {
     const qnt_ckn *c = r->ckn;
-    const float *rows[ROWS];
+    const float *rows[ROWS], most = c->eta ? INFINITY : 1.0f;
     const ptrdiff_t none = 0;
     float dot[ROWS * COLUMNS], inverse[ROWS];
     for (size_t i = 0; i < m; i++) {
@@ -129,66 +145,119 @@ static void float_products(const struct run *r, const float *patch, size_t m, co
                                   .tap_count = 1,
                                   .depth = c->depth,
                                   .ld = COLUMNS};
+        struct qnt__finish_f32 f = {.acc = dot,
+                                    .row_scale = inverse,
+                                    .m = m,
+                                    .n = panels * QNT__PANEL,
+                                    .ld = COLUMNS,
+                                    .low = -most,
+                                    .high = most,
+                                    .y = dot,
+                                    .y_ld = COLUMNS};
         r->context->simd.gemm_f32(&g);
-        size_t first = p * QNT__PANEL, n = panels * QNT__PANEL;
-        if (c->eta) to_expansion(c, dot, m, first, n, inverse, norm, r->columns, values + first);
-        else to_kernel(c, dot, m, n, inverse, norm, r->columns, values + first);
+        r->context->simd.finish_f32(&f);
+        to_kernel(r, dot, m, p, panels, norm, values);
     }
+}
+
+/* Codes + 128 of m patches, or signs as bits; 1 / norm of the codes. */
+static void round_patches(const struct run *r, const float *patch, uint8_t *codes, size_t m,
+                          float *inverse)
+{
+    const qnt_ckn *c = r->ckn;
+    const struct qnt__simd *simd = &r->context->simd;
+    const float top = (float)((1 << (c->spec.patch_bits - 1)) - 1);
+    for (size_t i = 0; i < m; i++, patch += c->depth) {
+        int32_t square = (int32_t)c->depth;
+        uint8_t *row = codes + i * c->code_depth;
+        if (c->bit_panel) {
+            simd->signs_f32(patch, c->depth, (uint64_t *)codes + i * c->words, c->words);
+        } else if (c->spec.patch_bits == 1) {
+            for (size_t k = 0; k < c->depth; k++) row[k] = patch[k] >= 0.0f ? 129 : 127;
+        } else {
+            square = simd->round_f32(patch, c->depth, top, 128, row);
+        }
+        if (!c->bit_panel) memset(row + c->depth, 128, c->code_depth - c->depth);
+        inverse[i] = square > 0 ? 1.0f / sqrtf((float)square) : 0.0f;
+    }
+}
+
+/* Sums of (code + 128) * anchor, or twice the number of equal signs, of some panels. */
+static void multiply_codes(const struct run *r, const uint8_t *codes, size_t m, size_t panel,
+                           size_t panels, int32_t *acc)
+{
+    const qnt_ckn *c = r->ckn;
+    const uint8_t *rows[ROWS];
+    const ptrdiff_t none = 0;
+    const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
+    const size_t panel_words = c->words * QNT__PANEL;
+    struct qnt__gemm g = {.rows = rows,
+                          .taps = &none,
+                          .acc = acc,
+                          .m = m,
+                          .panels = panels,
+                          .weight = c->code_panel + panel * panel_bytes,
+                          .tap_count = 1,
+                          .depth = c->code_depth,
+                          .panel_bytes = panel_bytes,
+                          .ld = COLUMNS,
+                          .bits = c->code_bits};
+    for (size_t i = 0; i < m; i++) rows[i] = codes + i * c->code_depth;
+    if (!c->bit_panel) {
+        r->context->simd.gemm_s8(&g);
+        return;
+    }
+    struct qnt__gemm_bits b = {.a = (const void *)codes,
+                               .a_row = c->words,
+                               .b = c->bit_panel + panel * panel_words,
+                               .b_panel = panel_words,
+                               .acc = acc,
+                               .m = m,
+                               .panels = panels,
+                               .planes = 1,
+                               .words = c->words,
+                               .shift = 1,
+                               .ld = COLUMNS};
+    r->context->simd.gemm_bits(&b);
 }
 
 static void code_products(const struct run *r, const float *patch, uint8_t *codes, size_t m,
                           const float *norm, float *values)
 {
     const qnt_ckn *c = r->ckn;
-    const uint8_t *rows[ROWS];
-    const ptrdiff_t none = 0;
     int32_t acc[ROWS * COLUMNS];
-    float dot[ROWS * COLUMNS], inverse[ROWS];
-    memset(codes, 128, m * c->code_depth);
-    for (size_t i = 0; i < m; i++) {
-        uint8_t *row = codes + i * c->code_depth;
-        int32_t square =
-            qnt__ckn_round(patch + i * c->depth, c->depth, c->spec.patch_bits, (int8_t *)row);
-        for (size_t k = 0; k < c->depth; k++) row[k] = (uint8_t)(row[k] + 128u);
-        rows[i] = row;
-        inverse[i] = square > 0 ? 1.0f / sqrtf((float)square) : 0.0f;
-    }
-    const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
+    float cosine[ROWS * COLUMNS], inverse[ROWS];
+    round_patches(r, patch, codes, m, inverse);
     for (size_t p = 0; p < c->panels; p += QNT__BLOCK_PANELS) {
         size_t panels = qnt__min(QNT__BLOCK_PANELS, c->panels - p), first = p * QNT__PANEL;
-        struct qnt__gemm g = {.rows = rows,
-                              .taps = &none,
-                              .acc = acc,
-                              .m = m,
-                              .panels = panels,
-                              .weight = c->code_panel + p * panel_bytes,
-                              .tap_count = 1,
-                              .depth = c->code_depth,
-                              .panel_bytes = panel_bytes,
-                              .ld = COLUMNS,
-                              .bits = c->code_bits};
-        r->context->simd.gemm_s8(&g);
-        for (size_t i = 0; i < m; i++) {
-            for (size_t j = 0; j < panels * QNT__PANEL; j++) {
-                int32_t product = acc[i * COLUMNS + j] - 128 * c->code_sum[first + j];
-                dot[i * COLUMNS + j] = (float)product * c->code_inverse[first + j];
-            }
-        }
-        to_kernel(c, dot, m, panels * QNT__PANEL, inverse, norm, r->columns, values + first);
+        struct qnt__finish f = {.acc = acc,
+                                .a_zero = r->zero,
+                                .w_sum = c->bit_panel ? r->all : c->code_sum + first,
+                                .multiplier = c->code_inverse + first,
+                                .row_scale = inverse,
+                                .m = m,
+                                .n = panels * QNT__PANEL,
+                                .ld = COLUMNS,
+                                .low = -1.0f,
+                                .high = 1.0f,
+                                .y = cosine,
+                                .y_ld = COLUMNS};
+        multiply_codes(r, codes, m, p, panels, acc);
+        r->context->simd.finish_s32(&f);
+        to_kernel(r, cosine, m, p, panels, norm, values);
     }
 }
 
-static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t row)
+static void map_line(const struct run *r, uint8_t *mine, size_t row)
 {
     const qnt_ckn *c = r->ckn;
+    const float *image = (const float *)(mine + r->places.image);
     float *patch = (float *)(mine + r->places.patch), norm[ROWS];
     float *values = (float *)(mine + r->places.values);
     for (size_t x = 0; x < r->shape.width; x += ROWS) {
         size_t m = qnt__min(ROWS, r->shape.width - x);
-        for (size_t i = 0; i < m; i++) {
-            cut_patch(r, image, row, x + i, patch + i * c->depth);
-            norm[i] = qnt__ckn_measure(c, patch + i * c->depth);
-        }
+        for (size_t i = 0; i < m; i++) cut_patch(r, image, row, x + i, patch + i * c->depth);
+        qnt__ckn_measure(&r->context->simd, c, patch, m, norm);
         float *to = values + x * r->columns;
         if (c->spec.patch_bits == QNT__CKN_FLOATS) float_products(r, patch, m, norm, to);
         else code_products(r, patch, mine + r->places.codes, m, norm, to);
@@ -201,21 +270,20 @@ static void map_line(const struct run *r, uint8_t *mine, size_t image, size_t ro
 static void pool_line(const struct run *r, uint8_t *mine, size_t row)
 {
     const int64_t s = r->ckn->spec.subsample, reach = qnt__ckn_reach(r->ckn);
+    const int64_t width = (int64_t)r->shape.width;
     const size_t filters = (size_t)r->ckn->spec.filters;
     const float *values = (float *)(mine + r->places.values);
-    float *pooled = (float *)(mine + r->places.pooled);
+    float *pooled = (float *)(mine + r->places.pooled), weight[QNT__CKN_TAPS];
     for (size_t y = 0; y < r->shape.out_height; y++) {
         int64_t down = (int64_t)row - (int64_t)y * s;
         if (down < -reach || down > reach) continue;
+        for (int64_t i = 0; i <= 2 * reach; i++) weight[i] = r->tap[down + reach] * r->tap[i];
         for (size_t x = 0; x < r->shape.out_width; x++) {
-            float *to = pooled + (y * r->shape.out_width + x) * filters;
-            for (int64_t i = -reach; i <= reach; i++) {
-                int64_t column = (int64_t)x * s + i;
-                if (column < 0 || column >= (int64_t)r->shape.width) continue;
-                float weight = r->tap[down + reach] * r->tap[i + reach];
-                const float *from = values + (size_t)column * r->columns;
-                for (size_t j = 0; j < filters; j++) to[j] += weight * from[j];
-            }
+            int64_t left = (int64_t)x * s - reach, right = (int64_t)x * s + reach + 1;
+            int64_t first = left < 0 ? 0 : left, end = right > width ? width : right;
+            r->context->simd.add_rows_f32(values + (size_t)first * r->columns, r->columns,
+                                          weight + (first - left), (size_t)(end - first), filters,
+                                          pooled + (y * r->shape.out_width + x) * filters);
         }
     }
 }
@@ -273,8 +341,9 @@ static void run_image(void *task, size_t image, size_t worker)
     uint8_t *mine = r->space + worker * r->places.end;
     size_t floats = r->shape.out_height * r->shape.out_width * (size_t)r->ckn->spec.filters;
     memset(mine + r->places.pooled, 0, floats * sizeof(float));
+    open_image(r, (float *)(mine + r->places.image), image);
     for (size_t row = 0; row < r->shape.height; row++) {
-        map_line(r, mine, image, row);
+        map_line(r, mine, row);
         pool_line(r, mine, row);
     }
     project(r, mine, image);
@@ -334,6 +403,8 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
                          workspace ? bytes : 0, needed);
     }
     qnt__ckn_taps(ckn, r.tap);
+    for (size_t i = 0; i < COLUMNS; i++) r.one[i] = 1.0f, r.all[i] = (int32_t)ckn->depth;
+    for (size_t i = 0; i < ROWS; i++) r.zero[i] = ckn->bit_panel ? 1 : 128;
     uint8_t *start = workspace;
     r.space = start + (ALIGN - (uintptr_t)start % ALIGN) % ALIGN;
     return qnt__parallel(context, run_image, &r, (size_t)r.x.shape[0]);

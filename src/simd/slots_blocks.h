@@ -17,6 +17,30 @@ struct qnt__steps {
     float fine[64];     /* step */
 };
 
+enum { QNT__MEAN_CODES = 16 /* symbols of differences of means come before the others */ };
+
+/* Codes of a kind of planes. A symbol's low four bits tell how many bits of the level stand
+ * behind its code; its entry is code << (those bits + 5) | length of code and those bits; 31
+ * bits at most. */
+struct qnt__block_codes {
+    uint32_t entry[QNT__MEAN_CODES + 256];
+};
+
+/* A block to be coded. Levels need at most 10 bits, the difference at most 11. */
+struct qnt__coded_block {
+    const int16_t *level;
+    uint64_t places;    /* as of places_s16 */
+    int32_t difference; /* of its mean and the one before in its plane */
+    int32_t kind;       /* which codes */
+};
+
+/* All that is kept of what was coded. */
+struct qnt__bit_stream {
+    uint64_t bits;    /* so far */
+    uint64_t stuffed; /* whole bytes of ones */
+    uint32_t rest;    /* the last bits % 8 bits */
+};
+
 #define QNT__SLOTS_BLOCKS(X)                                                                        \
     /* n pixels to Y, Cb, Cr (ITU-T T.871) in 16-bit fixed point: */                                \
     /* y = (19595 r + 38470 g + 7471 b + 2^15) >> 16, with m = 2^23 + 2^15 - 1 */                   \
@@ -40,6 +64,10 @@ struct qnt__steps {
     X(restore_u8, void,                                                                             \
       (const struct qnt__steps *s, const int16_t *levels, size_t blocks, uint8_t *samples))         \
     /* bit k of places[b] is set where level zigzag[k] (simd/dct.h) of block b is not 0 */          \
-    X(places_s16, void, (const int16_t *levels, size_t blocks, uint64_t *places))
+    X(places_s16, void, (const int16_t *levels, size_t blocks, uint64_t *places))                   \
+    /* appends the code of n blocks, ITU-T T.81, F.1.2 */                                           \
+    X(code_blocks, void,                                                                            \
+      (const struct qnt__block_codes *codes, const struct qnt__coded_block *blocks, size_t n,       \
+       struct qnt__bit_stream *stream))
 
 #endif

@@ -223,6 +223,96 @@ static void places(void)
     }
 }
 
+/* Bits one after the other, as the standard tells it: the reference of code_blocks. */
+struct tape {
+    uint64_t bits, stuffed;
+    uint32_t byte; /* its last bits, above them older ones */
+};
+
+static void put_bits(struct tape *t, uint32_t value, uint32_t length)
+{
+    while (length-- > 0) {
+        t->byte = t->byte << 1 | (value >> length & 1);
+        if (++t->bits % 8 == 0) t->stuffed += (t->byte & 0xff) == 0xff;
+    }
+}
+
+static void put_level(struct tape *t, const struct qnt__block_codes *codes, uint32_t first,
+                      int32_t value)
+{
+    uint32_t extra = 0;
+    while (abs(value) >> extra) extra++;
+    uint32_t entry = codes->entry[first + extra], length = (entry & 31) - extra;
+    put_bits(t, entry >> 5 >> extra, length);
+    put_bits(t, (uint32_t)(value < 0 ? value - 1 : value), extra);
+}
+
+static void put_block(struct tape *t, const struct qnt__block_codes *codes,
+                      const struct qnt__coded_block *block)
+{
+    uint32_t run = 0;
+    put_level(t, codes, 0, block->difference);
+    for (int k = 1; k < 64; k++, run++) {
+        int32_t value = block->level[qnt__zigzag[k]];
+        if (value == 0) continue;
+        for (; run > 15; run -= 16) put_level(t, codes, 16 + 0xf0, 0);
+        put_level(t, codes, 16 + 16 * run, value);
+        run = UINT32_MAX;
+    }
+    if (run > 0) put_level(t, codes, 16, 0);
+}
+
+/* Codes of any length; some full of ones, so that there are bytes of ones. */
+static void fill_codes(struct qnt__block_codes *codes)
+{
+    for (uint32_t s = 0; s < 16 + 256; s++) {
+        uint32_t extra = s % 16, length = (uint32_t)random_in(1, 16);
+        uint32_t code = random_in(0, 2) ? (uint32_t)random_u64() : UINT32_MAX;
+        if (extra > (s < 16 ? 11 : 10)) extra = 0;
+        codes->entry[s] = (code & ((1u << length) - 1)) << (extra + 5) | (length + extra);
+    }
+}
+
+static void code_blocks(void)
+{
+    enum { BLOCKS = 40 };
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t blocks = (size_t)random_in(0, i % 10 ? 9 : BLOCKS);
+        guarded level = guard(128 * blocks, random_in(0, 1));
+        guarded codes = guard(2 * sizeof(struct qnt__block_codes), random_in(0, 1));
+        guarded list = guard(blocks * sizeof(struct qnt__coded_block), true);
+        struct qnt__block_codes *code = (void *)codes.data;
+        struct qnt__coded_block *block = (void *)list.data;
+        int16_t *at = (void *)level.data;
+        int dense = (int)random_in(0, 30), reach = 1 << random_in(0, 9);
+        fill_codes(&code[0]), fill_codes(&code[1]);
+        for (size_t k = 0; k < 64 * blocks; k++) {
+            at[k] = (int16_t)(random_in(0, dense) ? 0 : random_in(1 - 2 * reach, 2 * reach - 1));
+        }
+        for (size_t b = 0; b < blocks; b++) {
+            block[b] =
+                (struct qnt__coded_block){.level = at + 64 * b,
+                                          .difference = (int32_t)random_in(-2047, 2047) / reach,
+                                          .kind = (int32_t)random_in(0, 1)};
+            qnt__places_s16_c(block[b].level, 1, &block[b].places);
+        }
+        struct qnt__bit_stream start = {.bits = (uint64_t)random_in(0, 99), .stuffed = 7};
+        start.rest = (uint32_t)random_in(0, (1 << start.bits % 8) - 1);
+        struct tape tape = {start.bits, start.stuffed, start.rest};
+        for (size_t b = 0; b < blocks; b++) put_block(&tape, &code[block[b].kind], &block[b]);
+        for (int l = -1; l < levels; l++) {
+            struct qnt__bit_stream s = start;
+            (l < 0 ? qnt__code_blocks_c : tables[l].code_blocks)(code, block, blocks, &s);
+            bool same = s.bits == tape.bits && s.stuffed == tape.stuffed &&
+                        s.rest == (tape.byte & ((1u << tape.bits % 8) - 1));
+            CHECK_MSG(same, "%s blocks %zu, one of %d not 0: %llu bits, expected %llu",
+                      l < 0 ? "c" : names[l], blocks, dense + 1, (unsigned long long)s.bits,
+                      (unsigned long long)tape.bits);
+        }
+        unguard(&level), unguard(&codes), unguard(&list);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -234,5 +324,6 @@ int main(int argc, char **argv)
     RUN(quantize);
     RUN(back);
     RUN(places);
+    RUN(code_blocks);
     return DONE;
 }

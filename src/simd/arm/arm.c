@@ -59,6 +59,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->quantize_f32 = qnt__quantize_f32_neon;
         table->restore_u8 = qnt__restore_u8_neon;
         table->places_s16 = qnt__places_s16_neon;
+        table->kernel_values = qnt__kernel_values_neon;
+        table->sums_f32 = qnt__sums_f32_neon;
+        table->round_f32 = qnt__round_f32_neon;
+        table->signs_f32 = qnt__signs_f32_neon;
+        table->add_rows_f32 = qnt__add_rows_f32_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_s8 = qnt__gemm_s8_neondot;

@@ -66,6 +66,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(quantize_f32, avx2);
         TAKE(restore_u8, avx2);
         TAKE(places_s16, avx2);
+        TAKE(kernel_values, avx2);
+        TAKE(sums_f32, avx2);
+        TAKE(round_f32, avx2);
+        TAKE(signs_f32, avx2);
+        TAKE(add_rows_f32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
         TAKE(gemm_s8, avx512vnni);
@@ -105,6 +110,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_cells, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
+        TAKE(kernel_values, avx512vnni);
+        TAKE(sums_f32, avx512vnni);
+        TAKE(round_f32, avx512vnni);
+        TAKE(signs_f32, avx512vnni);
+        TAKE(add_rows_f32, avx512vnni);
     }
     if (cpu & QNT_CPU_AVX512VBMI) {
         TAKE(slice_codes, avx512vbmi);
@@ -124,5 +134,6 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(digits_lowbit, avx512vbmi);
         TAKE(pack_lowbit, avx512vbmi);
         TAKE(places_s16, avx512vbmi);
+        TAKE(code_blocks, avx512vbmi);
     }
 }

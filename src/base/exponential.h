@@ -1,11 +1,11 @@
 /* Exponentials operation by operation, so that they are the same bits everywhere: 2^n times the
  * Taylor polynomial of the rest, |rest| <= ln 2 / 2. */
-#ifndef QNT__CKN_EXP_H
-#define QNT__CKN_EXP_H
+#ifndef QNT__BASE_EXPONENTIAL_H
+#define QNT__BASE_EXPONENTIAL_H
 
-#include "base/numeric.h"
+#include "numeric.h"
 
-/* Of numbers up to 0 in float32, within 2e-7 of the value; below -87 it is 0. */
+/* Of numbers up to 0 in float32, within 2.5e-7 of the value; below -87 it is 0. */
 static inline float qnt__exp_f32(float x)
 {
     if (!(x > -87.0f)) return 0.0f;
