@@ -1,7 +1,7 @@
 /*
  * Epilogues, eight columns at a time: what belongs to the columns stays in registers while the rows
  * pass. A missing bias counts as -0 and a missing row scale is not applied: x + -0 is x for every
- * x. The last columns go to the portable version.
+ * x. The last columns go to the portable version. The arguments are not copied: finish_avx512vnni.c.
  */
 #include <immintrin.h>
 
@@ -68,23 +68,22 @@ static struct qnt__finish columns_from(const struct qnt__finish *f, size_t j, si
     return rest;
 }
 
-void qnt__finish_s32_avx2(const struct qnt__finish *finish)
+void qnt__finish_s32_avx2(const struct qnt__finish *restrict f)
 {
-    const struct qnt__finish f = *finish; /* stores through y cannot change a copy */
-    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
+    const __m256 low = _mm256_set1_ps(f->low), high = _mm256_set1_ps(f->high);
     size_t j = 0;
-    for (; j + 8 <= f.n; j += 8) {
-        struct columns c = load_columns(&f, j);
-        const int32_t *acc = f.acc + j;
-        float *y = (float *)f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            __m256 x = scaled_sum(&f, &c, i, acc);
-            if (f.accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
+    for (; j + 8 <= f->n; j += 8) {
+        struct columns c = load_columns(f, j);
+        const int32_t *acc = f->acc + j;
+        float *y = (float *)f->y + j;
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+            __m256 x = scaled_sum(f, &c, i, acc);
+            if (f->accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
             _mm256_storeu_ps(y, clamp(x, low, high));
         }
     }
-    if (j == f.n) return;
-    struct qnt__finish rest = columns_from(&f, j, sizeof(float));
+    if (j == f->n) return;
+    struct qnt__finish rest = columns_from(f, j, sizeof(float));
     qnt__finish_s32_c(&rest);
 }
 
@@ -98,48 +97,46 @@ static inline void store_bytes(uint8_t *y, __m256i code)
     _mm_storel_epi64((__m128i *)y, eight);
 }
 
-void qnt__finish_codes_avx2(const struct qnt__finish *finish)
+void qnt__finish_codes_avx2(const struct qnt__finish *restrict f)
 {
-    const struct qnt__finish f = *finish;
-    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
-    const __m256i zero = _mm256_set1_epi32(f.zero);
+    const __m256 low = _mm256_set1_ps(f->low), high = _mm256_set1_ps(f->high);
+    const __m256i zero = _mm256_set1_epi32(f->zero);
     size_t j = 0;
-    for (; j + 8 <= f.n; j += 8) {
-        struct columns c = load_columns(&f, j);
-        const int32_t *acc = f.acc + j;
-        uint8_t *y = (uint8_t *)f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            __m256 x = scaled_sum(&f, &c, i, acc);
+    for (; j + 8 <= f->n; j += 8) {
+        struct columns c = load_columns(f, j);
+        const int32_t *acc = f->acc + j;
+        uint8_t *y = (uint8_t *)f->y + j;
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+            __m256 x = scaled_sum(f, &c, i, acc);
             x = clamp(_mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q)), low, high);
             store_bytes(y, _mm256_add_epi32(_mm256_cvtps_epi32(x), zero));
         }
     }
-    if (j == f.n) return;
-    struct qnt__finish rest = columns_from(&f, j, 1);
+    if (j == f->n) return;
+    struct qnt__finish rest = columns_from(f, j, 1);
     qnt__finish_codes_c(&rest);
 }
 
-void qnt__finish_f32_avx2(const struct qnt__finish_f32 *finish)
+void qnt__finish_f32_avx2(const struct qnt__finish_f32 *restrict f)
 {
-    const struct qnt__finish_f32 f = *finish;
-    const __m256 low = _mm256_set1_ps(f.low), high = _mm256_set1_ps(f.high);
+    const __m256 low = _mm256_set1_ps(f->low), high = _mm256_set1_ps(f->high);
     size_t j = 0;
-    for (; j + 8 <= f.n; j += 8) {
-        __m256 bias = load_or(f.bias, j, -0.0f);
-        const float *acc = f.acc + j;
-        float *y = f.y + j;
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
+    for (; j + 8 <= f->n; j += 8) {
+        __m256 bias = load_or(f->bias, j, -0.0f);
+        const float *acc = f->acc + j;
+        float *y = f->y + j;
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
             __m256 x = _mm256_loadu_ps(acc);
-            if (f.row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f.row_scale[i]));
+            if (f->row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f->row_scale[i]));
             x = _mm256_add_ps(x, bias);
-            if (f.accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
+            if (f->accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
             _mm256_storeu_ps(y, clamp(x, low, high));
         }
     }
-    if (j == f.n) return;
-    struct qnt__finish_f32 rest = f;
+    if (j == f->n) return;
+    struct qnt__finish_f32 rest = *f;
     rest.acc += j;
-    if (f.bias) rest.bias += j;
+    if (f->bias) rest.bias += j;
     rest.n -= j;
     rest.y += j;
     qnt__finish_f32_c(&rest);
