@@ -14,7 +14,7 @@
 enum {
     DEPTH = 512, /* k of one chunk, whole cells */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    TASK_ROWS = 40 * QNT__BLOCK_ROWS
+    TASK_ROWS = 10 * QNT__GEMM_ROWS
 };
 
 struct product {
@@ -114,9 +114,9 @@ static void add_row(const struct piece *p, size_t row, const int32_t *acc, int32
 static void multiply_rows(const struct piece *p, size_t row, size_t m)
 {
     const struct qnt__simd *simd = &p->product->context->simd;
-    uint8_t copies[QNT__BLOCK_ROWS * DEPTH];
-    const uint8_t *rows[QNT__BLOCK_ROWS];
-    int32_t acc[QNT__BLOCK_ROWS * COLUMNS], sums[QNT__BLOCK_ROWS] = {0};
+    uint8_t copies[QNT__GEMM_ROWS * DEPTH];
+    const uint8_t *rows[QNT__GEMM_ROWS];
+    int32_t acc[QNT__GEMM_ROWS * COLUMNS], sums[QNT__GEMM_ROWS] = {0};
     const ptrdiff_t tap = 0;
     size_t depth = qnt__panel_depth(p->depth, 8);
 
@@ -158,8 +158,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     for (; p.first_k < g->k; p.first_k += DEPTH) {
         p.depth = qnt__min(g->k - p.first_k, DEPTH);
         pack_weights(&p);
-        for (size_t row = p.first_row; row < p.end_row; row += QNT__BLOCK_ROWS) {
-            multiply_rows(&p, row, qnt__min(p.end_row - row, QNT__BLOCK_ROWS));
+        for (size_t row = p.first_row; row < p.end_row; row += QNT__GEMM_ROWS) {
+            multiply_rows(&p, row, qnt__min(p.end_row - row, QNT__GEMM_ROWS));
         }
     }
 }

@@ -2,8 +2,9 @@
 #include "base/arith.h"
 #include "rows.h"
 
-/* Output rows of one task: as many as fit a cache, fewer if there would be less than MANY tasks. */
-enum { MOST_ROWS = 20 * QNT__BLOCK_ROWS, LEAST_ROWS = 5 * QNT__BLOCK_ROWS, MANY = 16 };
+/* Blocks of output rows of one task: as many as fit a cache, fewer if there would be less than MANY
+ * tasks. */
+enum { MOST_BLOCKS = 5, MANY = 16 };
 
 /* What a task works on, and where. */
 struct piece {
@@ -44,7 +45,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     struct qnt__block block = block_of(p, rows);
-    int32_t sums[QNT__BLOCK_ROWS];
+    int32_t sums[QNT__GEMM_ROWS];
 
     const size_t tap_bytes = p->panel_bytes / s->tap_count;
     const uint8_t *weight = (const uint8_t *)p->weights + rows->first_tap * tap_bytes;
@@ -165,11 +166,11 @@ static struct cut cut_work(const struct qnt__run *run)
     struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1;
-    for (size_t rows = MOST_ROWS;; rows /= 2) {
-        c.rows = qnt__round_up(rows, whole);
+    for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
+        c.rows = qnt__round_up(blocks * QNT__GEMM_ROWS, whole);
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
         c.count = run->g.groups * c.panel_tasks * c.row_tasks;
-        if (decode || c.count >= MANY || rows <= LEAST_ROWS) return c;
+        if (decode || c.count >= MANY || blocks == 1) return c;
     }
 }
 

@@ -54,8 +54,13 @@ bool qnt__rows_zones(const struct qnt__run *run)
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
                                 size_t end)
 {
-    return (struct qnt__walk){
-        .run = run, .slice = slice, .row = first, .end = end, .zones = qnt__rows_zones(run)};
+    bool integers = run->layer->head.arithmetic == QNT__INTEGER;
+    return (struct qnt__walk){.run = run,
+                              .slice = slice,
+                              .most = integers ? QNT__GEMM_ROWS : QNT__BLOCK_ROWS,
+                              .row = first,
+                              .end = end,
+                              .zones = qnt__rows_zones(run)};
 }
 
 /* Line y of image n is number n * height + y. */
@@ -84,7 +89,7 @@ static size_t count_lines(const struct qnt__geometry *g, size_t line, size_t mos
 static void next_in_order(struct qnt__walk *w, struct qnt__rows *rows)
 {
     const struct qnt__geometry *g = &w->run->g;
-    size_t most = qnt__min(w->end - w->row, QNT__BLOCK_ROWS), width = g->out_width;
+    size_t most = qnt__min(w->end - w->row, w->most), width = g->out_width;
     rows->m = most;
     rows->first_row = w->row;
     if (may_skip(w->run)) {
@@ -111,10 +116,10 @@ static void next_in_zone(struct qnt__walk *w, struct qnt__rows *rows)
     rows->first_row = (first_line + w->line) * width + w->x + w->inner;
     if (wide == 1) {
         rows->row_step = width;
-        rows->m = qnt__min(w->band - w->line, QNT__BLOCK_ROWS);
+        rows->m = qnt__min(w->band - w->line, w->most);
         w->line += rows->m;
     } else {
-        rows->m = qnt__min(wide - w->inner, QNT__BLOCK_ROWS);
+        rows->m = qnt__min(wide - w->inner, w->most);
         w->inner += rows->m;
         if (w->inner == wide) w->inner = 0, w->line++;
     }

@@ -7,9 +7,9 @@
 /* One block: output rows first_row + i row_step, and the part of the kernel that matters to them;
  * the rest meets nothing but padding, in all of these rows. */
 struct qnt__rows {
-    const uint8_t *at[QNT__BLOCK_ROWS]; /* input, at the first k that matters */
-    int32_t zero[QNT__BLOCK_ROWS];
-    float scale[QNT__BLOCK_ROWS];
+    const uint8_t *at[QNT__GEMM_ROWS]; /* input, at the first k that matters */
+    int32_t zero[QNT__GEMM_ROWS];
+    float scale[QNT__GEMM_ROWS];
     size_t m, first_row, row_step;
     size_t first_tap, taps;
     size_t first_k, depth; /* of each tap, whole cells */
@@ -22,6 +22,7 @@ const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *im
 struct qnt__walk {
     const struct qnt__run *run;
     ptrdiff_t slice; /* bytes to the group's input channels */
+    size_t most;     /* rows of a block */
     size_t row, end; /* what is left */
     bool zones;      /* column by column at the edges: see qnt__rows_zones() */
     size_t band;     /* zones: lines that meet the same kernel rows; 0: a new band begins */

@@ -3,7 +3,7 @@
  *
  * 1. stage:   the input becomes padded rows of bytes (or floats) in the workspace, unless the
  * kernels can read it where it is;
- * 2. product: blocks of up to 12 output rows times up to 4 panels, each followed by
+ * 2. product: blocks of up to 48 output rows times up to 4 panels, each followed by
  * 3. epilogue, which writes y.
  */
 #ifndef QNT__LAYER_RUN_H
@@ -16,7 +16,7 @@
 enum {
     QNT__CHUNK = 1024,     /* elements converted at a time */
     QNT__IMAGE_SLACK = 64, /* elements behind the staged input: cells of the last tap reach there */
-    QNT__TILE = QNT__BLOCK_ROWS * QNT__BLOCK_PANELS * QNT__PANEL
+    QNT__TILE = QNT__GEMM_ROWS * QNT__BLOCK_PANELS * QNT__PANEL
 };
 
 /* Byte offsets from the aligned start of the workspace. */

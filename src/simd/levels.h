@@ -33,7 +33,7 @@ INLINE void multiply_levels(const struct qnt__gemm *g, const int8_t *levels, int
 {
     const size_t cell_depth = qnt__cell_depth(bits), cell_bytes = qnt__cell_bytes(bits);
     uint8_t bytes[QNT__BLOCK_PANELS * LEVEL_BYTES];
-    int32_t sums[QNT__BLOCK_ROWS * QNT__BLOCK_PANELS * QNT__PANEL];
+    int32_t sums[QNT__GEMM_ROWS * QNT__BLOCK_PANELS * QNT__PANEL];
     const uint8_t *w = g->weight;
     int add = 0;
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {

@@ -34,7 +34,7 @@ struct qnt__gemm {
     const ptrdiff_t *taps;      /* tap_count byte offsets */
     const uint8_t *weight;      /* first panel */
     int32_t *acc;               /* written, [m][ld] */
-    size_t m;                   /* 1..QNT__BLOCK_ROWS */
+    size_t m;                   /* 1..QNT__GEMM_ROWS */
     size_t panels;              /* 1..QNT__BLOCK_PANELS */
     size_t tap_count;           /* at least 1 */
     size_t depth;               /* k of one tap, a multiple of the cell depth, at least one cell */

@@ -188,7 +188,7 @@ static void gemm_levels(void)
 {
     for (int i = 0; i < ROUNDS(400); i++) {
         int bits = 2 + i % 3;
-        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS),
+        size_t m = (size_t)random_in(1, QNT__GEMM_ROWS),
                panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
         size_t taps = random_in(0, 2) ? 1 : (size_t)random_in(2, MAX_TAPS);
         size_t cells = (size_t)random_in(1, i % 7 ? 9 : 70), depth = cells * qnt__cell_depth(bits);
@@ -203,7 +203,7 @@ static void gemm_levels(void)
         guarded x = input((m - 1) * reach + reach), w = input((panels - 1) * panel_bytes + used);
         guarded table = input((size_t)1 << bits), acc = guard(size, random_in(0, 1));
         guarded want = input(size), before = guard(size, true);
-        const uint8_t *rows[QNT__BLOCK_ROWS];
+        const uint8_t *rows[QNT__GEMM_ROWS];
         for (size_t r = 0; r < m; r++) rows[r] = x.data + r * reach;
         struct qnt__gemm g = {.rows = rows,
                               .taps = at,

@@ -56,7 +56,7 @@ INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
 
 INLINE void multiply(const struct qnt__gemm *g, int bits)
 {
-    int32_t row_sums[QNT__BLOCK_ROWS];
+    int32_t row_sums[QNT__GEMM_ROWS];
     qnt__sum_rows_neondot(g->rows, g->m, g->taps, g->tap_count, g->depth, row_sums);
     for (size_t p = 0; p < g->panels; p++) {
         size_t i = 0;

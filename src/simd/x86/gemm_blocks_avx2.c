@@ -65,7 +65,7 @@ static void multiply_wide(const struct qnt__gemm_blocks *g, size_t b, block_sums
         }
         for (size_t p = 0; p < g->panels; p++) {
             widen_cells(g->weight + p * g->panel_bytes + first * QNT__PANEL, quads, chunk.w);
-            wide_rows(&chunk, g->m, quads, k > 0, &acc[0][p * QNT__PANEL], ld);
+            wide_rows(&chunk, g->m, NULL, quads, k > 0, &acc[0][p * QNT__PANEL], ld);
         }
     }
 }

@@ -1,8 +1,8 @@
 /*
  * Exact integer products of 8-bit weights with VPMADDWD: weights and activations are widened to 16
  * bits, a chunk of k at a time, into buffers in the first-level cache; then multiplying and adding is
- * all that is left to do. (VPMADDUBSW needs no widening, but saturates: narrow_avx2.h says when it may
- * be used.)
+ * all that is left to do. (VPMADDUBSW needs no widening, but saturates: narrow_avx2.h and pairs_avx2.h
+ * say when it may be used.)
  *
  * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a
  * column.
@@ -32,8 +32,8 @@
 enum { QUADS = 64 /* in a chunk */, MAX_ROWS = 6 /* 12 accumulators of 16 registers */ };
 
 struct wide {
-    __m256i w[QUADS][2][2];               /* [quad][even, odd][columns 0..7, 8..15] */
-    int32_t x[QNT__BLOCK_ROWS][QUADS][2]; /* [row][quad][even, odd] */
+    __m256i w[QUADS][2][2];              /* [quad][even, odd][columns 0..7, 8..15] */
+    int32_t x[QNT__GEMM_ROWS][QUADS][2]; /* [row][quad][even, odd] */
 };
 
 /* Widens `quads` quads of one row. */
@@ -74,9 +74,10 @@ INLINE void widen_cells(const uint8_t *cell, size_t cells, __m256i (*to)[2][2])
     }
 }
 
-/* acc (=, or += if add) rows x 16 sums over a chunk. */
-INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, int add, int32_t *acc,
-                      size_t ld)
+/* acc (=, or += if add) rows x 16 sums over the quads of c->w; that of number q meets quad place[q] of the
+ * rows, or quad q if place is NULL. */
+INLINE void wide_tile(const struct wide *c, size_t row, int rows, const uint8_t *place, size_t quads,
+                      int add, int32_t *acc, size_t ld)
 {
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) {
@@ -86,10 +87,11 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, 
         }
     }
     for (size_t q = 0; q < quads; q++) {
+        const size_t at = place ? place[q] : q;
         UNROLL for (int odd = 0; odd < 2; odd++) {
             __m256i w0 = c->w[q][odd][0], w1 = c->w[q][odd][1];
             UNROLL for (int i = 0; i < rows; i++) {
-                MULTIPLY_ADD(sum[i][0], sum[i][1], c->x[row + (size_t)i][q][odd], w0, w1);
+                MULTIPLY_ADD(sum[i][0], sum[i][1], c->x[row + (size_t)i][at][odd], w0, w1);
             }
         }
     }
@@ -101,19 +103,19 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, size_t quads, 
 }
 
 /* All rows of a chunk, in pieces as even as possible. */
-static inline void wide_rows(const struct wide *c, size_t m, size_t quads, int add, int32_t *acc,
-                             size_t ld)
+static inline void wide_rows(const struct wide *c, size_t m, const uint8_t *place, size_t quads, int add,
+                             int32_t *acc, size_t ld)
 {
     for (size_t row = 0; row < m;) {
         size_t left = m - row, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
         int32_t *to = acc + row * ld;
         switch (rows) {
-        case 1: wide_tile(c, row, 1, quads, add, to, ld); break;
-        case 2: wide_tile(c, row, 2, quads, add, to, ld); break;
-        case 3: wide_tile(c, row, 3, quads, add, to, ld); break;
-        case 4: wide_tile(c, row, 4, quads, add, to, ld); break;
-        case 5: wide_tile(c, row, 5, quads, add, to, ld); break;
-        default: wide_tile(c, row, 6, quads, add, to, ld); break;
+        case 1: wide_tile(c, row, 1, place, quads, add, to, ld); break;
+        case 2: wide_tile(c, row, 2, place, quads, add, to, ld); break;
+        case 3: wide_tile(c, row, 3, place, quads, add, to, ld); break;
+        case 4: wide_tile(c, row, 4, place, quads, add, to, ld); break;
+        case 5: wide_tile(c, row, 5, place, quads, add, to, ld); break;
+        default: wide_tile(c, row, 6, place, quads, add, to, ld); break;
         }
         row += rows;
     }
