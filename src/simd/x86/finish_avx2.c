@@ -90,6 +90,7 @@ void qnt__finish_s32_avx2(const struct qnt__finish *finish)
 struct ends {
     __m256 low, high;
     __m256i zero;
+    bool nan; /* NaN needs care: converted, it gives 0 in the low bits, unless 0 is to be clamped */
 };
 
 /* Codes of eight sums of row i, columns j..j + 7. */
@@ -98,8 +99,8 @@ INLINE __m256i codes_8(const struct qnt__finish *f, const struct ends *e, size_t
 {
     const struct columns c = load_columns(f, j);
     __m256 x = scaled_sum(f, &c, i, acc + j);
-    x = clamp(_mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q)), e->low, e->high);
-    return _mm256_add_epi32(_mm256_cvtps_epi32(x), e->zero);
+    if (e->nan) x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
+    return _mm256_add_epi32(_mm256_cvtps_epi32(clamp(x, e->low, e->high)), e->zero);
 }
 
 INLINE void put_32_codes_8(const __m256i code[4], uint8_t *y, bool stream)
@@ -131,7 +132,7 @@ INLINE void put_8_codes_16(__m256i code, uint16_t *y)
     {                                                                                              \
         const struct qnt__finish f = *finish;                                                      \
         const struct ends e = {_mm256_set1_ps(f.low), _mm256_set1_ps(f.high),                      \
-                               _mm256_set1_epi32(f.zero)};                                         \
+                               _mm256_set1_epi32(f.zero), f.low > 0 || f.high < 0};                \
         const int32_t *acc = f.acc;                                                                \
         type *y = f.y;                                                                             \
         size_t j = 0;                                                                              \
