@@ -6,9 +6,9 @@
 #include "encode_avx512vnni.h"
 
 /*
- * Groups first..first + count - 1. VRCP14PS errs by 2^-14 at most, a step of Newton's iteration leaves 2^-28
- * and what rounding adds, 2^-23 together, so product and quotient differ by less than 2^-21 of themselves
- * (quotient.h). Inverses that are not positive and normal are not trusted.
+ * Groups first..first + count - 1. VRCP14PS errs by 2^-14 at most, a step of Newton's iteration leaves
+ * 2^-28 and what rounding adds, 2^-23 together, so product and quotient differ by less than 2^-21 of
+ * themselves (quotient.h). Inverses that are not positive and normal are not trusted.
  */
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
                        struct qnt__strip *s)
