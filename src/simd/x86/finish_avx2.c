@@ -32,18 +32,19 @@ static inline struct columns load_columns(const struct qnt__finish *f, size_t j)
     };
 }
 
-static inline __m256 scaled_sum(const struct qnt__finish *f, const struct columns *c, size_t i,
-                                const int32_t *acc)
+/* plain: nothing belongs to rows. */
+INLINE __m256 scaled_sum(const struct qnt__finish *f, const struct columns *c, size_t i,
+                         const int32_t *acc, bool plain)
 {
     __m256i v = load_s32(acc);
-    if (f->a_zero) {
+    if (!plain && f->a_zero) {
         v = _mm256_sub_epi32(v, _mm256_mullo_epi32(_mm256_set1_epi32(f->a_zero[i]), c->w_sum));
     }
-    if (f->w_zero) {
+    if (!plain && f->w_zero) {
         v = _mm256_sub_epi32(v, _mm256_mullo_epi32(_mm256_set1_epi32(f->a_sum[i]), c->w_zero));
     }
     __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(v), c->multiplier);
-    if (f->row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f->row_scale[i]));
+    if (!plain && f->row_scale) x = _mm256_mul_ps(x, _mm256_set1_ps(f->row_scale[i]));
     return _mm256_add_ps(x, c->bias);
 }
 
@@ -77,7 +78,7 @@ void qnt__finish_s32_avx2(const struct qnt__finish *finish)
         const int32_t *acc = f.acc + j;
         float *y = (float *)f.y + j;
         for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {
-            __m256 x = scaled_sum(&f, &c, i, acc);
+            __m256 x = scaled_sum(&f, &c, i, acc, false);
             if (f.accumulate) x = _mm256_add_ps(x, _mm256_loadu_ps(y));
             _mm256_storeu_ps(y, clamp(x, low, high));
         }
@@ -95,23 +96,12 @@ struct ends {
 
 /* Codes of eight sums of row i, columns j..j + 7. */
 INLINE __m256i codes_8(const struct qnt__finish *f, const struct ends *e, size_t i, size_t j,
-                       const int32_t *acc)
+                       const int32_t *acc, bool plain)
 {
     const struct columns c = load_columns(f, j);
-    __m256 x = scaled_sum(f, &c, i, acc + j);
-    if (e->nan) x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
+    __m256 x = scaled_sum(f, &c, i, acc + j, plain);
+    if (!plain && e->nan) x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
     return _mm256_add_epi32(_mm256_cvtps_epi32(clamp(x, e->low, e->high)), e->zero);
-}
-
-INLINE void put_32_codes_8(const __m256i code[4], uint8_t *y, bool stream)
-{
-    put_32(y, low_bytes(code), stream);
-}
-
-INLINE void put_32_codes_16(const __m256i code[4], uint16_t *y, bool stream)
-{
-    put_32(y, low_words(code[0], code[1]), stream);
-    put_32(y + 16, low_words(code[2], code[3]), stream);
 }
 
 INLINE void put_8_codes_8(__m256i code, uint8_t *y)
@@ -128,23 +118,35 @@ INLINE void put_8_codes_16(__m256i code, uint16_t *y)
 
 /* Row by row: what belongs to the columns comes from the cache. */
 #define FINISH_CODES(name, width, type)                                                            \
+    /* All but the last columns of all rows; returns how many. */                                  \
+    INLINE size_t name##_rows(const struct qnt__finish *f, const struct ends *e, bool plain)       \
+    {                                                                                              \
+        const int32_t *acc = f->acc;                                                               \
+        type *y = f->y;                                                                            \
+        for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {                            \
+            size_t j = 0;                                                                          \
+            for (; j + 32 <= f->n; j += 32) {                                                      \
+                __m256i code[4];                                                                   \
+                if (f->stream) prefetch_32((const void *)(acc + j));                               \
+                UNROLL for (size_t k = 0; k < 4; k++) {                                            \
+                    code[k] = codes_8(f, e, i, j + 8 * k, acc, plain);                             \
+                }                                                                                  \
+                put_32_codes_##width(code, y + j, f->stream);                                      \
+            }                                                                                      \
+            for (; j + 8 <= f->n; j += 8) {                                                        \
+                put_8_codes_##width(codes_8(f, e, i, j, acc, plain), y + j);                       \
+            }                                                                                      \
+        }                                                                                          \
+        return f->n / 8 * 8;                                                                       \
+    }                                                                                              \
+                                                                                                   \
     void qnt__##name##_avx2(const struct qnt__finish *finish)                                      \
     {                                                                                              \
         const struct qnt__finish f = *finish;                                                      \
         const struct ends e = {_mm256_set1_ps(f.low), _mm256_set1_ps(f.high),                      \
                                _mm256_set1_epi32(f.zero), f.low > 0 || f.high < 0};                \
-        const int32_t *acc = f.acc;                                                                \
-        type *y = f.y;                                                                             \
-        size_t j = 0;                                                                              \
-        for (size_t i = 0; i < f.m; i++, acc += f.ld, y += f.y_ld) {                               \
-            for (j = 0; j + 32 <= f.n; j += 32) {                                                  \
-                __m256i code[4];                                                                   \
-                if (f.stream) prefetch_32((const void *)(acc + j));                                \
-                UNROLL for (size_t k = 0; k < 4; k++) code[k] = codes_8(&f, &e, i, j + 8 * k, acc); \
-                put_32_codes_##width(code, y + j, f.stream);                                       \
-            }                                                                                      \
-            for (; j + 8 <= f.n; j += 8) put_8_codes_##width(codes_8(&f, &e, i, j, acc), y + j);   \
-        }                                                                                          \
+        const bool plain = !f.a_zero && !f.w_zero && !f.row_scale && !e.nan;                       \
+        size_t j = plain ? name##_rows(&f, &e, true) : name##_rows(&f, &e, false);                 \
         if (j == f.n) return;                                                                      \
         struct qnt__finish rest = columns_from(&f, j, sizeof(type));                               \
         qnt__##name##_c(&rest);                                                                    \
