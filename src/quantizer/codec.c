@@ -12,8 +12,8 @@
 enum { STREAM_RUN = 512 };
 
 /* Elements whose codes are in a buffer before they are packed: few, so that reading and writing overlap;
- * more where rows share what is computed for their groups. */
-enum { PART = 4096, ROWS = 8192 };
+ * where rows share what is computed for their groups more, these in bytes. */
+enum { PART = 4096, ROWS = 16384 };
 
 /* One call: x becomes codes, codes become y, or x becomes y. */
 struct job {
@@ -96,9 +96,9 @@ static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool packed = !job->codes.count || job->codes.bits < 8;
-    size_t most = !packed ? chunk->count : chunk->rows == 1 ? PART : ROWS;
+    size_t most = !packed ? chunk->count : chunk->rows == 1 ? PART : ROWS / job->code_bytes;
     struct qnt__chunk part = *chunk;
-    uint16_t buffer[ROWS];
+    uint16_t buffer[ROWS / 2];
 
     for (size_t done = 0; done < chunk->count; done += part.count) {
         part.first = chunk->first + done;

@@ -1,4 +1,4 @@
-/* Several groups of the affine scheme, one after the other, by the kernel for one group, and rows of groups. */
+/* Several groups of the affine scheme, one after the other, by the kernel for one group; rows of groups. */
 #ifndef QNT__SIMD_RUNS_H
 #define QNT__SIMD_RUNS_H
 

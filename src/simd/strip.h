@@ -6,7 +6,8 @@
 #ifndef QNT__SIMD_STRIP_H
 #define QNT__SIMD_STRIP_H
 
-#include "slots.h"
+#include "quotient.h"
+#include "runs.h"
 
 enum { QNT__STRIP = 512 /* groups */ };
 
@@ -15,6 +16,23 @@ struct qnt__strip {
     float inverse[QNT__STRIP], limit[QNT__STRIP]; /* struct qnt__quotient */
     int32_t zero[QNT__STRIP];
 };
+
+/* Group `group` becomes number i of the strip. */
+static inline void qnt__strip_set(const struct qnt__affine_each *q, size_t group,
+                                  struct qnt__strip *s, size_t i)
+{
+    const struct qnt__affine one = qnt__affine_at(q, group);
+    const struct qnt__quotient by = qnt__quotient_of(&one);
+    s->scale[i] = one.scale, s->offset[i] = one.offset, s->zero[i] = one.zero;
+    s->low[i] = one.low, s->high[i] = one.high;
+    s->inverse[i] = by.inverse, s->limit[i] = by.limit;
+}
+
+static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size_t i)
+{
+    return (struct qnt__affine){.scale = s->scale[i], .offset = s->offset[i], .low = s->low[i],
+                                .high = s->high[i], .zero = s->zero[i]};
+}
 
 /*
  * Encodes n elements strip by strip, a strip row by row.

@@ -67,7 +67,9 @@ static qnt_status copy_extents(const qnt_context *context, const char *name,
         if (__builtin_mul_overflow(step, (uint64_t)(extent - 1), &far) ||
             __builtin_add_overflow(reach, far, &reach) || reach > INT64_MAX / 32 ||
             __builtin_mul_overflow(compact, extent, &compact) || compact > INT64_MAX / 32) {
-            return qnt__fail(context, QNT_E_SHAPE, "%s: extents and strides overflow at axis %d",
+            return qnt__fail(context, QNT_E_SHAPE,
+                             "%s: extents and strides overflow at axis %d, expected at most 2^58 "
+                             "elements from the first to the last",
                              name, d);
         }
     }
@@ -143,7 +145,8 @@ qnt_status qnt__view_open_output(const qnt_context *context, const char *name, q
 {
     QNT__TRY(open_view(context, name, tensor, kinds, true, view));
     if (view->count > 1 && meets_itself(view)) {
-        return qnt__fail(context, QNT_E_SHAPE, "%s: strides let two elements share memory", name);
+        return qnt__fail(context, QNT_E_SHAPE,
+                         "%s: strides let two elements share memory, expected disjoint ones", name);
     }
     return QNT_OK;
 }

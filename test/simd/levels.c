@@ -105,10 +105,13 @@ static void random_thresholds(struct qnt__thresholds *t, int used)
     for (int k = 0; k < 256; k++) {
         if (kind == 0) at += 0.25f * (float)random_in(0, 2);
         else if (kind == 1) at += 0.25f + 0.001f * (float)random_in(0, 100);
-        else at = k == zero ? 0.0f : k < zero ? -powf(base, (float)(zero - k)) : powf(base, (float)(k - zero));
+        else if (k == zero) at = 0.0f;
+        else at = k < zero ? -powf(base, (float)(zero - k)) : powf(base, (float)(k - zero));
         t->value[k] = k < used ? at : INFINITY;
     }
-    if (kind == 2 && random_in(0, 1) && zero < used) t->value[zero] = random_in(0, 1) ? -0.0f : -1e-45f;
+    if (kind == 2 && random_in(0, 1) && zero < used) {
+        t->value[zero] = random_in(0, 1) ? -0.0f : -1e-45f;
+    }
     t->nan = (int32_t)random_in(0, used);
 }
 

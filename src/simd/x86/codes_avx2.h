@@ -56,4 +56,16 @@ INLINE void put_32(void *to, __m256i v, bool stream)
     }
 }
 
+/* 32 codes of 8 or 16 bits. */
+INLINE void put_32_codes_8(const __m256i code[4], uint8_t *y, bool stream)
+{
+    put_32(y, low_bytes(code), stream);
+}
+
+INLINE void put_32_codes_16(const __m256i code[4], uint16_t *y, bool stream)
+{
+    put_32(y, low_words(code[0], code[1]), stream);
+    put_32(y + 16, low_words(code[2], code[3]), stream);
+}
+
 #endif

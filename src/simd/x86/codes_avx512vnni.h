@@ -83,4 +83,30 @@ INLINE void put_64_codes_16(const __m512i code[4], uint16_t *to, bool stream)
     put_64(to + 32, low_words(code[2], code[3]), stream);
 }
 
+/* The same for codes less the zero point. */
+INLINE void put_64_steps_8(const __m512i v[4], int32_t zero, uint8_t *to, bool stream)
+{
+    put_64(to, _mm512_add_epi8(low_bytes(v), _mm512_set1_epi8((char)zero)), stream);
+}
+
+INLINE void put_64_steps_16(const __m512i v[4], int32_t zero, uint16_t *to, bool stream)
+{
+    const __m512i all = _mm512_set1_epi16((short)zero);
+    put_64(to, _mm512_add_epi16(low_words(v[0], v[1]), all), stream);
+    put_64(to + 32, _mm512_add_epi16(low_words(v[2], v[3]), all), stream);
+}
+
+/* Up to sixteen codes; a store with a mask takes longer. */
+INLINE void put_some_8(__m512i code, uint8_t *to, __mmask16 some)
+{
+    if (some == 0xffff) _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(code));
+    else _mm512_mask_cvtepi32_storeu_epi8(to, some, code);
+}
+
+INLINE void put_some_16(__m512i code, uint16_t *to, __mmask16 some)
+{
+    if (some == 0xffff) _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi32_epi16(code));
+    else _mm512_mask_cvtepi32_storeu_epi16(to, some, code);
+}
+
 #endif

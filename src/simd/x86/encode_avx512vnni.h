@@ -65,19 +65,6 @@ INLINE __m512i codes_16(const struct group *g, __m512 x)
 
 /* ---- storing ---- */
 
-INLINE void put_steps_8(const struct group *g, const __m512i v[4], uint8_t *to, bool stream)
-{
-    const __m512i zero = _mm512_set1_epi8((char)_mm512_cvtsi512_si32(g->zero));
-    put_64(to, _mm512_add_epi8(low_bytes(v), zero), stream);
-}
-
-INLINE void put_steps_16(const struct group *g, const __m512i v[4], uint16_t *to, bool stream)
-{
-    const __m512i zero = _mm512_set1_epi16((short)_mm512_cvtsi512_si32(g->zero));
-    put_64(to, _mm512_add_epi16(low_words(v[0], v[1]), zero), stream);
-    put_64(to + 32, _mm512_add_epi16(low_words(v[2], v[3]), zero), stream);
-}
-
 INLINE void put_codes_8(__m512i code, uint8_t *to, bool stream)
 {
     __m128i v = _mm512_cvtepi32_epi8(code);
@@ -92,27 +79,18 @@ INLINE void put_codes_16(__m512i code, uint16_t *to, bool stream)
     else _mm256_storeu_si256((__m256i *)to, v);
 }
 
-INLINE void put_some_8(__m512i code, uint8_t *to, __mmask16 some)
-{
-    _mm512_mask_cvtepi32_storeu_epi8(to, some, code);
-}
-
-INLINE void put_some_16(__m512i code, uint16_t *to, __mmask16 some)
-{
-    _mm512_mask_cvtepi32_storeu_epi16(to, some, code);
-}
-
 /* ---- n elements of a group ---- */
 
 #define ENCODE_GROUP(width, type)                                                                  \
     INLINE void encode_group_##width(const struct group *g, const float *x, size_t n, type *codes, \
                                      bool stream)                                                  \
     {                                                                                              \
+        const int32_t zero = _mm512_cvtsi512_si32(g->zero);                                        \
         size_t i = 0;                                                                              \
         for (; i + 64 <= n; i += 64) {                                                             \
             __m512i steps[4];                                                                      \
             steps_64(g, x + i, steps);                                                             \
-            put_steps_##width(g, steps, codes + i, stream);                                        \
+            put_64_steps_##width(steps, zero, codes + i, stream);                                  \
         }                                                                                          \
         for (; i + 16 <= n; i += 16) {                                                             \
             prefetch(x + i);                                                                       \

@@ -121,20 +121,7 @@ INLINE __m512i codes_of(const struct qnt__finish *restrict f, int parts, const s
     return _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(f->zero));
 }
 
-/* A store with a mask takes longer. */
-INLINE void put_bytes(uint8_t *y, __mmask16 mask, __m512i codes)
-{
-    if (mask == 0xffff) _mm_storeu_si128((__m128i *)y, _mm512_cvtepi32_epi8(codes));
-    else _mm512_mask_cvtepi32_storeu_epi8(y, mask, codes);
-}
-
-INLINE void put_words(uint16_t *y, __mmask16 mask, __m512i codes)
-{
-    if (mask == 0xffff) _mm256_storeu_si256((__m256i *)y, _mm512_cvtepi32_epi16(codes));
-    else _mm512_mask_cvtepi32_storeu_epi16(y, mask, codes);
-}
-
-#define CODES_16(name, type, put)                                                                  \
+#define CODES_16(name, width, type)                                                                \
     /* Columns j..j + 15, or to the last, of all rows. */                                          \
     static void name(const struct qnt__finish *restrict f, int parts, size_t j)                    \
     {                                                                                              \
@@ -144,12 +131,13 @@ INLINE void put_words(uint16_t *y, __mmask16 mask, __m512i codes)
         type *y = (type *)f->y + j;                                                                \
         parts |= may_be_nan(f, &c);                                                                \
         for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {                            \
-            put(y, mask, codes_of(f, parts, &c, i, _mm512_maskz_loadu_epi32(mask, acc)));          \
+            const __m512i v = _mm512_maskz_loadu_epi32(mask, acc);                                 \
+            put_some_##width(codes_of(f, parts, &c, i, v), y, mask);                               \
         }                                                                                          \
     }
 
-CODES_16(bytes_16, uint8_t, put_bytes)
-CODES_16(words_16, uint16_t, put_words)
+CODES_16(bytes_16, 8, uint8_t)
+CODES_16(words_16, 16, uint16_t)
 
 /* The columns of 64 codes, and whether these may be NaN. */
 INLINE int load_64(const struct qnt__finish *restrict f, int parts, size_t j, struct columns c[4])
@@ -211,12 +199,11 @@ void qnt__finish_codes_avx512vnni(const struct qnt__finish *restrict f)
     for (; j < f->n; j += 16) bytes_16(f, parts, j);
 }
 
-static inline void words_64(const struct qnt__finish *restrict f, int parts, size_t j)
+INLINE void word_rows_64(const struct qnt__finish *restrict f, int parts, const struct columns c[4],
+                         size_t j)
 {
-    struct columns c[4];
     const int32_t *acc = f->acc + j;
     uint16_t *y = (uint16_t *)f->y + j;
-    parts = load_64(f, parts, j, c);
     for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
         __m512i v[4];
         UNROLL for (int p = 0; p < 4; p++) {
@@ -225,6 +212,14 @@ static inline void words_64(const struct qnt__finish *restrict f, int parts, siz
         }
         put_64_codes_16(v, y, f->stream);
     }
+}
+
+static inline void words_64(const struct qnt__finish *restrict f, int parts, size_t j)
+{
+    struct columns c[4];
+    parts = load_64(f, parts, j, c);
+    if (parts == 0) word_rows_64(f, 0, c, j);
+    else word_rows_64(f, parts, c, j);
 }
 
 void qnt__finish_codes_16_avx512vnni(const struct qnt__finish *restrict f)

@@ -1,7 +1,5 @@
-/*
- * Encoding and decoding neighbours of different groups: the steps of encode_neon.c and
- * decode_neon.c with four of each parameter, or run after run.
- */
+/* Decoding neighbours of different groups: the steps of decode_neon.c with four of each parameter, or run
+ * after run. */
 #include <arm_neon.h>
 
 #include "../runs.h"
@@ -24,55 +22,6 @@ static inline int32x4_t zeros(const struct qnt__affine_each *q, size_t i)
 static inline float32x4_t offsets(const struct qnt__affine_each *q, size_t i)
 {
     return q->offset ? vld1q_f32(q->offset + i) : vdupq_n_f32(0.0f);
-}
-
-/* The low halves of four codes. */
-static inline int16x4_t encode_4(const struct qnt__affine_each *q, size_t i, const float *x)
-{
-    int32x4_t zero = zeros(q, i);
-    float32x4_t low = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->first), zero));
-    float32x4_t high = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->last), zero));
-    float32x4_t v = vld1q_f32(x + i);
-    v = vbslq_f32(vceqq_f32(v, v), v, vdupq_n_f32(0.0f));
-    float32x4_t t = vdivq_f32(vsubq_f32(v, offsets(q, i)), vld1q_f32(q->scale + i));
-    t = vbslq_f32(vcltq_f32(t, low), low, t);
-    t = vbslq_f32(vcgtq_f32(t, high), high, t);
-    return vmovn_s32(vaddq_s32(vcvtnq_s32_f32(t), zero));
-}
-
-static inline int16x8_t encode_8(const struct qnt__affine_each *q, size_t i, const float *x)
-{
-    return vcombine_s16(encode_4(q, i, x), encode_4(q, i + 4, x));
-}
-
-void qnt__encode_each_8_neon(const struct qnt__affine_each *q, const float *x, size_t n,
-                             uint8_t *codes)
-{
-    QNT__BY_ROWS(qnt__encode_each_8_neon, q, x, n, codes)
-    if (q->run > 1) {
-        QNT__BY_RUNS(qnt__encode_8_neon, q, x, n, codes)
-        return;
-    }
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        vst1_u8(codes + i, vreinterpret_u8_s8(vmovn_s16(encode_8(q, i, x))));
-    }
-    struct qnt__affine_each rest = rest_of(q, i);
-    qnt__encode_each_8_c(&rest, x + i, n - i, codes + i);
-}
-
-void qnt__encode_each_16_neon(const struct qnt__affine_each *q, const float *x, size_t n,
-                              uint16_t *codes)
-{
-    QNT__BY_ROWS(qnt__encode_each_16_neon, q, x, n, codes)
-    if (q->run > 1) {
-        QNT__BY_RUNS(qnt__encode_16_neon, q, x, n, codes)
-        return;
-    }
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) vst1q_u16(codes + i, vreinterpretq_u16_s16(encode_8(q, i, x)));
-    struct qnt__affine_each rest = rest_of(q, i);
-    qnt__encode_each_16_c(&rest, x + i, n - i, codes + i);
 }
 
 static inline void decode_4(const struct qnt__affine_each *q, size_t i, int32x4_t code, float *y)
