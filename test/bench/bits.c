@@ -1,7 +1,8 @@
 /*
- * Products of bit planes, packing of the activations and coefficients included, against oneDNN's int8 product
- * of the same shape. Shares are of the roof: the best way's instructions in registers (bits_roof.h), and for
- * one row, if that takes longer, reading the planes. `=`: coefficients double, so planes are one number.
+ * Products of bit planes, packing of the activations and coefficients included, against oneDNN's
+ * int8 product of the same shape. Shares are of the roof: the best way's instructions in registers
+ * (bits_roof.h), and for one row, if that takes longer, reading the planes. `=`: coefficients
+ * double, so planes are one number.
  * --only TEXT: rows with it.
  */
 #include <stdio.h>
@@ -42,8 +43,7 @@ static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shap
                         .shape = shape};
 }
 
-static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits,
-                              enum kind kind)
+static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits, enum kind kind)
 {
     struct product *p = calloc(1, sizeof *p);
     size_t bytes = 1;
@@ -62,7 +62,8 @@ static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bi
     p->planes.data = bench_memory(bytes);
     check(qnt_pack_bits(context, &p->b, &p->planes), "qnt_pack_bits");
     float *coef = bench_memory((n * (size_t)w_bits + 8) * sizeof *coef);
-    for (size_t i = 0; i < n * (size_t)w_bits + 8; i++) coef[i] = kind == UNIFORM ? (float)(1 << i % (size_t)w_bits) : 0.5f;
+    for (size_t i = 0; i < n * (size_t)w_bits + 8; i++)
+        coef[i] = kind == UNIFORM ? (float)(1 << i % (size_t)w_bits) : 0.5f;
     p->coef = tensor(coef, QNT_FLOAT, 32, 2, p->coef_shape);
     p->a_coef = tensor(coef, QNT_FLOAT, 32, 1, &p->a_bits);
     return p;
@@ -132,7 +133,8 @@ int main(int argc, char **argv)
     const struct bits_roof most = bits_roof();
     roof = &most;
     printf("# peer: %s\n", peer_version() ? peer_version() : "none");
-    printf("# in registers, G products/s: counting %.0f, tables of four %.0f, of six %.0f, int8 %.0f\n",
+    printf("# in registers, G products/s: counting %.0f, tables of four %.0f, of six %.0f, int8 "
+           "%.0f\n",
            most.count * 1e-9, most.four * 1e-9, most.six * 1e-9, most.bytes * 1e-9);
     printf("\n%-30s %9s %9s %6s %9s %6s\n", "", "ms", "int8 ms", "ratio", "roof ms", "share");
     rows(256, 4096, 4096, widths, 5);
