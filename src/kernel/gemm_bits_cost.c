@@ -60,13 +60,13 @@ static const struct rates levels[] = {
      .another = 31},
     {.cpu = QNT_CPU_NEON,
      .count = 20,
-     .table = {870, 870, 870, 870, 870, 870},
+     .table = {16, 16, 18, 22, 30, 45},
      .bytes = 67,
-     .tabulate = 4000,
+     .tabulate = 1000,
      .read = 10,
-     .index = 10,
-     .first = 3000,
-     .another = 2800},
+     .index = 30,
+     .first = 120,
+     .another = 90},
 };
 
 static const struct rates *rates_of(uint64_t cpu)
