@@ -132,8 +132,8 @@ static void numbers(void)
     }
 }
 
-/* What fills sums of bytes and of 16 bits as far as it goes: the largest codes, columns of ones, of zeros and
- * of halves; for all widths, on every path. The planes of every other column double. */
+/* What fills sums of bytes and of 16 bits as far as it goes: the largest codes, columns of ones, of
+ * zeros and of halves; for all widths, on every path. The planes of every other column double. */
 static void extremes(void)
 {
     enum { M = 5, N = 70, MOST_K = 4160 };
@@ -158,7 +158,8 @@ static void extremes(void)
         qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, b_bits, N, k), &planes);
         for (int run = 0; run < 8 * 2 * PATHS; run++) {
             int a_bits = 1 + run % 8, path = run / 16;
-            qnt_context_set_cpu(c, run / 8 % 2 ? QNT_CPU_AVX2 & qnt_cpu_detect() : qnt_cpu_detect());
+            qnt_context_set_cpu(c,
+                                run / 8 % 2 ? QNT_CPU_AVX2 & qnt_cpu_detect() : qnt_cpu_detect());
             OK(qnt__gemm_bits((enum qnt__bits_path)path, c, TENSOR(a, QNT_UINT, a_bits, M, k), NULL,
                               pb, TENSOR(coef, QNT_FLOAT, 32, N, b_bits),
                               TENSOR(y, QNT_FLOAT, 32, M, N)));
@@ -191,8 +192,10 @@ static void not_numbers(void)
                           TENSOR(coef, QNT_FLOAT, 32, N, 2), TENSOR(y, QNT_FLOAT, 32, M, N)));
         for (int j = 0; j < M * N; j++) {
             int column = j % N;
-            if (column == 5 || column == 7) CHECK(isnan(y[j]));
-            else CHECK(column == 9 ? !isfinite(y[j]) : isfinite(y[j]));
+            if (column == 5 || column == 7)
+                CHECK(isnan(y[j]));
+            else
+                CHECK(column == 9 ? !isfinite(y[j]) : isfinite(y[j]));
         }
     }
     free(pb->data);

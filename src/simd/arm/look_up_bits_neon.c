@@ -1,6 +1,7 @@
 /*
- * Bit planes by tables of sums with NEON: TBL looks 16 columns up in the table of four codes. Sums stay bytes
- * as long as they fit, then 16 bits for the words whose indices are in the first-level cache.
+ * Bit planes by tables of sums with NEON: TBL looks 16 columns up in the table of four codes. Sums
+ * stay bytes as long as they fit, then 16 bits for the words whose indices are in the first-level
+ * cache.
  */
 #include <arm_neon.h>
 
@@ -37,8 +38,7 @@ void qnt__tabulate_bits_neon(const uint8_t *codes, size_t words, uint8_t *tables
         {255, 255, 255, 255, 2, 2, 2, 2, 255, 255, 255, 255, 2, 2, 2, 2},
         {255, 255, 255, 255, 255, 255, 255, 255, 3, 3, 3, 3, 3, 3, 3, 3}};
     for (size_t n = 0; n < NIBBLES * words; n++) {
-        const uint8x16_t x = vld1q_u8(codes + n / 4 * 16),
-                         first = vdupq_n_u8((uint8_t)(n % 4 * 4));
+        const uint8x16_t x = vld1q_u8(codes + n / 4 * 16), first = vdupq_n_u8((uint8_t)(n % 4 * 4));
         uint8x16_t sum = vdupq_n_u8(0);
         for (int t = 0; t < 4; t++)
             sum = vaddq_u8(sum, vqtbl1q_u8(x, vqaddq_u8(vld1q_u8(places[t]), first)));
@@ -124,9 +124,8 @@ static inline void store_panel(int32_t *to, const uint16x8_t sums[2], int shift,
 }
 
 /* Rows times the chunk. */
-INLINE void tile(const struct chunk *c, size_t row,
-                                                       size_t panel, size_t from, int shift,
-                                                       bool add, int rows, int panels)
+INLINE void tile(const struct chunk *c, size_t row, size_t panel, size_t from, int shift, bool add,
+                 int rows, int panels)
 {
     const struct qnt__look_up_bits *g = c->g;
     const uint8_t *tables = g->tables + row * g->row + from + c->first * NIBBLES * NIBBLES;
@@ -165,15 +164,15 @@ INLINE void tile(const struct chunk *c, size_t row,
     }
 }
 
-INLINE void all_rows(const struct chunk *c, size_t panel, size_t from, int shift, bool add, int panels)
+INLINE void all_rows(const struct chunk *c, size_t panel, size_t from, int shift, bool add,
+                     int panels)
 {
     size_t row = 0, m = c->g->m;
     for (; row + 4 <= m; row += 4) tile(c, row, panel, from, shift, add, 4, panels);
     for (; row < m; row++) tile(c, row, panel, from, shift, add, 1, panels);
 }
 
-INLINE void all_digits(const struct chunk *c, size_t panel,
-                                                             int panels)
+INLINE void all_digits(const struct chunk *c, size_t panel, int panels)
 {
     all_rows(c, panel, 0, 1, c->first > 0, panels);
     if (c->g->high) all_rows(c, panel, c->g->high, 5, true, panels);
@@ -193,7 +192,8 @@ void qnt__look_up_bits_neon(const struct qnt__look_up_bits *g)
 
 /* ---- bytes ---- */
 
-/* Four codes of four columns: the bits of lanes, of each plane, that `at` and `bits` pick, double. */
+/* Four codes of four columns: the bits of lanes, of each plane, that `at` and `bits` pick, double.
+ */
 static inline uint8x16_t cell_of(const uint32x4_t *lanes, size_t planes, uint8x16_t at,
                                  uint8x16_t bits)
 {
