@@ -136,8 +136,8 @@ static void numbers(void)
  * zeros and of halves; for all widths, on every path. The planes of every other column double. */
 static void extremes(void)
 {
-    enum { M = 5, N = 70, MOST_K = 4160 };
-    static const int64_t depths[] = {64, 1, 4160, 257};
+    enum { M = 5, N = 70, MOST_K = 5056 };
+    static const int64_t depths[] = {64, 1, 5056, 257};
     static uint8_t a[M * MOST_K], b[N * MOST_K];
     static float coef[N * 4], y[M * N];
     memset(a, 0xff, sizeof a);
