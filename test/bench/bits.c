@@ -102,10 +102,12 @@ static void row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
         {.name = "read", .run = bench_stream_run, .state = m == 1 ? &planes : NULL}};
     bench_compare(c, 3);
     double products = (double)m * (double)n * (double)k,
-           floor = products / bits_roof_of(roof, w, a, kind == UNIFORM, kind == SIGNS);
+           most = bits_roof_of(roof, w, a, kind == UNIFORM, kind == SIGNS), floor = products / most;
     if (m == 1 && c[2].seconds > floor) floor = c[2].seconds;
-    printf("%-30s %9.3f %9.3f %6.2f %9.3f %5.0f%%\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
-           c[1].seconds / c[0].seconds, 1e3 * floor, 100 * floor / c[0].seconds);
+    printf("%-30s %9.3f %9.3f %6.2f", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+           c[1].seconds / c[0].seconds);
+    if (most > 0) printf(" %9.3f %5.0f%%", 1e3 * floor, 100 * floor / c[0].seconds);
+    printf("\n");
     destroy(p);
     peer_destroy(peer);
     bench_stream_free(&planes);
