@@ -15,29 +15,58 @@ enum {
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
 struct rates {
-    uint64_t cpu;     /* the level from which they hold */
-    double count;     /* products of a plane of a and a plane of b */
-    double table[6];  /* products of a digit of a and a plane of b, by the bits of the digit */
-    double six[4];    /* the same by tables of six codes */
-    double bytes;     /* products of a and any number of planes of b */
-    double tabulate;  /* codes, for each digit: tables are made of them */
-    double tabulate_six;
-    double read;      /* bits of b, to count */
-    double index;     /* bits of b, to look up */
-    double index_six;
-    double expand[2]; /* bits of b as bytes: of the first plane, of another one */
+    uint64_t cpu;          /* the level from which they hold */
+    double count;          /* products of a plane of a and a plane of b */
+    double table[6];       /* products of a digit of a and a plane of b, by the bits of the digit */
+    double six[4];         /* the same by tables of six codes; 0: there is no instruction for it */
+    double bytes;          /* products of a and any number of planes of b */
+    double tabulate;       /* codes, for each digit: tables are made of them */
+    double tabulate_six;   /* the same of six codes */
+    double read;           /* bits of b, to count */
+    double index;          /* bits of b, to look up */
+    double index_six;      /* the same in tables of six codes */
+    double first, another; /* bits of b as bytes: of the first plane, of another one */
 };
 
-enum { C_TABLE = 870, NONE = 10000 };
-#define SIX_IN_C {NONE, NONE, NONE, NONE}
-
 static const struct rates levels[] = {
-    {0, 50, {C_TABLE, C_TABLE, C_TABLE, C_TABLE, C_TABLE, C_TABLE}, SIX_IN_C, 3900, 4000, NONE, 10,
-     10, NONE, {3000, 1500}},
-    {QNT_CPU_AVX2, 10, {8.5, 8.5, 9.6, 11, 15, 25}, SIX_IN_C, 60, 500, NONE, 10, 16, NONE, {63, 50}},
-    {QNT_CPU_AVX512VBMI, 2.9, {4.9, 4.9, 4.9, 4.9, 4.9, 4.9}, {3.9, 4.2, 4.6, 6.4}, 9.5, 250, 600,
-     10, 14, 10, {70, 31}},
-    {QNT_CPU_NEON, 20, {16, 16, 18, 22, 30, 45}, SIX_IN_C, 67, 1000, NONE, 10, 30, NONE, {120, 90}},
+    {.count = 50,
+     .table = {870, 870, 870, 870, 870, 870},
+     .bytes = 3900,
+     .tabulate = 4000,
+     .read = 10,
+     .index = 10,
+     .first = 3000,
+     .another = 1500},
+    {.cpu = QNT_CPU_AVX2,
+     .count = 10,
+     .table = {8.5, 8.5, 9.6, 11, 15, 25},
+     .bytes = 60,
+     .tabulate = 500,
+     .read = 10,
+     .index = 16,
+     .first = 63,
+     .another = 50},
+    {.cpu = QNT_CPU_AVX512VBMI,
+     .count = 2.9,
+     .table = {4.9, 4.9, 4.9, 4.9, 4.9, 4.9},
+     .six = {3.9, 4.2, 4.6, 6.4},
+     .bytes = 9,
+     .tabulate = 250,
+     .tabulate_six = 600,
+     .read = 10,
+     .index = 14,
+     .index_six = 10,
+     .first = 70,
+     .another = 31},
+    {.cpu = QNT_CPU_NEON,
+     .count = 20,
+     .table = {16, 16, 18, 22, 30, 45},
+     .bytes = 67,
+     .tabulate = 1000,
+     .read = 10,
+     .index = 30,
+     .first = 120,
+     .another = 90},
 };
 
 static const struct rates *rates_of(uint64_t cpu)
@@ -90,12 +119,12 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
     take(&best, QNT__BITS_TABLE,
          n * planes * (m * digits * look_up + shared * r->index) + m * digits * r->tabulate);
-    if (g->a_planes <= QNT__SIX_BITS)
+    if (g->a_planes <= QNT__SIX_BITS && r->six[0] > 0)
         take(&best, QNT__BITS_SIX,
              n * planes * (m * r->six[g->a_planes - 1] + shared * r->index_six) +
                  m * r->tabulate_six);
     take(&best, QNT__BITS_BYTES,
          n * (merged * m * r->bytes +
-              long_shared * (merged * r->expand[0] + (planes - merged) * r->expand[1])));
+              long_shared * (merged * r->first + (planes - merged) * r->another)));
     return best.path;
 }

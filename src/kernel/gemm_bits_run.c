@@ -130,7 +130,8 @@ static void prepare_rows(void *task, size_t index, size_t worker)
         if (r->path == QNT__BITS_COUNT)
             qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
         else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
-        else tabulate_row(r, row, to, &r->sums[row - r->first]);
+        else
+            tabulate_row(r, row, to, &r->sums[row - r->first]);
     }
 }
 
@@ -194,8 +195,10 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
                                            .words = g->words,
                                            .ld = b->run->task_columns,
                                            .bits = two_digits(g) ? DIGIT : (int)g->a_planes};
-    if (b->run->path == QNT__BITS_SIX) g->context->simd.look_up_six(&bits);
-    else g->context->simd.look_up_bits(&bits);
+    if (b->run->path == QNT__BITS_SIX)
+        g->context->simd.look_up_six(&bits);
+    else
+        g->context->simd.look_up_bits(&bits);
 }
 
 /* Twelve rows at most times the cells of some words. */

@@ -61,12 +61,12 @@ struct qnt__look_up_bits {
 };
 
 /*
- * The same by tables of six codes, where an instruction looks bytes up in 64 entries. A word has eleven
- * tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes that are 0. The last
- * one's index may have anything in the two bits above.
+ * The same by tables of six codes, where an instruction looks bytes up in 64 entries. A word has
+ * eleven tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes that
+ * are 0. The last one's index may have anything in the two bits above.
  *
- * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are 1 to
- * QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
+ * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are
+ * 1 to QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
  */
 enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
 

@@ -64,7 +64,8 @@ struct bits_roof bits_roof(void)
 
 #endif
 
-/* Of rounds with `sums` look-ups, whose sum fills a byte, two instructions each, and two to widen it. */
+/* Of rounds with `sums` look-ups, whose sum fills a byte, two instructions each, and two to widen
+ * it. */
 static double widened(double rate, int sums)
 {
     return rate * sums / (sums + 1);

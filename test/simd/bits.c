@@ -189,8 +189,8 @@ static void tables_of_six(void)
         size_t columns = QNT__PANEL * panels, ld = columns + (size_t)random_in(0, 5);
         size_t row = 64 * QNT__SIXES * words, size = 4 * ((m - 1) * ld + columns);
         uint64_t *b = malloc(8 * columns * words);
-        guarded codes = guard(m * 64 * words, random_in(0, 1)), tab = guard(m * row, random_in(0, 1)),
-                same = guard(m * row, random_in(0, 1)),
+        guarded codes = guard(m * 64 * words, random_in(0, 1)),
+                tab = guard(m * row, random_in(0, 1)), same = guard(m * row, random_in(0, 1)),
                 stored = guard(8 * columns * words, random_in(0, 1)),
                 acc = guard(size, random_in(0, 1)), want = guard(size, true);
         for (size_t j = 0; j < m * 64 * words; j++)
@@ -214,8 +214,7 @@ static void tables_of_six(void)
                    c = (size_t)random_in(0, (int64_t)columns - 1);
             int32_t sum = 0;
             for (size_t j = 0; j < 64 * words; j++) {
-                if (b[c * words + j / 64] >> j % 64 & 1)
-                    sum += 2 * codes.data[r * 64 * words + j];
+                if (b[c * words + j / 64] >> j % 64 & 1) sum += 2 * codes.data[r * 64 * words + j];
             }
             CHECK_MSG(g.acc[r * ld + c] == sum, "%d, summed %d", g.acc[r * ld + c], sum);
         }

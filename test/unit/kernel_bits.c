@@ -1,5 +1,7 @@
 /* Bit planes: packing, and products against naive loops for all widths, ragged shapes, views, bad
  * input. */
+#include <math.h>
+
 #include "strided.h"
 
 #include "kernel/bits.h"
@@ -130,6 +132,75 @@ static void numbers(void)
     }
 }
 
+/* What fills sums of bytes and of 16 bits as far as it goes: the largest codes, columns of ones, of
+ * zeros and of halves; for all widths, on every path. The planes of every other column double. */
+static void extremes(void)
+{
+    enum { M = 5, N = 70, MOST_K = 5056 };
+    static const int64_t depths[] = {64, 1, 5056, 257};
+    static uint8_t a[M * MOST_K], b[N * MOST_K];
+    static float coef[N * 4], y[M * N];
+    memset(a, 0xff, sizeof a);
+    for (int i = 0; i < ROUNDS(16); i++) {
+        int64_t k = depths[i / 4];
+        int b_bits = 1 + i % 4, all = (1 << b_bits) - 1;
+        check_tensor planes;
+        memset(b, 0, sizeof b);
+        for (int64_t e = 0; e < N * k * b_bits; e++) {
+            int64_t column = e / b_bits / k, at = e / b_bits % k;
+            if (column % 3 == 0 || (column % 3 == 1 && at < k / 2))
+                b[e / 8] = (uint8_t)(b[e / 8] | 1 << e % 8);
+        }
+        for (int j = 0; j < N * b_bits; j++) {
+            int p = j % b_bits;
+            coef[j] = (float)(1 << (j / b_bits % 2 ? b_bits - 1 - p : p));
+        }
+        qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, b_bits, N, k), &planes);
+        for (int run = 0; run < 8 * 2 * PATHS; run++) {
+            int a_bits = 1 + run % 8, path = run / 16;
+            qnt_context_set_cpu(c,
+                                run / 8 % 2 ? QNT_CPU_AVX2 & qnt_cpu_detect() : qnt_cpu_detect());
+            OK(qnt__gemm_bits((enum qnt__bits_path)path, c, TENSOR(a, QNT_UINT, a_bits, M, k), NULL,
+                              pb, TENSOR(coef, QNT_FLOAT, 32, N, b_bits),
+                              TENSOR(y, QNT_FLOAT, 32, M, N)));
+            for (int j = 0; j < M * N; j++) {
+                int64_t ones = j % N % 3 == 0 ? k : j % N % 3 == 1 ? k / 2 : 0;
+                float sum = (float)((2 * ones - k) * all * ((1 << a_bits) - 1));
+                CHECK_MSG(y[j] == sum, "a %d b %d k %lld path %d: %g, expected %g", a_bits, b_bits,
+                          (long long)k, path, (double)y[j], (double)sum);
+            }
+        }
+        free(pb->data);
+    }
+}
+
+/* Coefficients that are not numbers make their own column so, and no other. */
+static void not_numbers(void)
+{
+    enum { M = 3, N = 20, K = 70 };
+    static uint8_t a[M * K], b[N * K];
+    static float coef[N * 2], y[M * N];
+    check_tensor planes;
+    for (int j = 0; j < M * K; j++) a[j] = (uint8_t)random_u64();
+    for (int j = 0; j < N * K; j++) b[j] = (uint8_t)random_u64();
+    for (int j = 0; j < N * 2; j++) coef[j] = (float)(1 + j % 2);
+    coef[2 * 5] = NAN, coef[2 * 7 + 1] = NAN, coef[2 * 9] = coef[2 * 9 + 1] = INFINITY;
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, N, K), &planes);
+    for (int path = 0; path < PATHS; path++) {
+        qnt_context_set_cpu(c, qnt_cpu_detect());
+        OK(qnt__gemm_bits((enum qnt__bits_path)path, c, TENSOR(a, QNT_UINT, 3, M, K), NULL, pb,
+                          TENSOR(coef, QNT_FLOAT, 32, N, 2), TENSOR(y, QNT_FLOAT, 32, M, N)));
+        for (int j = 0; j < M * N; j++) {
+            int column = j % N;
+            if (column == 5 || column == 7)
+                CHECK(isnan(y[j]));
+            else
+                CHECK(column == 9 ? !isfinite(y[j]) : isfinite(y[j]));
+        }
+    }
+    free(pb->data);
+}
+
 /* Signs times signs, both with coefficients. */
 static void signs(void)
 {
@@ -223,6 +294,15 @@ static void bad_input(void)
     FAILS(qnt_gemm_bits(c, NULL, NULL, pb, pc, py), QNT_E_INVALID, "a");
     FAILS(qnt_gemm_bits(c, pa, NULL, pa, pc, py), QNT_E_SHAPE, "b: expected planes");
     FAILS(qnt_pack_bits(c, pa, pb), QNT_E_SHAPE, "qnt_pack_bits_view");
+    /* too few bytes: panels, planes, words, columns; too many bits of a */
+    for (int axis = 0; axis < 4; axis++) {
+        qnt_tensor less = *pb;
+        int64_t shape[4] = {pb->shape[0], pb->shape[1], pb->shape[2], pb->shape[3]};
+        shape[axis]--;
+        less.shape = shape, less.strides = NULL;
+        FAILS(qnt_gemm_bits(c, pa, NULL, &less, pc, py), QNT_E_SHAPE, axis == 1 ? "b_coef" : "b");
+    }
+    FAILS(qnt_gemm_bits(c, TENSOR(y, QNT_UINT, 16, 4, 20), NULL, pb, pc, py), QNT_E_DTYPE, "a");
     free(pb->data);
     pb->data = buffer + 1;
     FAILS(qnt_pack_bits(c, TENSOR(b, QNT_UINT, 2, 20, 70), pb), QNT_E_SHAPE, "aligned");
@@ -234,6 +314,8 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(numbers);
+    RUN(extremes);
+    RUN(not_numbers);
     RUN(signs);
     RUN(packing);
     RUN(bad_input);

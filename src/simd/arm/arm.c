@@ -41,6 +41,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->look_up_f32 = qnt__look_up_f32_neon;
         table->rank_f32 = qnt__rank_f32_neon;
         table->gemm_bits = qnt__gemm_bits_neon;
+        table->tabulate_bits = qnt__tabulate_bits_neon;
+        table->look_up_bits = qnt__look_up_bits_neon;
+        table->expand_bits = qnt__expand_bits_neon;
         table->gemm_levels = qnt__gemm_levels_neon;
         table->expand_levels = qnt__expand_levels_neon;
         table->decode_cells = qnt__decode_cells_neon;

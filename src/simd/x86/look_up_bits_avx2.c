@@ -1,6 +1,7 @@
 /*
- * Bit planes by tables of sums with AVX2: VPSHUFB looks 32 columns up in the table of four codes. Sums stay
- * bytes as long as they fit, then 16 bits for the words whose indices are in the first-level cache.
+ * Bit planes by tables of sums with AVX2: VPSHUFB looks 32 columns up in the table of four codes.
+ * Sums stay bytes as long as they fit, then 16 bits for the words whose indices are in the
+ * first-level cache.
  */
 #include <immintrin.h>
 
@@ -30,8 +31,8 @@ INLINE void store(void *to, __m256i x)
 
 /* ---- tables ---- */
 
-/* Where code t of the table in each lane is: of nibbles `nibble` and nibble + 1 of 16 codes, in the entries
- * that have it. */
+/* Where code t of the table in each lane is: of nibbles `nibble` and nibble + 1 of 16 codes, in the
+ * entries that have it. */
 INLINE __m256i places(int t, int nibble)
 {
     const __m256i entry = _mm256_broadcastsi128_si256(
@@ -66,7 +67,8 @@ void qnt__tabulate_bits_avx2(const uint8_t *codes, size_t words, uint8_t *tables
 
 /* ---- indices ---- */
 
-/* Two words of two columns of each of two panels; `before` holds the last odd word as it is stored. */
+/* Two words of two columns of each of two panels; `before` holds the last odd word as it is stored.
+ */
 struct pair {
     __m256i even, odd;
 };
@@ -81,15 +83,14 @@ INLINE struct pair load_pair(const uint64_t *low, const uint64_t *high, bool fir
 {
     struct pair p = {load_columns(low, high), load_columns(low + QNT__PANEL, high + QNT__PANEL)};
     p.odd = _mm256_xor_si256(p.odd, p.even);
-    if (!first)
-        p.odd = _mm256_xor_si256(p.odd, load_columns(low - QNT__PANEL, high - QNT__PANEL));
+    if (!first) p.odd = _mm256_xor_si256(p.odd, load_columns(low - QNT__PANEL, high - QNT__PANEL));
     return p;
 }
 
 /*
- * The bytes of a word of 32 columns, byte by byte instead of column by column. Register j has two columns of
- * each panel. Of four columns 0 to 3 the order becomes 0, 2, 1, 3, so that even and odd bytes, widened, are
- * pairs of neighbours.
+ * The bytes of a word of 32 columns, byte by byte instead of column by column. Register j has two
+ * columns of each panel. Of four columns 0 to 3 the order becomes 0, 2, 1, 3, so that even and odd
+ * bytes, widened, are pairs of neighbours.
  */
 INLINE void transpose(const __m256i x[8], __m256i out[8])
 {
@@ -129,8 +130,7 @@ INLINE void store_indices(const __m256i x[8], uint8_t *to)
     {
         uint8_t *at = to + (i / 4 * 8 + i % 4) * HALVES * COLUMNS;
         store(at, _mm256_and_si256(bytes[i], nibble));
-        store(at + 4 * HALVES * COLUMNS,
-              _mm256_and_si256(_mm256_srli_epi16(bytes[i], 4), nibble));
+        store(at + 4 * HALVES * COLUMNS, _mm256_and_si256(_mm256_srli_epi16(bytes[i], 4), nibble));
     }
 }
 
@@ -266,10 +266,11 @@ void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
     for (size_t first = 0; first < g->words; first += CHUNK) {
         size_t words = g->words - first < CHUNK ? g->words - first : CHUNK;
         make_indices(g, first, words, indices);
-        struct chunk c = {g, indices, first, NIBBLES * words,
-                          255u / (4 * ((1u << g->bits) - 1))};
-        if (g->panels > 2) all_digits(&c, 2);
-        else all_digits(&c, 1);
+        struct chunk c = {g, indices, first, NIBBLES * words, 255u / (4 * ((1u << g->bits) - 1))};
+        if (g->panels > 2)
+            all_digits(&c, 2);
+        else
+            all_digits(&c, 1);
     }
 }
 
@@ -279,8 +280,8 @@ void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
 INLINE __m256i lanes_of(__m256i low, __m256i high, int half)
 {
     __m256 a = _mm256_castsi256_ps(low), b = _mm256_castsi256_ps(high);
-    __m256i x = _mm256_castps_si256(half ? _mm256_shuffle_ps(a, b, 0xdd)
-                                         : _mm256_shuffle_ps(a, b, 0x88));
+    __m256i x =
+        _mm256_castps_si256(half ? _mm256_shuffle_ps(a, b, 0xdd) : _mm256_shuffle_ps(a, b, 0x88));
     return _mm256_permute4x64_epi64(x, 0xd8);
 }
 
@@ -294,7 +295,8 @@ INLINE __m256i load_word(const uint64_t *column, size_t w)
     return w > 1 ? _mm256_xor_si256(x, load(at - 2 * QNT__PANEL)) : x;
 }
 
-/* Four codes of eight columns: the bits of lanes, of each plane, that `at` and `bits` pick, double. */
+/* Four codes of eight columns: the bits of lanes, of each plane, that `at` and `bits` pick, double.
+ */
 INLINE __m256i cell_of(const __m256i *lanes, size_t planes, __m256i at, __m256i bits)
 {
     __m256i code = _mm256_set1_epi8((char)(1 - (1 << planes)));

@@ -93,8 +93,7 @@ INLINE void indices_of(__m512i low, __m512i high, __m512i at[CELLS])
     {
         __m512i x = lanes_of(low, high, d);
         at[2 * d] = _mm512_ternarylogic_epi32(x, nibble, table, AND_OR);
-        at[2 * d + 1] =
-            _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
+        at[2 * d + 1] = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
     }
 }
 
@@ -102,8 +101,8 @@ INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
 {
     __m512i at[CELLS];
     indices_of(low, high, at);
-    UNROLL for (int cell = 0; cell < CELLS; cell++) _mm512_storeu_si512(to + (size_t)cell * step,
-                                                                       at[cell]);
+    UNROLL for (int cell = 0; cell < CELLS; cell++)
+        _mm512_storeu_si512(to + (size_t)cell * step, at[cell]);
 }
 
 /* to: [words][CELLS][panels][64] */
@@ -247,8 +246,10 @@ INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
 void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 {
     if (g->m <= FEW) {
-        if (g->high) few_rows(g, true);
-        else few_rows(g, false);
+        if (g->high)
+            few_rows(g, true);
+        else
+            few_rows(g, false);
         return;
     }
     uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
@@ -263,13 +264,14 @@ void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 
 /* ---- bytes ---- */
 
-/* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i + 1. */
+/* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i
+ * + 1. */
 struct halves {
     __m512i half[7][2];
 };
 
-/* The cells of a word: VPMULTISHIFTQB moves the bit of each of four k of two columns to the place that its
- * plane has in a byte, where the numbers are double. */
+/* The cells of a word: VPMULTISHIFTQB moves the bit of each of four k of two columns to the place
+ * that its plane has in a byte, where the numbers are double. */
 INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
 {
     const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));

@@ -1,6 +1,6 @@
 /*
- * Bit planes by tables of six codes: VPERMB looks 64 columns up, VPADDB adds while sums fit bytes. Two
- * instructions for 64 columns of six bits; sums of 16 bits stay in the caches.
+ * Bit planes by tables of six codes: VPERMB looks 64 columns up, VPADDB adds while sums fit bytes.
+ * Two instructions for 64 columns of six bits; sums of 16 bits stay in the caches.
  */
 #include <immintrin.h>
 
@@ -13,7 +13,7 @@
 enum {
     ENTRIES = 64,
     PARTS = QNT__SIX_PANELS / 4, /* vectors of 64 columns */
-    CHUNK = 6,                   /* words of which indices and four rows of tables are in the first cache */
+    CHUNK = 6, /* words of which indices and four rows of tables are in the first cache */
     ROWS = 4,
     XOR = 0x96
 };
@@ -21,14 +21,14 @@ enum {
 /* ---- tables ---- */
 
 /*
- * Four tables at a time, from sums of three codes each: S holds 8 entries of each of 8 halves of tables.
+ * Four tables at a time, from sums of three codes each: S holds 8 entries of each of 8 halves of
+ * tables.
  */
 void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
 {
-    const __m512i half = _mm512_setr_epi64(0, 0x0303030303030303, 0x0606060606060606,
-                                           0x0909090909090909, 0x0c0c0c0c0c0c0c0c,
-                                           0x0f0f0f0f0f0f0f0f, 0x1212121212121212,
-                                           0x1515151515151515);
+    const __m512i half = _mm512_setr_epi64(
+        0, 0x0303030303030303, 0x0606060606060606, 0x0909090909090909, 0x0c0c0c0c0c0c0c0c,
+        0x0f0f0f0f0f0f0f0f, 0x1212121212121212, 0x1515151515151515);
     const __m512i low = _mm512_set1_epi64(0x0706050403020100), eight = _mm512_set1_epi8(8);
     const __m512i high = _mm512_add_epi8(
         eight, _mm512_setr_epi64(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
@@ -38,7 +38,7 @@ void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *t
         __m512i word = _mm512_loadu_si512(codes);
         UNROLL for (int t = 0; t < QNT__SIXES; t += 4)
         {
-            const uint64_t held = t < 8 ? UINT64_MAX : UINT64_MAX >> 16; /* all codes: 16 of 24 */
+            const uint64_t held = t < 8 ? UINT64_MAX : UINT64_MAX >> 16;  /* all codes: 16 of 24 */
             const uint64_t first = t < 8 ? UINT64_MAX : UINT64_MAX >> 24; /* without codes 64 .. */
             __m512i at = _mm512_add_epi8(half, _mm512_set1_epi8((char)(6 * t)));
             __m512i sum = _mm512_maskz_permutexvar_epi8(held & 0xaaaaaaaaaaaaaaaau, at, word);
@@ -66,14 +66,15 @@ void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *t
 /* ---- indices ---- */
 
 /*
- * Eight registers of eight columns of eight bytes each become eight of 64 columns, one for each byte. Byte b
- * of register c comes in as index (b + c) % 8, so that each byte of a result has the same place in its
- * source: blends choose, a rotation by whole bytes ends it. Byte 8 q + b of a result belongs to column
- * 8 ((8 - b) % 8) + q.
+ * Eight registers of eight columns of eight bytes each become eight of 64 columns, one for each
+ * byte. Byte b of register c comes in as index (b + c) % 8, so that each byte of a result has the
+ * same place in its source: blends choose, a rotation by whole bytes ends it. Byte 8 q + b of a
+ * result belongs to column 8 ((8 - b) % 8) + q.
  */
 INLINE void transpose(__m512i x[8])
 {
-    static const uint64_t moves[3] = {0xaaaaaaaaaaaaaaaau, 0xccccccccccccccccu, 0xf0f0f0f0f0f0f0f0u};
+    static const uint64_t moves[3] = {0xaaaaaaaaaaaaaaaau, 0xccccccccccccccccu,
+                                      0xf0f0f0f0f0f0f0f0u};
     UNROLL for (int s = 0; s < 3; s++)
     {
         __m512i y[8];
@@ -218,14 +219,14 @@ INLINE void all_rows(const struct chunk *c, size_t part, int parts)
 /* to = or += twice the sums of a panel of the four that `sum` holds. */
 INLINE void store_panel(const struct wide *sum, int panel, int32_t *to, bool add)
 {
-    const __m512i quads = _mm512_slli_epi16(
-        _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 6, 5, 4, 3, 2, 1, 0, 7, 6,
-                         5, 4, 3, 2, 1, 0),
-        2);
+    const __m512i quads =
+        _mm512_slli_epi16(_mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 6, 5,
+                                           4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0),
+                          2);
     /* even bytes have the columns 0.., 48.., 32.., 16.., odd ones 56.., 40.., 24.., 8.. */
-    __m512i at = _mm512_mask_add_epi16(
-        _mm512_add_epi16(quads, _mm512_set1_epi16((short)((4 - panel) % 4))), 0xff00, quads,
-        _mm512_set1_epi16((short)(32 + 3 - panel)));
+    __m512i at =
+        _mm512_mask_add_epi16(_mm512_add_epi16(quads, _mm512_set1_epi16((short)((4 - panel) % 4))),
+                              0xff00, quads, _mm512_set1_epi16((short)(32 + 3 - panel)));
     __m512i even = _mm512_sub_epi16(sum->both, _mm512_slli_epi16(sum->odd, 8));
     __m512i sums = _mm512_permutex2var_epi16(even, at, sum->odd);
     __m512i v = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(sums)), 1);
