@@ -43,8 +43,10 @@ struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const struct q
 {
     qnt_spec spec = spec_of(&run->layer->head.input);
     struct qnt__affine q = {0};
-    if (m->sums) q.scale = qnt__magnitude_mean(m->largest, m->sum, n);
-    else q = qnt__affine_of_range(&spec, m->range);
+    if (m->sums)
+        q.scale = qnt__magnitude_mean(m->largest, m->sum, n);
+    else
+        q = qnt__affine_of_range(&spec, m->range);
     q.zero = qnt__run_zero(run, q.zero);
     return q;
 }

@@ -4,8 +4,8 @@
 
 #include "run.h"
 
-/* What is known of a row or image with parameters of its own. The range comes first; if signs are asked
- * for, a second pass adds up magnitudes. */
+/* What is known of a row or image with parameters of its own. The range comes first; if signs are
+ * asked for, a second pass adds up magnitudes. */
 struct qnt__measured {
     float range[2];
     bool sums; /* the second pass */

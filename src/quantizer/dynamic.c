@@ -63,8 +63,8 @@ static void find_signs(struct job *job, size_t index, size_t first, size_t end)
     }
     visit_piece(job, index, visit_magnitudes);
     for (size_t g = first; g < end; g++) {
-        found->scale[g] = qnt__magnitude_mean(found->scale[g], found->error[g],
-                                              (size_t)found->visited[g]);
+        found->scale[g] =
+            qnt__magnitude_mean(found->scale[g], found->error[g], (size_t)found->visited[g]);
         found->error[g] = found->visited[g] = 0;
         found->offset[g] = 0;
         found->own[g] = 1;
@@ -94,8 +94,10 @@ static void find_piece(void *task, size_t index, size_t worker)
         job->found->offset[g] = -INFINITY;
     }
     visit_piece(job, index, visit_range);
-    if (job->found->spec.scheme == QNT_POINTS) find_signs(job, index, first, end);
-    else find_affine(job, first, end);
+    if (job->found->spec.scheme == QNT_POINTS)
+        find_signs(job, index, first, end);
+    else
+        find_affine(job, first, end);
 }
 
 qnt_status qnt__dynamic_open(const qnt_context *context, const qnt_quantizer *quantizer,

@@ -394,9 +394,10 @@ static void signs(void)
     }
 }
 
-/* Signs whose scale is the mean magnitude of a row, or of an image: against sums of agreeing signs. A
- * convolution of one pixel is a matrix product of its pixels. Magnitudes are few bits, so that their sums
- * are the same however they are added; what is not finite does not count, and NaN is -. */
+/* Signs whose scale is the mean magnitude of a row, or of an image: against sums of agreeing signs.
+ * A convolution of one pixel is a matrix product of its pixels. Magnitudes are few bits, so that
+ * their sums are the same however they are added; what is not finite does not count, and NaN is -.
+ */
 static void own_scales(void)
 {
     for (int i = 0; i < ROUNDS(40); i++) {
@@ -411,21 +412,23 @@ static void own_scales(void)
         qnt_quantizer *xq = quantizer((qnt_spec){
             .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1, .flags = QNT_DYNAMIC});
         to_integers(wq, w, n, k);
-        qnt_layer_spec ls = {.size = sizeof ls, .kind = conv ? QNT_CONV : QNT_DENSE,
+        qnt_layer_spec ls = {.size = sizeof ls,
+                             .kind = conv ? QNT_CONV : QNT_DENSE,
                              .layout = planar ? QNT_NCHW : QNT_NHWC};
-        const qnt_tensor *weight = !conv ? TENSOR(w, QNT_FLOAT, 32, n, k)
+        const qnt_tensor *weight = !conv    ? TENSOR(w, QNT_FLOAT, 32, n, k)
                                    : planar ? TENSOR(w, QNT_FLOAT, 32, n, k, 1, 1)
                                             : TENSOR(w, QNT_FLOAT, 32, n, 1, 1, k);
-        qnt_tensor *in = !conv ? TENSOR(x, QNT_FLOAT, 32, m, k)
-                                     : TENSOR(x, QNT_FLOAT, 32, images, 1, pixels, k);
-        qnt_tensor *out = !conv ? TENSOR(y, QNT_FLOAT, 32, m, n)
-                                : TENSOR(y, QNT_FLOAT, 32, images, 1, pixels, n);
+        qnt_tensor *in =
+            !conv ? TENSOR(x, QNT_FLOAT, 32, m, k) : TENSOR(x, QNT_FLOAT, 32, images, 1, pixels, k);
+        qnt_tensor *out =
+            !conv ? TENSOR(y, QNT_FLOAT, 32, m, n) : TENSOR(y, QNT_FLOAT, 32, images, 1, pixels, n);
         if (planar) { /* the same memory, other axes */
             int64_t *shape[2] = {in->shape, out->shape};
             static int64_t step[2][4];
             for (int t = 0; t < 2; t++) {
                 int64_t c0 = t ? n : k;
-                int64_t axes[4] = {images, c0, 1, pixels}, steps[4] = {pixels * c0, 1, pixels * c0, c0};
+                int64_t axes[4] = {images, c0, 1, pixels},
+                        steps[4] = {pixels * c0, 1, pixels * c0, c0};
                 memcpy(shape[t], axes, sizeof axes);
                 memcpy(step[t], steps, sizeof steps);
             }
@@ -449,12 +452,13 @@ static void own_scales(void)
             float mean = (float)(sum / (double)(rows * k));
             for (int64_t o = 0; o < n; o++) {
                 int32_t acc = 0;
-                for (int64_t e = 0; e < k; e++) acc += x[r * k + e] > 0 ? wint[o * k + e] : -wint[o * k + e];
+                for (int64_t e = 0; e < k; e++)
+                    acc += x[r * k + e] > 0 ? wint[o * k + e] : -wint[o * k + e];
                 float want = (float)acc * (float)scale[o];
                 want = want * mean;
                 want = want + bias[o];
-                CHECK_MSG(y[r * n + o] == want, "round %d: %g, expected %g", i, (double)y[r * n + o],
-                          (double)want);
+                CHECK_MSG(y[r * n + o] == want, "round %d: %g, expected %g", i,
+                          (double)y[r * n + o], (double)want);
             }
         }
         qnt_layer_destroy(layer), qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq);
@@ -465,8 +469,12 @@ static void own_scales(void)
 /* Outside of layers the same scales, in any grain; what has no dynamic form is refused. */
 static void own_scales_applied(void)
 {
-    qnt_spec spec = {.size = sizeof spec, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1,
-                     .flags = QNT_DYNAMIC, .grain = QNT_PER_AXIS};
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = QNT_POINTS,
+                     .method = QNT_BASES,
+                     .points = 1,
+                     .flags = QNT_DYNAMIC,
+                     .grain = QNT_PER_AXIS};
     const int64_t rows = 6, k = 1500;
     fill(x, rows * k);
     memset(x + k, 0, sizeof *x * (size_t)k);
@@ -474,7 +482,8 @@ static void own_scales_applied(void)
     qnt_quantizer *q = quantizer(spec);
     double none;
     size_t count;
-    OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, rows, k), TENSOR(y, QNT_FLOAT, 32, rows, k)));
+    OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, rows, k),
+                           TENSOR(y, QNT_FLOAT, 32, rows, k)));
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0;
         for (int64_t e = 0; e < k; e++) sum += fabs((double)x[r * k + e]);
