@@ -35,7 +35,8 @@
  * - Weights that are sums of signs (#QNT_BASES) are kept as one plane of bits for each base where that is
  *   faster than bytes: a base with an input of few bits. doc/bit_planes.md has the rule; results do not
  *   depend on it.
- * - An input_q of #QNT_POINTS with one base gives signs: the code 1 is +, 0 is -.
+ * - An input_q of #QNT_POINTS with one base gives signs: the code 1 is +, 0 is -, with one scale or, if it
+ *   is #QNT_DYNAMIC, that of each row.
  * - An output_q with a codebook (#QNT_TABLE, #QNT_EXP, #QNT_POINTS) gives the codes that
  *   qnt_quantizer_encode() gives for the finished floats. With the same quantizer as the input_q of the
  *   next layer, layers of exponential codes chain without a float between them.

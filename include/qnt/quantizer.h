@@ -36,7 +36,8 @@
  * first of these that is set counts. With qnt_quantizer_observe_inputs() errors are those of the outputs.
  * Encoding finds the nearest sum. Coefficients are integers whose sums int8 holds, so that products of
  * codes are exact; with #QNT_LITERAL they are real: refined greedy bases (ALQ), greedy points, symmetric
- * digits (multipoint).
+ * digits (multipoint). With #QNT_DYNAMIC and one base, signs have the mean magnitude of the values at hand
+ * as their scale (XNOR-Net): a form of activations.
  *
  * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
  * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:

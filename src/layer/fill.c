@@ -148,8 +148,10 @@ static void fill_input(const struct qnt__recipe *r, int8_t *levels)
         r->input_q->scheme->integers(r->input_q, 0, levels);
         return;
     }
+    levels[0] = -1, levels[1] = 1;
+    if (r->head.input.kind == QNT__IN_DYNAMIC) return;
     r->input_q->scheme->values(r->input_q, 0, value);
-    for (int c = 0; c < 2; c++) levels[c] = value[c] < 0.0f ? -1 : 1;
+    if (value[1] < 0.0f) levels[0] = 1, levels[1] = -1;
 }
 
 static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)

@@ -20,7 +20,7 @@ enum { PLANES = QNT__BITS_PLANES, LEAST = 64 /* outputs and inputs that whole re
  */
 static const double bytes_rate = 9.5, count_rate = 2.9, table_rate = 4.9;
 static const double count_start = 600, table_start = 1100; /* for a thousand codes of the input */
-static const double sum_rate = 3700; /* for a thousand integers, where there are several planes */
+static const double sum_rate = 3700;   /* for a thousand integers, where there are several planes */
 static const double memory_gain = 1.1; /* that half of the memory may cost */
 
 /* Most bases of one output. */

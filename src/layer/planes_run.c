@@ -88,7 +88,9 @@ bool qnt__planes_plan(struct qnt__run *run)
                                               .words = p->words,
                                               .a_planes = (size_t)code_bits(run),
                                               .b_planes = 1};
-    p->path = qnt__bits_choose(&product);
+    enum qnt__bits_path path = qnt__bits_choose(&product);
+    bool other = path != QNT__BITS_COUNT && path != QNT__BITS_BYTES; /* some kind of tables */
+    p->path = other ? QNT__BITS_TABLE : path;
     p->row_bytes = row_bytes(run, p->words) + PAD;
     size_t tasks = qnt__max(SLAB_BYTES / p->row_bytes / task_rows(run), 1);
     p->slab = qnt__min(tasks * task_rows(run), run->rows);

@@ -114,6 +114,11 @@ static bool read_input_signs(struct qnt__recipe *r)
     const qnt_quantizer *q = r->input_q;
     float value[256];
     if (q->spec.scheme != QNT_POINTS || qnt__code_bits(q) != 1) return false;
+    if (q->spec.flags & QNT_DYNAMIC) {
+        r->head.input.kind = QNT__IN_DYNAMIC;
+        r->head.input.flags |= QNT_DYNAMIC;
+        return r->signs = true;
+    }
     q->scheme->values(q, 0, value);
     if (value[0] == 0.0f) return false;
     r->head.input.scale = value[0] < 0.0f ? value[1] : value[0];
@@ -130,7 +135,8 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
         return qnt__fail(r->context, QNT_E_UNSUPPORTED, "input_q: grain %d, expected per tensor",
                          (int)q->spec.grain);
     }
-    if (!q->ready || q->groups != 1) {
+    bool dynamic = q->spec.flags & QNT_DYNAMIC;
+    if (!dynamic && (!q->ready || q->groups != 1)) {
         return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
     }
     r->head.arrays |= QNT__HAS_INPUT_LEVELS;
@@ -138,7 +144,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
-                                              .scale = q->scale[0]};
+                                              .scale = dynamic ? 0.0f : q->scale[0]};
     if (read_input_signs(r)) return QNT_OK;
     if (q->scheme->integers && q->scheme->integers(q, 0, level)) return QNT_OK;
     return qnt__fail(r->context, QNT_E_UNSUPPORTED,

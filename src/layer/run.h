@@ -9,6 +9,7 @@
 #ifndef QNT__LAYER_RUN_H
 #define QNT__LAYER_RUN_H
 
+#include "kernel/bits.h"
 #include "kernel/geometry.h"
 #include "layer.h"
 #include "tensor/view.h"
@@ -44,7 +45,7 @@ struct qnt__scratch {
 
 /* How QNT__PLANES runs: the path, rows that are prepared together, which of them are at hand. */
 struct qnt__planes {
-    int path; /* enum qnt__bits_path */
+    enum qnt__bits_path path;
     size_t words, row_bytes, slab;
     size_t acc, part, codes, cells; /* byte offsets in the scratch of a worker */
     size_t group, first, end;

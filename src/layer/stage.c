@@ -31,10 +31,22 @@ static struct qnt__affine static_input(const struct qnt__run *run)
                                 .zero = qnt__run_zero(run, c->zero)};
 }
 
-struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const float range[2])
+bool qnt__stage_again(const struct qnt__run *run, struct qnt__measured *m)
+{
+    if (!run->layer->input_levels || m->sums) return false;
+    m->largest = qnt__magnitude_largest(m->range);
+    return m->sums = true;
+}
+
+struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const struct qnt__measured *m,
+                                      size_t n)
 {
     qnt_spec spec = spec_of(&run->layer->head.input);
-    struct qnt__affine q = qnt__affine_of_range(&spec, range);
+    struct qnt__affine q = {0};
+    if (m->sums)
+        q.scale = qnt__magnitude_mean(m->largest, m->sum, n);
+    else
+        q = qnt__affine_of_range(&spec, m->range);
     q.zero = qnt__run_zero(run, q.zero);
     return q;
 }
@@ -46,8 +58,8 @@ const float *qnt__stage_floats_at(const struct qnt__view *x, int64_t at, int64_t
     return (const void *)p;
 }
 
-void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
-                      size_t n, float range[2])
+void qnt__stage_measure(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
+                        size_t n, struct qnt__measured *m)
 {
     const struct qnt__simd *simd = &run->context->simd;
     float *chunk = (void *)(scratch + run->scratch.floats), part[2];
@@ -57,9 +69,13 @@ void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, 
     for (size_t i = 0; i < n; i += most) {
         size_t length = qnt__min(n - i, most);
         if (!all) qnt__read_f32(simd, &run->x, at + (int64_t)i * step, step, length, chunk);
+        if (m->sums) {
+            m->sum += qnt__magnitude_sum(m->largest, all ? all : chunk, length);
+            continue;
+        }
         simd->minmax(all ? all : chunk, length, part);
-        range[0] = part[0] < range[0] ? part[0] : range[0];
-        range[1] = part[1] > range[1] ? part[1] : range[1];
+        m->range[0] = part[0] < m->range[0] ? part[0] : m->range[0];
+        m->range[1] = part[1] > m->range[1] ? part[1] : m->range[1];
     }
 }
 
@@ -124,11 +140,11 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     if (h->input.kind == QNT__IN_STATIC) {
         run->input = static_input(run);
         run->input_zero = run->input.zero;
-        if (run->layer->input_levels) qnt__stage_levels_open(run);
     }
     if (h->input.kind == QNT__IN_DYNAMIC) {
         run->dynamic = (void *)(run->space + run->places.affine);
     }
+    if (run->layer->input_levels) qnt__stage_levels_open(run);
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
     const int8_t *level = run->layer->input_levels;

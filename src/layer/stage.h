@@ -4,12 +4,25 @@
 
 #include "run.h"
 
-/* Parameters of one row or image with that range, as the kernels see them. */
-struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const float range[2]);
+/* What is known of a row or image with parameters of its own. The range comes first; if signs are
+ * asked for, a second pass adds up magnitudes. */
+struct qnt__measured {
+    float range[2];
+    bool sums; /* the second pass */
+    float largest;
+    double sum;
+};
 
-/* Widens a range by n elements of x from offset `at`. */
-void qnt__stage_range(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
-                      size_t n, float range[2]);
+/* Adds n elements of x from offset `at`. */
+void qnt__stage_measure(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step,
+                        size_t n, struct qnt__measured *m);
+
+/* Is a second pass needed? Then it begins. */
+bool qnt__stage_again(const struct qnt__run *run, struct qnt__measured *m);
+
+/* Parameters of n elements, as the kernels see them. */
+struct qnt__affine qnt__stage_dynamic(const struct qnt__run *run, const struct qnt__measured *m,
+                                      size_t n);
 
 /* Brings n elements of x into the form that the arithmetic wants; q encodes floats. */
 void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q,

@@ -85,25 +85,31 @@ static void stage_line(void *task, size_t index, size_t worker)
     memset(out + left + inside, pad, row_bytes - left - inside);
 }
 
-/* Range of one image. */
-static void measure_image(void *task, size_t image, size_t worker)
+static void measure_lines(const struct qnt__run *run, uint8_t *scratch, size_t image,
+                          struct qnt__measured *m)
 {
-    const struct qnt__run *run = task;
     const struct qnt__view *x = &run->x;
     const struct qnt__geometry *g = &run->g;
-    float range[2] = {0.0f, 0.0f};
     bool planes = x->strides[3] != 1 && x->strides[2] == 1;
     size_t count = planes ? g->channels : g->width, n = planes ? g->width : g->channels;
     int64_t outer = x->strides[planes ? 3 : 2], inner = x->strides[planes ? 2 : 3];
 
     for (size_t h = 0; h < g->height; h++) {
         int64_t at = (int64_t)image * x->strides[0] + (int64_t)h * x->strides[1];
-        for (size_t i = 0; i < count; i++) {
-            qnt__stage_range(run, qnt__run_scratch(run, worker), at + (int64_t)i * outer, inner, n,
-                             range);
-        }
+        for (size_t i = 0; i < count; i++)
+            qnt__stage_measure(run, scratch, at + (int64_t)i * outer, inner, n, m);
     }
-    run->dynamic[image] = qnt__stage_dynamic(run, range);
+}
+
+static void measure_image(void *task, size_t image, size_t worker)
+{
+    const struct qnt__run *run = task;
+    const struct qnt__geometry *g = &run->g;
+    struct qnt__measured m = {.sum = 0.0};
+    do {
+        measure_lines(run, qnt__run_scratch(run, worker), image, &m);
+    } while (qnt__stage_again(run, &m));
+    run->dynamic[image] = qnt__stage_dynamic(run, &m, g->height * g->width * g->channels);
 }
 
 /* Images without padding can be read where they are, if each tap is a whole number of cells. */

@@ -49,7 +49,7 @@ void qnt__stage_levels_open(struct qnt__run *run)
     for (int level = -128; level < 128; level++) {
         if (!used[level + 128]) continue;
         l->by_rank[count] = byte_of(run, level);
-        value[count++] = c->scale * (float)level;
+        value[count++] = run->dynamic ? (float)level : c->scale * (float)level;
     }
     for (int32_t i = count; i < 256; i++) l->by_rank[i] = 0;
     qnt__thresholds_between(value, count, &l->thresholds);

@@ -14,9 +14,11 @@ static void stage_row(const struct qnt__run *run, uint8_t *scratch, size_t row)
     uint8_t *out = qnt__run_image(run) + (ptrdiff_t)row * run->pixel_step;
     const struct qnt__affine *q = &run->input;
     if (run->dynamic) {
-        float range[2] = {0.0f, 0.0f};
-        qnt__stage_range(run, scratch, at, step, n, range);
-        run->dynamic[row] = qnt__stage_dynamic(run, range);
+        struct qnt__measured m = {.sum = 0.0};
+        do {
+            qnt__stage_measure(run, scratch, at, step, n, &m);
+        } while (qnt__stage_again(run, &m));
+        run->dynamic[row] = qnt__stage_dynamic(run, &m, n);
         q = &run->dynamic[row];
     }
     qnt__stage_elements(run, scratch, q, at, step, n, out);

@@ -48,8 +48,10 @@ static bool arrays_hold(const struct qnt__layer_head *h)
         (h->output.kind != QNT__IN_STATIC || h->output.flags != 0)) {
         return false;
     }
+    bool dynamic = h->input.kind == QNT__IN_DYNAMIC;
     if ((h->arrays & QNT__HAS_INPUT_LEVELS) &&
-        (h->input.kind != QNT__IN_STATIC || h->input.zero != 0 || !(h->input.flags & QNT_SIGNED))) {
+        (h->input.zero != 0 || !(h->input.flags & QNT_SIGNED) || (dynamic && h->input.bits != 1) ||
+         (dynamic && !(h->input.flags & QNT_SYMMETRIC)))) {
         return false;
     }
     switch (h->arithmetic) {

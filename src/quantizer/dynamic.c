@@ -24,34 +24,80 @@ static void widen(qnt_quantizer *found, size_t group, const float range[2])
     if (range[1] > *high) *high = range[1];
 }
 
+/* What is done with values of one group. */
+typedef void visit_fn(struct job *job, size_t group, const float *x, size_t n);
+
+static void visit_piece(struct job *job, size_t index, visit_fn *visit)
+{
+    size_t first, end, group, n;
+    struct qnt__piece piece = qnt__group_piece(job->grouping, index, &first, &end);
+    struct qnt__chunk chunk = {0};
+    float buffer[QNT__CHUNK];
+    while (qnt__piece_next(job->grouping, &piece, &chunk)) {
+        const float *x = qnt__chunk_f32(job->simd, &job->x, &chunk, buffer);
+        for (size_t at = 0; qnt__chunk_segment(job->grouping, &chunk, at, &group, &n); at += n)
+            visit(job, group, x + at, n);
+    }
+}
+
+static void visit_range(struct job *job, size_t group, const float *x, size_t n)
+{
+    float range[2];
+    job->simd->minmax(x, n, range);
+    widen(job->found, group, range);
+}
+
+/* The scale holds the largest magnitude; sums and counts are in arrays of certificates. */
+static void visit_magnitudes(struct job *job, size_t group, const float *x, size_t n)
+{
+    job->found->error[group] += qnt__magnitude_sum(job->found->scale[group], x, n);
+    job->found->visited[group] += (double)n;
+}
+
+static void find_signs(struct job *job, size_t index, size_t first, size_t end)
+{
+    qnt_quantizer *found = job->found;
+    for (size_t g = first; g < end; g++) {
+        const float range[2] = {found->scale[g], found->offset[g]};
+        found->scale[g] = qnt__magnitude_largest(range);
+    }
+    visit_piece(job, index, visit_magnitudes);
+    for (size_t g = first; g < end; g++) {
+        found->scale[g] =
+            qnt__magnitude_mean(found->scale[g], found->error[g], (size_t)found->visited[g]);
+        found->error[g] = found->visited[g] = 0;
+        found->offset[g] = 0;
+        found->own[g] = 1;
+    }
+}
+
+static void find_affine(struct job *job, size_t first, size_t end)
+{
+    qnt_quantizer *found = job->found;
+    for (size_t g = first; g < end; g++) {
+        const float range[2] = {found->scale[g], found->offset[g]};
+        struct qnt__affine q = qnt__affine_of_range(&found->spec, range);
+        found->scale[g] = q.scale;
+        found->offset[g] = 0;
+        found->zero[g] = q.zero;
+    }
+}
+
 static void find_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     struct job *job = task;
-    size_t first, end, group, n;
-    struct qnt__piece piece = qnt__group_piece(job->grouping, index, &first, &end);
-    struct qnt__chunk chunk = {0};
-    float buffer[QNT__CHUNK], range[2];
-
-    for (group = first; group < end; group++) {
-        job->found->scale[group] = INFINITY;
-        job->found->offset[group] = -INFINITY;
+    size_t first, end;
+    qnt__group_piece(job->grouping, index, &first, &end);
+    for (size_t g = first; g < end; g++) {
+        job->found->scale[g] = INFINITY;
+        job->found->offset[g] = -INFINITY;
     }
-    while (qnt__piece_next(job->grouping, &piece, &chunk)) {
-        const float *x = qnt__chunk_f32(job->simd, &job->x, &chunk, buffer);
-        for (size_t at = 0; qnt__chunk_segment(job->grouping, &chunk, at, &group, &n); at += n) {
-            job->simd->minmax(x + at, n, range);
-            widen(job->found, group, range);
-        }
-    }
-    for (group = first; group < end; group++) {
-        range[0] = job->found->scale[group];
-        range[1] = job->found->offset[group];
-        struct qnt__affine q = qnt__affine_of_range(&job->found->spec, range);
-        job->found->scale[group] = q.scale;
-        job->found->offset[group] = 0;
-        job->found->zero[group] = q.zero;
-    }
+    visit_piece(job, index, visit_range);
+    if (job->found->spec.scheme == QNT_POINTS)
+        find_signs(job, index, first, end);
+    else
+        find_affine(job, first, end);
 }
 
 qnt_status qnt__dynamic_open(const qnt_context *context, const qnt_quantizer *quantizer,

@@ -35,6 +35,11 @@ static qnt_status check(const qnt_context *context, const qnt_spec *spec)
                          "spec: points is %d, expected 1 to %d with %d bits", (int)spec->points,
                          (int)(QNT__POINTS_BITS / spec->bits), (int)spec->bits);
     }
+    if ((spec->flags & QNT_DYNAMIC) && (spec->method != QNT_BASES || spec->points != 1)) {
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: QNT_DYNAMIC with %d points of %d bits, expected one base of signs",
+                         (int)spec->points, (int)spec->bits);
+    }
     return QNT_OK;
 }
 
@@ -216,7 +221,7 @@ static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, siz
 }
 
 const struct qnt__scheme qnt__points_scheme = {.name = "QNT_POINTS",
-                                               .flags = QNT_LITERAL,
+                                               .flags = QNT_LITERAL | QNT_DYNAMIC,
                                                .default_bits = 1,
                                                .check = check,
                                                .code_bits = code_bits,

@@ -4,7 +4,7 @@
 
 #include "fixtures.h"
 
-enum { FLOATS, BYTES, DYNAMIC, LEVELS, SIGNS };
+enum { FLOATS, BYTES, DYNAMIC, LEVELS, SIGNS, OWN_SIGNS };
 
 struct recipe {
     const char *name;
@@ -57,6 +57,8 @@ static UNUSED const struct recipe recipes[] = {
      FLOATS, false},
     {"conv, planes", WITH(.kind = QNT_CONV, .groups = 2), {180, 3, 3, 14}, {1, 5, 4, 28}, 4, -9, 0,
      QNT_PER_TENSOR, 0, SIGNS, BYTES, false},
+    {"conv, signs of each image", CONV(.layout = QNT_NCHW), {7, 3, 3, 3}, {2, 3, 6, 7}, 4, -9, 0,
+     QNT_PER_AXIS, 0, OWN_SIGNS, FLOATS, true},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -86,6 +88,9 @@ static UNUSED struct parts *open_parts(const qnt_context *context, const struct 
     if (r->input == DYNAMIC) p->input_q = dynamic_quantizer(context);
     if (r->input == LEVELS) p->input_q = fitted_quantizer(context, codebook(3, 0, 0, 0), p->weight);
     if (r->input == SIGNS) p->input_q = fitted_quantizer(context, codebook(8, 0, 0, 0), p->weight);
+    qnt_spec own = codebook(8, 0, 0, 0);
+    own.flags = QNT_DYNAMIC;
+    if (r->input == OWN_SIGNS) p->input_q = new_quantizer(context, own);
     if (r->output == BYTES) p->output_q = byte_quantizer(context);
     return p;
 }

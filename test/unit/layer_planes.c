@@ -394,6 +394,113 @@ static void signs(void)
     }
 }
 
+/* Signs whose scale is the mean magnitude of a row, or of an image: against sums of agreeing signs.
+ * A convolution of one pixel is a matrix product of its pixels. Magnitudes are few bits, so that
+ * their sums are the same however they are added; what is not finite does not count, and NaN is -.
+ */
+static void own_scales(void)
+{
+    for (int i = 0; i < ROUNDS(40); i++) {
+        int64_t images = random_in(1, 3), pixels = random_in(1, 9), m = images * pixels;
+        int64_t n = random_in(1, 130), k = i % 2 ? 128 : random_in(1, 200);
+        bool conv = i % 3 == 0, planar = i % 6 == 0;
+        for (int64_t e = 0; e < m * k; e++) x[e] = (float)random_in(-500, 500) / 64;
+        if (i % 4 == 0) x[0] = NAN, x[m * k - 1] = INFINITY;
+        if (i % 8 == 1) memset(x, 0, sizeof *x * (size_t)(m * k));
+        fill(w, n * k), fill(bias, n);
+        qnt_quantizer *wq = bases(i % 5 ? 1 : 2, n, QNT_PER_AXIS);
+        qnt_quantizer *xq = quantizer((qnt_spec){
+            .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1, .flags = QNT_DYNAMIC});
+        to_integers(wq, w, n, k);
+        qnt_layer_spec ls = {.size = sizeof ls,
+                             .kind = conv ? QNT_CONV : QNT_DENSE,
+                             .layout = planar ? QNT_NCHW : QNT_NHWC};
+        const qnt_tensor *weight = !conv    ? TENSOR(w, QNT_FLOAT, 32, n, k)
+                                   : planar ? TENSOR(w, QNT_FLOAT, 32, n, k, 1, 1)
+                                            : TENSOR(w, QNT_FLOAT, 32, n, 1, 1, k);
+        qnt_tensor *in =
+            !conv ? TENSOR(x, QNT_FLOAT, 32, m, k) : TENSOR(x, QNT_FLOAT, 32, images, 1, pixels, k);
+        qnt_tensor *out =
+            !conv ? TENSOR(y, QNT_FLOAT, 32, m, n) : TENSOR(y, QNT_FLOAT, 32, images, 1, pixels, n);
+        if (planar) { /* the same memory, other axes */
+            int64_t *shape[2] = {in->shape, out->shape};
+            static int64_t step[2][4];
+            for (int t = 0; t < 2; t++) {
+                int64_t c0 = t ? n : k;
+                int64_t axes[4] = {images, c0, 1, pixels},
+                        steps[4] = {pixels * c0, 1, pixels * c0, c0};
+                memcpy(shape[t], axes, sizeof axes);
+                memcpy(step[t], steps, sizeof steps);
+            }
+            in->strides = step[0];
+            out->strides = step[1];
+        }
+        qnt_layer *layer = NULL;
+        OK(qnt_layer_create(c, &ls, weight, wq, TENSOR(bias, QNT_FLOAT, 32, n), xq, NULL, &layer));
+        OK(qnt_context_set_cpu(c, cpus[i % 4] & qnt_cpu_detect()));
+        OK(run(layer, in, out));
+        double scale[GROUPS];
+        size_t count;
+        OK(qnt_quantizer_get(c, wq, QNT_P_SCALE, scale, GROUPS, &count));
+        int64_t rows = conv ? pixels : 1; /* with one scale */
+        for (int64_t r = 0; r < m; r++) {
+            double sum = 0;
+            for (int64_t e = 0; e < rows * k; e++) {
+                double v = (double)x[r / rows * rows * k + e];
+                sum += isfinite(v) ? fabs(v) : 0;
+            }
+            float mean = (float)(sum / (double)(rows * k));
+            for (int64_t o = 0; o < n; o++) {
+                int32_t acc = 0;
+                for (int64_t e = 0; e < k; e++)
+                    acc += x[r * k + e] > 0 ? wint[o * k + e] : -wint[o * k + e];
+                float want = (float)acc * (float)scale[o];
+                want = want * mean;
+                want = want + bias[o];
+                CHECK_MSG(y[r * n + o] == want, "round %d: %g, expected %g", i,
+                          (double)y[r * n + o], (double)want);
+            }
+        }
+        qnt_layer_destroy(layer), qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq);
+    }
+    OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
+}
+
+/* Outside of layers the same scales, in any grain; what has no dynamic form is refused. */
+static void own_scales_applied(void)
+{
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = QNT_POINTS,
+                     .method = QNT_BASES,
+                     .points = 1,
+                     .flags = QNT_DYNAMIC,
+                     .grain = QNT_PER_AXIS};
+    const int64_t rows = 6, k = 1500;
+    fill(x, rows * k);
+    memset(x + k, 0, sizeof *x * (size_t)k);
+    for (int64_t e = 0; e < k; e++) x[2 * k + e] *= 1e-42f; /* denormals */
+    qnt_quantizer *q = quantizer(spec);
+    double none;
+    size_t count;
+    OK(qnt_quantizer_apply(c, q, TENSOR(x, QNT_FLOAT, 32, rows, k),
+                           TENSOR(y, QNT_FLOAT, 32, rows, k)));
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t e = 0; e < k; e++) sum += fabs((double)x[r * k + e]);
+        double mean = sum / (double)k, got = (double)fabsf(y[r * k]);
+        CHECK_MSG(fabs(got - mean) <= 1e-6 * mean + 1e-45, "%g, expected %g", got, mean);
+        for (int64_t e = 0; e < k; e++)
+            CHECK(y[r * k + e] == (float)(x[r * k + e] > 0 ? got : -got));
+    }
+    FAILS(qnt_quantizer_get(c, q, QNT_P_SCALE, &none, 1, &count), QNT_E_STATE, "QNT_DYNAMIC");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_SCALE, &(double){1}, 1), QNT_E_STATE, "QNT_DYNAMIC");
+    qnt_quantizer_destroy(q);
+    spec.points = 2;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_UNSUPPORTED, "one base of signs");
+    spec.method = QNT_MULTIPOINT, spec.bits = 2, spec.points = 1;
+    FAILS(qnt_quantizer_create(c, &spec, &q), QNT_E_UNSUPPORTED, "one base of signs");
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -405,6 +512,8 @@ int main(int argc, char **argv)
     RUN(convolutions);
     RUN(codes_and_blobs);
     RUN(signs);
+    RUN(own_scales);
+    RUN(own_scales_applied);
     qnt_pool_destroy(pool);
     qnt_context_destroy(c);
     return DONE;
