@@ -29,9 +29,10 @@
  *   y -= float(zero) * float(sum over blocks of scale * sum of weights).
  * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
  * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied as
- *   these integers. Up to 4 bits they stay packed, as places in a table for all outputs or, where levels
- *   are per axis, for each; with float input also where levels are real. They become bytes if each block
- *   has levels of its own, or if rows of k must be padded and the 2^bits levels leave no place for 0.
+ *   these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where levels
+ *   are per axis, for each; up to 4 bits with float input also where levels are real. They become bytes if
+ *   each block has levels of its own, if rows of k must be padded and the 2^bits levels leave no place for
+ *   0, or if with more than 4 bits tables take more than is saved; and with float input beyond 4 bits.
  * - An output_q with a codebook (#QNT_TABLE, #QNT_EXP, #QNT_POINTS) gives the codes that
  *   qnt_quantizer_encode() gives for the finished floats. With the same quantizer as the input_q of the
  *   next layer, layers of exponential codes chain without a float between them.
