@@ -9,15 +9,15 @@
  *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
  *
  * Fields are added plane by plane, as an adder adds bits. Let v be what m planes hold for an
- * element, d whether its signs differ, and N[v] the sum of (-1)^d over elements with that v: this is
- * what the scalar definition counts. Here P[S] is counted for each set S of planes: elements with an
- * odd number of ones among d and the bits of v in S. It is the sum of (1 - (-1)^(S . v + d)) / 2, so
- * that for v other than 0 an inverse Walsh-Hadamard transform gives
+ * element, d whether its signs differ, and N[v] the sum of (-1)^d over elements with that v: this
+ * is what the scalar definition counts. Here P[S] is counted for each set S of planes: elements
+ * with an odd number of ones among d and the bits of v in S. It is the sum of (1 - (-1)^(S . v +
+ * d)) / 2, so that for v other than 0 an inverse Walsh-Hadamard transform gives
  *
  *     N[v] = -2^(1 - m) sum over S of (-1)^(S . v) P[S]
  *
- * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and an
- * addition for each value, where masks of values would need two of each, for plus and for minus.
+ * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and
+ * an addition for each value, where masks of values would need two of each, for plus and for minus.
  */
 #ifndef QNT__SIMD_SLICES_H
 #define QNT__SIMD_SLICES_H
