@@ -28,15 +28,14 @@
  *   codes less 128); what a static zero point adds is taken off the bias, a dynamic one the sum:
  *   y -= float(zero) * float(sum over blocks of scale * sum of weights).
  * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
- * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied
- * as these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where
- * levels are per axis, for each; up to 4 bits with float input also where levels are real. They
- * become bytes if each block has levels of its own, if rows of k must be padded and the 2^bits
- * levels leave no place for 0, or if with more than 4 bits tables take more than is saved; and with
- * float input beyond 4 bits.
+ * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied as
+ *   these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where levels
+ *   are per axis, for each; with float input up to 4 bits, also where levels are real. They become bytes
+ *   if each block has levels of its own, if rows of k must be padded and the 2^bits levels leave no place
+ *   for 0, or if the tables of more than 4 bits take more than they save.
  * - An output_q with a codebook (#QNT_TABLE, #QNT_EXP, #QNT_POINTS) gives the codes that
- *   qnt_quantizer_encode() gives for the finished floats. With the same quantizer as the input_q of
- * the next layer, layers of exponential codes chain without a float between them.
+ *   qnt_quantizer_encode() gives for the finished floats. With the same quantizer as the input_q of the
+ *   next layer, layers of exponential codes chain without a float between them.
  * - If sums over k could leave int32 (8-bit codes: not below K = 65,794), a dense layer forms them
  *   in equal blocks as above, all with the same scale; such a convolution is not supported.
  */
