@@ -4,20 +4,20 @@
  * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler),
  * LOW_BITS and
  *
- *     count(acc, x): acc with the population of x added, lane by lane, and
- *     totals(acc, n, out): the sums of the lanes of n counters, after at most SLICE_VECTORS counts
- * from 0 slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
+ *     count(acc, x): acc with the population of x added, lane by lane,
+ *     totals(acc, n, out): the sums of lanes of n counters, after up to SLICE_VECTORS counts, and
+ *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
  *
- * Fields are added plane by plane, as an adder adds bits. The scalar definition counts, for each
- * value v of m planes, elements N[v] of which those with different signs count -1. Here P[S] is
- * counted for each set S of planes: elements with an odd number of ones among the planes in S and
- * the plane of different signs. Both are 2^m numbers, and P is the sum over elements of (1 -
- * (-1)^(S . v + d)) / 2, therefore with an inverse Walsh-Hadamard transform, for v other than 0,
+ * Fields are added plane by plane, as an adder adds bits. Let v be what m planes hold for an
+ * element, d whether its signs differ, and N[v] the sum of (-1)^d over elements with that v: this
+ * is what the scalar definition counts. Here P[S] is counted for each set S of planes: elements
+ * with an odd number of ones among d and the bits of v in S. It is the sum of (1 - (-1)^(S . v +
+ * d)) / 2, so that for v other than 0 an inverse Walsh-Hadamard transform gives
  *
  *     N[v] = -2^(1 - m) sum over S of (-1)^(S . v) P[S]
  *
  * without a rest. From a set to its neighbour in a Gray code is one XOR: an XOR, a population and
- * an addition for each value, where masks of values need two of each, for plus and for minus.
+ * an addition for each value, where masks of values would need two of each, for plus and for minus.
  */
 #ifndef QNT__SIMD_SLICES_H
 #define QNT__SIMD_SLICES_H

@@ -45,6 +45,30 @@ INLINE uint8x16_t wide_field(const uint8_t *cell, int bits, int f, int q)
     return vorrq_u8(low, vshlq_n_u8(load_field(above, bits - 4, f, q), 4));
 }
 
+/* 32 levels for each column: two TBL hold the tables of four columns. */
+static void expand_own_5(const struct qnt__expand *e)
+{
+    const uint8_t first[16] = {0, 0, 0, 0, 32, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 96};
+    const uint8x16_t base = vld1q_u8(first), half = vdupq_n_u8(64);
+    UNROLL for (int q = 0; q < 4; q++)
+    {
+        const uint8_t *cell = e->cell, *levels = (const void *)(e->levels + 128 * q);
+        uint8_t *to = e->out + 16 * q;
+        uint8x16x4_t low, high;
+        for (int j = 0; j < 4; j++) {
+            low.val[j] = vld1q_u8(levels + 16 * j), high.val[j] = vld1q_u8(levels + 64 + 16 * j);
+        }
+        for (size_t i = 0; i < e->cells; i++, cell += qnt__cell_bytes(5)) {
+            UNROLL for (int f = 0; f < 4; f++, to += 64)
+            {
+                uint8x16_t place = vaddq_u8(wide_field(cell, 5, f, q), base);
+                uint8x16_t level = vqtbl4q_u8(low, place); /* 0 beyond */
+                vst1q_u8(to, vqtbx4q_u8(level, high, vsubq_u8(place, half)));
+            }
+        }
+    }
+}
+
 /* Numbers of levels first, then all of them are looked up. */
 INLINE void expand_wide(const struct qnt__expand *e, int bits)
 {
@@ -68,6 +92,8 @@ void qnt__expand_levels_neon(const struct qnt__expand *e)
         expand_wide(e, 7);
     else if (e->bits == 6)
         expand_wide(e, 6);
+    else if (e->bits == 5 && e->step)
+        expand_own_5(e);
     else if (e->bits == 5)
         expand_wide(e, 5);
     else if (e->bits == 4)

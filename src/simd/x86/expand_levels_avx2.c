@@ -7,12 +7,24 @@
 #include "../columns.h"
 #include "../slots.h"
 
+/* 16 levels of each fourth of 8 columns, the first one's at `levels`. */
+INLINE __m256i own_levels(const int8_t *levels, size_t step)
+{
+    __m128i low = _mm_loadu_si128((const void *)levels);
+    __m128i high = _mm_loadu_si128((const void *)(levels + 4 * step));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
 /* The tables of the j-th column of each 128 bits of half a cell. */
 INLINE __m256i own_table(const int8_t *levels, int half, int j)
 {
-    const __m128i *low = (const void *)(levels + 128 * half + 16 * j);
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(low)),
-                                   _mm_loadu_si128(low + 4), 1);
+    return own_levels(levels + 128 * half + 16 * j, 16);
+}
+
+/* The j-th dword of each 128 bits from the j-th vector. */
+INLINE __m256i take_columns(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    return _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0xaa), _mm256_blend_epi32(c, d, 0xaa), 0xcc);
 }
 
 INLINE void expand_own(const struct qnt__expand *e, int bits)
@@ -30,9 +42,7 @@ INLINE void expand_own(const struct qnt__expand *e, int bits)
                 __m256i field = half_field(cell, bits, f, half);
                 __m256i a = _mm256_shuffle_epi8(t0, field), b = _mm256_shuffle_epi8(t1, field);
                 __m256i c = _mm256_shuffle_epi8(t2, field), d = _mm256_shuffle_epi8(t3, field);
-                a = _mm256_blend_epi32(a, b, 0xaa);
-                c = _mm256_blend_epi32(c, d, 0xaa);
-                _mm256_storeu_si256((void *)to, _mm256_blend_epi32(a, c, 0xcc));
+                _mm256_storeu_si256((void *)to, take_columns(a, b, c, d));
             }
         }
     }
@@ -71,6 +81,35 @@ INLINE void wide_fields(const uint8_t *cell, int bits, int f, uint8_t *to)
     }
 }
 
+/* 32 levels for each column: the fifth bit of a field tells which half of the table. */
+static void expand_own_5(const struct qnt__expand *e)
+{
+    for (int half = 0; half < 2; half++) {
+        const uint8_t *cell = e->cell;
+        uint8_t *to = e->out + 32 * half;
+        __m256i low[4], high[4], level[4];
+        for (int j = 0; j < 4; j++) {
+            const int8_t *levels = e->levels + 32 * (8 * half + j);
+            low[j] = own_levels(levels, 32), high[j] = own_levels(levels + 16, 32);
+        }
+        for (size_t i = 0; i < e->cells; i++, cell += qnt__cell_bytes(5)) {
+            UNROLL for (int f = 0; f < 4; f++, to += 64)
+            {
+                __m256i field = half_field(cell + 64 * (f / 2), 4, f % 2, half);
+                __m256i fifth = third_bits(cell + QNT__CELL_HIGH + 8 * f + 4 * half);
+                fifth = _mm256_slli_epi16(fifth, 5); /* the top bit of its byte */
+                UNROLL for (int j = 0; j < 4; j++)
+                {
+                    level[j] = _mm256_blendv_epi8(_mm256_shuffle_epi8(low[j], field),
+                                                  _mm256_shuffle_epi8(high[j], field), fifth);
+                }
+                _mm256_storeu_si256((void *)to,
+                                    take_columns(level[0], level[1], level[2], level[3]));
+            }
+        }
+    }
+}
+
 /* Numbers of levels first, then all of them are looked up. */
 INLINE void expand_wide(const struct qnt__expand *e, int bits)
 {
@@ -91,6 +130,8 @@ void qnt__expand_levels_avx2(const struct qnt__expand *e)
         expand_wide(e, 7);
     else if (e->bits == 6)
         expand_wide(e, 6);
+    else if (e->bits == 5 && e->step)
+        expand_own_5(e);
     else if (e->bits == 5)
         expand_wide(e, 5);
     else

@@ -1,7 +1,7 @@
 /*
  * Packed numbers of 32 to 128 levels into bytes with VPERMB: a table is one register or two. Where
- * columns have tables of their own, each of the 16 is looked up in its turn, for its four bytes.
- * Fewer levels fit the tables of VPSHUFB, which has nothing to gain.
+ * columns have tables of 64 or more, each of the 16 is looked up in its turn, for its four bytes.
+ * Tables of VPSHUFB do for the rest.
  */
 #include "../slots.h"
 #include "cells_avx512vnni.h"
@@ -57,7 +57,7 @@ INLINE void expand(const struct qnt__expand *e, int bits)
 
 void qnt__expand_levels_avx512vbmi(const struct qnt__expand *e)
 {
-    if (e->bits == 5)
+    if (e->bits == 5 && e->step == 0)
         expand(e, 5);
     else if (e->bits == 6)
         expand(e, 6);

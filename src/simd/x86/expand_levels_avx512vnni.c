@@ -1,9 +1,18 @@
 /*
  * Packed numbers of levels into bytes with VPSHUFB. 128 bits hold four columns; where columns have
- * tables of their own, each of the four is looked up in its turn.
+ * tables of their own, each of the four is looked up in its turn, of 32 levels each half.
  */
 #include "../slots.h"
 #include "cells_avx512vnni.h"
+
+/* 16 levels of each fourth column, the first one's at `levels`. */
+INLINE __m512i own_table(const int8_t *levels, size_t step)
+{
+    __m512i t = _mm512_castsi128_si512(_mm_loadu_si128((const void *)levels));
+    t = _mm512_inserti32x4(t, _mm_loadu_si128((const void *)(levels + 4 * step)), 1);
+    t = _mm512_inserti32x4(t, _mm_loadu_si128((const void *)(levels + 8 * step)), 2);
+    return _mm512_inserti32x4(t, _mm_loadu_si128((const void *)(levels + 12 * step)), 3);
+}
 
 /* tables[j]: in each 128 bits the table of the j-th of their columns. */
 INLINE void load_tables(const struct qnt__expand *e, __m512i tables[4])
@@ -14,14 +23,13 @@ INLINE void load_tables(const struct qnt__expand *e, __m512i tables[4])
         tables[0] = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)all));
         return;
     }
-    UNROLL for (int j = 0; j < 4; j++)
-    {
-        const __m128i *own = (const void *)(e->levels + 16 * j);
-        __m512i t = _mm512_castsi128_si512(_mm_loadu_si128(own));
-        t = _mm512_inserti32x4(t, _mm_loadu_si128(own + 4), 1);
-        t = _mm512_inserti32x4(t, _mm_loadu_si128(own + 8), 2);
-        tables[j] = _mm512_inserti32x4(t, _mm_loadu_si128(own + 12), 3);
-    }
+    UNROLL for (size_t j = 0; j < 4; j++) tables[j] = own_table(e->levels + 16 * j, 16);
+}
+
+/* The bytes of the j-th of four columns. */
+INLINE __mmask64 column_bytes(int j)
+{
+    return 0x000f000f000f000full << 4 * j;
 }
 
 INLINE void expand(const struct qnt__expand *e, int bits, int own)
@@ -37,8 +45,34 @@ INLINE void expand(const struct qnt__expand *e, int bits, int own)
             __m512i level = _mm512_shuffle_epi8(tables[0], field);
             UNROLL for (int j = 1; own && j < 4; j++)
             {
-                const __mmask64 column = 0x000f000f000f000full << 4 * j;
-                level = _mm512_mask_shuffle_epi8(level, column, tables[j], field);
+                level = _mm512_mask_shuffle_epi8(level, column_bytes(j), tables[j], field);
+            }
+            _mm512_storeu_si512(out, level);
+        }
+    }
+}
+
+/* 32 levels for each column: the fifth bit of a field, a mask, tells which half of the table. */
+static void expand_own_5(const struct qnt__expand *e)
+{
+    const uint8_t *cell = e->cell, *end = cell + e->cells * qnt__cell_bytes(5);
+    uint8_t *out = e->out;
+    __m512i low[4], high[4];
+    UNROLL for (size_t j = 0; j < 4; j++)
+    {
+        low[j] = own_table(e->levels + 32 * j, 32);
+        high[j] = own_table(e->levels + 32 * j + 16, 32);
+    }
+    for (; cell < end; cell += qnt__cell_bytes(5)) {
+        UNROLL for (int f = 0; f < 4; f++, out += 64)
+        {
+            const __mmask64 fifth = third_bits(cell + QNT__CELL_HIGH - 64, f);
+            __m512i field = cell_field(cell + 64 * (f / 2), 4, f % 2), level = field;
+            UNROLL for (int j = 0; j < 4; j++)
+            {
+                const __mmask64 column = column_bytes(j);
+                level = _mm512_mask_shuffle_epi8(level, column & ~fifth, low[j], field);
+                level = _mm512_mask_shuffle_epi8(level, column & fifth, high[j], field);
             }
             _mm512_storeu_si512(out, level);
         }
@@ -49,7 +83,10 @@ void qnt__expand_levels_avx512vnni(const struct qnt__expand *e)
 {
     int own = e->step != 0;
     if (qnt__cell_is_wide(e->bits)) {
-        qnt__expand_levels_avx2(e); /* without VPERMB nothing is to be gained */
+        if (own && e->bits == 5)
+            expand_own_5(e);
+        else
+            qnt__expand_levels_avx2(e); /* without VPERMB little is to be gained */
         return;
     }
     if (e->bits == 4)
