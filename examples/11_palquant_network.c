@@ -1,15 +1,19 @@
 /*
  * A whole PalQuant network (Hu et al., ECCV 2022) that stays packed between its layers: a ResNet of basic
  * blocks whose 2-bit convolutions run in G parallel groups, cyclic-shuffle modules between the stages, and
- * ShuffleNet's transpose where blocks halve the image.
+ * ShuffleNet's transpose where blocks halve the image. The first convolution (7 x 7, then batch norm, ReLU
+ * and a maximum of 3 x 3) and the last, fully connected layer stay in floats, G times as wide, as in the
+ * paper.
  *
  * Introduces qnt_lowbit_layer_create and qnt_lowbit_layer_run: a layer's digits are made for the quantizer
  * of the layer behind it, and floats go beside them where a residual is added. Built from a table for 1 to
  * 4 groups, run, and compared bit by bit with the plain way: codes in bytes, qnt_conv_s8, shuffles and
  * batch norms in loops.
  *
- *     11_palquant_network [WEIGHTS]    for each layer in order: codes [O,kh,kw,C/G], float32 scale [O],
- *                                      shift [O], low, high; without a file, made-up numbers
+ *     11_palquant_network [WEIGHTS]    for G = 1, 2, 3, 4: float32 [O,7,7,3], scale [O], shift [O]; for
+ *                                      each layer in order codes [O,kh,kw,C/G], float32 scale [O],
+ *                                      shift [O], low, high; float32 [10,C], bias [10]; without a file,
+ *                                      made-up numbers
  */
 #include <qnt.h>
 #include <stdio.h>
@@ -17,6 +21,7 @@
 #include <string.h>
 
 enum { SIDE = 16, MOST_WIDTH = 4 * 64, MOST_CONVS = 32, MOST = (SIDE + 2) * (SIDE + 2) * MOST_WIDTH };
+enum { IMAGE = 4 * SIDE, COLOURS = 3, STEM = 7, CLASSES = 10 };
 
 /* What the network is. Each stage but the first halves the image; a cyclic module follows all but the
  * last. */
@@ -36,6 +41,8 @@ struct conv {
 
 struct network {
     int groups, count;
+    float *first, *first_scale, *first_offset; /* [out,7,7,3], [out], [out] */
+    float *last, *bias;                        /* [CLASSES,channels], [CLASSES] */
     struct conv conv[MOST_CONVS];
 };
 
@@ -114,6 +121,17 @@ static void read_all(FILE *file, void *to, size_t bytes)
     if (fread(to, 1, bytes, file) == bytes) return;
     fprintf(stderr, "the file with weights ends too early\n");
     exit(1);
+}
+
+/* From the file, or about `middle`, up to `spread` away. */
+static float *floats(FILE *file, uint32_t *state, size_t n, float middle, float spread)
+{
+    float *x = malloc(n * sizeof *x);
+    if (!x) exit(1);
+    if (file) read_all(file, x, n * sizeof *x);
+    for (size_t i = 0; !file && i < n; i++)
+        x[i] = middle + spread * ((float)(next_number(state) >> 20 & 255) / 127.5f - 1.0f);
+    return x;
 }
 
 static void load(struct conv *c, FILE *file, uint32_t *state)
@@ -269,26 +287,58 @@ static void run_plain(const struct network *n, float *stream)
 
 /* ---- both ---- */
 
-/* What is not quantized: a first layer and the mean at the end. */
-static void stem(float *stream, int channels)
+static float pixel(int row, int column, int colour)
 {
-    for (int p = 0; p < SIDE * SIDE; p++) {
-        float red = (float)(p % SIDE) / SIDE, green = (float)(p / SIDE) / SIDE;
-        for (int c = 0; c < channels; c++) {
-            float v = red * (float)(c % 7 - 2) * 0.5f + green * (float)(c % 5 - 1) * 0.5f;
-            stream[p * channels + c] = v > 0 ? v : 0;
+    if (row < 0 || column < 0 || row >= IMAGE || column >= IMAGE) return 0;
+    return (float)((row * (3 + colour) + column * (5 - colour)) % 29) / 14.0f - 1.0f;
+}
+
+/* Convolution 7 x 7 with stride 2, batch norm, ReLU. */
+static float first_conv(const struct network *n, int row, int column, int o)
+{
+    float sum = 0;
+    const float *w = n->first + o * STEM * STEM * COLOURS;
+    for (int i = 0; i < STEM * STEM * COLOURS; i++) {
+        int tap = i / COLOURS;
+        sum += w[i] * pixel(2 * row + tap / STEM - 3, 2 * column + tap % STEM - 3, i % COLOURS);
+    }
+    float v = sum * n->first_scale[o] + n->first_offset[o];
+    return v > 0 ? v : 0;
+}
+
+/* The maximum of 3 x 3 with stride 2; what it takes is nowhere below 0. */
+static void stem(const struct network *n, float *stream)
+{
+    static float map[IMAGE / 2 * IMAGE / 2 * MOST_WIDTH];
+    const int half = IMAGE / 2, channels = n->conv[0].in;
+    for (int i = 0; i < half * half * channels; i++)
+        map[i] = first_conv(n, i / channels / half, i / channels % half, i % channels);
+    for (int i = 0; i < SIDE * SIDE * channels; i++) {
+        const int row = i / channels / SIDE * 2, column = i / channels % SIDE * 2;
+        stream[i] = 0;
+        for (int t = 0; t < 9; t++) {
+            int r = row + t / 3 - 1, q = column + t % 3 - 1;
+            if (r < 0 || q < 0 || r >= half || q >= half) continue;
+            float v = map[(r * half + q) * channels + i % channels];
+            if (v > stream[i]) stream[i] = v;
         }
     }
 }
 
-static int best(const float *stream, int side, int channels)
+/* Means over the image, fully connected: the class with the largest sum. */
+static int head(const struct network *n, const float *stream, int side, int channels)
 {
-    int winner = 0;
-    float most = -1;
+    float mean[MOST_WIDTH], most = 0;
+    int winner = -1;
     for (int c = 0; c < channels; c++) {
-        float mean = 0;
-        for (int p = 0; p < side * side; p++) mean += stream[p * channels + c];
-        if (mean > most) most = mean, winner = c;
+        mean[c] = 0;
+        for (int p = 0; p < side * side; p++) mean[c] += stream[p * channels + c];
+        mean[c] /= (float)(side * side);
+    }
+    for (int k = 0; k < CLASSES; k++) {
+        float sum = n->bias[k];
+        for (int c = 0; c < channels; c++) sum += n->last[k * channels + c] * mean[c];
+        if (winner < 0 || sum > most) most = sum, winner = k;
     }
     return winner;
 }
@@ -299,24 +349,31 @@ static int try_groups(int groups, FILE *weights)
     struct network n = {.groups = groups};
     uint32_t state = 2022;
     describe(&n);
+    const struct conv *last = &n.conv[n.count - 1];
+    const size_t in = (size_t)n.conv[0].in, out = (size_t)last->out;
+    n.first = floats(weights, &state, in * STEM * STEM * COLOURS, 0, 0.1f);
+    n.first_scale = floats(weights, &state, in, 1, 0.5f);
+    n.first_offset = floats(weights, &state, in, 0, 0.3f);
     for (int i = 0; i < n.count; i++) load(&n.conv[i], weights, &state), create(&n.conv[i]);
+    n.last = floats(weights, &state, CLASSES * out, 0, 1), n.bias = floats(weights, &state, CLASSES, 0, 1);
     for (int i = 0; i < n.count; i++) prepare(&n.conv[i]);
-    stem(packed, n.conv[0].in), stem(plain, n.conv[0].in);
+    stem(&n, packed);
+    memcpy(plain, packed, sizeof plain);
     run_packed(&n, packed);
     run_plain(&n, plain);
-    const struct conv *last = &n.conv[n.count - 1];
     size_t values = (size_t)(last->side * last->side * last->out), different = 0, live = 0;
     for (size_t i = 0; i < values; i++)
         different += plain[i] != plain[(i + 1) % values], live += plain[i] > 0;
     int good = !memcmp(packed, plain, values * sizeof *plain) && different > 0 && live > values / 10;
-    printf("%d groups: %d convolutions, %zu values at the end, %zu above 0, channel %d is strongest: %s\n",
-           groups, n.count, values, live, best(packed, last->side, last->out),
+    printf("%d groups: %d convolutions, %zu values at the end, %zu above 0, class %d wins: %s\n", groups,
+           n.count, values, live, head(&n, packed, last->side, last->out),
            good ? "equal, as expected" : "NOT equal");
     for (int i = 0; i < n.count; i++) {
         qnt_lowbit_layer_destroy(n.conv[i].layer);
         qnt_quantizer_destroy(n.conv[i].input_q);
         free(n.conv[i].weight), free(n.conv[i].scale), free(n.conv[i].offset);
     }
+    free(n.first), free(n.first_scale), free(n.first_offset), free(n.last), free(n.bias);
     return good;
 }
 

@@ -26,6 +26,8 @@
  *
  *     scale = |s| / 9 * gamma / sqrt(variance + eps),   shift = beta - mean * gamma / sqrt(variance + eps)
  *
+ * Layers are saved and loaded as blobs (qnt/io.h).
+ *
  * A host whose reference computes in another order hands over that function itself:
  * qnt_find_thresholds().
  */

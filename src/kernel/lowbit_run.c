@@ -105,7 +105,7 @@ static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, c
 /* ---- a block of outputs along a line ---- */
 
 struct block {
-    size_t group, first, n; /* outputs first to first + n - 1 */
+    size_t first, n; /* outputs first to first + n - 1 */
     const uint8_t *x, *weight, *pairs;
     const void *limits; /* or NULL */
 };
@@ -116,8 +116,7 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct li
     const struct qnt__geometry *g = &c->g;
     const size_t pixel = g->groups * c->triples, from = (group + g->group_shift) % g->groups;
     const size_t number = group * c->blocks + block;
-    struct block b = {.group = group,
-                      .first = group * c->group_outputs + block * COLUMNS,
+    struct block b = {.first = group * c->group_outputs + block * COLUMNS,
                       .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS),
                       .weight = c->taps + number * c->triples * c->tap_count * COLUMNS};
     b.x = c->pixels + (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +

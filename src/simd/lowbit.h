@@ -6,7 +6,7 @@
  *     struct row, load_row(x)       the table's row for a byte of x
  *     look_up(index, row)           LANES products of three digits each, at most 27
  *     ASSEMBLED                     1 if there are, for PIXELS pixels, add_one_tap(sum, x, step, weight,
- *                                   fresh) and add_three_taps(..)
+ *                                   fresh), add_three_taps(..), and add_four_taps(..) with half of step
  *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
  *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
  *     halves(a, b)                  lower half of a, upper half of b; of 64 lanes only
@@ -19,9 +19,10 @@
  *
  * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a row
  * is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS pixels of
- * a tile. Both limits below are multiples of three.
+ * a tile. Likewise for two pixels where taps come in fours, half a pixel from each other: pairs of pixels.
+ * The limits below are multiples of three and of four.
  */
-enum { QNT__NARROW_STEPS = 9, QNT__WIDE_STEPS = 65535 / 27 };
+enum { QNT__NARROW_STEPS = 9, QNT__NARROW_FOURS = 8, QNT__WIDE_STEPS = 65535 / 27 / 12 * 12 };
 
 /* Where a tile is: what comes next, and how many steps are left. */
 struct walk {
@@ -45,23 +46,25 @@ INLINE void add_tap(vec *sum, const uint8_t *x, size_t step, const uint8_t *weig
 }
 
 #if ASSEMBLED
-static int in_threes(const struct qnt__lowbit *g)
+/* Whether taps come in runs of n that are `apart` bytes from each other. */
+static int in_runs(const struct qnt__lowbit *g, size_t n, size_t apart)
 {
-    if (g->tap_count % 3) return 0;
-    for (size_t p = 0; p < g->tap_count; p++) {
-        if (p % 3 && g->taps[p] - g->taps[p - 1] != (ptrdiff_t)g->step) return 0;
-    }
+    if (g->tap_count % n) return 0;
+    for (size_t p = 0; p < g->tap_count; p++)
+        if (p % n && g->taps[p] - g->taps[p - 1] != (ptrdiff_t)apart) return 0;
     return 1;
 }
 #endif
 
-/* One step, or the three that a row serves. */
+/* One step, or as many as rows serve at once. */
 INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh)
 {
     const uint8_t *from = w->x + w->g->taps[w->tap] + (ptrdiff_t)w->triple;
 #if ASSEMBLED
     if (at_once == 3)
         add_three_taps(sum, from, w->g->step, w->weight, fresh);
+    else if (at_once == 4)
+        add_four_taps(sum, from, w->g->step / 2, w->weight, fresh);
     else if (pixels == PIXELS)
         add_one_tap(sum, from, w->g->step, w->weight, fresh);
     else
@@ -72,19 +75,20 @@ INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh
     if (w->tap == w->g->tap_count) w->tap = 0, w->triple++;
 }
 
-/* At most this many steps. Nine at a time are written out, so that sums stay in place. */
+/* At most this many steps. Nine at a time, or eight, are written out, so that sums stay in place. */
 INLINE void add_steps(struct walk *w, vec *wide, vec *odd, int pixels, int at_once, size_t most)
 {
+    const size_t narrow = at_once == 4 ? QNT__NARROW_FOURS : QNT__NARROW_STEPS;
     size_t block = w->left < most ? w->left : most;
     w->left -= block;
     UNROLL for (int i = 0; i < pixels; i++) wide[i] = odd[i] = zero();
     while (block) {
         vec sum[PIXELS];
         UNROLL for (int i = 0; i < pixels; i++) sum[i] = zero();
-        if (block >= QNT__NARROW_STEPS) {
-            UNROLL for (int s = 0; s < QNT__NARROW_STEPS; s += at_once)
+        if (block >= narrow) {
+            UNROLL for (size_t s = 0; s < narrow; s += (size_t)at_once)
                 advance(w, sum, pixels, at_once, s == 0);
-            block -= QNT__NARROW_STEPS;
+            block -= narrow;
         } else {
             for (; block; block -= (size_t)at_once) advance(w, sum, pixels, at_once, 0);
         }
@@ -175,13 +179,15 @@ INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
 TILES(run_tiles, 1)
 #if ASSEMBLED
 TILES(run_tiles_of_threes, 3)
+TILES(run_tiles_of_fours, 4)
 #endif
 
 INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
 {
     size_t (*run)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *, int) = run_tiles;
 #if ASSEMBLED
-    if (in_threes(g)) run = run_tiles_of_threes;
+    if (in_runs(g, 3, g->step)) run = run_tiles_of_threes;
+    else if (g->step % 2 == 0 && in_runs(g, 4, g->step / 2)) run = run_tiles_of_fours;
 #endif
     for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES)
         for (size_t i = run(g, f, c); i < g->m; i++) tile(g, f, i, c, 1, 1);

@@ -131,7 +131,7 @@ static void shapes(void)
 {
     for (int i = 0; i < ROUNDS(150); i++) {
         size_t triples = (size_t)random_in(1, i % 4 ? 12 : 43);
-        compare((size_t)random_in(0, 18), 2 * (size_t)random_in(0, 3) + 1, (size_t)random_in(1, 2),
+        compare((size_t)random_in(0, 18), (size_t)random_in(1, 7), (size_t)random_in(1, 2),
                 (size_t)random_in(1, 3), triples, triples + (size_t)random_in(0, 30), false);
     }
 }
@@ -139,6 +139,7 @@ static void shapes(void)
 static void every_width(void)
 {
     for (size_t m = 0; m <= 17; m++) compare(m, 3, 1, 1, 5, 5, false);
+    for (size_t m = 0; m <= 17; m++) compare(m, 4, 2, 1, 5, 5, false);
 }
 
 /* 27 for each look-up: bytes, 16-bit sums and their borders. */
@@ -147,6 +148,7 @@ static void extremes(void)
     for (size_t steps = 1; steps <= 19; steps++) compare(9, 1, 1, 1, steps, steps, true);
     for (size_t steps = 2426; steps <= 2429; steps++) compare(8, 1, 1, 1, steps, steps, true);
     compare(2, 3, 1, 1, 700, 700, true);
+    compare(7, 4, 2, 1, 160, 160, true);
     compare(1, 1, 1, 1, 4855, 4855, true);
 }
 

@@ -114,6 +114,41 @@ INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const
     else THREE_TAPS(ADD, "+v");
 }
 
+/* Four neighbouring taps of pairs of pixels, two columns apart: a row for up to two pairs. */
+#define FOUR_TAPS(START, BIND)                                                                     \
+    __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
+            ROW("(%[x],%[s])") ADD(R, 1, 0)                                                        \
+            ROW("(%[x],%[s],2)") ADD(R, 2, 0) START(R, 0, 1)                                       \
+            ROW("(%[x],%[s_3])") ADD(R, 3, 0) ADD(R, 1, 1)                                         \
+            ROW("(%[x],%[s],4)") ADD(R, 2, 1) START(R, 0, 2)                                       \
+            ROW("(%[x],%[s_5])") ADD(R, 3, 1) ADD(R, 1, 2)                                         \
+            ROW("(%[x],%[s_3],2)") ADD(R, 2, 2) START(R, 0, 3)                                     \
+            ROW("(%[x],%[s_7])") ADD(R, 3, 2) ADD(R, 1, 3)                                         \
+            ROW("(%[y])") ADD(R, 2, 3) START(R, 0, 4)                                              \
+            ROW("(%[y],%[s])") ADD(R, 3, 3) ADD(R, 1, 4)                                           \
+            ROW("(%[y],%[s],2)") ADD(R, 2, 4) START(R, 0, 5)                                       \
+            ROW("(%[y],%[s_3])") ADD(R, 3, 4) ADD(R, 1, 5)                                         \
+            ROW("(%[y],%[s],4)") ADD(R, 2, 5) START(R, 0, 6)                                       \
+            ROW("(%[y],%[s_5])") ADD(R, 3, 5) ADD(R, 1, 6)                                         \
+            ROW("(%[y],%[s_3],2)") ADD(R, 2, 6)                                                    \
+            ROW("(%[y],%[s_7])") ADD(R, 3, 6)                                                      \
+            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : PLACES, [y] "r"(x + 8 * step), [s_7] "r"(7 * step), [w0] "v"(w[0].w),                \
+              [w1] "v"(w[1].w), [w2] "v"(w[2].w), [w3] "v"(w[3].w)                                 \
+            : "memory")
+
+INLINE void add_four_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
+                          int fresh)
+{
+    enum { NEXT = QNT__LOWBIT_COLUMNS };
+    struct index w[4] = {load_index(weight), load_index(weight + NEXT),
+                         load_index(weight + 2 * NEXT), load_index(weight + 3 * NEXT)};
+    __m512i row, product;
+    size_t byte;
+    if (fresh) FOUR_TAPS(SET, "=&v");
+    else FOUR_TAPS(ADD, "+v");
+}
+
 INLINE vec zero(void) { return _mm512_setzero_si512(); }
 INLINE vec add_16(vec a, vec b) { return _mm512_add_epi16(a, b); }
 INLINE vec sub_16(vec a, vec b) { return _mm512_sub_epi16(a, b); }
