@@ -269,9 +269,10 @@ bool packed_runner(const struct graph *graph, struct packed *p, struct runner *o
     p->bytes = (p->under.memory + 63) / 64 * 64;
     p->workspace = 0;
     for (int i = 0; i < graph->count; i++) {
-        const struct node *node = &graph->node[i], *in = &graph->node[node->input];
+        const struct node *node = &graph->node[i];
         if (p->reader[i]) p->offset[i] = take(&p->bytes, digit_bytes(node, p->reader[i]));
         if (!p->layer[i]) continue;
+        const struct node *in = &graph->node[node->input];
         const size_t codes = node_elements(in) * EVALUATE_BATCH, digits = digit_bytes(in, node);
         size_t bytes = 0;
         struct view pixels;

@@ -148,6 +148,7 @@ static void train(void)
     IS(QNT_INTERVAL, 39);
     IS(QNT_RQ, 40);
     IS(QNT_SRQ, 41);
+    IS(QNT_LQ, 43);
     IS(QNT_P_THETA, 64);
     IS(QNT_P_STEP, 65);
     IS(QNT_P_EPOCH, 66);
