@@ -412,8 +412,8 @@ int main(int argc, char **argv)
     double start = seconds();
     learn(&m, &train, anchor_bits, patch_bits);
     printf("MNIST, %d and %d anchors of %d bits, patches of %d bits%s; learned in %.0f s\n\n",
-           m.recipe->channels[1], m.recipe->channels[2], anchor_bits, patch_bits, patch_bits == 1 ? ", centred" : "",
-           seconds() - start);
+           m.recipe->channels[1], m.recipe->channels[2], anchor_bits, patch_bits,
+           patch_bits == 1 ? ", centred" : "", seconds() - start);
     fflush(stdout);
     make_room(&m);
     measure(&m, &train, &test);

@@ -23,6 +23,7 @@
 mod context;
 mod kernel;
 mod layer;
+mod map;
 pub mod qtable;
 mod quantizer;
 #[allow(non_camel_case_types)]
@@ -35,6 +36,7 @@ pub use kernel::{
     shuffle_cyclic, Blob, Exponential, Geometry, Kind, Planes,
 };
 pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
+pub use map::{KernelMap, MapData, MapSpec};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 
