@@ -34,7 +34,6 @@ struct task {
     struct picture *pictures;
     size_t count, first; /* measures first, first + 2, .. */
     uint64_t bytes;      /* of the last measurement */
-    double wanted;       /* rate that is searched for; 0: any */
 };
 
 static void hear(void *user, int32_t level, const char *message)
@@ -103,10 +102,6 @@ static int32_t measure(void *user, const qnt_qtable *tables, size_t count, doubl
     }
     *rate = raw / (double)task->bytes;
     *utility = sum / pictures;
-    if (task->wanted > 0) { /* who leaves the wanted rate pays, or the search goes where it is easy */
-        double away = fabs(log(*rate / task->wanted)) - 0.01;
-        *utility -= away > 0 ? 20 * away : 0;
-    }
     return 0;
 }
 
@@ -146,11 +141,9 @@ static qnt_status tune(struct task *task, double wanted, int quality, uint64_t t
         status = qnt_search_box(context, tried, count, wanted * 0.8, wanted * 1.25, 1.5, &low, &high);
     }
     search = NULL;
-    task->wanted = wanted;
     if (!status) status = qnt_search_create(context, &spec, &search);
     if (!status) status = qnt_search_run(context, search, trials, measure, task);
     if (!status) status = qnt_search_best(context, search, best);
-    task->wanted = 0;
     qnt_search_destroy(search);
     return status;
 }

@@ -250,7 +250,9 @@ typedef struct qnt_search_spec {
     uint64_t seed;      /**< The same seed and answers give the same tables. */
     double scale_low;   /**< Sorted: steps are scaled by a uniform factor; both 0: 0.5 to 1.5. */
     double scale_high;  /**< Its upper end. */
-    double rate_low;    /**< Target window of the rate; both 0: any rate. */
+    double rate_low;    /**< Target window of the rate; both 0: any rate. Bayesian and composite
+                             search look for tables in it: a trial inside is better than any
+                             outside, and of these the nearer. */
     double rate_high;   /**< Its upper end. */
     double curve[3];    /**< Reference utility: curve[0] + curve[1] rate + curve[2] rate^2. */
     const qnt_qtable *low;  /**< Lower corner of the box; NULL: all 1. Copied. */

@@ -3,6 +3,11 @@
  * the next table is the candidate with the largest expected improvement. Length and noise are chosen
  * on a small grid by marginal likelihood; the noise is honest, because accuracies of few images are
  * noisy, and a model that must pass through every measurement chases them.
+ *
+ * With a target window another process predicts the logarithm of the rate, and the improvement over
+ * the best trial in the window is multiplied by the probability that the rate is in it (Gardner et
+ * al. 2014, "Bayesian optimization with inequality constraints"); while there is no such trial, the
+ * probability alone counts.
  */
 #include <math.h>
 #include <string.h>
@@ -14,15 +19,24 @@
 
 enum { CANDIDATES = 256, REFIT = 25 };
 
-struct process {
-    size_t n;
-    double *x;      /* [n][64] */
-    double *y;      /* normalised fitness */
-    double *distance; /* [n][n] squared */
+/* A quantity, of mean 0 and deviation 1 over the trials. */
+struct model {
+    double *y;
     double *factor; /* [n][n] lower Cholesky factor of covariance + noise */
     double *alpha;  /* covariance^-1 y */
-    double *column; /* [n] */
-    double best;    /* largest y */
+    double mean, deviation; /* before it was scaled */
+    struct qnt__shape *shape;
+};
+
+struct process {
+    size_t n;
+    double *x;        /* [n][64] */
+    double *distance; /* [n][n] squared */
+    double *column;   /* [n] */
+    struct model fitness, rate;
+    bool windowed, met; /* there is a window, and a trial in it */
+    double best;        /* largest fitness, in the window if one is */
+    double low, high;   /* the window in units of the model */
 };
 
 static double matern(double squared, double length)
@@ -47,10 +61,10 @@ static double squared_distance(const double *a, const double *b)
 }
 
 /* v = factor^-1 v */
-static void solve_lower(const struct process *p, double *v)
+static void solve_lower(const double *factor, size_t n, double *v)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        const double *row = p->factor + i * p->n;
+    for (size_t i = 0; i < n; i++) {
+        const double *row = factor + i * n;
         double sum = v[i];
         for (size_t k = 0; k < i; k++) sum -= row[k] * v[k];
         v[i] = sum / row[i];
@@ -58,16 +72,16 @@ static void solve_lower(const struct process *p, double *v)
 }
 
 /* Factorises and returns the log marginal likelihood, -inf if the matrix is not positive. */
-static double factorise(struct process *p, double length, double noise)
+static double factorise(const struct process *p, struct model *m, struct qnt__shape shape)
 {
     size_t n = p->n;
     double likelihood = 0.0;
     for (size_t i = 0; i < n; i++) {
-        double *row = p->factor + i * n;
+        double *row = m->factor + i * n;
         for (size_t j = 0; j <= i; j++) {
-            const double *other = p->factor + j * n;
-            double sum = (1.0 - noise) * matern(p->distance[i * n + j], length);
-            if (i == j) sum += noise + 1e-9;
+            const double *other = m->factor + j * n;
+            double sum = (1.0 - shape.noise) * matern(p->distance[i * n + j], shape.length);
+            if (i == j) sum += shape.noise + 1e-9;
             for (size_t k = 0; k < j; k++) sum -= row[k] * other[k];
             if (i > j) row[j] = sum / other[j];
             else if (sum > 0.0) row[i] = sqrt(sum);
@@ -75,47 +89,67 @@ static double factorise(struct process *p, double length, double noise)
         }
         likelihood -= log(row[i]);
     }
-    memcpy(p->alpha, p->y, n * sizeof *p->alpha);
-    solve_lower(p, p->alpha);
-    for (size_t i = 0; i < n; i++) likelihood -= 0.5 * p->alpha[i] * p->alpha[i];
+    memcpy(m->alpha, m->y, n * sizeof *m->alpha);
+    solve_lower(m->factor, n, m->alpha);
+    for (size_t i = 0; i < n; i++) likelihood -= 0.5 * m->alpha[i] * m->alpha[i];
     for (size_t i = n; i-- > 0;) {
-        double sum = p->alpha[i];
-        for (size_t k = i + 1; k < n; k++) sum -= p->factor[k * n + i] * p->alpha[k];
-        p->alpha[i] = sum / p->factor[i * n + i];
+        double sum = m->alpha[i];
+        for (size_t k = i + 1; k < n; k++) sum -= m->factor[k * n + i] * m->alpha[k];
+        m->alpha[i] = sum / m->factor[i * n + i];
     }
     return likelihood;
 }
 
-static void choose_length(qnt_search *search, struct process *p)
+/* Length and noise of the largest likelihood; rates have little noise, if any. */
+static void choose_shape(const struct process *p, struct model *m, bool noisy)
 {
-    static const double lengths[] = {0.7, 1.5, 3.0, 6.0, 12.0}, noises[] = {0.05, 0.2, 0.5, 0.8};
+    static const double lengths[] = {0.7, 1.5, 3.0, 6.0, 12.0};
+    static const double noises[2][4] = {{1e-4, 1e-3, 0.01, 0.1}, {0.05, 0.2, 0.5, 0.8}};
     double most = -INFINITY;
-    search->length = 3.0, search->noise = 0.5;
+    *m->shape = (struct qnt__shape){3.0, 0.5};
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
-        for (size_t s = 0; s < sizeof noises / sizeof *noises; s++) {
-            double likelihood = factorise(p, lengths[l], noises[s]);
+        for (size_t s = 0; s < 4; s++) {
+            struct qnt__shape shape = {lengths[l], noises[noisy][s]};
+            double likelihood = factorise(p, m, shape);
             if (!(likelihood > most)) continue;
             most = likelihood;
-            search->length = lengths[l], search->noise = noises[s];
+            *m->shape = shape;
         }
     }
-    search->fitted = p->n;
 }
 
-static double improvement(const qnt_search *search, const struct process *p, const double *x)
+/* What a model says of x. */
+static void predict(const struct process *p, const struct model *m, const double *x, double *mean,
+                    double *deviation)
 {
-    double mean = 0.0, signal = 1.0 - search->noise, variance = signal;
+    double signal = 1.0 - m->shape->noise, variance = signal;
+    *mean = 0.0;
     for (size_t i = 0; i < p->n; i++) {
         double squared = squared_distance(x, p->x + 64 * i);
-        p->column[i] = signal * matern(squared, search->length);
-        mean += p->column[i] * p->alpha[i];
+        p->column[i] = signal * matern(squared, m->shape->length);
+        *mean += p->column[i] * m->alpha[i];
     }
-    solve_lower(p, p->column);
+    solve_lower(m->factor, p->n, p->column);
     for (size_t i = 0; i < p->n; i++) variance -= p->column[i] * p->column[i];
-    double deviation = sqrt(variance > 1e-12 ? variance : 1e-12), gain = mean - p->best - 1e-3;
-    double z = gain / deviation;
-    return gain * 0.5 * erfc(-z / sqrt(2.0)) +
-           deviation * exp(-0.5 * z * z) / sqrt(6.283185307179586);
+    *deviation = sqrt(variance > 1e-12 ? variance : 1e-12);
+}
+
+static double normal(double z)
+{
+    return 0.5 * erfc(-z / sqrt(2.0));
+}
+
+static double improvement(const struct process *p, const double *x)
+{
+    double mean, deviation, inside = 1.0;
+    if (p->windowed) {
+        predict(p, &p->rate, x, &mean, &deviation);
+        inside = normal((p->high - mean) / deviation) - normal((p->low - mean) / deviation);
+        if (!p->met) return inside;
+    }
+    predict(p, &p->fitness, x, &mean, &deviation);
+    double gain = mean - p->best - 1e-3, z = gain / deviation;
+    return inside * (gain * normal(z) + deviation * exp(-0.5 * z * z) / sqrt(6.283185307179586));
 }
 
 /* Half of the candidates lie anywhere in the box, half near the best table. */
@@ -133,54 +167,93 @@ static void draw_candidate(qnt_search *search, int index, qnt_qtable *out)
     }
 }
 
+static void scale(struct model *m, size_t n)
+{
+    double square = 0.0;
+    m->mean = 0.0;
+    for (size_t i = 0; i < n; i++) m->mean += m->y[i] / (double)n;
+    for (size_t i = 0; i < n; i++) square += (m->y[i] - m->mean) * (m->y[i] - m->mean);
+    m->deviation = sqrt(square / (double)n);
+    for (size_t i = 0; i < n; i++)
+        m->y[i] = m->deviation > 0.0 ? (m->y[i] - m->mean) / m->deviation : 0.0;
+}
+
+/* The end of the window, as the model has rates; if these are all the same, no end is reached. */
+static double window_end(const struct model *m, double rate)
+{
+    double away = log(rate) - m->mean; /* log(0) is -inf: no lower end */
+    return m->deviation > 0.0 ? away / m->deviation : away < 0.0 ? -INFINITY : INFINITY;
+}
+
 static void load(const qnt_search *search, struct process *p)
 {
-    double mean = 0.0, square = 0.0;
     for (size_t i = 0; i < p->n; i++) {
-        to_unit(search, search->trials[i].table[0].step, p->x + 64 * i);
-        p->y[i] = qnt__search_fitness(search, &search->trials[i]);
-        mean += p->y[i] / (double)p->n;
+        const qnt_trial *trial = &search->trials[i];
+        to_unit(search, trial->table[0].step, p->x + 64 * i);
+        p->fitness.y[i] = qnt__search_fitness(search, trial);
+        p->rate.y[i] = log(trial->rate);
         for (size_t j = 0; j <= i; j++) {
             p->distance[i * p->n + j] = squared_distance(p->x + 64 * i, p->x + 64 * j);
         }
     }
-    for (size_t i = 0; i < p->n; i++) square += (p->y[i] - mean) * (p->y[i] - mean);
-    double deviation = sqrt(square / (double)p->n);
-    p->best = -INFINITY;
-    for (size_t i = 0; i < p->n; i++) {
-        p->y[i] = deviation > 0.0 ? (p->y[i] - mean) / deviation : 0.0;
-        p->best = fmax(p->best, p->y[i]);
+    scale(&p->fitness, p->n);
+    scale(&p->rate, p->n);
+    p->best = p->fitness.y[search->best];
+    p->met = qnt__search_outside(search, &search->trials[search->best]) == 0.0;
+    p->low = window_end(&p->rate, search->spec.rate_low);
+    p->high = window_end(&p->rate, search->spec.rate_high);
+}
+
+/* Places all arrays, or only answers how many bytes they take. */
+static size_t place(struct process *p, void *space, size_t square)
+{
+    double **const small[] = {&p->column, &p->fitness.y, &p->fitness.alpha, &p->rate.y,
+                              &p->rate.alpha};
+    double **const large[] = {&p->distance, &p->fitness.factor, &p->rate.factor};
+    const size_t smalls = sizeof small / sizeof *small, larges = p->windowed ? 3 : 2;
+    if (space) {
+        p->x = qnt__carve(&space, 64 * p->n, sizeof(double));
+        for (size_t i = 0; i < smalls; i++) *small[i] = qnt__carve(&space, p->n, sizeof(double));
+        for (size_t i = 0; i < larges; i++) *large[i] = qnt__carve(&space, square, sizeof(double));
     }
+    return qnt__carve_bytes(64 * p->n, sizeof(double)) +
+           smalls * qnt__carve_bytes(p->n, sizeof(double)) +
+           larges * qnt__carve_bytes(square, sizeof(double));
+}
+
+static void fit_models(qnt_search *search, struct process *p)
+{
+    const bool again = search->fitted == 0 || p->n >= search->fitted + REFIT;
+    if (again) choose_shape(p, &p->fitness, true);
+    if (again && p->windowed) choose_shape(p, &p->rate, false);
+    if (again) search->fitted = p->n;
+    factorise(p, &p->fitness, *p->fitness.shape);
+    if (p->windowed) factorise(p, &p->rate, *p->rate.shape);
 }
 
 qnt_status qnt__propose_bayes(const qnt_context *context, qnt_search *search)
 {
-    struct process p = {.n = search->count};
+    struct process p = {.n = search->count,
+                        .fitness.shape = &search->fitness,
+                        .rate.shape = &search->rate,
+                        .windowed = search->spec.rate_low > 0.0 || isfinite(search->spec.rate_high)};
     size_t square, bytes;
-    if (!qnt__mul(p.n, p.n, &square) || !qnt__mul(square + 64 * p.n, 2 * sizeof(double), &bytes)) {
+    if (!qnt__mul(p.n, p.n, &square) || !qnt__mul(square + 69 * p.n, 4 * sizeof(double), &bytes)) {
         return qnt__fail(context, QNT_E_INVALID, "%zu trials are too many for a model", p.n);
     }
-    bytes += 6 * qnt__carve_bytes(p.n, sizeof(double));
-    void *block, *space;
+    void *block;
+    bytes = place(&p, NULL, square);
     QNT__TRY(qnt__allocate(context, &search->memory, bytes, &block));
-    space = block;
-    p.x = qnt__carve(&space, 64 * p.n, sizeof(double));
-    p.y = qnt__carve(&space, p.n, sizeof(double));
-    p.alpha = qnt__carve(&space, p.n, sizeof(double));
-    p.column = qnt__carve(&space, p.n, sizeof(double));
-    p.distance = qnt__carve(&space, square, sizeof(double));
-    p.factor = qnt__carve(&space, square, sizeof(double));
-
+    place(&p, block, square);
     load(search, &p);
-    if (search->fitted == 0 || p.n >= search->fitted + REFIT) choose_length(search, &p);
-    factorise(&p, search->length, search->noise);
+    fit_models(search, &p);
     double most = -INFINITY;
     for (int c = 0; c < CANDIDATES; c++) {
         qnt_qtable candidate;
         double x[64];
         draw_candidate(search, c, &candidate);
         to_unit(search, candidate.step, x);
-        double value = improvement(search, &p, x);
+        double value = improvement(&p, x);
         if (c && !(value > most)) continue;
         most = value;
         search->pending[0] = candidate;

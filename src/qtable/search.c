@@ -95,6 +95,20 @@ double qnt__search_fitness(const qnt_search *search, const qnt_trial *trial)
     return trial->utility - (c[0] + trial->rate * (c[1] + trial->rate * c[2]));
 }
 
+double qnt__search_outside(const qnt_search *search, const qnt_trial *trial)
+{
+    const qnt_search_spec *s = &search->spec;
+    if (trial->rate < s->rate_low) return log(s->rate_low / trial->rate);
+    return trial->rate > s->rate_high ? log(trial->rate / s->rate_high) : 0.0;
+}
+
+bool qnt__search_better(const qnt_search *search, const qnt_trial *a, const qnt_trial *b)
+{
+    double away_a = qnt__search_outside(search, a), away_b = qnt__search_outside(search, b);
+    if (away_a != away_b) return away_a < away_b;
+    return qnt__search_fitness(search, a) > qnt__search_fitness(search, b);
+}
+
 uint16_t qnt__search_clip(const qnt_search *search, int place, double step)
 {
     double low = search->low.step[place], high = search->high.step[place];
@@ -171,8 +185,8 @@ qnt_status qnt_search_tell(const qnt_context *context, qnt_search *search, doubl
     trial->rate = rate;
     trial->utility = utility;
     memcpy(trial->table, search->pending, sizeof trial->table);
-    bool better = search->count == 0 || qnt__search_fitness(search, trial) >
-                                            qnt__search_fitness(search, &search->trials[search->best]);
+    bool better = search->count == 0 ||
+                  qnt__search_better(search, trial, &search->trials[search->best]);
     if (better) search->best = search->count;
     if (search->arm >= 0) {
         search->event[search->events++ % QNT__EVENTS] =
@@ -238,13 +252,8 @@ qnt_status qnt_search_best(const qnt_context *context, const qnt_search *search,
     if (!search || !best) {
         return qnt__fail(context, QNT_E_INVALID, "%s is NULL", search ? "best" : "search");
     }
-    const qnt_trial *found = NULL;
-    for (size_t i = 0; i < search->count; i++) {
-        const qnt_trial *trial = &search->trials[i];
-        if (!(trial->rate >= search->spec.rate_low && trial->rate <= search->spec.rate_high)) continue;
-        if (found && qnt__search_fitness(search, trial) <= qnt__search_fitness(search, found)) continue;
-        found = trial;
-    }
+    const qnt_trial *found = search->count ? &search->trials[search->best] : NULL;
+    if (found && qnt__search_outside(search, found) > 0.0) found = NULL;
     if (!found) {
         return qnt__fail(context, QNT_E_STATE, "none of %zu trials has a rate from %g to %g",
                          search->count, search->spec.rate_low, search->spec.rate_high);

@@ -22,14 +22,16 @@ struct qnt_search {
     uint64_t random; /* state */
     qnt_trial *trials;
     size_t count, room;
-    size_t best;         /* trial with the largest fitness, if count > 0 */
+    size_t best;         /* trial that qnt__search_better() prefers, if count > 0 */
     bool asked;          /* `pending` waits for its answer */
     int32_t arm;         /* that made it, or -1 */
     qnt_qtable pending[3];
     struct qnt__event event[QNT__EVENTS]; /* a ring */
     size_t events;       /* ever */
-    double length, noise; /* of the Gaussian process, in units of the box and of the variance */
-    size_t fitted;       /* trials when these were chosen */
+    struct qnt__shape {
+        double length, noise; /* in units of the box and of the variance */
+    } fitness, rate;          /* of the Gaussian processes */
+    size_t fitted;            /* trials when these were chosen */
 };
 
 /* 0 <= x < 1, and an integer low..high; both deterministic everywhere. */
@@ -39,6 +41,12 @@ double qnt__random_gauss(uint64_t *state);
 
 /* utility minus the reference curve */
 double qnt__search_fitness(const qnt_search *search, const qnt_trial *trial);
+
+/* How far the rate is outside of the target window, as a difference of logarithms; 0 inside. */
+double qnt__search_outside(const qnt_search *search, const qnt_trial *trial);
+
+/* Whether a is better than b: nearer to the window, or as near (mostly inside) and fitter. */
+bool qnt__search_better(const qnt_search *search, const qnt_trial *a, const qnt_trial *b);
 
 /* A step within the box; values may be far off. */
 uint16_t qnt__search_clip(const qnt_search *search, int place, double step);

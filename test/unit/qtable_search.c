@@ -236,6 +236,51 @@ static void informed(void)
     qnt_context_destroy(context);
 }
 
+/* Trials of a search whose rate lies in the window; the best one, if there is any, is among
+ * them. */
+static int inside(const qnt_context *context, int method, double low, double high, double *largest)
+{
+    enum { TRIALS = 100 };
+    struct task task = {0};
+    qnt_trial trials[TRIALS], best;
+    size_t count;
+    int met = 0;
+    qnt_search *search = start(
+        context, (qnt_search_spec){
+                     .method = method, .seed = 3, .start = 30, .rate_low = low, .rate_high = high});
+    if (!search) return -1;
+    CHECK(qnt_search_run(context, search, TRIALS, measure, &task) == QNT_OK);
+    CHECK(qnt_search_trials(context, search, trials, TRIALS, &count) == QNT_OK);
+    *largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        met += trials[i].rate >= low && trials[i].rate <= high;
+        *largest = fmax(*largest, trials[i].rate);
+    }
+    qnt_status status = qnt_search_best(context, search, &best);
+    CHECK(status == (met ? QNT_OK : QNT_E_STATE));
+    CHECK(status != QNT_OK || (best.rate >= low && best.rate <= high));
+    qnt_search_destroy(search);
+    return met;
+}
+
+/* Rates that chance does not reach are reached by the searches that heed the window; where no
+ * table leads, all of them end with a status. */
+static void heeds_window(void)
+{
+    qnt_context *context = check_context();
+    double most, any;
+    inside(context, QNT_SEARCH_BOUNDED, 1e-9, 1e9, &most);
+    const double low = 1.03 * most, high = 1.1 * most;
+    CHECK(inside(context, QNT_SEARCH_BOUNDED, low, high, &any) == 0);
+    CHECK(inside(context, QNT_SEARCH_SORTED, 1e5, 2e5, &any) == 0);
+    for (int method = QNT_SEARCH_BAYES; method <= QNT_SEARCH_BANDIT; method++) {
+        int met = inside(context, method, low, high, &any);
+        CHECK_MSG(met >= 5, "method %d: %d of 70 in the window", method, met);
+        CHECK(inside(context, method, 1e5, 2e5, &any) == 0);
+    }
+    qnt_context_destroy(context);
+}
+
 static void repeatable(void)
 {
     qnt_context *context = check_context();
@@ -393,6 +438,7 @@ int main(int argc, char **argv)
     RUN(front);
     RUN(curve_and_box);
     RUN(informed);
+    RUN(heeds_window);
     RUN(repeatable);
     RUN(refusals);
     RUN(no_memory);

@@ -236,6 +236,8 @@ pub enum Kind {
     Quantizer,
     /// A layer.
     Layer,
+    /// A kernel map.
+    Map,
     /// A layer of packed digits.
     LowbitLayer,
 }
@@ -250,6 +252,7 @@ pub fn blob_probe(context: &Context, data: &[u8]) -> Result<(Kind, u32, usize)> 
     match kind {
         1 => Ok((Kind::Quantizer, version, length)),
         2 => Ok((Kind::Layer, version, length)),
+        3 => Ok((Kind::Map, version, length)),
         4 => Ok((Kind::LowbitLayer, version, length)),
         other => Err(Error::new("QNT_E_UNSUPPORTED", format!("blob of kind {}", other))),
     }

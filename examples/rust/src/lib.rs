@@ -24,6 +24,7 @@ mod context;
 mod kernel;
 mod layer;
 mod lowbit;
+mod map;
 pub mod qtable;
 mod quantizer;
 #[allow(non_camel_case_types)]
@@ -39,6 +40,7 @@ pub use layer::{Activation, Layer, LayerSpec, Layout, Operation};
 pub use lowbit::{
     conv_lowbit, find_thresholds, pack_pixels, pack_taps, Affine, Digits, LowbitLayer, Packed,
 };
+pub use map::{KernelMap, MapData, MapSpec};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 

@@ -16,7 +16,7 @@ macro_rules! opaque {
     )*};
 }
 
-opaque!(qnt_context qnt_quantizer qnt_layer qnt_lowbit_layer qnt_pool qnt_image qnt_search);
+opaque!(qnt_context qnt_quantizer qnt_layer qnt_lowbit_layer qnt_pool qnt_image qnt_search qnt_ckn);
 
 pub type qnt_status = i32;
 pub type qnt_alloc_fn = extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
@@ -35,6 +35,7 @@ pub const QNT_UINT: u8 = 1;
 pub const QNT_FLOAT: u8 = 2;
 pub const QNT_BFLOAT: u8 = 4;
 pub const QNT_ACCUMULATE: i32 = 1;
+pub const QNT_LITERAL: i32 = 0x10;
 pub const QNT_BORROW: i32 = 2;
 
 /// Layout of DLTensor.
@@ -98,6 +99,42 @@ pub struct qnt_search_spec {
     pub curve: [f64; 3],
     pub low: *const qnt_qtable,
     pub high: *const qnt_qtable,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_ckn_spec {
+    pub size: u32,
+    pub channels: i32,
+    pub kernel: i32,
+    pub pad: i32,
+    pub filters: i32,
+    pub subsample: i32,
+    pub anchor_bits: i32,
+    pub patch_bits: i32,
+    pub centre: i32,
+    pub sigma: f32,
+    pub regulariser: f32,
+    pub reserved: i32,
+    pub seed: u64,
+    pub flags: i32,
+    pub reserved2: i32,
+}
+
+pub type qnt_ckn_image_fn =
+    Option<extern "C" fn(user: *mut c_void, index: u64, image: *mut f32) -> i32>;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qnt_ckn_data {
+    pub size: u32,
+    pub height: i32,
+    pub width: i32,
+    pub rounds: i32,
+    pub images: u64,
+    pub patches: u64,
+    pub read: qnt_ckn_image_fn,
+    pub user: *mut c_void,
 }
 
 #[repr(C)]
@@ -421,6 +458,47 @@ extern "C" {
     pub fn qnt_qtable_text(
         context: *const qnt_context, tables: *const qnt_qtable, count: usize, text: *mut c_char,
         capacity: usize, length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_ckn_create(
+        context: *const qnt_context, spec: *const qnt_ckn_spec, out: *mut *mut qnt_ckn,
+    ) -> qnt_status;
+    pub fn qnt_ckn_destroy(ckn: *mut qnt_ckn);
+    pub fn qnt_ckn_describe(
+        context: *const qnt_context, ckn: *const qnt_ckn, spec: *mut qnt_ckn_spec,
+    ) -> qnt_status;
+    pub fn qnt_ckn_fit(
+        context: *const qnt_context, ckn: *mut qnt_ckn, data: *const qnt_ckn_data,
+    ) -> qnt_status;
+    pub fn qnt_ckn_set(
+        context: *const qnt_context, ckn: *mut qnt_ckn, anchors: *const qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_ckn_get(
+        context: *const qnt_context, ckn: *const qnt_ckn, anchors: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_ckn_view(
+        context: *const qnt_context, ckn: *const qnt_ckn, x: *const qnt_tensor, y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_ckn_workspace(
+        context: *const qnt_context, ckn: *const qnt_ckn, x: *const qnt_tensor, bytes: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_ckn_run(
+        context: *const qnt_context, ckn: *const qnt_ckn, x: *const qnt_tensor, y: *mut qnt_tensor,
+        workspace: *mut c_void, bytes: usize,
+    ) -> qnt_status;
+    pub fn qnt_ckn_backward(
+        context: *const qnt_context, ckn: *const qnt_ckn, x: *const qnt_tensor,
+        dy: *const qnt_tensor, dx: *mut qnt_tensor, danchors: *mut qnt_tensor, dsigma: *mut f64,
+    ) -> qnt_status;
+    pub fn qnt_ckn_kernel(
+        context: *const qnt_context, ckn: *const qnt_ckn, a: *const qnt_tensor,
+        b: *const qnt_tensor, value: *mut f64,
+    ) -> qnt_status;
+    pub fn qnt_ckn_save(
+        context: *const qnt_context, ckn: *const qnt_ckn, data: *mut c_void, capacity: usize,
+        length: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_ckn_load(
+        context: *const qnt_context, data: *const c_void, size: usize, out: *mut *mut qnt_ckn,
     ) -> qnt_status;
     pub fn qnt_image_create(
         context: *const qnt_context, spec: *const qnt_image_spec, out: *mut *mut qnt_image,

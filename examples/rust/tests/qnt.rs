@@ -464,3 +464,38 @@ fn sent_and_shared() {
     both::<Layer>();
     both::<Error>();
 }
+
+#[test]
+fn kernel_maps() {
+    let context = Context::new().unwrap();
+    let pixels = numbers(9, 40 * 8 * 8);
+    let spec = MapSpec { channels: 1, kernel: 3, pad: 1, filters: 6, subsample: 2, anchor_bits: 4,
+                         patch_bits: 4, ..MapSpec::default() };
+    let data = MapData { height: 8, width: 8, images: 40, patches: 400, rounds: 5 };
+    let mut map = KernelMap::new(&context, &spec).unwrap();
+    let x = View::new(&pixels[..2 * 64], &[2, 8, 8, 1]).unwrap();
+    assert_eq!(map.run(&context, &x).err().unwrap().name(), "QNT_E_STATE");
+    let failed = map.fit(&context, &data, |_, _| false).err().unwrap();
+    assert_eq!(failed.name(), "QNT_E_CANCELLED");
+    map.fit(&context, &data, |i, image| {
+        image.copy_from_slice(&pixels[i as usize * 64..][..64]);
+        true
+    }).unwrap();
+    assert!((map.describe(&context).unwrap().sigma - 0.6).abs() < 1e-6);
+    let (y, shape) = map.run(&context, &x).unwrap();
+    assert_eq!(shape, [2, 4, 4, 6]);
+    let again = KernelMap::load(&context, &map.save(&context).unwrap()).unwrap();
+    assert_eq!(again.run(&context, &x).unwrap().0, y);
+
+    let mut anchors = vec![0f32; 6 * 9];
+    map.get(&context, &mut ViewMut::new(&mut anchors, &[6, 9]).unwrap()).unwrap();
+    let first = View::new(&anchors[..9], &[9]).unwrap();
+    assert!((map.kernel(&context, &first, &first).unwrap() - 1.0).abs() < 1e-5);
+    let (mut dx, mut danchors) = (vec![0f32; 128], vec![0f32; 54]);
+    map.backward(&context, &x, &View::new(&y, &shape).unwrap(),
+                 Some(&mut ViewMut::new(&mut dx, &[2, 8, 8, 1]).unwrap()),
+                 Some(&mut ViewMut::new(&mut danchors, &[6, 9]).unwrap())).unwrap();
+    assert!(dx.iter().chain(&danchors).any(|&d| d != 0.0));
+    map.set(&context, &View::new(&anchors, &[6, 9]).unwrap()).unwrap();
+    assert_eq!(map.run(&context, &x).unwrap().0, y);
+}

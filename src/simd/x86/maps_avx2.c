@@ -117,12 +117,12 @@ INLINE float largest_of(__m256 x)
 /* Eight codes. `inverse` is top / most, or NaN: divide always. */
 INLINE __m256i round_codes(__m256 x, __m256 inverse, __m256 most, __m256 top)
 {
-    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    __m256 t = _mm256_mul_ps(x, inverse), code = _mm256_round_ps(t, nearest);
+    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+    __m256 t = _mm256_mul_ps(x, inverse), code = _mm256_round_ps(t, NEAREST);
     __m256 rest = magnitude(_mm256_sub_ps(t, code));
     __m256 sure = _mm256_cmp_ps(rest, _mm256_set1_ps(0.4999f), _CMP_LT_OQ);
     if (__builtin_expect(_mm256_movemask_ps(sure) != 0xff, 0)) {
-        code = _mm256_round_ps(_mm256_mul_ps(_mm256_div_ps(x, most), top), nearest);
+        code = _mm256_round_ps(_mm256_mul_ps(_mm256_div_ps(x, most), top), NEAREST);
     }
     return _mm256_cvtps_epi32(code);
 }

@@ -105,13 +105,13 @@ INLINE __mmask16 first(size_t n)
 /* Sixteen codes. `inverse` is top / most, or NaN: divide always. */
 INLINE __m512i round_codes(__m512 x, __m512 inverse, __m512 most, __m512 top)
 {
-    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    __m512 t = _mm512_mul_ps(x, inverse), code = _mm512_roundscale_ps(t, nearest);
+    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+    __m512 t = _mm512_mul_ps(x, inverse), code = _mm512_roundscale_ps(t, NEAREST);
     __m512 rest = _mm512_abs_ps(_mm512_sub_ps(t, code));
     __mmask16 sure = _mm512_cmp_ps_mask(rest, _mm512_set1_ps(0.4999f), _CMP_LT_OQ);
     if (__builtin_expect(sure != 0xffff, 0)) {
         code = _mm512_mul_ps(_mm512_div_ps(x, most), top);
-        code = _mm512_roundscale_ps(code, nearest);
+        code = _mm512_roundscale_ps(code, NEAREST);
     }
     return _mm512_cvtps_epi32(code);
 }
