@@ -94,7 +94,7 @@ static bool book_holds(const qnt_layer *layer)
     return true;
 }
 
-/* Coefficients that rise; one plane has the weight 1, or 0 where an output has none. */
+/* None is below 0; that of an only plane is 1, doubled, or 0 where an output has no base. */
 static bool coefs_hold(const qnt_layer *layer)
 {
     size_t n = layer->coef ? layer->shape.columns * (size_t)layer->head.weight_bits : 0;

@@ -69,6 +69,24 @@ static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_
     return q;
 }
 
+/* One base of signs: a coefficient for each group. */
+static qnt_quantizer *base_of_signs(const qnt_context *context, int32_t grain, size_t groups)
+{
+    const qnt_spec spec = {.size = sizeof spec,
+                           .scheme = QNT_POINTS,
+                           .method = QNT_BASES,
+                           .points = 1,
+                           .grain = grain};
+    qnt_quantizer *q;
+    must(qnt_quantizer_create(context, &spec, &q), "signs");
+    double *ones = malloc(groups * sizeof *ones);
+    for (size_t i = 0; i < groups; i++) ones[i] = 1;
+    must(qnt_quantizer_set(context, q, QNT_P_SCALE, ones, groups), "scale");
+    must(qnt_quantizer_set(context, q, QNT_P_COEF, ones, groups), "coefficients");
+    free(ones);
+    return q;
+}
+
 struct request {
     int64_t x[4], w[4];
     int ndim, bits;
@@ -77,6 +95,8 @@ struct request {
     int zero;      /* of the input codes */
     int result;    /* PEER_F32 or PEER_U8 */
     size_t copies;
+    int signs;      /* weights are signs: bits is 1 */
+    int input_bits; /* then: 1 to 8, or 0 for signs as input, too */
 };
 
 static void make_layers(struct job *job, const struct request *r)
@@ -93,7 +113,11 @@ static void make_layers(struct job *job, const struct request *r)
     qnt_spec input = {.bits = 8};
     if (r->dynamic)
         input.method = QNT_MINMAX, input.flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC;
-    qnt_quantizer *wq = quantizer(c, weight, groups, 0), *in = quantizer(c, input, 1, r->zero);
+    if (r->signs) input.bits = r->input_bits;
+    qnt_quantizer *wq = r->signs ? base_of_signs(c, QNT_PER_AXIS, groups)
+                                 : quantizer(c, weight, groups, 0);
+    qnt_quantizer *in = r->signs && !r->input_bits ? base_of_signs(c, QNT_PER_TENSOR, 1)
+                                                   : quantizer(c, input, 1, r->zero);
     qnt_quantizer *out = r->result == PEER_U8 ? quantizer(c, (qnt_spec){.bits = 8}, 1, 0) : NULL;
     qnt_layer_spec spec = {.size = sizeof spec, .kind = r->ndim == 4 ? QNT_CONV : QNT_DENSE};
     if (r->ndim == 4) {
@@ -196,7 +220,7 @@ static void products(double peak)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int result = PEER_F32; result <= PEER_U8; result++) {
             int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1};
+            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1, 0, 0};
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n,
                      (long long)k, result == PEER_U8 ? "u8" : "f32");
@@ -214,7 +238,7 @@ static void convolutions(double peak)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int zero = 0; zero <= 128; zero += 128) {
             int64_t size = shapes[s][0], n = shapes[s][1];
-            struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1};
+            struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1, 0, 0};
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld zero %d", (long long)size, (long long)size,
                      (long long)n, zero);
@@ -236,7 +260,7 @@ static void tokens(void)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (int cold = 0; cold < 2; cold++) {
             struct request r = {{1, K}, {N, K}, 2,        kinds[i].bits,    kinds[i].block,
-                                1,      0,      PEER_F32, cold ? COPIES : 1};
+                                1,      0,      PEER_F32, cold ? COPIES : 1, 0, 0};
             struct job *job = job_create(&r, NULL);
             size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
             if (r.block) bytes += (size_t)(N * K / r.block) * 4;
@@ -257,6 +281,34 @@ static void tokens(void)
     }
 }
 
+/* Weights that are one base of signs, with codes of few bits, against 8-bit weights with bytes. */
+static void signs(void)
+{
+    static const int64_t shapes[][3] = {
+        {1, 4096, 4096}, {16, 4096, 4096}, {256, 4096, 4096}, {1024, 1024, 1024}, {196, 256, 2304}};
+    static const int bits[] = {0, 1, 2, 4, 6, 8};
+    printf("\n%-26s %8s %8s %6s\n", "weights of signs", "ms", "int8 ms", "ratio");
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+            const int64_t *d = shapes[s];
+            struct request bytes = {{d[0], d[2]}, {d[1], d[2]}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0};
+            struct request r = bytes;
+            r.bits = 1, r.signs = 1, r.input_bits = bits[i];
+            struct job *job = job_create(&r, NULL), *peer = job_create(&bytes, NULL);
+            struct bench_candidate c[] = {{.name = "layer", .run = job_run, .state = job},
+                                          {.name = "bytes", .run = job_run, .state = peer}};
+            char name[64];
+            bench_compare(c, 2);
+            snprintf(name, sizeof name, "%lldx%lldx%lld %s%.0d", (long long)d[0], (long long)d[1],
+                     (long long)d[2], bits[i] ? "bits " : "signs", bits[i]);
+            printf("%-26s %8.3f %8.3f %6.2f\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+                   c[1].seconds / c[0].seconds);
+            job_destroy(job);
+            job_destroy(peer);
+        }
+    }
+}
+
 /* Wall time of many runs. */
 static double wall(struct job *job, int count)
 {
@@ -267,10 +319,10 @@ static double wall(struct job *job, int count)
 
 static void workers(void)
 {
-    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1},
-                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1},
-                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1},
-                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1}};
+    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0},
+                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0},
+                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0},
+                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0}};
     printf("\n%-26s %8s %8s %6s\n", "two workers, wall time", "one ms", "two ms", "ratio");
     for (size_t i = 0; i < sizeof r / sizeof *r; i++) {
         qnt_pool *pool;
@@ -303,6 +355,7 @@ int main(int argc, char **argv)
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "convolutions"))
         convolutions(peak);
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "tokens")) tokens();
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "signs")) signs();
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "workers")) workers();
     return 0;
 }
