@@ -113,7 +113,7 @@ enum { FORMATS = sizeof formats / sizeof *formats };
  * codes. */
 static void packed_weights(void)
 {
-    for (int i = 0; i < ROUNDS(270); i++) {
+    for (int i = 0; i < ROUNDS(156); i++) {
         qnt_spec ws = formats[i % FORMATS];
         int64_t m = random_in(0, 2) ? random_in(1, 12) : random_in(13, 50), n = random_in(1, 70);
         int64_t k = 16 * random_in(1, 9) + (random_in(0, 1) ? 0 : random_in(1, 15));
@@ -201,7 +201,7 @@ static void convolutions(void)
 /* What is packed takes the bytes of its codes, scales and tables, and not more. */
 static void sizes(void)
 {
-    const int64_t n = 32, k = 1024;
+    const int64_t n = 16, k = 512;
     fill(w, n * k);
     for (int i = 0; i < FORMATS; i++) {
         for (int32_t grain = QNT_PER_TENSOR; grain <= QNT_PER_AXIS; grain++) {
