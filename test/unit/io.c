@@ -171,10 +171,12 @@ static uint8_t *small_blob(const qnt_context *context, int32_t kind, size_t *len
         return blob;
     }
     if (kind == QNT_BLOB_LOWBIT) {
-        qnt_lowbit_layer *digits = random_digits(context);
-        blob = saved_digits(context, digits, length);
-        qnt_lowbit_layer_destroy(digits);
-        return blob;
+        for (;; free(blob)) {
+            qnt_lowbit_layer *digits = random_digits(context);
+            blob = saved_digits(context, digits, length);
+            qnt_lowbit_layer_destroy(digits);
+            if (*length <= 4096) return blob;
+        }
     }
     layer_case c = random_layer_case((int)random_in(0, 100));
     c.outputs = 5;
