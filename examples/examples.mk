@@ -7,7 +7,8 @@ DATA ?= $(or $(QNT_DATA),../shared/data)# real networks and data, optional
 NETWORK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard examples/networks/*.c examples/train/*.c)))
 NUMBERED := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard examples/[0-9]*.c)))
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/train_digits.c examples/digits.c examples/train_quantized.c \
-           examples/train_palquant.c examples/kernel_map_digits.c examples/kernel_map_mnist.c examples/digit_tables.c \
+           examples/train_palquant.c examples/kernel_map_digits.c examples/kernel_map_mnist.c \
+           examples/kernel_map_labels.c examples/digit_tables.c \
            examples/real_networks.c examples/stories.c examples/tune_table.c))
 READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 
@@ -53,6 +54,7 @@ demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and meas
 	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
 	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin
+	@$(EXAMPLE_BUILD)/kernel_map_labels examples/data/digits.bin
 	@$(EXAMPLE_BUILD)/digit_tables examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors quick
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
 	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'

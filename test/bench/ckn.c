@@ -1,16 +1,35 @@
 /*
  * Kernel-map layers against the bare integer product of their shape, qnt_gemm_s8 on patches that lie
- * there already: what cutting, rounding, exponentials, pooling and the projection cost. And learning.
+ * there already: what cutting, rounding, exponentials, pooling and the projection cost. The layer's
+ * own products are what is saved when the slots of products do nothing. And learning.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
+#include "context/context.h"
 #include "qnt.h"
 
 enum { SIDE = 28, PATCHES = 100000 };
 
-static qnt_context *context;
+static qnt_context *context, *idle; /* the second one has no products with anchors */
+
+/* Zeros instead of products: what lay there could be slow numbers. */
+static void no_floats(const struct qnt__gemm_f32 *g)
+{
+    memset(g->y, 0, g->m * g->ld * sizeof *g->y);
+}
+
+static void no_bytes(const struct qnt__gemm *g)
+{
+    memset(g->acc, 0, g->m * g->ld * sizeof *g->acc);
+}
+
+static void no_bits(const struct qnt__gemm_bits *g)
+{
+    memset(g->acc, 0, g->m * g->ld * sizeof *g->acc);
+}
 
 static void check(qnt_status status, const char *what)
 {
@@ -95,6 +114,13 @@ static void run(void *state)
     check(qnt_ckn_run(context, j->map, &j->x, &j->y, j->space, j->bytes), "qnt_ckn_run");
 }
 
+/* The same without products; of floats the projection is left out too. */
+static void run_idle(void *state)
+{
+    struct job *j = state;
+    check(qnt_ckn_run(idle, j->map, &j->x, &j->y, j->space, j->bytes), "qnt_ckn_run");
+}
+
 static void multiply(void *state)
 {
     struct job *j = state;
@@ -133,23 +159,30 @@ int main(int argc, char **argv)
     bench_init(argc, argv);
     check(qnt_context_create(NULL, NULL, NULL, &context), "context");
     check(qnt_context_set_cpu(context, bench_cpu()), "cpu");
-    printf("%-34s %9s %9s %6s\n", "kernel map of one image", "ms", "int8 ms", "ratio");
+    check(qnt_context_create(NULL, NULL, NULL, &idle), "context");
+    check(qnt_context_set_cpu(idle, bench_cpu()), "cpu");
+    idle->simd.gemm_s8 = no_bytes, idle->simd.gemm_bits = no_bits;
+    printf("%-34s %9s %9s %9s %6s %9s\n", "kernel map of one image", "ms", "products", "int8 ms",
+           "ratio", "products");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const int *f = shapes[s];
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
             struct job *j = create(f[0], f[1], f[2], f[3], bits[i]);
             struct bench_candidate c[] = {{.name = "map", .run = run, .state = j},
-                                          {.name = "product", .run = multiply, .state = j}};
-            bench_compare(c, 2);
+                                          {.name = "product", .run = multiply, .state = j},
+                                          {.name = "idle", .run = run_idle, .state = j}};
+            idle->simd.gemm_f32 = bits[i] == 32 ? no_floats : context->simd.gemm_f32;
+            bench_compare(c, 3);
             char name[64];
             snprintf(name, sizeof name, "%dx%dx%d, %d of %dx%d, %d bits", f[0], f[0], f[1], f[3],
                      f[2], f[2], bits[i]);
-            printf("%-34s %9.3f %9.3f %6.2f\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
-                   c[1].seconds / c[0].seconds);
+            double own = c[0].seconds - c[2].seconds;
+            printf("%-34s %9.3f %9.3f %9.3f %6.2f %9.2f\n", name, 1e3 * c[0].seconds, 1e3 * own,
+                   1e3 * c[1].seconds, c[1].seconds / c[0].seconds, c[1].seconds / own);
             if (bits[i] == 32 && s < 2) learn(j);
             destroy(j);
         }
     }
-    qnt_context_destroy(context);
+    qnt_context_destroy(context), qnt_context_destroy(idle);
     return 0;
 }
