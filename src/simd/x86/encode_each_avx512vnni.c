@@ -13,7 +13,7 @@
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
                        struct qnt__strip *s)
 {
-    enum { POSITIVE_AND_NORMAL_NOT = 0xff };
+    enum { NOT_POSITIVE_AND_NORMAL = 0xff };
     const __m512 one = _mm512_set1_ps(1.0f), half = _mm512_set1_ps(0.5f);
     for (size_t i = 0; i < count; i += 16) {
         const __mmask16 some = first_lanes(count - i);
@@ -28,7 +28,7 @@ static void load_strip(const struct qnt__affine_each *q, size_t first, size_t co
         inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(scale, inverse, _mm512_set1_ps(2.0f)));
         __m512 most = _mm512_max_ps(_mm512_abs_ps(low), high);
         __m512 limit = _mm512_fnmadd_ps(most, _mm512_set1_ps(0x1p-20f), half);
-        __mmask16 never = _mm512_fpclass_ps_mask(inverse, POSITIVE_AND_NORMAL_NOT);
+        __mmask16 never = _mm512_fpclass_ps_mask(inverse, NOT_POSITIVE_AND_NORMAL);
         _mm512_storeu_ps(s->scale + i, scale);
         _mm512_storeu_ps(s->offset + i, offset);
         _mm512_storeu_ps(s->low + i, low);
