@@ -491,6 +491,7 @@ static void digit_damage(void)
     OK(qnt_lowbit_layer_of_thresholds(context, &conv, &spec, TENSOR(w, QNT_UINT, 8, 2, 1, 1, 3),
                                       TENSOR(limit, QNT_INT, 32, 2, 3), NULL, &layer));
     blob = saved_digits(context, layer, &length);
+    qnt_lowbit_layer_destroy(layer);
     put(blob, DATA + 64 + 256, (uint64_t)-9, 4, length);
     FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "threshold");
     put(blob, DATA + 64 + 256, 0, 4, length);
