@@ -2,7 +2,6 @@
  * Weights that are sums of signs, kept as one plane of bits for each base: when that pays, and how
  * they are filled in. The integers are those that panels would hold, so are all results.
  */
-#include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -52,7 +51,7 @@ static bool pays(const struct qnt__recipe *r, size_t planes, int bits)
     double products = outputs * (double)planes;
     double count = (products * count_rate + count_start) * bits * padded;
     double table = (products * table_rate + table_start) * digits * padded;
-    return fmin(count, table) + products * sums < memory_gain * outputs * bytes_rate;
+    return (count < table ? count : table) + products * sums < memory_gain * outputs * bytes_rate;
 }
 
 /* Codes stay below 2^8, sums of levels below 128 times that, twice: then their sums are int32. */
