@@ -1,7 +1,7 @@
 /*
  * Runs layers whose weights are planes of signs. The input codes of some rows get the form of the
- * path (kernel/bits.h) once for all outputs; tasks of 64 outputs form the integers, and the
- * epilogue is that of integer panels.
+ * path (kernel/bits.h) once for all outputs (planes_rows.c); tasks of 64 outputs form the integers,
+ * and the epilogue is that of integer panels.
  *
  * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D
  * the bits in which the plane differs from those of the codes, each weighted by the power of two of
@@ -13,20 +13,16 @@
  * where P is the number of ones of the plane: so both are what a slot gives, less a constant. Signs
  * as input are bits a that stand for 2 a - 1: twice the product, less the sum of the weights.
  */
-#include "kernel/bits.h"
-
 #include "base/arith.h"
 #include "base/carve.h"
 #include "base/try.h"
-#include "rows.h"
+#include "planes.h"
 
 enum {
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
     BYTE_ROWS = 256,   /* that share planes which became bytes */
     CHUNK_WORDS = 8,   /* of planes that become bytes together */
     CELL_BYTES = 1024, /* of a word of a panel as bytes */
-    TABLE_BYTES = 256, /* of a word of codes */
-    DIGIT = 4,         /* bits of the lower one of two digits */
     SLAB_BYTES = 1 << 22,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -45,21 +41,11 @@ struct piece {
 
 /* ---- the plan ---- */
 
-static int code_bits(const struct qnt__run *run)
-{
-    return run->layer->head.input.bits;
-}
-
-static bool has_two_digits(const struct qnt__run *run)
-{
-    return code_bits(run) > 6;
-}
-
 static size_t row_bytes(const struct qnt__run *run, size_t words)
 {
     switch (run->planes.path) {
-    case QNT__BITS_COUNT: return 8 * (size_t)code_bits(run) * words;
-    case QNT__BITS_TABLE: return (has_two_digits(run) ? 2u : 1u) * TABLE_BYTES * words;
+    case QNT__BITS_COUNT: return 8 * (size_t)qnt__planes_code_bits(run) * words;
+    case QNT__BITS_TABLE: return (qnt__planes_two_digits(run) ? 2u : 1u) * QNT__CODE_TABLES * words;
     default: return 64 * words;
     }
 }
@@ -86,7 +72,7 @@ bool qnt__planes_plan(struct qnt__run *run)
                                               .n = s->group_outputs,
                                               .k = s->inputs,
                                               .words = p->words,
-                                              .a_planes = (size_t)code_bits(run),
+                                              .a_planes = (size_t)qnt__planes_code_bits(run),
                                               .b_planes = 1};
     enum qnt__bits_path path = qnt__bits_choose(&product);
     bool other = path != QNT__BITS_COUNT && path != QNT__BITS_BYTES; /* some kind of tables */
@@ -99,89 +85,6 @@ bool qnt__planes_plan(struct qnt__run *run)
     return qnt__append(&c->end, sums, 4, &p->acc) && qnt__append(&c->end, sums, 4, &p->part) &&
            qnt__append(&c->end, 128, p->words, &p->codes) &&
            qnt__append(&c->end, cells, 1, &p->cells);
-}
-
-/* ---- the input ---- */
-
-/* The codes of one row, 0 behind the last one, or all of their bits turned over. */
-static void gather(const struct qnt__run *run, const uint8_t *at, uint8_t *codes)
-{
-    const struct qnt__layer_shape *s = &run->layer->shape;
-    const uint8_t mask = (uint8_t)((1u << code_bits(run)) - 1),
-                  turn = run->planes.path == QNT__BITS_COUNT ? mask : 0;
-    for (size_t t = 0; t < s->tap_count; t++)
-        memcpy(codes + t * s->depth, at + run->taps[t], s->depth);
-    memset(codes + s->inputs, 0, 64 * run->planes.words - s->inputs);
-    for (size_t w = 0; w < run->planes.words; w++) {
-        uint8_t *word = codes + 64 * w;
-        for (size_t k = 0; k < 64; k++) word[k] = (uint8_t)((word[k] ^ turn) & mask);
-    }
-}
-
-/* Tables of codes, of the low digit first where there are two; returns the sum of the codes. */
-static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
-{
-    const struct qnt__simd *simd = &run->context->simd;
-    const size_t words = run->planes.words;
-    const uint8_t *all = codes;
-    const ptrdiff_t tap = 0;
-    uint8_t *high = codes + 64 * words;
-    int32_t sum;
-    simd->sum_rows(&all, 1, &tap, 1, 64 * words, &sum);
-    if (has_two_digits(run)) {
-        for (size_t k = 0; k < 64 * words; k++) {
-            high[k] = (uint8_t)(codes[k] >> DIGIT);
-            codes[k] &= (1 << DIGIT) - 1;
-        }
-        simd->tabulate_bits(high, words, to + words * TABLE_BYTES);
-    }
-    simd->tabulate_bits(codes, words, to);
-    return sum;
-}
-
-static uint8_t *row_at(const struct qnt__run *run, size_t row)
-{
-    return run->space + run->places.rows + (row - run->planes.first) * run->planes.row_bytes;
-}
-
-static int32_t *sum_at(const struct qnt__run *run, size_t row)
-{
-    void *sums = run->space + run->places.sums;
-    return (int32_t *)sums + (row - run->planes.first);
-}
-
-static void prepare_row(const struct qnt__run *run, uint8_t *codes, const uint8_t *at, size_t row)
-{
-    const struct qnt__planes *p = &run->planes;
-    uint8_t *to = row_at(run, row);
-    gather(run, at, p->path == QNT__BITS_BYTES ? to : codes);
-    if (p->path == QNT__BITS_TABLE) {
-        *sum_at(run, row) = tabulate(run, codes, to);
-    } else if (p->path == QNT__BITS_COUNT) {
-        qnt__bits_slice_bytes(&run->context->simd, codes, 64 * p->words, code_bits(run), p->words,
-                              p->words, 1, (void *)to);
-        *sum_at(run, row) = 1;
-    }
-}
-
-/* Bytes to the input channels of the group that is being run. */
-static ptrdiff_t slice_of(const struct qnt__run *run)
-{
-    size_t from = (run->planes.group + run->g.group_shift) % run->g.groups;
-    return (ptrdiff_t)(from * (run->g.channels / run->g.groups));
-}
-
-static void prepare_rows(void *task, size_t index, size_t worker)
-{
-    const struct qnt__run *run = task;
-    size_t first = run->planes.first + index * QNT__BLOCK_ROWS;
-    size_t end = qnt__min(first + QNT__BLOCK_ROWS, run->planes.end);
-    struct qnt__walk walk = qnt__rows_walk(run, slice_of(run), first, end);
-    struct qnt__rows rows;
-    uint8_t *codes = qnt__run_scratch(run, worker) + run->planes.codes;
-    while (qnt__rows_next(&walk, &rows)) {
-        for (size_t i = 0; i < rows.m; i++) prepare_row(run, codes, rows.at[i], rows.first_row + i);
-    }
 }
 
 /* ---- integers ---- */
@@ -201,7 +104,7 @@ static size_t panel_words(const struct piece *p)
 static void count(const struct piece *p, size_t plane, int shift, int32_t *acc)
 {
     const struct qnt__planes *planes = &p->run->planes;
-    const void *rows = row_at(p->run, p->row);
+    const void *rows = qnt__planes_row(p->run, p->row);
     const struct qnt__gemm_bits g = {.a = rows,
                                      .a_row = planes->row_bytes / sizeof(uint64_t),
                                      .a_plane = planes->words,
@@ -210,7 +113,7 @@ static void count(const struct piece *p, size_t plane, int shift, int32_t *acc)
                                      .acc = acc,
                                      .m = p->m,
                                      .panels = p->panels,
-                                     .planes = (size_t)code_bits(p->run),
+                                     .planes = (size_t)qnt__planes_code_bits(p->run),
                                      .words = planes->words,
                                      .shift = shift,
                                      .ld = COLUMNS};
@@ -220,10 +123,10 @@ static void count(const struct piece *p, size_t plane, int shift, int32_t *acc)
 static void look_up(const struct piece *p, size_t plane, int32_t *acc)
 {
     const struct qnt__planes *planes = &p->run->planes;
-    bool two = has_two_digits(p->run);
-    const struct qnt__look_up_bits g = {.tables = row_at(p->run, p->row),
+    bool two = qnt__planes_two_digits(p->run);
+    const struct qnt__look_up_bits g = {.tables = qnt__planes_row(p->run, p->row),
                                         .row = planes->row_bytes,
-                                        .high = two ? planes->words * TABLE_BYTES : 0,
+                                        .high = two ? planes->words * QNT__CODE_TABLES : 0,
                                         .b = plane_at(p, plane),
                                         .b_panel = panel_words(p),
                                         .acc = acc,
@@ -231,7 +134,7 @@ static void look_up(const struct piece *p, size_t plane, int32_t *acc)
                                         .panels = p->panels,
                                         .words = planes->words,
                                         .ld = COLUMNS,
-                                        .bits = two ? DIGIT : code_bits(p->run)};
+                                        .bits = two ? QNT__LOW_DIGIT : qnt__planes_code_bits(p->run)};
     p->run->context->simd.look_up_bits(&g);
 }
 
@@ -244,7 +147,7 @@ static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t r
     const ptrdiff_t tap = 0;
     int32_t part[QNT__BLOCK_ROWS * COLUMNS];
     size_t m = qnt__min(p->m - row, QNT__BLOCK_ROWS);
-    for (size_t i = 0; i < m; i++) rows[i] = row_at(p->run, p->row + row + i) + 64 * word;
+    for (size_t i = 0; i < m; i++) rows[i] = qnt__planes_row(p->run, p->row + row + i) + 64 * word;
     const struct qnt__gemm gemm = {.rows = rows,
                                    .taps = &tap,
                                    .weight = cells,
@@ -359,7 +262,7 @@ static void take_plane(struct piece *p, int32_t constant[COLUMNS])
 static void find_constants(struct piece *p)
 {
     const struct qnt__planes *planes = &p->run->planes;
-    const uint32_t all = (1u << code_bits(p->run)) - 1, places = (uint32_t)(64 * planes->words);
+    const uint32_t all = (1u << qnt__planes_code_bits(p->run)) - 1, places = (uint32_t)(64 * planes->words);
     for (size_t i = 0; i < (size_t)p->run->layer->head.weight_bits; i++) {
         const uint64_t *ones = plane_at(p, i) + planes->words * QNT__PANEL;
         for (size_t c = 0; c < COLUMNS; c++) {
@@ -377,7 +280,7 @@ static void finish(const struct piece *p, const int32_t *constant)
 {
     const struct qnt__run *run = p->run;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    struct qnt__walk walk = qnt__rows_walk(run, slice_of(run), p->row, p->row + p->m);
+    struct qnt__walk walk = qnt__rows_walk(run, qnt__planes_slice(run), p->row, p->row + p->m);
     struct qnt__rows rows;
     while (qnt__rows_next(&walk, &rows)) {
         size_t at = rows.first_row - p->row;
@@ -419,7 +322,7 @@ static void run_task(void *task, size_t index, size_t worker)
     find_constants(&p);
     for (p.row = first; p.row < end; p.row += p.m) {
         p.m = qnt__min(end - p.row, step_rows(run));
-        p.row_constant = sum_at(run, p.row);
+        p.row_constant = qnt__planes_sum(run, p.row);
         if (one)
             take_plane(&p, constant);
         else
@@ -438,7 +341,7 @@ qnt_status qnt__run_planes(struct qnt__run *run)
         for (p->first = 0; p->first < run->rows; p->first = p->end) {
             p->end = qnt__min(run->rows, p->first + p->slab);
             size_t rows = p->end - p->first, work = rows * s->inputs;
-            QNT__TRY(qnt__run_share(run, prepare_rows, qnt__ceil_div(rows, QNT__BLOCK_ROWS), work));
+            QNT__TRY(qnt__run_share(run, qnt__planes_prepare, qnt__ceil_div(rows, QNT__BLOCK_ROWS), work));
             size_t tasks = qnt__ceil_div(rows, task_rows(run)) * column_tasks;
             work = run->shared_bytes ? 0 : work * column_tasks;
             QNT__TRY(qnt__run_share(run, run_task, tasks, work));

@@ -1,0 +1,42 @@
+/* What planes_rows.c and planes_run.c share: the input of a layer of planes in the form of the path. */
+#ifndef QNT__LAYER_PLANES_H
+#define QNT__LAYER_PLANES_H
+
+#include "kernel/bits.h"
+#include "rows.h"
+
+enum {
+    QNT__CODE_TABLES = 256, /* bytes of tables for a word of codes */
+    QNT__LOW_DIGIT = 4      /* bits of the lower one of two digits */
+};
+
+/* Bits of an input code, and whether tables take it in two digits. */
+static inline int qnt__planes_code_bits(const struct qnt__run *run)
+{
+    return run->layer->head.input.bits;
+}
+
+static inline bool qnt__planes_two_digits(const struct qnt__run *run)
+{
+    return qnt__planes_code_bits(run) > 6;
+}
+
+/* A row of the slab in the form of the path, and what its sums have too much by (planes_run.c). */
+static inline uint8_t *qnt__planes_row(const struct qnt__run *run, size_t row)
+{
+    return run->space + run->places.rows + (row - run->planes.first) * run->planes.row_bytes;
+}
+
+static inline int32_t *qnt__planes_sum(const struct qnt__run *run, size_t row)
+{
+    void *sums = run->space + run->places.sums;
+    return (int32_t *)sums + (row - run->planes.first);
+}
+
+/* Bytes to the input channels of the group that is being run. */
+ptrdiff_t qnt__planes_slice(const struct qnt__run *run);
+
+/* A task: twelve rows of the slab. */
+void qnt__planes_prepare(void *run, size_t index, size_t worker);
+
+#endif
