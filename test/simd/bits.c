@@ -4,24 +4,9 @@
  */
 #include "check.h"
 #include "simd/layout.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { MAX_LEVELS = 8, MOST_WORDS = 140 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { MOST_WORDS = 140 };
 
 /* Words as they are stored: odd ones hold the parity of all up to them. */
 static void store(const uint64_t *from, size_t words, uint64_t *to, size_t step)
@@ -301,7 +286,7 @@ static void sums(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(false);
     RUN(products);
     RUN(tables_of_sums);
     RUN(tables_of_six);

@@ -6,24 +6,9 @@
 #include "check.h"
 #include "qtable/tables.h"
 #include "simd/dct.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { MAX_LEVELS = 8, MOST = 9 /* blocks */, PIXELS = 100 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { MOST = 9 /* blocks */, PIXELS = 100 };
 
 /* Random bytes in guarded memory, or few values: 0, 255, either. */
 static guarded bytes(size_t size)
@@ -316,7 +301,7 @@ static void code_blocks(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(false);
     RUN(split_rgb);
     RUN(halve_u8);
     RUN(transforms);

@@ -3,26 +3,7 @@
  * held against a loop over codes: all widths, tails, dense and sparse fields, guard pages.
  */
 #include "check.h"
-#include "simd/slots.h"
-
-enum { MAX_LEVELS = 8 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    qnt__simd_choose(&tables[levels], 0);
-    names[levels++] = "portable";
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+#include "simd_levels.h"
 
 static guarded random_codes(size_t n)
 {
@@ -104,7 +85,7 @@ static void count_exp(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(true);
     RUN(slice_codes);
     RUN(count_exp);
     return DONE;

@@ -9,24 +9,9 @@
 #include "base/arith.h"
 #include "check.h"
 #include "simd/layout.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { ROUNDS = 400, MAX_LEVELS = 8, MAX_TAPS = 9 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { ROUNDS = 400, MAX_TAPS = 9 };
 
 static const int widths[] = {8, 4, 3, 2};
 
@@ -355,7 +340,7 @@ static void depthwise_s8(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(false);
     RUN(gemm_s8);
     RUN(gemm_s8_shapes);
     RUN(gemm_s8_wraps);

@@ -7,24 +7,9 @@
 
 #include "check.h"
 #include "simd/layout.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { MAX_LEVELS = 8, MAX_TAPS = 5 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { MAX_TAPS = 5 };
 
 /* Random bytes in guarded memory, or one of the extremes everywhere. */
 static guarded input(size_t size)
@@ -354,7 +339,7 @@ static void affine_levels(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(false);
     RUN(look_up_8);
     RUN(look_up_16);
     RUN(look_up_f32);

@@ -6,26 +6,9 @@
 #include <math.h>
 
 #include "check.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { MAX_LEVELS = 8, MAX_TAPS = 49 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    qnt__simd_choose(&tables[levels], 0);
-    names[levels++] = "portable";
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { MAX_TAPS = 49 };
 
 static int digit(uint8_t byte, int s)
 {
@@ -350,7 +333,7 @@ static void no_channels(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(true);
     RUN(shapes);
     RUN(every_width);
     RUN(extremes);

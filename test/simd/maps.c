@@ -7,24 +7,9 @@
 
 #include "base/exponential.h"
 #include "check.h"
-#include "simd/slots.h"
+#include "simd_levels.h"
 
-enum { MAX_LEVELS = 8, MOST = 2000 };
-
-static struct qnt__simd tables[MAX_LEVELS];
-static const char *names[MAX_LEVELS];
-static int levels;
-
-static void choose_levels(void)
-{
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
-    }
-}
+enum { MOST = 2000 };
 
 /* n floats in guarded memory: ordinary, alike, tiny, or with zeros. */
 static guarded floats(size_t n)
@@ -179,7 +164,7 @@ static void add_rows(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    choose_levels();
+    choose_levels(false);
     RUN(exponential);
     RUN(kernel_values);
     RUN(sums);
