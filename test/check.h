@@ -31,6 +31,7 @@ static char check_reason[512]; /* the last message of the log hook */
 
 /* Repetitions of a loop: a twentieth will do where the same code ran in full elsewhere. */
 #define ROUNDS(n) (check_quick ? ((n) + 19) / 20 : (n))
+#define CASES(n) (check_quick ? ((n) + 3) / 4 : (n)) /* of cases that differ much */
 
 /* ---- checks ---- */
 

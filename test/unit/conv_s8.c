@@ -84,7 +84,7 @@ static void one_case(const qnt_context *context, const shape *s, const qnt_conv 
 static void random_convolutions(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < CASES(300); i++) {
         qnt_context_set_cpu(context, i % 3 == 0 ? 0 : i % 3 == 1 ? UINT64_MAX : QNT_CPU_AVX2);
         qnt_conv conv = {.size = sizeof conv,
                          .groups = random_in(0, 1) ? 0 : (int32_t)random_in(1, 5)};

@@ -83,7 +83,7 @@ static void one_case(const qnt_context *context, int64_t m, int64_t n, int64_t k
 static void random_products(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < CASES(300); i++) {
         int bits = (int)random_in(1, 8), large = i % 20 == 0;
         one_case(context, random_in(1, large ? 500 : 30), random_in(1, large ? 140 : 80),
                  random_in(1, i % 7 == 0 ? 1100 : 70), (int)random_in(0, 1), (int)random_in(0, 1),

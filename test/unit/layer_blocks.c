@@ -14,7 +14,7 @@ static layer_case random_blocks(int input)
 static void random_layers(int input, int count)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < CASES(count); i++) {
         qnt_context_set_cpu(context, cpu_level(i));
         layer_case c = random_blocks(input);
         layer_case_check(context, &c, input == ABSENT ? 0 : c.block);
@@ -39,7 +39,7 @@ static void dynamic_input(void)
 static void odd_block_of_floats(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < CASES(30); i++) {
         layer_case c = random_blocks(ABSENT);
         c.block = random_in(1, 50);
         layer_case_check(context, &c, 0);
@@ -51,7 +51,7 @@ static void odd_block_of_floats(void)
 static void single_block(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < CASES(30); i++) {
         layer_case c = random_blocks(STATIC);
         c.channels = random_in(1, c.block);
         layer_case_check(context, &c, 0);

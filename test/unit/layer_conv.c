@@ -5,7 +5,7 @@
 static void random_layers(int input, int count)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < CASES(count); i++) {
         qnt_context_set_cpu(context, cpu_level(i));
         layer_case c = random_conv(input);
         layer_case_check(context, &c, 0);
@@ -30,7 +30,7 @@ static void dynamic_input(void)
 static void depthwise(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < CASES(200); i++) {
         qnt_context_set_cpu(context, cpu_level(i));
         layer_case c = random_conv((int)random_in(STATIC, DYNAMIC));
         c.channels = c.outputs = 1;
@@ -45,7 +45,7 @@ static void depthwise(void)
 static void zero_padding(void)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < CASES(200); i++) {
         qnt_context_set_cpu(context, cpu_level(i));
         layer_case c = random_conv(STATIC);
         c.wflags |= QNT_SYMMETRIC;

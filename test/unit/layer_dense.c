@@ -4,7 +4,7 @@
 static void random_layers(int input, int count)
 {
     qnt_context *context = check_context();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < CASES(count); i++) {
         qnt_context_set_cpu(context, cpu_level(i));
         layer_case c = random_dense(input);
         layer_case_check(context, &c, 0);

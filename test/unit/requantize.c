@@ -86,7 +86,7 @@ static void one_case(qnt_context *c, int code, int bits)
 static void layouts(void)
 {
     qnt_context *c = check_context();
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < CASES(60); round++) {
         qnt_context_set_cpu(c, round % 3 == 0 ? 0 : round % 3 == 1 ? QNT_CPU_AVX2 : UINT64_MAX);
         for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
             one_case(c, types[k].code, types[k].bits);
