@@ -142,7 +142,7 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS);
+    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), most = g->context->simd.gemm_rows;
     struct piece p;
     p.product = g;
     p.column = index / row_tasks * COLUMNS;
@@ -158,8 +158,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     for (; p.first_k < g->k; p.first_k += DEPTH) {
         p.depth = qnt__min(g->k - p.first_k, DEPTH);
         pack_weights(&p);
-        for (size_t row = p.first_row; row < p.end_row; row += QNT__GEMM_ROWS) {
-            multiply_rows(&p, row, qnt__min(p.end_row - row, QNT__GEMM_ROWS));
+        for (size_t row = p.first_row; row < p.end_row; row += most) {
+            multiply_rows(&p, row, qnt__min(p.end_row - row, most));
         }
     }
 }

@@ -57,7 +57,7 @@ struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, siz
     bool integers = run->layer->head.arithmetic == QNT__INTEGER;
     return (struct qnt__walk){.run = run,
                               .slice = slice,
-                              .most = integers ? QNT__GEMM_ROWS : QNT__BLOCK_ROWS,
+                              .most = integers ? run->context->simd.gemm_rows : QNT__BLOCK_ROWS,
                               .row = first,
                               .end = end,
                               .zones = qnt__rows_zones(run)};

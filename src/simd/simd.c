@@ -1,4 +1,5 @@
 /* Fills the slot table: portable C first, then what the architecture adds. */
+#include "layout.h"
 #include "slots.h"
 
 void qnt__simd_choose(struct qnt__simd *table, uint64_t cpu)
@@ -6,6 +7,7 @@ void qnt__simd_choose(struct qnt__simd *table, uint64_t cpu)
 #define TAKE(name, type, arguments) table->name = qnt__##name##_c;
     QNT__SLOTS(TAKE)
 #undef TAKE
+    table->gemm_rows = QNT__GEMM_ROWS;
 #if defined(__x86_64__) || defined(__aarch64__)
     qnt__simd_overlay(table, cpu);
 #else

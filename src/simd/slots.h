@@ -219,6 +219,9 @@ struct qnt__affine_each {
 
 /* One pointer for each slot. */
 struct qnt__simd {
+    /* Rows that a call of gemm_s8 or gemm_levels had best: many where these prepare weights first, few
+     * where they do not, so that results leave while the next ones are multiplied. */
+    size_t gemm_rows;
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)
 #undef QNT__SLOT_MEMBER

@@ -1,4 +1,5 @@
 /* What x86-64 adds to the slot table, level by level: the state of optimisation at a glance. */
+#include "../layout.h"
 #include "../slots.h"
 #include "qnt/context.h"
 
@@ -73,6 +74,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(add_rows_f32, avx2);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
+        table->gemm_rows = QNT__BLOCK_ROWS;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
