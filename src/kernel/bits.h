@@ -10,7 +10,12 @@
 #include "context/context.h"
 #include "tensor/view.h"
 
-enum { QNT__BITS_PLANES = 8 };
+enum {
+    QNT__BITS_PLANES = 8,
+    QNT__DIGIT_MOST = 6,    /* bits of codes that tables take as one digit; wider ones are two, */
+    QNT__LOW_DIGIT = 4,     /* the lower one of so many bits */
+    QNT__CODE_TABLES = 256  /* bytes of tables for a word of codes */
+};
 
 /* Words of one plane of k codes: pairs, at least one. */
 size_t qnt__bits_words(size_t k);

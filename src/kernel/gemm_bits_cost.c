@@ -8,16 +8,15 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256, /* rows that share a pass over b */
-    DIGIT_MOST = 6,   /* bits of codes that are one digit */
-    DIGIT = 4         /* of the two of wider ones */
+    BYTE_BLOCK = 256 /* rows that share a pass over b */
 };
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
 struct rates {
     uint64_t cpu;          /* the level from which they hold */
     double count;          /* products of a plane of a and a plane of b */
-    double table[6];       /* products of a digit of a and a plane of b, by the bits of the digit */
+    /* products of a digit of a and a plane of b, by the bits of the digit */
+    double table[QNT__DIGIT_MOST];
     double six[4];         /* the same by tables of six codes; 0: there is no instruction for it */
     double bytes;          /* products of a and any number of planes of b */
     double tabulate;       /* codes, for each digit: tables are made of them */
@@ -110,12 +109,12 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     const struct rates *r = rates_of(g->context->cpu);
     const struct passes p = passes_of(g);
     const double m = (double)g->m, n = (double)g->n, w = (double)g->b_planes,
-                 a = (double)g->a_planes, digits = g->a_planes > DIGIT_MOST ? 2 : 1,
+                 a = (double)g->a_planes, digits = g->a_planes > QNT__DIGIT_MOST ? 2 : 1,
                  planes = w * (p.separate + p.combined),
                  merged = (p.separate ? w : 0) + (p.combined ? 1 : 0);
     const double shared = (double)qnt__ceil_div(g->m, COUNT_BLOCK),
                  long_shared = (double)qnt__ceil_div(g->m, BYTE_BLOCK);
-    const double look_up = r->table[(digits > 1 ? DIGIT : g->a_planes) - 1];
+    const double look_up = r->table[(digits > 1 ? QNT__LOW_DIGIT : g->a_planes) - 1];
     struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
     take(&best, QNT__BITS_TABLE,
          n * planes * (m * digits * look_up + shared * r->index) + m * digits * r->tabulate);

@@ -26,9 +26,6 @@ enum {
     CHUNK_WORDS = 8,   /* of codes at a time */
     CELL_WORDS = 32,   /* of planes that are bytes at a time */
     CELL_BYTES = 1024, /* of a word of a panel as bytes */
-    TABLE_BYTES = 256, /* of a word of codes */
-    TABLE_BITS = 6,    /* of codes that fit in one set of tables; wider ones are two digits */
-    DIGIT = 4,
     SIX_BYTES = 64 * QNT__SIXES,
     SIX_CACHE = 1 << 20, /* of tables, in a second-level cache */
     SLAB_BYTES = 1 << 23,
@@ -66,7 +63,7 @@ struct block {
 
 static bool two_digits(const struct qnt__bits_product *g)
 {
-    return g->a_planes > TABLE_BITS;
+    return g->a_planes > QNT__DIGIT_MOST;
 }
 
 static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path)
@@ -74,7 +71,7 @@ static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path p
     if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
     if (path == QNT__BITS_BYTES) return 64 * g->words;
     if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
-    return (two_digits(g) ? 2u : 1u) * TABLE_BYTES * g->words;
+    return (two_digits(g) ? 2u : 1u) * QNT__CODE_TABLES * g->words;
 }
 
 static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n,
@@ -109,12 +106,12 @@ static void tabulate_row(const struct run *r, size_t row, uint8_t *to, int32_t *
         }
         if (two_digits(g)) {
             for (size_t k = 0; k < n; k++) {
-                high[k] = (uint8_t)(codes[k] >> DIGIT);
-                codes[k] &= (1 << DIGIT) - 1;
+                high[k] = (uint8_t)(codes[k] >> QNT__LOW_DIGIT);
+                codes[k] &= (1 << QNT__LOW_DIGIT) - 1;
             }
-            simd->tabulate_bits(high, words, to + (g->words + w) * TABLE_BYTES);
+            simd->tabulate_bits(high, words, to + (g->words + w) * QNT__CODE_TABLES);
         }
-        simd->tabulate_bits(codes, words, to + w * TABLE_BYTES);
+        simd->tabulate_bits(codes, words, to + w * QNT__CODE_TABLES);
     }
 }
 
@@ -186,7 +183,7 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
     const struct qnt__bits_product *g = b->run->g;
     const struct qnt__look_up_bits bits = {.tables = row_of(b, 0),
                                            .row = b->run->row_bytes,
-                                           .high = two_digits(g) ? g->words * TABLE_BYTES : 0,
+                                           .high = two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
                                            .b = plane_of(b, i),
                                            .b_panel = panel_words(g),
                                            .acc = acc,
@@ -194,7 +191,7 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
                                            .panels = panels_of(b),
                                            .words = g->words,
                                            .ld = b->run->task_columns,
-                                           .bits = two_digits(g) ? DIGIT : (int)g->a_planes};
+                                           .bits = two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
     if (b->run->path == QNT__BITS_SIX)
         g->context->simd.look_up_six(&bits);
     else

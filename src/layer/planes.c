@@ -45,7 +45,7 @@ static int input_bits(const struct qnt__recipe *r)
 /* Do `planes` planes cost less than bytes, or not much more, for many rows? */
 static bool pays(const struct qnt__recipe *r, size_t planes, int bits)
 {
-    double outputs = (double)(r->head.outputs / r->head.groups), digits = bits > 6 ? 2 : 1;
+    double outputs = (double)(r->head.outputs / r->head.groups), digits = bits > QNT__DIGIT_MOST ? 2 : 1;
     double padded = 64 * (double)qnt__bits_words(r->inputs) / (double)r->inputs;
     double sums = planes > 1 ? sum_rate / (double)r->inputs : 0;
     double products = outputs * (double)planes;

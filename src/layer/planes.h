@@ -5,11 +5,6 @@
 #include "kernel/bits.h"
 #include "rows.h"
 
-enum {
-    QNT__CODE_TABLES = 256, /* bytes of tables for a word of codes */
-    QNT__LOW_DIGIT = 4      /* bits of the lower one of two digits */
-};
-
 /* Bits of an input code, and whether tables take it in two digits. */
 static inline int qnt__planes_code_bits(const struct qnt__run *run)
 {
@@ -18,7 +13,7 @@ static inline int qnt__planes_code_bits(const struct qnt__run *run)
 
 static inline bool qnt__planes_two_digits(const struct qnt__run *run)
 {
-    return qnt__planes_code_bits(run) > 6;
+    return qnt__planes_code_bits(run) > QNT__DIGIT_MOST;
 }
 
 /* A row of the slab in the form of the path, and what its sums have too much by (planes_run.c). */

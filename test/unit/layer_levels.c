@@ -2,27 +2,13 @@
  * Layers with codebooks. Integer levels must give the bytes that the same integers give as affine
  * int8 codes; real levels are compared with a product in double.
  */
-#include "check.h"
+#include "twin_case.h"
 
 enum { MOST = 8192 };
 
-static qnt_context *c;
 static float w[MOST], x[MOST], bias[64], y[MOST], z[MOST], decoded[MOST];
 static uint8_t wcode[MOST], xcode[MOST], packed[MOST];
 static int8_t wint[MOST], xint[MOST];
-
-static void fill(float *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) v[i] = (float)random_laplace();
-}
-
-static qnt_quantizer *quantizer(qnt_spec spec)
-{
-    qnt_quantizer *q = NULL;
-    spec.size = sizeof spec;
-    CHECK_MSG(qnt_quantizer_create(c, &spec, &q) == QNT_OK, "%s", check_reason);
-    return q;
-}
 
 static qnt_quantizer *fitted(qnt_spec spec, float *data, int64_t rows, int64_t n)
 {
@@ -33,24 +19,6 @@ static qnt_quantizer *fitted(qnt_spec spec, float *data, int64_t rows, int64_t n
     }
     CHECK(qnt_quantizer_observe(c, q, TENSOR(data, QNT_FLOAT, 32, rows, n), NULL) == QNT_OK);
     CHECK(qnt_quantizer_fit(c, q) == QNT_OK);
-    return q;
-}
-
-/* An affine int8 quantizer with the scales of another. */
-static qnt_quantizer *as_int8(const qnt_quantizer *from)
-{
-    static double scale[MOST];
-    qnt_spec spec = {.size = sizeof spec};
-    size_t n;
-    CHECK(qnt_quantizer_spec(c, from, &spec) == QNT_OK);
-    CHECK(qnt_quantizer_get(c, from, QNT_P_SCALE, scale, MOST, &n) == QNT_OK);
-    spec = (qnt_spec){.bits = 8,
-                      .flags = QNT_SIGNED | QNT_SYMMETRIC,
-                      .grain = spec.grain,
-                      .axis = spec.axis,
-                      .block = spec.block};
-    qnt_quantizer *q = quantizer(spec);
-    CHECK(qnt_quantizer_set(c, q, QNT_P_SCALE, scale, n) == QNT_OK);
     return q;
 }
 
@@ -66,16 +34,6 @@ static void to_integers(const qnt_quantizer *q, const uint8_t *code, size_t n, s
     size_t size = (size_t)1 << spec.bits, tables = count / size;
     for (size_t i = 0; i < n; i++)
         out[i] = (int8_t)level[(tables > 1 ? i / per_group * size : 0) + code[i]];
-}
-
-static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *out)
-{
-    size_t bytes = 0;
-    if (qnt_layer_workspace(c, layer, in, &bytes) != QNT_OK) return QNT_E_INVALID;
-    void *space = malloc(bytes + 1);
-    qnt_status status = qnt_layer_run(c, layer, in, out, space, bytes);
-    free(space);
-    return status;
 }
 
 static const int methods[] = {QNT_KMEANS, QNT_NF4, QNT_FP4,     QNT_APOT,
@@ -101,7 +59,7 @@ static void integers(void)
         int64_t m = random_in(1, 20), n = random_in(1, 40), k = random_in(1, 80);
         qnt_spec spec = random_table(i, true);
         qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
-        fill(w, (size_t)(n * k)), fill(x, (size_t)(m * k)), fill(bias, (size_t)n);
+        fill(w, (int64_t)(n * k)), fill(x, (int64_t)(m * k)), fill(bias, (int64_t)n);
         qnt_quantizer *wq = fitted(spec, w, n, k), *w8 = as_int8(wq), *xq = NULL, *x8 = NULL;
         qnt_layer *layer = NULL, *same = NULL;
         int input = i / 6 % 3; /* 0 float, 1 dynamic affine, 2 a table */
@@ -176,7 +134,7 @@ static void real_levels(void)
         spec.grain = (int32_t)random_in(QNT_PER_TENSOR, QNT_PER_BLOCK);
         if (spec.grain == QNT_PER_BLOCK) spec.axis = 1, spec.block = random_in(5, 40);
         qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
-        fill(w, (size_t)(n * k)), fill(x, (size_t)(m * k)), fill(bias, (size_t)n);
+        fill(w, n * k), fill(x, m * k), fill(bias, n);
         qnt_quantizer *wq = fitted(spec, w, n, k);
         qnt_layer *layer = NULL, *copy = NULL;
         qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_DENSE};
@@ -216,7 +174,7 @@ static void convolutions(void)
         int64_t o = groups > 1 && i % 2 ? 4 : 8, ch = groups > 1 && i % 2 ? 1 : 3,
                 side = random_in(3, 7);
         int64_t in = ch * groups, inputs = 9 * ch, out = side;
-        fill(w, (size_t)(o * inputs)), fill(x, (size_t)(side * side * in));
+        fill(w, o * inputs), fill(x, side * side * in);
         qnt_quantizer *wq =
             fitted((qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_AXIS}, w, o,
                    inputs);
@@ -256,7 +214,7 @@ static void input_thresholds(void)
         int bits = (int)random_in(1, 7), levels = (int)random_in(2, 1 << bits),
             each = (1 << bits) - 1;
         qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0);
-        fill(w, (size_t)(n * k)), fill(x, (size_t)(m * k));
+        fill(w, n * k), fill(x, m * k);
         qnt_quantizer *wq = fitted(
             (qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_AXIS}, w, n, k);
         qnt_quantizer *xq = quantizer((qnt_spec){

@@ -2,45 +2,20 @@
  * Layers whose weights are planes of signs must give the bytes that the same integers give as int8
  * codes, whatever the input, the geometry, the CPU and the number of workers; and what they refuse.
  */
-#include "check.h"
 #include "context/context.h"
 #include "layer/layer.h"
 #include "qnt/pool.h"
+#include "twin_case.h"
 
 enum { MOST = 3 << 19, GROUPS = 640, BASES = 4 };
 
-static qnt_context *c;
 static float w[MOST], x[MOST], bias[GROUPS], y[MOST], z[MOST];
 static uint8_t code[MOST], code2[MOST];
 static int8_t wint[MOST], xint[MOST];
 
-static qnt_quantizer *quantizer(qnt_spec spec)
-{
-    qnt_quantizer *q = NULL;
-    spec.size = sizeof spec;
-    CHECK_MSG(qnt_quantizer_create(c, &spec, &q) == QNT_OK, "%s", check_reason);
-    return q;
-}
-
 static void set(qnt_quantizer *q, int32_t param, const double *values, size_t n)
 {
     CHECK_MSG(qnt_quantizer_set(c, q, param, values, n) == QNT_OK, "%s", check_reason);
-}
-
-static void fill(float *v, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) v[i] = (float)random_laplace();
-}
-
-static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *out)
-{
-    size_t bytes = 0;
-    qnt_status status = qnt_layer_workspace(c, layer, in, &bytes);
-    if (status != QNT_OK) return status;
-    void *space = malloc(bytes);
-    status = qnt_layer_run(c, layer, in, out, space, bytes);
-    free(space);
-    return status;
 }
 
 /* Bases with whole coefficients. All scales here are powers of two, so that no multiplier is
@@ -62,19 +37,6 @@ static qnt_quantizer *bases(int32_t points, int64_t outputs, int32_t grain)
         (qnt_spec){.scheme = QNT_POINTS, .method = QNT_BASES, .points = points, .grain = grain});
     set(q, QNT_P_SCALE, scale, groups);
     set(q, QNT_P_COEF, coef, groups * (size_t)points);
-    return q;
-}
-
-static qnt_quantizer *as_int8(const qnt_quantizer *from)
-{
-    static double scale[GROUPS];
-    qnt_spec spec = {.size = sizeof spec};
-    size_t n;
-    CHECK(qnt_quantizer_spec(c, from, &spec) == QNT_OK);
-    CHECK(qnt_quantizer_get(c, from, QNT_P_SCALE, scale, GROUPS, &n) == QNT_OK);
-    qnt_quantizer *q =
-        quantizer((qnt_spec){.bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC, .grain = spec.grain});
-    set(q, QNT_P_SCALE, scale, n);
     return q;
 }
 

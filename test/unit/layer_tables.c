@@ -4,24 +4,15 @@
  * codebook must be the codes of the floats that the layer would have given. Chains of such layers
  * are that, twice.
  */
-#include "check.h"
 #include "io/format.h"
 #include "layer/layer.h"
+#include "twin_case.h"
 
 enum { MOST = 1 << 15 };
 
-static qnt_context *c;
 static float w[MOST], x[MOST], bias[256], y[MOST], z[MOST];
 static uint8_t code[MOST], want[MOST], packed[MOST], seen[MOST];
 static int8_t wint[MOST], xint[MOST];
-
-static qnt_quantizer *quantizer(qnt_spec spec)
-{
-    qnt_quantizer *q = NULL;
-    spec.size = sizeof spec;
-    CHECK_MSG(qnt_quantizer_create(c, &spec, &q) == QNT_OK, "%s", check_reason);
-    return q;
-}
 
 /* Integers of 8 bits that ascend at uneven distances. */
 static void give_levels(qnt_quantizer *q, int count)
@@ -37,39 +28,6 @@ static qnt_quantizer *fitted(qnt_spec spec, float *data, int64_t rows, int64_t n
     if (spec.method == QNT_LEVELS) give_levels(q, 1 << spec.bits);
     CHECK(qnt_quantizer_observe(c, q, TENSOR(data, QNT_FLOAT, 32, rows, n), NULL) == QNT_OK);
     CHECK(qnt_quantizer_fit(c, q) == QNT_OK);
-    return q;
-}
-
-static void fill(float *v, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) v[i] = (float)random_laplace();
-}
-
-static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *out)
-{
-    size_t bytes = 0;
-    qnt_status status = qnt_layer_workspace(c, layer, in, &bytes);
-    if (status != QNT_OK) return status;
-    void *space = malloc(bytes);
-    status = qnt_layer_run(c, layer, in, out, space, bytes);
-    free(space);
-    return status;
-}
-
-/* The affine int8 quantizer with the scales of another. */
-static qnt_quantizer *as_int8(const qnt_quantizer *from)
-{
-    static double scale[MOST];
-    qnt_spec spec = {.size = sizeof spec};
-    size_t n;
-    CHECK(qnt_quantizer_spec(c, from, &spec) == QNT_OK);
-    CHECK(qnt_quantizer_get(c, from, QNT_P_SCALE, scale, MOST, &n) == QNT_OK);
-    qnt_quantizer *q = quantizer((qnt_spec){.bits = 8,
-                                            .flags = QNT_SIGNED | QNT_SYMMETRIC,
-                                            .grain = spec.grain,
-                                            .axis = spec.axis,
-                                            .block = spec.block});
-    CHECK(qnt_quantizer_set(c, q, QNT_P_SCALE, scale, n) == QNT_OK);
     return q;
 }
 
