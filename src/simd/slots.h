@@ -217,7 +217,7 @@ struct qnt__affine_each {
     QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_BLOCKS(X) QNT__SLOTS_EXP(X)                 \
     QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X) QNT__SLOTS_MAPS(X)
 
-/* One pointer for each slot. */
+/* One pointer for each slot, and what callers should know of them. */
 struct qnt__simd {
     /* Rows that a call of gemm_s8 or gemm_levels had best: many where these prepare weights first, few
      * where they do not, so that results leave while the next ones are multiplied. */

@@ -35,20 +35,24 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
 }
 
 /*
- * Encodes n elements strip by strip, a strip row by row.
- *     load(q, first, count, strip): groups first..first + count - 1
- *     encode(strip, run, x, n, codes, stream): n elements of which the first is that of the strip
+ * Defines the slots encode_each_8 and encode_each_16 of a level: strip by strip, a strip row by row.
+ *     load_strip(q, first, count, strip): groups first..first + count - 1
+ *     encode_strip_8, _16(strip, run, x, n, codes, stream): n elements, the first that of the strip
  */
-#define QNT__BY_STRIPS(load, encode, q, x, n, codes)                                               \
-    struct qnt__strip strip_;                                                                      \
-    const size_t row_ = (q)->period && (q)->period < (n) ? (q)->period : (n);                      \
-    const size_t run_ = (q)->run, wide_ = run_ * QNT__STRIP;                                       \
-    for (size_t first_ = 0; first_ < row_; first_ += wide_) {                                      \
-        const size_t width_ = row_ - first_ < wide_ ? row_ - first_ : wide_;                       \
-        load((q), first_ / run_, (width_ + run_ - 1) / run_, &strip_);                             \
-        for (size_t at_ = first_; at_ < (n); at_ += row_) {                                        \
-            const size_t part_ = (n)-at_ < width_ ? (n)-at_ : width_;                              \
-            encode(&strip_, run_, (x) + at_, part_, (codes) + at_, (q)->stream);                   \
+#define QNT__ENCODE_EACH(isa, width, type)                                                         \
+    void qnt__encode_each_##width##_##isa(const struct qnt__affine_each *each, const float *x,     \
+                                          size_t n, type *codes)                                   \
+    {                                                                                              \
+        const struct qnt__affine_each q = *each; /* no store can change it */                      \
+        struct qnt__strip strip;                                                                   \
+        const size_t row = q.period && q.period < n ? q.period : n, wide = q.run * QNT__STRIP;     \
+        for (size_t first = 0; first < row; first += wide) {                                       \
+            const size_t columns = row - first < wide ? row - first : wide;                         \
+            load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                   \
+            for (size_t at = first; at < n; at += row) {                                           \
+                const size_t part = n - at < columns ? n - at : columns;                             \
+                encode_strip_##width(&strip, q.run, x + at, part, codes + at, q.stream);           \
+            }                                                                                      \
         }                                                                                          \
     }
 

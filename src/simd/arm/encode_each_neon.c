@@ -52,7 +52,7 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
                           vdupq_n_s32(s->zero[i])};
 }
 
-#define ENCODE_EACH(width, type)                                                                   \
+#define ENCODE_STRIP(width, type)                                                                  \
     static void encode_row_##width(const struct qnt__strip *s, const float *x, size_t n,           \
                                    type *codes)                                                    \
     {                                                                                              \
@@ -91,14 +91,9 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
         for (size_t g = 0, i = 0; i < n; g++, i += run) {                                          \
             encode_run_##width(s, g, x + i, n - i < run ? n - i : run, codes + i);                 \
         }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    void qnt__encode_each_##width##_neon(const struct qnt__affine_each *q, const float *x,         \
-                                         size_t n, type *codes)                                    \
-    {                                                                                              \
-        const struct qnt__affine_each copy = *q; /* no store can change it */                      \
-        QNT__BY_STRIPS(load_strip, encode_strip_##width, &copy, x, n, codes)                       \
     }
 
-ENCODE_EACH(8, uint8_t)
-ENCODE_EACH(16, uint16_t)
+ENCODE_STRIP(8, uint8_t)
+ENCODE_STRIP(16, uint16_t)
+QNT__ENCODE_EACH(neon, 8, uint8_t)
+QNT__ENCODE_EACH(neon, 16, uint16_t)

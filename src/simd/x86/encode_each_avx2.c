@@ -73,7 +73,7 @@ INLINE void codes_at(const struct qnt__strip *s, size_t i, size_t run, const flo
     codes_32(g, x, code);
 }
 
-#define ENCODE_EACH(width, type)                                                                   \
+#define ENCODE_STRIP(width, type)                                                                  \
     INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, const float *x,    \
                                         size_t n, type *codes, bool stream)                        \
     {                                                                                              \
@@ -117,14 +117,9 @@ INLINE void codes_at(const struct qnt__strip *s, size_t i, size_t run, const flo
                 encode_run_##width(s, g, x + i, n - i < run ? n - i : run, codes + i, stream);     \
             }                                                                                      \
         }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    void qnt__encode_each_##width##_avx2(const struct qnt__affine_each *q, const float *x,         \
-                                         size_t n, type *codes)                                    \
-    {                                                                                              \
-        const struct qnt__affine_each copy = *q; /* no store can change it */                      \
-        QNT__BY_STRIPS(load_strip, encode_strip_##width, &copy, x, n, codes)                       \
     }
 
-ENCODE_EACH(8, uint8_t)
-ENCODE_EACH(16, uint16_t)
+ENCODE_STRIP(8, uint8_t)
+ENCODE_STRIP(16, uint16_t)
+QNT__ENCODE_EACH(avx2, 8, uint8_t)
+QNT__ENCODE_EACH(avx2, 16, uint16_t)

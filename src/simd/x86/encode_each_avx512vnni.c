@@ -79,7 +79,7 @@ INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, const flo
     }
 }
 
-#define ENCODE_EACH(width, type)                                                                   \
+#define ENCODE_STRIP(width, type)                                                                  \
     INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, const float *x,    \
                                         size_t n, type *codes, bool stream)                        \
     {                                                                                              \
@@ -112,14 +112,9 @@ INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, const flo
         else if (run == 16) encode_elements_##width(s, 16, x, n, codes, stream);                   \
         else if (run == 32) encode_elements_##width(s, 32, x, n, codes, stream);                   \
         else encode_runs_##width(s, run, x, n, codes, stream);                                     \
-    }                                                                                              \
-                                                                                                   \
-    void qnt__encode_each_##width##_avx512vnni(const struct qnt__affine_each *q, const float *x,   \
-                                               size_t n, type *codes)                              \
-    {                                                                                              \
-        const struct qnt__affine_each copy = *q; /* no store can change it */                      \
-        QNT__BY_STRIPS(load_strip, encode_strip_##width, &copy, x, n, codes)                       \
     }
 
-ENCODE_EACH(8, uint8_t)
-ENCODE_EACH(16, uint16_t)
+ENCODE_STRIP(8, uint8_t)
+ENCODE_STRIP(16, uint16_t)
+QNT__ENCODE_EACH(avx512vnni, 8, uint8_t)
+QNT__ENCODE_EACH(avx512vnni, 16, uint16_t)
