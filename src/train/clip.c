@@ -25,15 +25,8 @@ QNT__TRAIN_COUNT(pact)
 QNT__TRAIN_START(pact)
 {
     (void)space;
-    double squares = 0.0, most = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        double v = (double)x[i];
-        if (v < 0.0 && !(trainer->spec.flags & QNT_SIGNED)) v = 0.0;
-        squares += v * v;
-        most = fmax(most, fabs(v));
-    }
-    theta[0] =
-        trainer->spec.flags & QNT_LITERAL ? 10.0 : fmin(most, 3.0 * sqrt(squares / (double)n));
+    const qnt_spec *spec = &trainer->spec;
+    theta[0] = spec->flags & QNT_LITERAL ? 10.0 : qnt__train_reach(spec, x, n);
 }
 
 QNT__TRAIN_PROJECT(pact)

@@ -36,13 +36,7 @@ QNT__TRAIN_START(n2uq)
     (void)space;
     const int32_t steps = qnt__train_steps(&trainer->spec);
     if (trainer->spec.flags & QNT_SIGNED) return;
-    double squares = 0.0, most = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        double v = fmax((double)x[i], 0.0);
-        squares += v * v;
-        most = fmax(most, v);
-    }
-    double step = fmin(most, 3.0 * sqrt(squares / (double)n)) / steps;
+    const double step = qnt__train_reach(&trainer->spec, x, n) / steps;
     theta[SCALE] = step;
     theta[START] = 0.0;
     for (int32_t i = 0; i < steps; i++) theta[LENGTHS + i] = step;

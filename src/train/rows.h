@@ -10,6 +10,10 @@ static inline int32_t qnt__train_steps(const qnt_spec *spec)
     return (1 << spec->bits) - 1;
 }
 
+/* start.c: the largest magnitude, but at most three root mean squares; without QNT_SIGNED negative values
+ * count as 0. */
+double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n);
+
 #define QNT__TRAIN_COUNT(name) size_t qnt__##name##_count(const qnt_trainer *trainer)
 #define QNT__TRAIN_LEVELS(name)                                                                    \
     int32_t qnt__##name##_levels(const qnt_spec *spec, double level[256])

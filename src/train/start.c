@@ -1,7 +1,21 @@
 /* First numbers from data, and putting new numbers in the place of the present ones. */
+#include <math.h>
+
 #include "base/arith.h"
 #include "base/try.h"
-#include "trainer.h"
+#include "rows.h"
+
+double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n)
+{
+    double squares = 0.0, most = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double v = (double)x[i];
+        if (v < 0.0 && !(spec->flags & QNT_SIGNED)) v = 0.0;
+        squares += v * v;
+        most = fmax(most, fabs(v));
+    }
+    return fmin(most, 3.0 * sqrt(squares / (double)n));
+}
 
 struct start {
     const qnt_trainer *trainer;

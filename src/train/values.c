@@ -170,13 +170,7 @@ QNT__TRAIN_START(values)
     (void)space;
     const qnt_spec *spec = &trainer->spec;
     const double steps = qnt__train_steps(spec);
-    double squares = 0.0, most = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        double v = fmax((double)x[i], 0.0);
-        squares += v * v;
-        most = fmax(most, v);
-    }
-    double step = fmin(most, 3.0 * sqrt(squares / (double)n)) / steps;
+    const double step = qnt__train_reach(&trainer->spec, x, n) / steps;
     if (has_reference(spec)) theta[spec->bits] = 0.5 * step * steps;
     for (int32_t i = 0; i < spec->bits; i++)
         theta[i] = ldexp(step, has_reference(spec) ? i - 1 : i);
