@@ -4,7 +4,7 @@
  * Introduces qnt_layer_save, qnt_blob_probe, qnt_layer_load and QNT_BORROW: only the handle is
  * allocated, the weights stay in the file's pages, which all processes share.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include <fcntl.h>
 #include <math.h>
 #include <qnt.h>
@@ -74,7 +74,7 @@ static int run(const qnt_context *context, const qnt_layer *layer, float *y)
 
 int main(void)
 {
-    char path[] = "/tmp/qnt-example-XXXXXX";
+    char path[] = P_tmpdir "/qnt-example-XXXXXX";
     float before[N], after[N];
     qnt_context *context;
     qnt_layer *layer;

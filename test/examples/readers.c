@@ -121,7 +121,7 @@ static void damaged(void)
 
 static void writes(void)
 {
-    char path[] = "/tmp/qnt-readers-XXXXXX";
+    char path[] = P_tmpdir "/qnt-readers-XXXXXX";
     int handle = mkstemp(path);
     REQUIRE(handle >= 0);
     close(handle);

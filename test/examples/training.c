@@ -177,7 +177,7 @@ static void packs(void)
 
 /* ---- checkpoints ---- */
 
-static char path[] = "/tmp/qnt_checkpoint_XXXXXX";
+static char path[] = P_tmpdir "/qnt-checkpoint-XXXXXX";
 
 static bool same_bases(const qnt_alq *a, const qnt_alq *b)
 {

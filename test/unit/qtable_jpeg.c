@@ -6,7 +6,7 @@
 
 enum { WIDTH = 93, HEIGHT = 61, LONG = 600 /* crosses what is read at a time */ };
 
-static char folder[] = "/tmp/qnt-jpeg-XXXXXX";
+static char folder[] = P_tmpdir "/qnt-jpeg-XXXXXX";
 
 static void fill(uint8_t *pixels, int components, int width, int height)
 {
