@@ -45,9 +45,12 @@ fi
 results=$(mktemp -d) || exit 2
 trap 'rm -rf "$results"' EXIT
 export runner results
-for program in "$@"; do
+programs=$(for program in "$@"; do
     case $program in *.sh) ;; *) echo "$program" ;; esac
-done | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 "$0" --one
+done)
+if [ -n "$programs" ]; then # without input, xargs would call once
+    echo "$programs" | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 "$0" --one
+fi
 for script in "$@"; do
     case $script in *.sh) run_one "$script" ;; esac
 done
