@@ -12,11 +12,13 @@
 #include "tensor/view.h"
 
 enum {
-    DEPTH = 512, /* k of one piece of bytes; words have half of that */
+    ROW_BYTES = 512, /* of a row of one piece, whose k are bytes or words */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
     PIECE_COLUMNS = 2 * COLUMNS,
-    TASK_ROWS = 40 * QNT__BLOCK_ROWS,
-    BIAS_BITS = 7 /* levels of a that are bytes have 2^7 added */
+    ROWS = 2 * QNT__BLOCK_ROWS, /* of a that are looked up at a time */
+    TASK_ROWS = 20 * ROWS,
+    BIAS_BITS = 7, /* levels of a that are bytes have 2^7 added */
+    LINE = 64
 };
 
 /* Codes, and the integers that they stand for. */
@@ -36,89 +38,108 @@ struct product {
     bool wide; /* 16 bits */
 };
 
-/* What one task holds while it works. */
+/* What one task holds while it works. Kernels load whole lines of panels, so these do not straddle
+ * two. */
 struct piece {
     const struct product *product;
     size_t column, columns, first_row, end_row, first_k, depth;
+    size_t quads;                     /* of four bytes in a row of this piece */
     int32_t minus_sum[PIECE_COLUMNS]; /* of bytes of columns so far, 0 of words */
-    union {
-        uint8_t bytes[PIECE_COLUMNS * DEPTH];
-        int16_t words[PIECE_COLUMNS * DEPTH / 2];
-    } panels;
+    _Alignas(LINE) int16_t panels[PIECE_COLUMNS * ROW_BYTES / 2];
 };
 
-static void read_codes(const struct piece *p, const struct operand *o, size_t row, uint8_t *codes)
+/* Up to ROWS rows of levels, [rows][quads] without gaps; k that fill the last quad have the code 0.
+ */
+static void read_rows(const struct piece *p, const struct operand *o, size_t first, size_t rows,
+                      int16_t *levels)
 {
-    int64_t step = o->codes.strides[1];
-    int64_t at = (int64_t)row * o->codes.strides[0] + (int64_t)p->first_k * step;
-    qnt__read_codes(&p->product->context->simd, &o->codes, at, step, p->depth, codes);
+    const struct product *g = p->product;
+    const struct qnt__simd *simd = &g->context->simd;
+    const int64_t step = o->codes.strides[1];
+    const size_t padded = (g->wide ? 2 : 4) * p->quads;
+    uint8_t words[ROWS * ROW_BYTES / 2], *codes = g->wide ? words : (uint8_t *)levels;
+    for (size_t i = 0; i < rows; i++) {
+        int64_t at = (int64_t)(first + i) * o->codes.strides[0] + (int64_t)p->first_k * step;
+        qnt__read_codes(simd, &o->codes, at, step, p->depth, codes + i * padded);
+        memset(codes + i * padded + p->depth, 0, padded - p->depth);
+    }
+    if (g->wide)
+        simd->look_up_16(o->levels, o->codes.bits, codes, rows * padded, levels);
+    else
+        simd->look_up_8(o->bytes, o->codes.bits, codes, rows * padded, codes);
 }
 
-static void read_bytes(const struct piece *p, const struct operand *o, size_t row, uint8_t *levels)
+/* k that fill the last quad are 0, so that it does not matter what they are in a. */
+static void pack_panels(struct piece *p)
 {
-    read_codes(p, o, row, levels);
-    p->product->context->simd.look_up_8(o->bytes, o->codes.bits, levels, p->depth, levels);
+    const size_t row_bytes = 4 * p->quads, used = (p->product->wide ? 2 : 1) * p->depth;
+    int16_t levels[QNT__PANEL * ROW_BYTES / 2];
+    uint8_t *panel = (uint8_t *)p->panels;
+    for (size_t first = 0; first < p->columns; first += QNT__PANEL, panel += 64 * p->quads) {
+        size_t columns = qnt__min(p->columns - first, QNT__PANEL);
+        read_rows(p, &p->product->b, p->column + first, columns, levels);
+        for (size_t j = 0; j < columns; j++) {
+            memset((uint8_t *)levels + j * row_bytes + used, 0, row_bytes - used);
+        }
+        p->product->context->simd.interleave_rows(levels, columns, row_bytes, p->quads, panel);
+    }
 }
 
-/* An odd depth gets a level 0 at its end. */
-static void read_words(const struct piece *p, const struct operand *o, size_t row, int16_t *levels)
+static size_t panels_from(const struct piece *p, size_t first)
 {
-    uint8_t codes[DEPTH / 2];
-    read_codes(p, o, row, codes);
-    p->product->context->simd.look_up_16(o->levels, o->codes.bits, codes, p->depth, levels);
-    if (p->depth % 2) levels[p->depth] = 0;
+    return qnt__ceil_div(qnt__min(p->columns - first, COLUMNS), QNT__PANEL);
 }
 
-/* acc = m rows of bytes times the columns of one block. */
-static void multiply_panels(const struct piece *p, const uint8_t *const *rows, size_t m, size_t first,
-                            int32_t *acc)
+/* acc[m][ld] = m rows of bytes times the columns of one block. */
+static void multiply_bytes(const struct piece *p, const uint8_t *rows, size_t m, size_t first,
+                           int32_t *acc, size_t ld)
 {
-    size_t panel_bytes = qnt__panel_bytes(1, p->depth, 8);
+    const uint8_t *row[QNT__GEMM_ROWS];
+    const size_t panel_bytes = 64 * p->quads;
     const ptrdiff_t tap = 0;
-    const struct qnt__gemm gemm = {
-        .rows = rows, .taps = &tap, .weight = p->panels.bytes + first / QNT__PANEL * panel_bytes,
-        .acc = acc, .m = m, .panels = qnt__ceil_div(qnt__min(p->columns - first, COLUMNS), QNT__PANEL),
-        .tap_count = 1, .depth = qnt__panel_depth(p->depth, 8), .panel_bytes = panel_bytes,
-        .ld = COLUMNS, .bits = 8};
+    const struct qnt__gemm gemm = {.rows = row,
+                                   .taps = &tap,
+                                   .weight = (const uint8_t *)p->panels +
+                                             first / QNT__PANEL * panel_bytes,
+                                   .acc = acc,
+                                   .m = m,
+                                   .panels = panels_from(p, first),
+                                   .tap_count = 1,
+                                   .depth = 4 * p->quads,
+                                   .panel_bytes = panel_bytes,
+                                   .ld = ld,
+                                   .bits = 8};
+    for (size_t i = 0; i < m; i++) row[i] = rows + i * 4 * p->quads;
     p->product->context->simd.gemm_s8(&gemm);
 }
 
-static void pack_bytes(struct piece *p)
+static void multiply_words(const struct piece *p, const int16_t *rows, size_t m, size_t first,
+                           int32_t *acc, size_t ld)
 {
-    size_t bytes = qnt__panel_bytes(1, p->depth, 8);
-    int8_t levels[QNT__PANEL * DEPTH];
-    for (size_t first = 0; first < p->columns; first += QNT__PANEL) {
-        size_t columns = qnt__min(p->columns - first, QNT__PANEL);
-        for (size_t j = 0; j < columns; j++) {
-            read_bytes(p, &p->product->b, p->column + first + j, (uint8_t *)levels + j * DEPTH);
-        }
-        qnt__pack_panel(levels, columns, DEPTH, 1, p->depth, 8,
-                        p->panels.bytes + first / QNT__PANEL * bytes);
-    }
+    const int16_t *row[QNT__BLOCK_ROWS];
+    const struct qnt__gemm_s16 gemm = {.rows = row,
+                                       .weight = p->panels + first * 2 * p->quads,
+                                       .acc = acc,
+                                       .m = m,
+                                       .panels = panels_from(p, first),
+                                       .depth = 2 * p->quads,
+                                       .ld = ld};
+    for (size_t i = 0; i < m; i++) row[i] = rows + i * 2 * p->quads;
+    p->product->context->simd.gemm_s16(&gemm);
 }
 
 /* What the bias of a adds to a product: the product with a row of ones gives the sums of columns. */
 static void subtract_columns(struct piece *p)
 {
-    uint8_t ones[DEPTH];
-    const uint8_t *row = ones;
+    uint8_t ones[ROW_BYTES];
     int32_t sum[COLUMNS];
     uint32_t *minus = (uint32_t *)p->minus_sum; /* wraps */
     memset(ones, 1, sizeof ones);
     for (size_t first = 0; first < p->columns; first += COLUMNS) {
-        multiply_panels(p, &row, 1, first, sum);
-        for (size_t j = 0; j < COLUMNS; j++) minus[first + j] -= (uint32_t)sum[j];
-    }
-}
-
-static void pack_words(struct piece *p)
-{
-    size_t depth = qnt__round_up(p->depth, 2);
-    int16_t levels[DEPTH / 2];
-    for (size_t j = 0; j < p->columns; j++) {
-        int16_t *cell = p->panels.words + j / QNT__PANEL * QNT__PANEL * depth + j % QNT__PANEL * 2;
-        read_words(p, &p->product->b, p->column + j, levels);
-        for (size_t k = 0; k < depth; k += 2) memcpy(cell + k * QNT__PANEL, levels + k, 4);
+        multiply_bytes(p, ones, 1, first, sum, COLUMNS);
+        for (size_t j = 0; j < QNT__PANEL * panels_from(p, first); j++) {
+            minus[first + j] -= (uint32_t)sum[j];
+        }
     }
 }
 
@@ -133,23 +154,40 @@ static void add_scattered(uint8_t *to, int64_t step, const int32_t *acc, size_t 
     }
 }
 
+static uint8_t *result_at(const struct piece *p, size_t row, size_t first)
+{
+    const struct qnt__view *c = &p->product->c;
+    return c->data +
+           4 * ((int64_t)row * c->strides[0] + (int64_t)(p->column + first) * c->strides[1]);
+}
+
+/* Do the elements of a row of results follow each other, as numbers that can be read and written?
+ */
+static bool is_plain(const struct piece *p)
+{
+    const struct qnt__view *c = &p->product->c;
+    return c->strides[1] == 1 && (uintptr_t)c->data % sizeof(int32_t) == 0;
+}
+
+static bool is_last(const struct piece *p)
+{
+    return p->first_k + p->depth == p->product->k;
+}
+
 /* Sets or adds m rows of up to COLUMNS results, modulo 2^32; the last k takes the bias of a away.
  */
 static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, int32_t *acc)
 {
     const struct product *g = p->product;
-    const struct qnt__view *c = &g->c;
     const struct qnt__simd *simd = &g->context->simd;
-    const bool add = p->first_k > 0, last = p->first_k + p->depth == g->k;
+    const bool add = p->first_k > 0, plain = is_plain(p);
     const size_t n = qnt__min(p->columns - first, COLUMNS);
-    const int64_t step = c->strides[1];
 
     for (size_t i = 0; i < m; i++, acc += COLUMNS) {
-        int64_t at = (int64_t)(row + i) * c->strides[0] + (int64_t)(p->column + first) * step;
-        uint8_t *to = c->data + 4 * at;
-        if (last && !g->wide) simd->add_s32(acc, p->minus_sum + first, n, BIAS_BITS);
-        if (step != 1 || (uintptr_t)to % sizeof *acc)
-            add_scattered(to, step, acc, n, add);
+        uint8_t *to = result_at(p, row + i, first);
+        if (is_last(p) && !g->wide) simd->add_s32(acc, p->minus_sum + first, n, BIAS_BITS);
+        if (!plain)
+            add_scattered(to, g->c.strides[1], acc, n, add);
         else if (add)
             simd->add_s32((int32_t *)(void *)to, acc, n, 0);
         else
@@ -157,47 +195,34 @@ static void add_rows(const struct piece *p, size_t row, size_t m, size_t first, 
     }
 }
 
-static void multiply_bytes(const struct piece *p, size_t row, size_t m)
+/* Can a product be written where its results belong, in whole panels of columns? */
+static bool is_final(const struct piece *p, size_t first)
 {
-    uint8_t copies[QNT__BLOCK_ROWS * DEPTH];
-    const uint8_t *rows[QNT__BLOCK_ROWS];
-    int32_t acc[QNT__BLOCK_ROWS * COLUMNS];
-    size_t depth = qnt__panel_depth(p->depth, 8);
-
-    for (size_t i = 0; i < m; i++) {
-        uint8_t *copy = copies + i * DEPTH;
-        rows[i] = copy;
-        read_bytes(p, &p->product->a, row + i, copy);
-        memset(copy + p->depth, 0, depth - p->depth);
-    }
-    for (size_t first = 0; first < p->columns; first += COLUMNS) {
-        multiply_panels(p, rows, m, first, acc);
-        add_rows(p, row, m, first, acc);
-    }
+    return p->first_k == 0 && (p->product->wide || !is_last(p)) && is_plain(p) &&
+           p->product->c.strides[0] >= COLUMNS && (first + COLUMNS <= p->columns);
 }
 
-static void multiply_words(const struct piece *p, size_t row, size_t m)
+/* Up to ROWS rows. */
+static void multiply_rows(const struct piece *p, size_t row, size_t rows)
 {
-    int16_t copies[QNT__BLOCK_ROWS * DEPTH / 2];
-    const int16_t *rows[QNT__BLOCK_ROWS];
-    int32_t acc[QNT__BLOCK_ROWS * COLUMNS];
-    size_t depth = qnt__round_up(p->depth, 2);
-
-    for (size_t i = 0; i < m; i++) {
-        rows[i] = copies + i * (DEPTH / 2);
-        read_words(p, &p->product->a, row + i, copies + i * (DEPTH / 2));
-    }
-    for (size_t first = 0; first < p->columns; first += COLUMNS) {
-        const struct qnt__gemm_s16 gemm = {
-            .rows = rows,
-            .weight = p->panels.words + first * depth,
-            .acc = acc,
-            .m = m,
-            .panels = qnt__ceil_div(qnt__min(p->columns - first, COLUMNS), QNT__PANEL),
-            .depth = depth,
-            .ld = COLUMNS};
-        p->product->context->simd.gemm_s16(&gemm);
-        add_rows(p, row, m, first, acc);
+    const struct product *g = p->product;
+    const size_t most = g->wide ? QNT__BLOCK_ROWS : qnt__min(g->context->simd.gemm_rows, ROWS);
+    int16_t levels[ROWS * ROW_BYTES / 2];
+    int32_t sums[ROWS * COLUMNS];
+    read_rows(p, &g->a, row, rows, levels);
+    for (size_t i = 0; i < rows; i += most) {
+        const uint8_t *bytes = (const uint8_t *)levels + i * 4 * p->quads;
+        const size_t m = qnt__min(rows - i, most);
+        for (size_t first = 0; first < p->columns; first += COLUMNS) {
+            const bool final = is_final(p, first);
+            int32_t *acc = final ? (int32_t *)(void *)result_at(p, row + i, first) : sums;
+            size_t ld = final ? (size_t)g->c.strides[0] : COLUMNS;
+            if (g->wide)
+                multiply_words(p, levels + i * 2 * p->quads, m, first, acc, ld);
+            else
+                multiply_bytes(p, bytes, m, first, acc, ld);
+            if (!final) add_rows(p, row + i, m, first, sums);
+        }
     }
 }
 
@@ -214,7 +239,7 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    const size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), depth = g->wide ? DEPTH / 2 : DEPTH;
+    const size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), unit = g->wide ? 2 : 1;
     struct piece p;
     p.product = g;
     p.column = index / row_tasks * PIECE_COLUMNS;
@@ -223,15 +248,14 @@ static void run_piece(void *task, size_t index, size_t worker)
     p.end_row = qnt__min(g->m, p.first_row + TASK_ROWS);
     p.first_k = p.depth = 0;
     memset(p.minus_sum, 0, sizeof p.minus_sum);
-    memset(&p.panels, 0, sizeof p.panels); /* columns that are missing */
     if (g->k == 0) set_zero(&p);
-    for (; p.first_k < g->k; p.first_k += depth) {
-        p.depth = qnt__min(g->k - p.first_k, depth);
-        (g->wide ? pack_words : pack_bytes)(&p);
+    for (; p.first_k < g->k; p.first_k += p.depth) {
+        p.depth = qnt__min(g->k - p.first_k, ROW_BYTES / unit);
+        p.quads = qnt__ceil_div(unit * p.depth, 4);
+        pack_panels(&p);
         if (!g->wide) subtract_columns(&p);
-        for (size_t row = p.first_row; row < p.end_row; row += QNT__BLOCK_ROWS) {
-            size_t m = qnt__min(p.end_row - row, QNT__BLOCK_ROWS);
-            (g->wide ? multiply_words : multiply_bytes)(&p, row, m);
+        for (size_t row = p.first_row; row < p.end_row; row += ROWS) {
+            multiply_rows(&p, row, qnt__min(p.end_row - row, ROWS));
         }
     }
 }
@@ -281,9 +305,9 @@ static qnt_status check_codes(const qnt_context *context, const char *name, cons
     const struct qnt__view *v = &o->codes;
     if (o->count == (size_t)1 << v->bits) return QNT_OK;
     for (size_t row = 0; v->count > 0 && row < (size_t)v->shape[0]; row++) {
-        for (size_t k = 0; k < (size_t)v->shape[1]; k += DEPTH) {
-            uint8_t codes[DEPTH];
-            size_t n = qnt__min((size_t)v->shape[1] - k, DEPTH);
+        for (size_t k = 0; k < (size_t)v->shape[1]; k += ROW_BYTES) {
+            uint8_t codes[ROW_BYTES];
+            size_t n = qnt__min((size_t)v->shape[1] - k, ROW_BYTES);
             qnt__read_codes(&context->simd, v, (int64_t)row * v->strides[0] + (int64_t)k * v->strides[1],
                             v->strides[1], n, codes);
             for (size_t i = 0; i < n; i++) {

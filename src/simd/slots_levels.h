@@ -76,6 +76,10 @@ struct qnt__decode_cells {
       (const float *table, int bits, const uint8_t *codes, size_t n, float *levels))               \
     X(rank_f32, void, (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)) \
     X(decode_cells, void, (const struct qnt__decode_cells *d))                                     \
+    /* `columns` (1..16) rows, ld bytes apart, become cells of 64 bytes: bytes 4 c to 4 c + 3 of   \
+     * cell e are bytes 4 e to 4 e + 3 of row c, or 0 */                                           \
+    X(interleave_rows, void,                                                                       \
+      (const void *rows, size_t columns, size_t ld, size_t quads, void *cells))                    \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
     X(expand_levels, void, (const struct qnt__expand *e))                                          \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \

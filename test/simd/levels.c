@@ -336,6 +336,28 @@ static void affine_levels(void)
     }
 }
 
+static void interleave_rows(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        size_t columns = i % 3 ? QNT__PANEL : (size_t)random_in(1, QNT__PANEL);
+        size_t quads = (size_t)random_in(0, 40), ld = 4 * quads + (size_t)random_in(0, 9);
+        size_t size = 64 * quads;
+        guarded rows = input((columns - 1) * ld + 4 * quads), out = guard(size, random_in(0, 1));
+        guarded want = guard(size, true);
+        for (size_t e = 0; e < size; e++) {
+            size_t cell = e / 64, c = e % 64 / 4;
+            want.data[e] = c < columns ? rows.data[c * ld + 4 * cell + e % 4] : 0;
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, size);
+            tables[l].interleave_rows(rows.data, columns, ld, quads, out.data);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s columns %zu quads %zu ld %zu",
+                      names[l], columns, quads, ld);
+        }
+        unguard(&rows), unguard(&out), unguard(&want);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -348,6 +370,7 @@ int main(int argc, char **argv)
     RUN(gemm_levels);
     RUN(expand_levels);
     RUN(decode_cells);
+    RUN(interleave_rows);
     RUN(affine_levels);
     return DONE;
 }

@@ -3,6 +3,8 @@
 #include "context/context.h"
 #include "tensor/view.h"
 
+enum { UNTOUCHED = 0x5a5a5a5a };
+
 /* [m,k] codes in guarded memory, transposed or with gaps if asked, and their levels. */
 typedef struct operand {
     guarded block;
@@ -59,9 +61,14 @@ static void one_case(qnt_context *context, int64_t m, int64_t n, int64_t k, int 
     operand_new(context, &a, m, k, a_bits, a_levels);
     operand_new(context, &b, n, k, b_bits, b_levels);
     bool across = random_in(0, 3) == 0;
-    int32_t *c = calloc((size_t)(m * n) + 1, 4);
+    int64_t gap = random_in(0, 1) ? random_in(0, 70) : 0;
+    int64_t down = across ? 1 : n + gap, right = across ? m + gap : 1;
+    size_t reach = m && n ? (size_t)((m - 1) * down + (n - 1) * right + 1) : 0;
+    guarded results = guard(4 * reach, true);
+    int32_t *c = (int32_t *)(void *)results.data;
+    for (size_t i = 0; i < reach; i++) c[i] = UNTOUCHED;
     qnt_tensor *y = TENSOR(c, QNT_INT, 32, m, n);
-    if (across) y->strides[0] = 1, y->strides[1] = m;
+    y->strides[0] = down, y->strides[1] = right;
     qnt_tensor *ta = TENSOR(a_levels == 8 ? (void *)a.bytes : a.levels, QNT_INT, a_levels, a.count),
                *tb = TENSOR(b_levels == 8 ? (void *)b.bytes : b.levels, QNT_INT, b_levels, b.count);
     qnt_status status = qnt_gemm_table(context, &a.t, ta, &b.t, tb, y);
@@ -71,11 +78,15 @@ static void one_case(qnt_context *context, int64_t m, int64_t n, int64_t k, int 
         for (int64_t j = 0; j < k; j++) {
             want += (uint32_t)(a.levels[a.codes[i / n * k + j]] * b.levels[b.codes[i % n * k + j]]);
         }
-        int32_t got = across ? c[i / n + i % n * m] : c[i];
+        int32_t *at = c + i / n * down + i % n * right, got = *at;
+        *at = UNTOUCHED;
         CHECK_MSG(got == (int32_t)want, "%lldx%lldx%lld element %lld, int%d int%d", (long long)m,
                   (long long)n, (long long)k, (long long)i, a_levels, b_levels);
     }
-    free(c);
+    for (size_t i = 0; status == QNT_OK && i < reach; i++) {
+        CHECK_MSG(c[i] == UNTOUCHED, "element %zu between results", i);
+    }
+    unguard(&results);
     operand_free(&a), operand_free(&b);
 }
 
@@ -87,6 +98,11 @@ static void random_products(void)
         OK(qnt_context_set_cpu(context, i % 4 ? qnt_cpu_detect() : 0));
         one_case(context, random_in(1, large ? 500 : 30), random_in(1, large ? 140 : 80),
                  random_in(1, i % 7 == 0 ? 1100 : 70), (int)random_in(1, 8), (int)random_in(1, 8));
+    }
+    for (int i = 0; i < ROUNDS(30); i++) { /* several pieces of k, blocks of columns and of rows */
+        OK(qnt_context_set_cpu(context, i % 4 ? qnt_cpu_detect() : 0));
+        one_case(context, random_in(20, 60), random_in(60, 260), random_in(250, 1300),
+                 (int)random_in(1, 8), (int)random_in(1, 8));
     }
     one_case(context, 3, 5, 0, 4, 4);
     one_case(context, 0, 5, 4, 8, 2);

@@ -42,20 +42,25 @@ void qnt__look_up_8_avx512vbmi(const uint8_t *table, int bits, const uint8_t *co
     _mm512_mask_storeu_epi8(levels + i, mask, look_up(&t, x));
 }
 
+static inline __mmask32 first_words(size_t n)
+{
+    return n < 32 ? (1u << n) - 1 : ~0u;
+}
+
 /* The first min(n, 32) words. */
 static inline __m512i load_words(const int16_t *from, size_t n)
 {
-    return _mm512_maskz_loadu_epi16(n < 32 ? (1u << n) - 1 : ~0u, from);
+    return _mm512_maskz_loadu_epi16(first_words(n), from);
 }
 
 /* The low bytes of words, and the high ones. */
 static inline void split_table(const int16_t *words, int bits, struct table *low,
                                struct table *high)
 {
-    uint8_t places[64];
-    for (int i = 0; i < 64; i++) places[i] = (uint8_t)(2 * i);
-    const __m512i even = _mm512_loadu_si512(places),
-                  odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
+    const __m512i even = _mm512_setr_epi64(
+        0x0e0c0a0806040200, 0x1e1c1a1816141210, 0x2e2c2a2826242220, 0x3e3c3a3836343230,
+        0x4e4c4a4846444240, 0x5e5c5a5856545250, 0x6e6c6a6866646260, 0x7e7c7a7876747270);
+    const __m512i odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
     const size_t size = (size_t)1 << bits;
     low->bits = high->bits = bits;
     for (size_t i = 0; i < 4 && 64 * i < size; i++) {
@@ -67,9 +72,27 @@ static inline void split_table(const int16_t *words, int bits, struct table *low
     }
 }
 
+/* A table of up to 32 words is one register too. */
+static void look_up_words(__m512i table, const uint8_t *codes, size_t n, int16_t *levels)
+{
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m512i x = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)(codes + i)));
+        _mm512_storeu_si512(levels + i, _mm512_permutexvar_epi16(x, table));
+    }
+    if (i == n) return;
+    const __mmask32 rest = first_words(n - i);
+    __m512i x = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(rest, codes + i));
+    _mm512_mask_storeu_epi16(levels + i, rest, _mm512_permutexvar_epi16(x, table));
+}
+
 void qnt__look_up_16_avx512vbmi(const int16_t *table, int bits, const uint8_t *codes, size_t n,
                                 int16_t *levels)
 {
+    if (bits <= 5) {
+        look_up_words(load_words(table, (size_t)1 << bits), codes, n, levels);
+        return;
+    }
     struct table low, high;
     split_table(table, bits, &low, &high);
     const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);

@@ -31,23 +31,25 @@ static __m512i join_lanes(int bits)
     return _mm512_loadu_si512(from);
 }
 
-/* Word k of lane l is packed word l bits + k; what exceeds the lane's share does not matter. */
+/* Word k of lane l is packed word l bits + k, of which VPERMW takes five bits; what exceeds the
+ * lane's share does not matter. Rows are short, so both tables come from arithmetic in registers.
+ */
 static __m512i part_lanes(int bits)
 {
-    uint16_t from[32];
-    for (int k = 0; k < 32; k++) from[k] = (uint16_t)((k / 8 * bits + k % 8) % 32);
-    return _mm512_loadu_si512(from);
+    const __m512i lane = _mm512_setr_epi64(0, 0, 0x1000100010001, 0x1000100010001, 0x2000200020002,
+                                           0x2000200020002, 0x3000300030003, 0x3000300030003);
+    const __m512i k =
+        _mm512_set4_epi64(0x7000600050004, 0x3000200010000, 0x7000600050004, 0x3000200010000);
+    return _mm512_add_epi16(_mm512_mullo_epi16(lane, _mm512_set1_epi16((short)bits)), k);
 }
 
-/* The bytes that hold the four codes of each 32-bit word; four codes begin at bit 4 bits q. */
+/* The bytes that hold the four codes of each 32-bit word q, which begin at bit 4 bits q; bits that
+ * belong to none are cut off later. */
 static __m128i open_gaps(int bits)
 {
-    uint8_t from[16];
-    for (int k = 0; k < 16; k++) {
-        int byte = k / 4 * 4 * bits / 8 + k % 4;
-        from[k] = (uint8_t)(byte < 2 * bits ? byte : 0x80);
-    }
-    return _mm_loadu_si128((const __m128i *)from);
+    __m128i half = _mm_mullo_epi32(_mm_setr_epi32(0, 1, 2, 3), _mm_set1_epi32(bits));
+    __m128i first = _mm_mullo_epi32(_mm_srli_epi32(half, 1), _mm_set1_epi32(0x01010101));
+    return _mm_add_epi32(first, _mm_set1_epi32(0x03020100));
 }
 
 static inline __mmask64 first_bytes(size_t n)
@@ -138,9 +140,9 @@ struct unpacking {
     __m128i two_shift, one_shift;
 };
 
-static inline __m512i extend(const struct unpacking *u, __m512i code)
+static inline __m512i extend(__m512i top, __m512i code)
 {
-    return _mm512_sub_epi8(_mm512_xor_si512(code, u->top), u->top);
+    return _mm512_sub_epi8(_mm512_xor_si512(code, top), top);
 }
 
 static inline __m512i unpack(const struct unpacking *u, __m512i packed)
@@ -151,21 +153,21 @@ static inline __m512i unpack(const struct unpacking *u, __m512i packed)
     __m512i two = _mm512_or_si512(_mm512_and_si512(four, u->two), high);
     high = _mm512_and_si512(_mm512_sll_epi16(two, u->one_shift), u->one_high);
     __m512i one = _mm512_or_si512(_mm512_and_si512(two, u->one), high);
-    return extend(u, one);
+    return extend(u->top, one);
 }
 
 /* 128 codes of 4 bits. Interleaving works within lanes, so these are given every second quarter. */
-static inline void unpack_4(const struct unpacking *u, const uint8_t *packed, uint8_t *codes)
+static inline void unpack_4(__m512i top, const uint8_t *packed, uint8_t *codes)
 {
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), low = _mm512_set1_epi8(15);
     __m512i v = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(packed));
     __m512i a = _mm512_and_si512(v, low), b = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
-    _mm512_storeu_si512(codes, extend(u, _mm512_unpacklo_epi8(a, b)));
-    _mm512_storeu_si512(codes + 64, extend(u, _mm512_unpackhi_epi8(a, b)));
+    _mm512_storeu_si512(codes, extend(top, _mm512_unpacklo_epi8(a, b)));
+    _mm512_storeu_si512(codes + 64, extend(top, _mm512_unpackhi_epi8(a, b)));
 }
 
 /* 256 codes of 2 bits. */
-static inline void unpack_2(const struct unpacking *u, const uint8_t *packed, uint8_t *codes)
+static inline void unpack_2(__m512i top, const uint8_t *packed, uint8_t *codes)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i low = _mm512_set1_epi8(3);
@@ -176,13 +178,13 @@ static inline void unpack_2(const struct unpacking *u, const uint8_t *packed, ui
     for (int half = 0; half < 2; half++, codes += 128) {
         __m512i ab = half ? _mm512_unpackhi_epi8(a, b) : _mm512_unpacklo_epi8(a, b);
         __m512i cd = half ? _mm512_unpackhi_epi8(c, d) : _mm512_unpacklo_epi8(c, d);
-        _mm512_storeu_si512(codes, extend(u, _mm512_unpacklo_epi16(ab, cd)));
-        _mm512_storeu_si512(codes + 64, extend(u, _mm512_unpackhi_epi16(ab, cd)));
+        _mm512_storeu_si512(codes, extend(top, _mm512_unpacklo_epi16(ab, cd)));
+        _mm512_storeu_si512(codes + 64, extend(top, _mm512_unpackhi_epi16(ab, cd)));
     }
 }
 
-void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int sign,
-                                  uint8_t *codes)
+/* 64 codes of any width, and the rest. */
+static void unpack_any(const uint8_t *packed, size_t n, int bits, __m512i top, uint8_t *codes)
 {
     const int one = (1 << bits) - 1, two = (1 << 2 * bits) - 1;
     const struct unpacking u = {
@@ -193,17 +195,12 @@ void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int
         _mm512_set1_epi32((int)((unsigned)two << 16)),
         _mm512_set1_epi16((short)one),
         _mm512_set1_epi16((short)(one << 8)),
-        _mm512_set1_epi8((char)(sign ? 1 << (bits - 1) : 0)),
+        top,
         _mm_cvtsi32_si128(16 - 2 * bits),
         _mm_cvtsi32_si128(8 - bits),
     };
     const __mmask8 words = (__mmask8)((1u << bits) - 1);
     size_t i = 0;
-    if (bits == 4) {
-        for (; i + 128 <= n; i += 128, packed += 64) unpack_4(&u, packed, codes + i);
-    } else if (bits == 2) {
-        for (; i + 256 <= n; i += 256, packed += 64) unpack_2(&u, packed, codes + i);
-    }
     for (; i + 64 <= n; i += 64, packed += 8 * bits) {
         __m512i v = _mm512_maskz_loadu_epi64(words, packed);
         _mm512_storeu_si512(codes + i, unpack(&u, v));
@@ -212,4 +209,17 @@ void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int
     size_t left = n - i, bytes = (left * (size_t)bits + 7) / 8;
     __m512i rest = _mm512_maskz_loadu_epi8(first_bytes(bytes), packed);
     _mm512_mask_storeu_epi8(codes + i, first_bytes(left), unpack(&u, rest));
+}
+
+void qnt__unpack_codes_avx512vnni(const uint8_t *packed, size_t n, int bits, int sign,
+                                  uint8_t *codes)
+{
+    const __m512i top = _mm512_set1_epi8((char)(sign ? 1 << (bits - 1) : 0));
+    size_t i = 0;
+    if (bits == 4) {
+        for (; i + 128 <= n; i += 128, packed += 64) unpack_4(top, packed, codes + i);
+    } else if (bits == 2) {
+        for (; i + 256 <= n; i += 256, packed += 64) unpack_2(top, packed, codes + i);
+    }
+    if (i < n) unpack_any(packed, n - i, bits, top, codes + i);
 }

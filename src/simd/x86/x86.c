@@ -59,6 +59,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_bits, avx2);
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
+        TAKE(interleave_rows, avx2);
         TAKE(split_rgb, avx2);
         TAKE(halve_u8, avx2);
         TAKE(dct_s16, avx2);
@@ -110,6 +111,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_levels, avx512vnni);
         TAKE(expand_levels, avx512vnni);
         TAKE(decode_cells, avx512vnni);
+        TAKE(interleave_rows, avx512vnni);
+        TAKE(add_s32, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
         TAKE(kernel_values, avx512vnni);
