@@ -9,7 +9,7 @@
 
 static qnt_context *c;
 
-static qnt_quantizer *quantizer(qnt_spec spec)
+static UNUSED qnt_quantizer *quantizer(qnt_spec spec)
 {
     qnt_quantizer *q = NULL;
     spec.size = sizeof spec;
@@ -17,13 +17,13 @@ static qnt_quantizer *quantizer(qnt_spec spec)
     return q;
 }
 
-static void fill(float *v, int64_t n)
+static UNUSED void fill(float *v, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) v[i] = (float)random_laplace();
 }
 
 /* The affine int8 quantizer with the scales of another. */
-static qnt_quantizer *as_int8(const qnt_quantizer *from)
+static UNUSED qnt_quantizer *as_int8(const qnt_quantizer *from)
 {
     static double scale[1 << 15];
     qnt_spec spec = {.size = sizeof spec};
