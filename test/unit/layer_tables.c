@@ -122,6 +122,51 @@ static void packed_weights(void)
     }
 }
 
+/* Affine weights of every width and grain, times codes of every codebook: floats that the layer
+ * encodes, codes of a byte and packed ones. */
+static void affine_weights(void)
+{
+    for (int i = 0; i < ROUNDS(156); i++) {
+        const qnt_spec xs = formats[i % FORMATS];
+        int64_t m = random_in(0, 2) ? random_in(1, 12) : random_in(13, 50), n = random_in(1, 70);
+        int64_t k = random_in(1, 150);
+        qnt_spec ws = {.method = QNT_MINMAX,
+                       .bits = (int32_t)random_in(2, 8),
+                       .flags = random_in(0, 1) ? QNT_SIGNED | QNT_SYMMETRIC : 0,
+                       .grain = (int32_t)random_in(QNT_PER_TENSOR, QNT_PER_BLOCK)};
+        if (ws.grain == QNT_PER_BLOCK) ws.axis = 1, ws.block = 32;
+        OK(qnt_context_set_cpu(c, i % 3 ? qnt_cpu_detect() : 0));
+        fill(w, n * k), fill(x, m * k), fill(bias, n);
+        for (int64_t e = 0; i % FORMATS == 2 && e < m * k; e++) x[e] = fabsf(x[e]);
+        qnt_quantizer *wq = fitted(ws, w, n, k), *xq = fitted(xs, x, m, k), *x8 = as_int8(xq);
+        const qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, n, k),
+                         *b = TENSOR(bias, QNT_FLOAT, 32, n);
+        qnt_layer_spec ls = {.size = sizeof ls};
+        qnt_layer *layer = NULL, *same = NULL;
+        OK(qnt_layer_create(c, &ls, weight, wq, b, xq, NULL, &layer));
+        OK(qnt_layer_create(c, &ls, weight, wq, b, x8, NULL, &same));
+        to_integers(xq, x, m, k, xint);
+        OK(run(same, TENSOR(xint, QNT_INT, 8, m, k), TENSOR(z, QNT_FLOAT, 32, m, n)));
+        const int bits = xs.bits + (xs.flags & QNT_SIGNED ? 1 : 0);
+        OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k),
+                                TENSOR(code, QNT_UINT, 8, m, k)));
+        OK(qnt_quantizer_encode(c, xq, TENSOR(x, QNT_FLOAT, 32, m, k),
+                                TENSOR(packed, QNT_UINT, bits, m, k)));
+        const qnt_tensor *in[] = {TENSOR(x, QNT_FLOAT, 32, m, k), TENSOR(code, QNT_UINT, 8, m, k),
+                                  TENSOR(packed, QNT_UINT, bits, m, k)};
+        for (int held = 0; held < 3; held++) {
+            memset(y, 0xff, (size_t)(m * n) * sizeof *y);
+            OK(run(layer, in[held], TENSOR(y, QNT_FLOAT, 32, m, n)));
+            CHECK_MSG(!memcmp(y, z, (size_t)(m * n) * sizeof *y),
+                      "format %d, input %d, weights of %d bits, grain %d: %lld x %lld x %lld",
+                      i % FORMATS, held, ws.bits, ws.grain, (long long)m, (long long)n,
+                      (long long)k);
+        }
+        qnt_layer_destroy(layer), qnt_layer_destroy(same);
+        qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq), qnt_quantizer_destroy(x8);
+    }
+}
+
 /* Taps that end within a cell, or not, with and without a level 0 for what is behind them. */
 static void convolutions(void)
 {
@@ -357,11 +402,23 @@ static void refused(void)
     rows.grain = QNT_PER_AXIS;
     qnt_quantizer *nf4 = fitted(formats[3], w, 4, 16), *each = fitted(rows, w, 4, 16);
     qnt_quantizer *empty = quantizer(formats[0]);
+    qnt_spec fine = formats[0], published = formats[0];
+    fine.bits = 5, published.flags |= QNT_LITERAL; /* integers of 16 bits, and none */
+    qnt_quantizer *wide = fitted(fine, w, 4, 16), *real = fitted(published, w, 4, 16);
     const qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 4, 16);
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, each, &layer), QNT_E_UNSUPPORTED,
           "output_q: grain");
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, empty, &layer), QNT_E_STATE,
           "output_q");
+    FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, wide, NULL, &layer), QNT_E_UNSUPPORTED,
+          "input_q has levels that are not integers of 8 bits");
+    FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, real, NULL, &layer), QNT_E_UNSUPPORTED,
+          "input_q has levels that are not integers of 8 bits");
+    FAILS(qnt_layer_create(c, &ls, weight, wide, NULL, nf4, NULL, &layer), QNT_E_UNSUPPORTED,
+          "weight_q has levels that are not integers of 8 bits");
+    FAILS(qnt_layer_create(c, &ls, weight, real, NULL, nf4, NULL, &layer), QNT_E_UNSUPPORTED,
+          "weight_q has levels that are not integers of 8 bits");
+    CHECK(layer == NULL);
     FAILS(qnt_layer_create(c, &adds, weight, nf4, NULL, NULL, nf4, &layer), QNT_E_INVALID,
           "QNT_ACCUMULATE");
     OK(qnt_layer_create(c, &ls, weight, nf4, NULL, NULL, nf4, &layer));
@@ -371,6 +428,7 @@ static void refused(void)
           "y:");
     qnt_layer_destroy(layer);
     qnt_quantizer_destroy(nf4), qnt_quantizer_destroy(each), qnt_quantizer_destroy(empty);
+    qnt_quantizer_destroy(wide), qnt_quantizer_destroy(real);
 }
 
 int main(int argc, char **argv)
@@ -378,6 +436,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(packed_weights);
+    RUN(affine_weights);
     RUN(convolutions);
     RUN(sizes);
     RUN(output_codes);
