@@ -76,8 +76,12 @@ qnt_status qnt_dot_exp(const qnt_context *context, int32_t exponent_bits, const 
         size_t n = qnt__min(x.count - k, QNT__EXP_CHUNK);
         qnt__exp_slice(context, &x, exponent_bits, (int64_t)k * x.strides[0], n, &pa);
         qnt__exp_slice(context, &w, exponent_bits, (int64_t)k * w.strides[0], n, &pb);
-        const struct qnt__count_exp piece = {.a = pa.bits, .b = pb.bits, .words = qnt__ceil_div(n, 64),
-                                             .bits = exponent_bits, .counts = held};
+        const struct qnt__count_exp piece = {.a = pa.bits,
+                                             .b = pb.bits,
+                                             .words = qnt__ceil_div(n, 64),
+                                             .bits = exponent_bits,
+                                             .counts = held,
+                                             .parts = QNT__COUNT_OF_A | QNT__COUNT_OF_B};
         context->simd.count_exp(&piece);
     }
     for (size_t i = 0; i < count; i++) {

@@ -25,6 +25,7 @@ static double weigh(const struct product *g, const int32_t *counts, size_t count
     return sum;
 }
 
+/* Counters that a beta of 0 multiplies were left at 0. */
 static float evaluate(const struct product *g, const int32_t *counts)
 {
     size_t levels = ((size_t)1 << g->bits) - 1;
@@ -54,15 +55,20 @@ static void run_tile(void *task, size_t index, size_t worker)
     size_t rows = qnt__min(g->m - row, TILE), columns = qnt__min(g->n - column, TILE);
     int32_t counts[TILE][TILE][QNT__EXP_COUNTERS] = {0};
     struct qnt__exp_planes a[TILE], b[TILE];
+    const int parts =
+        (g->b_exp.beta != 0 ? QNT__COUNT_OF_A : 0) | (g->a_exp.beta != 0 ? QNT__COUNT_OF_B : 0);
 
     for (size_t k = 0; k < g->k; k += QNT__EXP_CHUNK) {
         size_t n = qnt__min(g->k - k, QNT__EXP_CHUNK);
         slice_rows(g, &g->a, row, rows, k, n, a);
         slice_rows(g, &g->b, column, columns, k, n, b);
         for (size_t i = 0; i < rows * columns; i++) {
-            const struct qnt__count_exp piece = {
-                .a = a[i / columns].bits, .b = b[i % columns].bits, .words = qnt__ceil_div(n, 64),
-                .bits = g->bits, .counts = counts[i / columns][i % columns]};
+            const struct qnt__count_exp piece = {.a = a[i / columns].bits,
+                                                 .b = b[i % columns].bits,
+                                                 .words = qnt__ceil_div(n, 64),
+                                                 .bits = g->bits,
+                                                 .parts = parts,
+                                                 .counts = counts[i / columns][i % columns]};
             g->context->simd.count_exp(&piece);
         }
     }

@@ -181,8 +181,8 @@ static void count_slices(const struct qnt__count_exp *c)
         clear_zeros(a, b, bits, vectors, signs);
         add_planes(a, b, bits, vectors, sum);
         tally(sum, bits + 1, signs, vectors, 2, 2 * levels - 1, c->counts);
-        tally(b, bits, signs, vectors, 1, levels, of_b);
-        *all += tally(a, bits, signs, vectors, 1, levels, of_a);
+        if (c->parts & QNT__COUNT_OF_B) tally(b, bits, signs, vectors, 1, levels, of_b);
+        if (c->parts & QNT__COUNT_OF_A) *all += tally(a, bits, signs, vectors, 1, levels, of_a);
     }
 }
 

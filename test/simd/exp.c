@@ -66,13 +66,23 @@ static void count_exp(void)
         for (size_t c = 0; c < counters; c++) before[c] = (int32_t)random_in(-1000, 1000);
         memcpy(want, before, sizeof want);
         count_codes(a.data, b.data, n, bits, want);
+        const int parts = i % 4 ? (int)random_in(0, 3) : QNT__COUNT_OF_A | QNT__COUNT_OF_B;
+        const size_t count = ((size_t)1 << bits) - 1, of_a = 2 * count - 1, of_b = of_a + count;
+        for (size_t c = of_a; c <= of_b + count; c++) { /* what is left out stays */
+            bool is_b = c >= of_b && c < of_b + count;
+            if (!(parts & (is_b ? QNT__COUNT_OF_B : QNT__COUNT_OF_A))) want[c] = before[c];
+        }
         tables[0].slice_codes(a.data, n, bits + 1, (void *)pa.data, words);
         tables[0].slice_codes(b.data, n, bits + 1, (void *)pb.data, words);
         for (int l = 0; l < levels; l++) {
             guarded counts = guard((counters - 4) * 4, random_in(0, 1));
             memcpy(counts.data, before, (counters - 4) * 4);
-            struct qnt__count_exp c = {.a = (void *)pa.data, .b = (void *)pb.data, .words = words,
-                                       .bits = bits, .counts = (void *)counts.data};
+            struct qnt__count_exp c = {.a = (void *)pa.data,
+                                       .b = (void *)pb.data,
+                                       .words = words,
+                                       .bits = bits,
+                                       .parts = parts,
+                                       .counts = (void *)counts.data};
             tables[l].count_exp(&c);
             CHECK_MSG(!memcmp(counts.data, want, (counters - 4) * 4), "%s n %zu bits %d", names[l], n,
                       bits);

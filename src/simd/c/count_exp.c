@@ -36,8 +36,9 @@ void qnt__count_exp_c(const struct qnt__count_exp *c)
         size_t differ = gather(c, c->a, i, c->bits, 1) ^ gather(c, c->b, i, c->bits, 1);
         int32_t s = differ ? -1 : 1;
         sums[f + g - 2] += s;
+        if (c->parts & QNT__COUNT_OF_B) of_b[g - 1] += s;
+        if (!(c->parts & QNT__COUNT_OF_A)) continue;
         of_a[f - 1] += s;
-        of_b[g - 1] += s;
         *all += s;
     }
 }
