@@ -227,6 +227,16 @@ static void bad_input(void)
     OK(qnt_quantizer_set(c, q, QNT_P_ALPHA, &v, 1));
     OK(qnt_quantizer_set(c, q, QNT_P_BETA, &v, 1));
     CHECK(get(q, QNT_P_BETA) == 0.25 && get(q, QNT_P_ALPHA) == 0.25);
+    static const double bases[] = {1, 0.5, -2, NAN, INFINITY}, alphas[] = {0, -1, NAN, INFINITY};
+    for (int i = 0; i < 5; i++) {
+        FAILS(qnt_quantizer_set(c, q, QNT_P_BASE, &bases[i], 1), QNT_E_INVALID, "above 1");
+    }
+    for (int i = 0; i < 4; i++) {
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ALPHA, &alphas[i], 1), QNT_E_INVALID, "alpha");
+    }
+    v = NAN;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BETA, &v, 1), QNT_E_INVALID, "beta");
+    CHECK(get(q, QNT_P_BASE) == 1.5 && get(q, QNT_P_ALPHA) == 0.25 && get(q, QNT_P_BETA) == 0.25);
     qnt_quantizer *other = create((qnt_spec){.bits = 4});
     FAILS(qnt_quantizer_fit_pair(c, q, other), QNT_E_UNSUPPORTED, "QNT_TEQ");
     FAILS(qnt_quantizer_fit_pair(c, other, NULL), QNT_E_INVALID, "NULL");

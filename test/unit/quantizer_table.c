@@ -329,11 +329,24 @@ static void bad_input(void)
     FAILS(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3), QNT_E_INVALID, "increase");
     level[1] = NAN;
     FAILS(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3), QNT_E_INVALID, "increase");
-    level[1] = 1;
+    level[1] = 1, level[2] = INFINITY;
+    FAILS(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3), QNT_E_INVALID, "finite");
+    level[2] = 1e39; /* not as a float */
+    FAILS(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3), QNT_E_INVALID, "finite");
+    level[2] = 2;
     OK(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3));
     OK(qnt_quantizer_set(c, q, QNT_P_SCALE, &scale, 1));
     scale = -1;
     FAILS(qnt_quantizer_set(c, q, QNT_P_SCALE, &scale, 1), QNT_E_INVALID, "scale");
+    level[0] = 3; /* what is refused leaves what was there */
+    FAILS(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, 3), QNT_E_INVALID, "increase");
+    double kept[4];
+    size_t count;
+    OK(qnt_quantizer_get(c, q, QNT_P_LEVELS, kept, 4, &count));
+    CHECK(kept[0] == 0 && kept[1] == 1 && kept[2] == 2);
+    OK(qnt_quantizer_get(c, q, QNT_P_SCALE, kept, 4, &count));
+    CHECK(kept[0] == 1);
+    level[0] = 0;
     FAILS(qnt_quantizer_set(c, q, QNT_P_ZERO, &scale, 1), QNT_E_INVALID, "cannot be set");
     OK(qnt_quantizer_fit(c, q));
     qnt_quantizer_destroy(q);
