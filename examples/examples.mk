@@ -49,14 +49,34 @@ examples: $(NUMBERED) $(DEMOS) ## build the examples
 $(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data/digits.bin
 	$(Q)$(EXAMPLE_BUILD)/train_digits examples/data/digits.bin $@
 
-.PHONY: demo
-demo: $(DEMOS) $(EXAMPLE_BUILD)/digits.safetensors ## quantize networks and measure them, in about a minute
-	@$(EXAMPLE_BUILD)/digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
-	@$(EXAMPLE_BUILD)/train_quantized digits examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors
-	@$(EXAMPLE_BUILD)/kernel_map_digits examples/data/digits.bin
-	@$(EXAMPLE_BUILD)/kernel_map_labels examples/data/digits.bin
-	@$(EXAMPLE_BUILD)/digit_tables examples/data/digits.bin $(EXAMPLE_BUILD)/digits.safetensors quick
+# One program after another would take more than a minute: all processors compile, then each runs a part of the
+# demo. A part prints its tables when it is done; times in them are of its thread, so company does not matter.
+ALL_PROCESSORS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+DIGITS := examples/data/digits.bin
+DIGITS_NETWORK := $(EXAMPLE_BUILD)/digits.safetensors
+DEMO_PROGRAMS := $(addprefix $(EXAMPLE_BUILD)/,digits train_quantized real_networks kernel_map_digits \
+                   kernel_map_labels digit_tables stories)
+DEMO_PARTS := demo-digits demo-training demo-networks demo-maps demo-labels demo-tables demo-stories
+
+.PHONY: demo $(DEMO_PARTS)
+demo: ## quantize networks and measure them, in about a minute
+	@$(MAKE) --no-print-directory $(ALL_PROCESSORS) $(DEMO_PROGRAMS) $(DIGITS_NETWORK)
+	@$(MAKE) --no-print-directory $(ALL_PROCESSORS) -Otarget $(DEMO_PARTS)
+
+$(DEMO_PARTS): $(DEMO_PROGRAMS) $(DIGITS_NETWORK)
+demo-digits:
+	@$(EXAMPLE_BUILD)/digits $(DIGITS) $(DIGITS_NETWORK)
+demo-training:
+	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK)
+demo-networks:
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
+demo-maps:
+	@$(EXAMPLE_BUILD)/kernel_map_digits $(DIGITS)
+demo-labels:
+	@$(EXAMPLE_BUILD)/kernel_map_labels $(DIGITS)
+demo-tables:
+	@$(EXAMPLE_BUILD)/digit_tables $(DIGITS) $(DIGITS_NETWORK) quick
+demo-stories:
 	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
 
 .PHONY: networks

@@ -163,6 +163,24 @@ static UNUSED float held_as(int held, float x)
     return x;
 }
 
+static UNUSED float special_float(void)
+{
+    const float specials[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-40f};
+    return specials[random_in(0, 4)];
+}
+
+/* Some rows, or images, are zero or another value all over. */
+static UNUSED void make_constant_rows(const layer_case *c, layer_data *d)
+{
+    bool dense = c->spec.kind == QNT_DENSE;
+    size_t rows = (size_t)(dense ? c->batch * c->width : c->batch), n = d->x_count / (rows + !rows);
+    for (size_t r = 0; r < rows; r++) {
+        if (random_in(0, 15)) continue;
+        float value = random_in(0, 1) ? 0 : held_as(c->x_held, (float)random_gauss());
+        for (size_t i = 0; i < n; i++) d->x[r * n + i] = value;
+    }
+}
+
 static UNUSED layer_data random_data(const layer_case *c)
 {
     layer_data d = {.groups = or_one(c->spec.groups)};
@@ -197,13 +215,14 @@ static UNUSED layer_data random_data(const layer_case *c)
     high = high_code(c->in.bits, c->in.flags);
     for (size_t i = 0; i < d.x_count; i++) {
         double wild = random_in(0, 50) ? 1 : 1000;
-        d.x[i] = held_as(c->x_held, (float)(random_gauss() * 3 * wild));
-        if (c->in.kind == STATIC) {
-            if (random_in(0, 200) == 0) d.x[i] = random_in(0, 1) ? NAN : -INFINITY;
-            d.xcode[i] = c->x_held >= PACKED
-                             ? (int32_t)random_in(low, high)
-                             : encode_one(d.x[i], c->in.scale, 0, c->in.zero, low, high);
-        }
+        float x = random_in(0, 200) ? (float)(random_gauss() * 3 * wild) : special_float();
+        d.x[i] = held_as(c->x_held, x);
+    }
+    make_constant_rows(c, &d);
+    for (size_t i = 0; i < d.x_count && c->in.kind == STATIC; i++) {
+        d.xcode[i] = c->x_held >= PACKED
+                         ? (int32_t)random_in(low, high)
+                         : encode_one(d.x[i], c->in.scale, 0, c->in.zero, low, high);
     }
     return d;
 }

@@ -42,11 +42,15 @@ static qnt_status open_weights(struct qnt__conv_s8 *c, const qnt_tensor *w)
                          "w: kernel of %lld x %lld, expected at least 1 x 1", (long long)shape[1],
                          (long long)shape[2]);
     }
-    if (!qnt__mul((size_t)shape[3], c->g.groups, &channels) || channels != c->g.channels ||
-        (size_t)shape[0] % c->g.groups != 0) {
+    if ((size_t)shape[0] % c->g.groups != 0) {
         return qnt__fail(c->context, QNT_E_SHAPE,
-                         "w: %lld outputs of %lld channels; x has %zu channels and conv %zu groups",
-                         (long long)shape[0], (long long)shape[3], c->g.channels, c->g.groups);
+                         "w: extent 0 is %lld, expected a multiple of conv's %zu groups",
+                         (long long)shape[0], c->g.groups);
+    }
+    if (!qnt__mul((size_t)shape[3], c->g.groups, &channels) || channels != c->g.channels) {
+        return qnt__fail(c->context, QNT_E_SHAPE,
+                         "w: extent 3 is %lld, expected x's %zu channels by %zu groups",
+                         (long long)shape[3], c->g.channels, c->g.groups);
     }
     c->g.outputs = (size_t)shape[0];
     c->g.kernel[0] = (size_t)shape[1];

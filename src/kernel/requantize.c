@@ -248,9 +248,7 @@ static qnt_status check(const qnt_context *context, const qnt_tensor *acc, const
     QNT__TRY(qnt__view_open(context, "scale", scale, QNT__FLOAT32, &t->scale));
     QNT__TRY(check_columns(context, "scale", &t->scale, columns, true));
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__CODES | QNT__CODES16, &t->y));
-    if (!qnt__view_same_shape(&t->acc, &t->y)) {
-        return qnt__fail(context, QNT_E_SHAPE, "y: shape differs from acc's");
-    }
+    QNT__TRY(qnt__view_same_shape(context, "acc", &t->acc, "y", &t->y));
     QNT__TRY(check_disjoint(context, &t->y, "acc", &t->acc));
     QNT__TRY(check_disjoint(context, &t->y, "scale", &t->scale));
     return bias ? check_disjoint(context, &t->y, "bias", &t->bias) : QNT_OK;

@@ -98,17 +98,21 @@ static void copy_channels(const struct qnt__simd *simd, const struct qnt__view *
 static qnt_status check_numbers(const qnt_context *context, const struct qnt__view *x,
                                 int32_t *axis, int32_t groups, int32_t shift)
 {
+    if (x->ndim == 0) {
+        return qnt__fail(context, QNT_E_SHAPE, "x: ndim is 0, expected 1 to %d", QNT_MAX_NDIM);
+    }
     if (*axis < -x->ndim || *axis >= x->ndim) {
-        return qnt__fail(context, QNT_E_INVALID, "axis is %d, but x has %d dimensions", (int)*axis,
-                         x->ndim);
+        return qnt__fail(context, QNT_E_INVALID, "axis is %d, expected %d to %d, an axis of x",
+                         (int)*axis, -x->ndim, x->ndim - 1);
     }
     if (*axis < 0) *axis += x->ndim;
     if (groups < 1) {
         return qnt__fail(context, QNT_E_INVALID, "groups is %d, expected at least 1", (int)groups);
     }
     if (x->shape[*axis] % groups != 0) {
-        return qnt__fail(context, QNT_E_SHAPE, "groups is %d, which does not divide extent %lld",
-                         (int)groups, (long long)x->shape[*axis]);
+        return qnt__fail(context, QNT_E_SHAPE,
+                         "groups is %d, expected a divisor of extent %lld of x", (int)groups,
+                         (long long)x->shape[*axis]);
     }
     if (shift < 0 || shift >= groups) {
         return qnt__fail(context, QNT_E_INVALID, "shift is %d, expected 0 to %d", (int)shift,
@@ -129,9 +133,7 @@ qnt_status qnt_shuffle_cyclic(const qnt_context *context, const qnt_tensor *x, i
         return qnt__fail(context, QNT_E_DTYPE, "y: type code %d with %d bits, expected x's %d, %d",
                          out.code, out.bits, in.code, in.bits);
     }
-    if (!qnt__view_same_shape(&in, &out)) {
-        return qnt__fail(context, QNT_E_SHAPE, "y: shape differs from x's");
-    }
+    QNT__TRY(qnt__view_same_shape(context, "x", &in, "y", &out));
     if (qnt__view_overlaps(&in, &out)) {
         return qnt__fail(context, QNT_E_INVALID, "y: overlaps x, expected disjoint memory");
     }

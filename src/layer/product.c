@@ -39,6 +39,18 @@ static size_t cell_bytes(size_t depth, int bits)
     return depth / qnt__cell_depth(bits) * qnt__cell_bytes(bits);
 }
 
+/* Asks for the lines of y while the sums are formed: storing into lines that no cache holds would
+ * wait for one after the other. */
+static void prefetch_result(const struct qnt__run *run, const struct qnt__block *b)
+{
+    enum { LINE = 64 };
+    const size_t element = run->y.bits / 8, pitch = (size_t)run->y_step * element;
+    const uint8_t *y = run->y.data + b->first_row * pitch + b->output * element;
+    for (size_t i = 0; i < b->m; i++, y += b->row_step * pitch) {
+        for (size_t at = 0; at < b->n * element; at += LINE) __builtin_prefetch(y + at, 1);
+    }
+}
+
 static void multiply_integer(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
@@ -61,6 +73,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .gap = tap_bytes - cell_bytes(rows->depth, p->bits),
                                    .ld = block.ld,
                                    .bits = p->bits};
+    if (run->direct) prefetch_result(run, &block);
     if (layer->tables && p->bits != 8)
         run->context->simd.gemm_levels(&gemm, layer->tables);
     else

@@ -58,8 +58,9 @@ static qnt_status check_geometry(const qnt_context *context, qnt_status status,
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
     if (h->outputs % h->groups != 0) {
-        return qnt__fail(context, shape_status(status), "%lld outputs do not divide into %d groups",
-                         (long long)h->outputs, (int)h->groups);
+        return qnt__fail(context, shape_status(status),
+                         "%lld outputs, expected a multiple of %d groups", (long long)h->outputs,
+                         (int)h->groups);
     }
     bool plain = h->groups == 1 && h->kernel[0] == 1 && h->kernel[1] == 1 && h->stride[0] == 1 &&
                  h->stride[1] == 1 && !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);

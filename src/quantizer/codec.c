@@ -208,16 +208,6 @@ static qnt_status check_codes(const qnt_context *context, const qnt_quantizer *q
                      codes->code, codes->bits, type, bits, bits < 8 ? " or 8" : "");
 }
 
-static qnt_status check_pair(const qnt_context *context, const char *a_name,
-                             const struct qnt__view *a, const char *b_name,
-                             const struct qnt__view *b)
-{
-    if (!qnt__view_same_shape(a, b)) {
-        return qnt__fail(context, QNT_E_SHAPE, "%s: shape differs from that of %s", b_name, a_name);
-    }
-    return QNT_OK;
-}
-
 /* Finds the groups of a shape and compares their number with the parameters'. */
 static qnt_status check_groups(const char *name, const struct qnt__view *view, struct job *job)
 {
@@ -249,7 +239,7 @@ qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer 
     QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
     QNT__TRY(qnt__view_open_output(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
     QNT__TRY(check_codes(context, quantizer, &job.codes));
-    QNT__TRY(check_pair(context, "x", &job.x, "codes", &job.codes));
+    QNT__TRY(qnt__view_same_shape(context, "x", &job.x, "codes", &job.codes));
     QNT__TRY(check_groups("x", &job.x, &job));
     QNT__TRY(qnt__view_apart(context, "x", &job.x, "codes", &job.codes, false));
     return run(&job);
@@ -264,7 +254,7 @@ qnt_status qnt_quantizer_decode(const qnt_context *context, const qnt_quantizer 
     QNT__TRY(qnt__view_open(context, "codes", codes, QNT__CODES | QNT__CODES16, &job.codes));
     QNT__TRY(check_codes(context, quantizer, &job.codes));
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
-    QNT__TRY(check_pair(context, "codes", &job.codes, "y", &job.y));
+    QNT__TRY(qnt__view_same_shape(context, "codes", &job.codes, "y", &job.y));
     QNT__TRY(check_groups("codes", &job.codes, &job));
     QNT__TRY(qnt__view_apart(context, "codes", &job.codes, "y", &job.y, false));
     return run(&job);
@@ -279,7 +269,7 @@ qnt_status qnt_quantizer_apply(const qnt_context *context, const qnt_quantizer *
     if (!dynamic) QNT__TRY(qnt__quantizer_ready(context, quantizer));
     QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &job.x));
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__FLOATS, &job.y));
-    QNT__TRY(check_pair(context, "x", &job.x, "y", &job.y));
+    QNT__TRY(qnt__view_same_shape(context, "x", &job.x, "y", &job.y));
     QNT__TRY(check_groups("x", &job.x, &job));
     QNT__TRY(qnt__view_apart(context, "x", &job.x, "y", &job.y, true));
     if (!dynamic) return run(&job);

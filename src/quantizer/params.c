@@ -101,7 +101,8 @@ static double result_of(const qnt_quantizer *quantizer, int32_t param, size_t g)
 
 qnt_status qnt__parameter_unknown(const qnt_context *context, int32_t param)
 {
-    return qnt__fail(context, QNT_E_INVALID, "param is %d, which is unknown", (int)param);
+    return qnt__fail(context, QNT_E_INVALID, "param is %d, expected a QNT_P_ parameter",
+                     (int)param);
 }
 
 /* Is there a result for each group, and how many? */

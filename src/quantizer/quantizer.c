@@ -32,11 +32,11 @@ int qnt__code_type(const qnt_quantizer *quantizer)
 static qnt_status check_numbers(const qnt_context *context, const qnt_spec *spec)
 {
     if (!qnt__scheme_of(spec->scheme)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, which is unknown",
+        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, expected a QNT_ scheme",
                          (int)spec->scheme);
     }
     if (!qnt__method_of(spec->method)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, which is unknown",
+        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, expected a QNT_ method",
                          (int)spec->method);
     }
     if (spec->flags & ~ALL_FLAGS) {

@@ -212,11 +212,13 @@ bool qnt__view_overlaps(const struct qnt__view *a, const struct qnt__view *b)
     return (uintptr_t)a_first < (uintptr_t)b_end && (uintptr_t)b_first < (uintptr_t)a_end;
 }
 
-/* Both have the same shape. */
+/* Are these the same elements, index by index? */
 static bool same_place(const struct qnt__view *a, const struct qnt__view *b)
 {
     if (a->data != b->data || a->code != b->code || a->bits != b->bits) return false;
+    if (a->ndim != b->ndim) return false;
     for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] != b->shape[d]) return false;
         if (a->strides[d] != b->strides[d] && a->shape[d] > 1) return false;
     }
     return true;
@@ -226,18 +228,25 @@ qnt_status qnt__view_apart(const qnt_context *context, const char *a_name, const
                            const char *b_name, const struct qnt__view *b, bool same)
 {
     if (!qnt__view_overlaps(a, b)) return QNT_OK;
-    if (same && qnt__view_same_shape(a, b) && same_place(a, b)) return QNT_OK;
+    if (same && same_place(a, b)) return QNT_OK;
     return qnt__fail(context, QNT_E_INVALID, "%s overlaps %s in memory, expected disjoint ranges",
                      b_name, a_name);
 }
 
-bool qnt__view_same_shape(const struct qnt__view *a, const struct qnt__view *b)
+qnt_status qnt__view_same_shape(const qnt_context *context, const char *a_name,
+                                const struct qnt__view *a, const char *b_name,
+                                const struct qnt__view *b)
 {
-    if (a->ndim != b->ndim) return false;
-    for (int d = 0; d < a->ndim; d++) {
-        if (a->shape[d] != b->shape[d]) return false;
+    if (a->ndim != b->ndim) {
+        return qnt__fail(context, QNT_E_SHAPE, "%s: ndim is %d, expected %d as in %s", b_name,
+                         b->ndim, a->ndim, a_name);
     }
-    return true;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] == b->shape[d]) continue;
+        return qnt__fail(context, QNT_E_SHAPE, "%s: extent %d is %lld, expected %lld as in %s",
+                         b_name, d, (long long)b->shape[d], (long long)a->shape[d], a_name);
+    }
+    return QNT_OK;
 }
 
 bool qnt__view_is_compact(const struct qnt__view *view)

@@ -56,7 +56,10 @@ bool qnt__view_overlaps(const struct qnt__view *a, const struct qnt__view *b);
 qnt_status qnt__view_apart(const qnt_context *context, const char *a_name, const struct qnt__view *a,
                            const char *b_name, const struct qnt__view *b, bool same);
 
-bool qnt__view_same_shape(const struct qnt__view *a, const struct qnt__view *b);
+/* Refuses `b` unless it has the shape of `a`. */
+qnt_status qnt__view_same_shape(const qnt_context *context, const char *a_name,
+                                const struct qnt__view *a, const char *b_name,
+                                const struct qnt__view *b);
 
 /* True if strides are those of a compact row-major array. */
 bool qnt__view_is_compact(const struct qnt__view *view);

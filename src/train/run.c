@@ -116,8 +116,7 @@ static void add_penalties(const struct job *job, double *dtheta)
 /* A second tensor of the call, of the same shape as x. */
 static qnt_status check_shape(const struct job *job, const char *name, const struct qnt__view *view)
 {
-    if (qnt__view_same_shape(&job->x, view)) return QNT_OK;
-    return qnt__fail(job->context, QNT_E_SHAPE, "%s: shape differs from that of x", name);
+    return qnt__view_same_shape(job->context, "x", &job->x, name, view);
 }
 
 /* The deployed quantizer, made for the tensor at hand where it depends on that. */

@@ -46,8 +46,8 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
                          (int)spec->points);
     }
     if (spec->grain < QNT_PER_TENSOR || spec->grain > QNT_PER_BLOCK) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: grain is %d, which is unknown",
-                         (int)spec->grain);
+        return qnt__fail(context, QNT_E_INVALID, "spec: grain is %d, expected %d to %d",
+                         (int)spec->grain, QNT_PER_TENSOR, QNT_PER_BLOCK);
     }
     if (m->whole && spec->grain != QNT_PER_TENSOR) {
         return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: grain is %d, expected %d for %s",

@@ -1,13 +1,16 @@
 /*
  * Bad arguments to every public function: a status, a reason that names the argument, nothing
- * written. First every damage to every tensor of every function, then what is not a tensor.
+ * written, nothing leaked. First every damage to every tensor of every function, then what is not a
+ * tensor.
  */
 #include "recipes.h"
 
 static qnt_context *context;
+static struct fuse memory_held; /* by the context; nothing fails here */
 
 enum { MOST = 5 };
-enum { IN, OUT, OPTIONAL, SHAPE_ONLY };
+/* What a tensor is for, and what of it may be anything. */
+enum { IN = 0, OUT = 1, OPTIONAL = 2, NO_DATA = 4, ANY_RANK = 8, ANY_TYPE = 16 };
 
 struct subject {
     const char *function;
@@ -40,6 +43,13 @@ static bool negative_rank(check_tensor *v, int role)
     (void)role;
     v->t.ndim = -1;
     return true;
+}
+
+/* One element: fine alone, but no tensor here goes with others of that rank. */
+static bool rank_zero(check_tensor *v, int role)
+{
+    v->t.ndim = 0;
+    return !(role & ANY_RANK);
 }
 
 static bool rank_nine(check_tensor *v, int role)
@@ -77,6 +87,15 @@ static bool wide_type(check_tensor *v, int role)
     return true;
 }
 
+/* A legal type that this argument cannot have. */
+static bool other_type(check_tensor *v, int role)
+{
+    bool sums = v->t.dtype_code == QNT_INT && v->t.dtype_bits == 32;
+    v->t.dtype_code = QNT_INT;
+    v->t.dtype_bits = sums ? 16 : 32;
+    return !(role & ANY_TYPE);
+}
+
 static bool no_shape(check_tensor *v, int role)
 {
     (void)role;
@@ -87,7 +106,7 @@ static bool no_shape(check_tensor *v, int role)
 static bool no_data(check_tensor *v, int role)
 {
     v->t.data = NULL;
-    return role != SHAPE_ONLY;
+    return !(role & NO_DATA);
 }
 
 static bool negative_extent(check_tensor *v, int role)
@@ -116,17 +135,19 @@ static bool huge_strides(check_tensor *v, int role)
 static bool shared_elements(check_tensor *v, int role)
 {
     for (int d = 0; d < v->t.ndim; d++) v->strides[d] = 0;
-    return role == OUT;
+    return role & OUT;
 }
 
 static const struct damage damages[] = {
     {"device", QNT_E_DEVICE, on_device},
     {"ndim -1", QNT_E_SHAPE, negative_rank},
+    {"ndim 0", QNT_E_SHAPE, rank_zero},
     {"ndim 9", QNT_E_SHAPE, rank_nine},
     {"lanes", QNT_E_DTYPE, two_lanes},
     {"type code", QNT_E_DTYPE, unknown_type},
     {"0 bits", QNT_E_DTYPE, no_bits},
     {"64 bits", QNT_E_DTYPE, wide_type},
+    {"other type", QNT_E_DTYPE, other_type},
     {"shape NULL", QNT_E_INVALID, no_shape},
     {"data NULL", QNT_E_INVALID, no_data},
     {"negative extent", QNT_E_SHAPE, negative_extent},
@@ -176,6 +197,7 @@ static void expect(const struct subject *s, int i, const char *what, qnt_tensor 
                    qnt_status expected)
 {
     struct memory m = remember(s);
+    size_t blocks = memory_held.blocks;
     qnt_status status = run_with(context, s, i, t);
     const char *name = s->tensors[i].name;
     CHECK_MSG(status == expected, "%s, %s, %s: %s, \"%s\"", s->function, name, what,
@@ -185,6 +207,7 @@ static void expect(const struct subject *s, int i, const char *what, qnt_tensor 
     CHECK_MSG(strstr(check_reason, "expected") || strstr(check_reason, "is NULL"),
               "%s, %s, %s: \"%s\"", s->function, name, what, check_reason);
     CHECK_MSG(is_as_before(s, &m), "%s, %s, %s: written", s->function, name, what);
+    CHECK_MSG(memory_held.blocks == blocks, "%s, %s, %s: leaked", s->function, name, what);
 }
 
 static check_tensor copy_of(const qnt_tensor *t)
@@ -199,7 +222,7 @@ static void abuse(const struct subject *s)
 {
     for (int i = 0; i < MOST && s->tensors[i].t; i++) {
         int role = s->tensors[i].role;
-        if (role != OPTIONAL) expect(s, i, "NULL", NULL, QNT_E_INVALID);
+        if (!(role & OPTIONAL)) expect(s, i, "NULL", NULL, QNT_E_INVALID);
         for (size_t d = 0; d < sizeof damages / sizeof *damages; d++) {
             check_tensor v = copy_of(s->tensors[i].t);
             v.t.shape = v.shape;
@@ -234,8 +257,9 @@ static void tensors(void)
 {
     float x[60] = {0};
     qnt_tensor *t = TENSOR(x, QNT_FLOAT, 32, 3, 20);
-    abuse(&(struct subject){"check", check_one, NULL, {{"tensor", IN, t}}});
-    abuse(&(struct subject){"bytes", measure_one, NULL, {{"tensor", SHAPE_ONLY, t}}});
+    abuse(&(struct subject){"check", check_one, NULL, {{"tensor", ANY_RANK | ANY_TYPE, t}}});
+    abuse(&(struct subject){
+        "bytes", measure_one, NULL, {{"tensor", NO_DATA | ANY_RANK | ANY_TYPE, t}}});
     FAILS(qnt_tensor_bytes(context, t, NULL), QNT_E_INVALID, "bytes is NULL");
 }
 
@@ -297,12 +321,15 @@ static void quantizers(void)
     abuse(&(struct subject){"encode", encode, q, {{"x", IN, floats}, {"codes", OUT, bytes}}});
     abuse(&(struct subject){"decode", decode, q, {{"codes", IN, bytes}, {"y", OUT, out}}});
     abuse(&(struct subject){"apply", apply, q, {{"x", IN, floats}, {"y", OUT, out}}});
-    abuse(&(struct subject){"view", describe_codes, q, {{"x", SHAPE_ONLY, floats}}});
-    abuse(&(struct subject){"observe", observe, learner,
-                            {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    abuse(&(struct subject){
+        "view", describe_codes, q, {{"x", NO_DATA | ANY_RANK | ANY_TYPE, floats}}});
+    abuse(&(struct subject){"observe",
+                            observe,
+                            learner,
+                            {{"x", IN, floats}, {"importance", OPTIONAL | ANY_RANK, importance}}});
     abuse(&(struct subject){"observe_inputs", observe_inputs, sums, {{"inputs", IN, floats}}});
-    abuse(&(struct subject){"error", measure, q,
-                            {{"x", IN, floats}, {"importance", OPTIONAL, importance}}});
+    abuse(&(struct subject){
+        "error", measure, q, {{"x", IN, floats}, {"importance", OPTIONAL | ANY_RANK, importance}}});
     FAILS(qnt_quantizer_error(context, q, floats, NULL, NULL), QNT_E_INVALID, "out");
     FAILS(encode(context, NULL, VIEWS(floats, bytes)), QNT_E_INVALID, "quantizer is NULL");
     FAILS(decode(context, NULL, VIEWS(bytes, out)), QNT_E_INVALID, "quantizer is NULL");
@@ -513,8 +540,8 @@ static void layer_arguments(const struct recipe *r)
     qnt_tensor *input = check_view(&in, x, QNT_FLOAT, 32, r->ndim, r->x);
     qnt_tensor *result = result_view(context, layer, input, &out);
     result->data = y;
-    abuse(&(struct subject){"layer view", describe, layer, {{"x", SHAPE_ONLY, input}}});
-    abuse(&(struct subject){"layer workspace", plan, layer, {{"x", SHAPE_ONLY, input}}});
+    abuse(&(struct subject){"layer view", describe, layer, {{"x", NO_DATA, input}}});
+    abuse(&(struct subject){"layer workspace", plan, layer, {{"x", NO_DATA, input}}});
     abuse(&(struct subject){"layer run", run, layer, {{"x", IN, input}, {"y", OUT, result}}});
 
     size_t bytes = 0;
@@ -617,10 +644,18 @@ static void blobs(void)
     qnt_layer_destroy(layer);
 }
 
+/* Whatever was made here has been destroyed, and what was refused has left nothing behind. */
+static void nothing_leaked(void)
+{
+    qnt_context_destroy(context);
+    CHECK_MSG(memory_held.blocks == 0 && memory_held.bytes == 0, "%zu blocks, %zu bytes",
+              memory_held.blocks, memory_held.bytes);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    context = check_context();
+    context = fuse_context(&memory_held);
     RUN(tensors);
     RUN(quantizers);
     RUN(specs);
@@ -629,6 +664,6 @@ int main(int argc, char **argv)
     RUN(layers);
     RUN(no_context);
     RUN(blobs);
-    qnt_context_destroy(context);
+    RUN(nothing_leaked);
     return DONE;
 }

@@ -15,8 +15,8 @@ build_and_run() {
     compiler=$1 source=$2 kind=$3
     shift 3
     case $source in "$scratch"/*) ;; *) cp "$source" "$scratch" ;; esac
-    # shellcheck disable=SC2046  # pkg-config prints several flags
-    (cd "$scratch" && "$compiler" -Wall -Wextra -Wpedantic -Werror "$@" "$(basename "$source")" \
+    # shellcheck disable=SC2046,SC2086  # pkg-config prints several flags, CC may be "ccache gcc"
+    (cd "$scratch" && $compiler -Wall -Wextra -Wpedantic -Werror "$@" "$(basename "$source")" \
         $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs $kind qnt) \
         -o "$scratch/program" && LD_LIBRARY_PATH=$prefix/lib "$scratch/program")
 }

@@ -136,7 +136,7 @@ static void bad_arguments(void)
     FAILS(qnt_conv_s8(context, &conv, xt, 0, wt, TENSOR(y, QNT_INT, 32, 1, 4, 4, 3)), QNT_E_SHAPE,
           "extent 3 is 3, expected 2");
     FAILS(qnt_conv_s8(context, &conv, xt, 0, TENSOR(w, QNT_INT, 8, 2, 1, 1, 3), yt), QNT_E_SHAPE,
-          "outputs of 3 channels");
+          "w: extent 3 is 3, expected");
     FAILS(qnt_conv_s8(context, &conv, xt, 0, TENSOR(w, QNT_INT, 8, 2, 5, 1, 4), yt), QNT_E_SHAPE,
           "kernel's 5");
     FAILS(qnt_conv_s8(context, &conv, TENSOR(x, QNT_FLOAT, 32, 1, 1, 1, 4), 0, wt, yt), QNT_E_DTYPE,

@@ -6,7 +6,7 @@ static layer_case random_blocks(int input)
     layer_case c = random_dense(input);
     c.grain = QNT_PER_BLOCK;
     c.block = 16 * random_in(1, 4);
-    if (random_in(0, 3) == 0) c.block = 128;
+    if (random_in(0, 3) == 0) c.block = random_in(0, 1) ? 128 : 256;
     c.channels = random_in(c.block + 1, 5 * c.block);
     return c;
 }

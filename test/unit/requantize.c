@@ -199,7 +199,7 @@ static void bad_views(void)
     FAILS(qnt_requantize(c, ACC, BIAS, TENSOR(scales, QNT_FLOAT, 32, 1, 6), 0, -128, 127, Y),
           QNT_E_SHAPE, "scale: 2 dimensions");
     FAILS(qnt_requantize(c, ACC, BIAS, SCALE, 0, -128, 127, TENSOR(out, QNT_INT, 8, 12)),
-          QNT_E_SHAPE, "y: shape");
+          QNT_E_SHAPE, "y: ndim is 1, expected 2 as in acc");
 
     FAILS(qnt_requantize(c, ACC, BIAS, SCALE, 0, -128, 127, TENSOR(sums, QNT_INT, 8, 2, 6)),
           QNT_E_INVALID, "y: overlaps acc");
