@@ -48,6 +48,7 @@ struct tuning {
     double size[GRAPH_NODES];  /* of weights: root mean square; alq moves in such steps */
     struct numbers weight_theta[GRAPH_NODES], value_theta[GRAPH_NODES];
     float *momentum[GRAPH_NODES]; /* of weights, then biases, then gains; Adam has squares behind */
+    bool hard; /* trainers round, whatever training would do */
     int step, steps;
 };
 
@@ -62,7 +63,8 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
                          const struct schedule *schedule, const struct samples *samples,
                          struct tuning *out);
 
-/* Goes on until so many steps are done; `steps` are all. The mean loss of those of this call. */
+/* Goes on until so many steps are done; `steps` are all, after which batch norm's moments are taken
+ * anew from the rounded network. The mean loss of the steps of this call. */
 const char *tuning_run(struct tuning *tuning, int until, double *loss);
 
 /* The layers of what was trained; the float graph may be used for the rest. */
