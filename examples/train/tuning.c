@@ -10,7 +10,7 @@
 #include "optimizer.h"
 #include "progress.h"
 
-static const double theta_rate = 0.003, weight_decay = 1e-4, smoothing = 0.0;
+static const double weight_decay = 1e-4, smoothing = 0.0;
 static const double refit_share = 0.1; /* of numbers that follow the batches (Zhang et al. 2018) */
 static const int temperatures = 10; /* of a staircase, as many times the first one at the end */
 static const int settling = 32;     /* batches for the moments of the trained network */
@@ -42,11 +42,13 @@ static qnt_trainer *create_trainer(const struct tuning *t, int method, int bits,
 {
     qnt_trainer *trainer = NULL;
     const double temperature = 5, keep = t->schedule->keep;
+    /* Values of random weights will grow: the published step has room for that with 8 bits. */
+    const bool grows = t->schedule->fresh && method == QNT_LSQ && bits == 8 && !weights;
     qnt_spec spec = {.size = sizeof spec,
                      .scheme = scheme_of(method, weights),
                      .method = method,
                      .bits = bits,
-                     .flags = weights ? QNT_SIGNED : 0,
+                     .flags = (weights ? QNT_SIGNED : 0) | (grows ? QNT_LITERAL : 0),
                      .grain = weights && method == QNT_LSQ ? QNT_PER_AXIS : QNT_PER_TENSOR,
                      .seed = t->schedule->seed + (uint64_t)place};
     if (qnt_trainer_create(t->context, &spec, &trainer)) return NULL;
@@ -247,17 +249,16 @@ static void move_layer(struct tuning *t, int layer)
 
 static bool move(struct tuning *t)
 {
-    const double share = cosine((double)t->step / t->steps);
+    const double rate = t->schedule->numbers_rate * cosine((double)t->step / t->steps);
     bool good = true;
     t->step++;
     for (int i = 0; good && i < t->graph->count; i++) {
         const struct node *node = &t->graph->node[i];
         if (t->value[i] && i > 0 && !t->follows[i])
-            good = move_numbers(t, t->value[i], &t->value_theta[i], theta_rate * share);
+            good = move_numbers(t, t->value[i], &t->value_theta[i], rate);
         if (!good || !node_has_weights(node)) continue;
         move_layer(t, i);
-        if (t->weight[i])
-            good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
+        if (t->weight[i]) good = move_numbers(t, t->weight[i], &t->weight_theta[i], rate);
     }
     if (t->schedule->weight_method == QNT_ALQ) good = good && bases_move(t);
     for (int i = 0; good && i < t->graph->count; i++) {
@@ -385,11 +386,12 @@ const char *tuning_run(struct tuning *t, int until, double *loss)
     const int first = t->step;
     if (!label) return "out of memory";
     progress_begin(&progress, t->schedule->name);
+    progress.first = (double)first / t->steps;
     while (!reason && t->step < until) {
         batches_draw(&t->batches, t->step, t->tape.value[0], label);
         reason = train_step(t, label, &now);
         sum += now;
-        progress_show(&progress, (double)(t->step - first) / (until - first));
+        progress_show(&progress, (double)t->step / t->steps);
     }
     if (!reason && t->step == t->steps && !settle(t, label)) reason = "forward failed";
     progress_end(&progress);

@@ -855,7 +855,9 @@ static void bad_input(void)
         t = create(spec_of(k % KINDS, k % 2, 4));
         OK(qnt_trainer_start(c, t, tx));
         OK(qnt_trainer_forward(c, t, tx, ty));
-        for (int e = 0; e < N; e++) CHECK(isfinite(y[e]));
+        for (int e = 0; e < N; e++)
+            CHECK_MSG(isfinite(y[e]), "method %d, signed %d: %g became %g", t->spec.method, k % 2,
+                      (double)x[e], (double)y[e]);
         count = theta_of(t, theta);
         OK(qnt_trainer_backward(c, t, tx, tdy, tdx, dtheta, count));
         for (size_t i = 0; i < count; i++) CHECK(isfinite(dtheta[i]));
