@@ -135,7 +135,7 @@ static int run_digits(const struct laboratory *lab, char **argument)
                                      .numbers_rate = 0.003,
                                      .bases_rate = 0.02,
                                      .seed = 1},
-                        .least = 94};
+                        .least = 92};
     int failed = run(lab, &task, "Handwritten digits, 8x8");
     dataset_free(&set);
     return failed;
