@@ -75,6 +75,8 @@ int main(void)
         for (int k = 0; k < INPUTS; k++) x[s][k] = noise();
         for (int o = 0; o < OUTPUTS; o++) target[s][o] = output(w[o], x[s]);
     }
+    for (int o = 0; o < OUTPUTS; o++) /* what they were is to be found again */
+        for (int k = 0; k < INPUTS; k++) w[o][k] += noise();
 
     qnt_context *context;
     TRY(qnt_context_create(NULL, NULL, NULL, &context));

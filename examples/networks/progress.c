@@ -25,7 +25,8 @@ void progress_show(struct progress *progress, double share)
     if (!progress->terminal || (share > 0 && now - progress->shown < 0.1)) return;
     progress->shown = now;
     fprintf(stderr, "\r%-48.48s %3.0f %%", progress->what, 100 * share);
-    if (share > 0 && spent > 0.5) fprintf(stderr, "  %.0f s left ", spent / share - spent);
+    if (share > progress->first && spent > 0.5)
+        fprintf(stderr, "  %.0f s left ", spent * (1 - share) / (share - progress->first));
     fprintf(stderr, "\033[K");
 }
 

@@ -8,6 +8,7 @@
 struct progress {
     const char *what;
     double start, shown;
+    double first; /* the share that was done when it began; the caller may set it */
     bool terminal;
 };
 

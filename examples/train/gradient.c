@@ -67,7 +67,7 @@ static size_t lay_out(struct tape *t)
 
 bool tape_create(const struct graph *graph, int batch, qnt_pool *pool, struct tape *out)
 {
-    *out = (struct tape){.graph = graph, .batch = batch, .pool = pool};
+    *out = (struct tape){.graph = graph, .batch = batch, .pool = pool, .follow = 0.1};
     out->memory = calloc(lay_out(out), sizeof(float));
     if (!out->memory) return false;
     lay_out(out);

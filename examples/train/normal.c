@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double epsilon = 1e-5, follow = 0.1; /* of running moments, for each batch */
+static const double epsilon = 1e-5;
 
 bool normal_applies(const struct tape *t, int index)
 {
@@ -67,8 +67,8 @@ void normal_measure(struct tape *t, int index)
             continue;
         }
         double deviation = (double)t->deviation[index][c];
-        mean[c] += (float)(follow * ((double)t->mean[index][c] - (double)mean[c]));
-        square[c] += (float)(follow * (deviation * deviation - (double)square[c]));
+        mean[c] += (float)(t->follow * ((double)t->mean[index][c] - (double)mean[c]));
+        square[c] += (float)(t->follow * (deviation * deviation - (double)square[c]));
     }
 }
 

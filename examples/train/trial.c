@@ -13,10 +13,11 @@
 
 enum { FEW = 1000, SAVE = 100 /* steps between checkpoints */ };
 
-static double seconds(void)
+/* Of all threads. */
+static double cpu_seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -114,9 +115,9 @@ static const char *measure(const struct laboratory *lab, const struct trial *tri
     const char *reason = deploy(lab, &few, t, logits, f);
     if (reason) return reason;
     f->rounded = right_percent(&few, logits, classes);
-    double start = seconds();
+    const double start = cpu_seconds();
     reason = train(trial, t, &f->loss);
-    f->seconds = seconds() - start;
+    f->seconds = cpu_seconds() - start;
     f->bits = trial->schedule.weight_bits;
     if (trial->schedule.weight_method == QNT_ALQ) f->bits = bases_bits(t);
     if (!reason) reason = tuning_apply(t, &few, own);

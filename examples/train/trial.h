@@ -18,7 +18,7 @@ struct figures {
     double loss;     /* mean over the training */
     double deployed; /* percent right by the layers made at the end */
     double differs;  /* their logits from the trainer's, relative, on the first test samples */
-    double seconds;  /* of training */
+    double seconds;  /* of training: CPU time of all threads */
     size_t bytes;
     struct outcome outcome;
     struct outcome packed; /* with 2-bit convolutions on packed digits; count 0: there are none */

@@ -10,9 +10,10 @@
 #include "optimizer.h"
 #include "progress.h"
 
-static const double theta_rate = 0.003, weight_decay = 1e-4, smoothing = 0.0;
+static const double weight_decay = 1e-4, smoothing = 0.0;
 static const double refit_share = 0.1; /* of numbers that follow the batches (Zhang et al. 2018) */
 static const int temperatures = 10; /* of a staircase, as many times the first one at the end */
+static const int settling = 32;     /* batches for the moments of the trained network */
 
 /* ---- what is trained where ---- */
 
@@ -41,11 +42,13 @@ static qnt_trainer *create_trainer(const struct tuning *t, int method, int bits,
 {
     qnt_trainer *trainer = NULL;
     const double temperature = 5, keep = t->schedule->keep;
+    /* Values of random weights will grow: the published step has room for that with 8 bits. */
+    const bool grows = t->schedule->fresh && method == QNT_LSQ && bits == 8 && !weights;
     qnt_spec spec = {.size = sizeof spec,
                      .scheme = scheme_of(method, weights),
                      .method = method,
                      .bits = bits,
-                     .flags = weights ? QNT_SIGNED : 0,
+                     .flags = (weights ? QNT_SIGNED : 0) | (grows ? QNT_LITERAL : 0),
                      .grain = weights && method == QNT_LSQ ? QNT_PER_AXIS : QNT_PER_TENSOR,
                      .seed = t->schedule->seed + (uint64_t)place};
     if (qnt_trainer_create(t->context, &spec, &trainer)) return NULL;
@@ -156,7 +159,7 @@ static bool use_weights(struct tuning *t, int layer)
 static bool follow(struct tuning *t, int value, const qnt_tensor *x)
 {
     struct numbers *n = &t->value_theta[value];
-    if (!t->follows[value] || !t->tape.learning || !n->w) return true;
+    if (!t->follows[value] || t->hard || !n->w) return true;
     return !qnt_trainer_refit(t->context, t->value[value], x, refit_share) &&
            !qnt_trainer_get(t->context, t->value[value], QNT_P_THETA, n->w, n->count, &n->count);
 }
@@ -246,17 +249,16 @@ static void move_layer(struct tuning *t, int layer)
 
 static bool move(struct tuning *t)
 {
-    const double share = cosine((double)t->step / t->steps);
+    const double rate = t->schedule->numbers_rate * cosine((double)t->step / t->steps);
     bool good = true;
     t->step++;
     for (int i = 0; good && i < t->graph->count; i++) {
         const struct node *node = &t->graph->node[i];
         if (t->value[i] && i > 0 && !t->follows[i])
-            good = move_numbers(t, t->value[i], &t->value_theta[i], theta_rate * share);
+            good = move_numbers(t, t->value[i], &t->value_theta[i], rate);
         if (!good || !node_has_weights(node)) continue;
         move_layer(t, i);
-        if (t->weight[i])
-            good = move_numbers(t, t->weight[i], &t->weight_theta[i], theta_rate * share);
+        if (t->weight[i]) good = move_numbers(t, t->weight[i], &t->weight_theta[i], rate);
     }
     if (t->schedule->weight_method == QNT_ALQ) good = good && bases_move(t);
     for (int i = 0; good && i < t->graph->count; i++) {
@@ -268,6 +270,19 @@ static bool move(struct tuning *t)
 }
 
 /* ---- the whole ---- */
+
+static bool set_hard(struct tuning *t, bool hard)
+{
+    const double value = hard;
+    bool good = true;
+    t->hard = hard;
+    for (int i = 0; i < t->graph->count; i++) {
+        qnt_trainer *const trainer[] = {t->value[i], t->weight[i]};
+        for (int k = 0; k < 2; k++)
+            if (trainer[k]) good &= !qnt_trainer_set(t->context, trainer[k], QNT_P_HARD, &value, 1);
+    }
+    return good;
+}
 
 /* Gain and bias become deviation and mean of what the float layer computes from the same inputs,
  * so that batch norm gives the quantized layer the same. */
@@ -324,7 +339,7 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
     if (!tape_create(graph, schedule->batch, pool, &out->tape))
         return "out of memory";
     out->tape.normal = out->tape.learning = true;
-    if (!create_trainers(out)) return "a trainer could not be made";
+    if (!create_trainers(out) || !set_hard(out, true)) return "a trainer could not be made";
     dataset_batch(samples->set, samples->input, samples->first, schedule->batch,
                   out->tape.value[0]);
     bool good = start_value(out, 0);
@@ -335,7 +350,7 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
             tape_forward(&out->tape, i);
         good = good && start_value(out, i);
     }
-    return good ? NULL : "a trainer could not be started";
+    return good && set_hard(out, false) ? NULL : "a trainer could not be started";
 }
 
 /* One batch through the network and back. */
@@ -347,6 +362,21 @@ static const char *train_step(struct tuning *t, const unsigned char *label, doub
     return backward(t) && move(t) ? NULL : "a gradient failed";
 }
 
+/* The moments of batch norm become means over further batches, of the network as it is deployed:
+ * where training draws or softens, it has seen others (Louizos et al. 2019, 3.2). */
+static bool settle(struct tuning *t, unsigned char *label)
+{
+    const double follow = t->tape.follow;
+    bool good = set_hard(t, true);
+    for (int k = 0; good && k < settling; k++) {
+        batches_draw(&t->batches, t->steps + k, t->tape.value[0], label);
+        t->tape.follow = 1.0 / (k + 1);
+        good = forward(t);
+    }
+    t->tape.follow = follow;
+    return good;
+}
+
 const char *tuning_run(struct tuning *t, int until, double *loss)
 {
     const char *reason = NULL;
@@ -356,12 +386,14 @@ const char *tuning_run(struct tuning *t, int until, double *loss)
     const int first = t->step;
     if (!label) return "out of memory";
     progress_begin(&progress, t->schedule->name);
+    progress.first = (double)first / t->steps;
     while (!reason && t->step < until) {
         batches_draw(&t->batches, t->step, t->tape.value[0], label);
         reason = train_step(t, label, &now);
         sum += now;
-        progress_show(&progress, (double)(t->step - first) / (until - first));
+        progress_show(&progress, (double)t->step / t->steps);
     }
+    if (!reason && t->step == t->steps && !settle(t, label)) reason = "forward failed";
     progress_end(&progress);
     free(label);
     *loss = sum / (until - first);
@@ -372,12 +404,8 @@ const char *tuning_apply(struct tuning *t, const struct samples *samples, float 
 {
     const int batch = t->tape.batch, last = t->graph->count - 1,
               classes = t->graph->node[last].channels;
-    const double hard = 1;
     t->tape.learning = false;
-    for (int i = 0; i < t->graph->count; i++) {
-        if (t->value[i]) qnt_trainer_set(t->context, t->value[i], QNT_P_HARD, &hard, 1);
-        if (t->weight[i]) qnt_trainer_set(t->context, t->weight[i], QNT_P_HARD, &hard, 1);
-    }
+    if (!set_hard(t, true)) return "a trainer cannot be set";
     for (int first = 0; first < samples->count; first += batch) {
         int n = samples->count - first < batch ? samples->count - first : batch;
         dataset_batch(samples->set, samples->input, samples->first + first, n, t->tape.value[0]);

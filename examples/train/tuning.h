@@ -20,7 +20,8 @@ struct schedule {
     double mean_bits;  /* QNT_ALQ: of weights at the end; weight_bits are bases at the beginning, */
     double bases_rate; /* and how they move, in root mean squares of a layer's weights */
     double keep;       /* DropBits: probability at the beginning; 0: none */
-    double rate;       /* of weights, at the beginning; it falls along half a cosine */
+    double rate;       /* of weights, at the beginning; it falls along half a cosine, */
+    double numbers_rate; /* and so does that of numbers that trainers learn, over their size */
     bool adam;         /* moves the weights; else gradient descent with momentum */
     bool fresh;        /* weights are random: batch norm starts at gain 1 and bias 0 */
     double epochs;
@@ -48,6 +49,7 @@ struct tuning {
     double size[GRAPH_NODES];  /* of weights: root mean square; alq moves in such steps */
     struct numbers weight_theta[GRAPH_NODES], value_theta[GRAPH_NODES];
     float *momentum[GRAPH_NODES]; /* of weights, then biases, then gains; Adam has squares behind */
+    bool hard;                    /* trainers round, whatever training would do */
     int step, steps;
 };
 
@@ -62,7 +64,8 @@ const char *tuning_begin(const qnt_context *context, qnt_pool *pool, struct grap
                          const struct schedule *schedule, const struct samples *samples,
                          struct tuning *out);
 
-/* Goes on until so many steps are done; `steps` are all. The mean loss of those of this call. */
+/* Goes on until so many steps are done; `steps` are all, after which batch norm's moments are taken
+ * anew from the rounded network. The mean loss of the steps of this call. */
 const char *tuning_run(struct tuning *tuning, int until, double *loss);
 
 /* The layers of what was trained; the float graph may be used for the rest. */

@@ -10,9 +10,9 @@ int32_t qnt__levels_of_interval(const qnt_spec *spec, double level[256])
 
 #define RELAXED                                                                                    \
     .least_bits = 2, .most_bits = 8, .weights = true, .activations = true,                         \
-    .count = qnt__relaxed_count, .start = qnt__relaxed_start, .project = qnt__relaxed_project,     \
-    .affine = qnt__relaxed_affine, .forward = qnt__relaxed_forward,                                \
-    .backward = qnt__relaxed_backward
+    .count = qnt__relaxed_count, .space = qnt__relaxed_space, .start = qnt__relaxed_start,         \
+    .project = qnt__relaxed_project, .affine = qnt__relaxed_affine,                                \
+    .forward = qnt__relaxed_forward, .backward = qnt__relaxed_backward
 #define INTERVAL                                                                                   \
     .least_bits = 1, .most_bits = 8, .weights = true, .activations = true, .table = {true, true},  \
     .levels = qnt__interval_levels, .count = qnt__interval_count, .start = qnt__interval_start,    \
@@ -25,8 +25,8 @@ int32_t qnt__levels_of_interval(const qnt_spec *spec, double level[256])
     .rank = qnt__values_rank, .refit = qnt__values_refit, .backward = qnt__values_backward
 #define LEARNED_STEP                                                                               \
     .least_bits = 2, .most_bits = 8, .weights = true, .activations = true,                         \
-    .count = qnt__lsq_count, .project = qnt__lsq_project, .affine = qnt__lsq_affine,               \
-    .backward = qnt__lsq_backward
+    .count = qnt__lsq_count, .space = qnt__lsq_space, .project = qnt__lsq_project,                 \
+    .affine = qnt__lsq_affine, .backward = qnt__lsq_backward
 
 static const struct qnt__train_method methods[] = {
     {.name = "QNT_BALANCED",

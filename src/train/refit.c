@@ -16,8 +16,8 @@ static void mix(const qnt_trainer *trainer, qnt_trainer *next, double share)
     for (size_t g = 0; g < next->groups; g++) {
         const double *old = trainer->theta + g * next->count;
         double *theta = next->theta + g * next->count;
-        for (size_t i = 0; i < next->count; i++)
-            theta[i] = (1.0 - share) * old[i] + share * theta[i];
+        for (size_t i = 0; i < next->count; i++) /* what has not moved keeps every bit */
+            if (theta[i] != old[i]) theta[i] = (1.0 - share) * old[i] + share * theta[i];
         if (next->method->project) next->method->project(next, theta);
     }
 }

@@ -18,6 +18,7 @@
  * alone). DropBits (Lee et al. 2021) multiplies p by a gate for each bit, drawn once for each group
  * and step.
  */
+#include <float.h>
 #include <math.h>
 
 #include "noise.h"
@@ -55,20 +56,20 @@ QNT__TRAIN_COUNT(relaxed)
     return has_gates(trainer) ? KEEP + (size_t)trainer->spec.bits - 1 : KEEP;
 }
 
-/* Three standard deviations, or the whole range of activations up to six, reach the ends of the
- * grid; noise of a third of a step. */
+size_t qnt__relaxed_space(const qnt_trainer *trainer, size_t n)
+{
+    return qnt__train_best_scale_bytes(1 << trainer->spec.bits, n);
+}
+
+/* The grid of provably least squared error; noise of a third of a step. */
 QNT__TRAIN_START(relaxed)
 {
-    (void)space;
+    const int32_t count = 1 << trainer->spec.bits;
     int32_t low, high;
-    double squares = 0.0, most = 0.0;
+    double level[MOST];
     grid_of(&trainer->spec, &low, &high);
-    for (size_t i = 0; i < n; i++) {
-        squares += (double)x[i] * (double)x[i];
-        most = fmax(most, fabs((double)x[i]));
-    }
-    double spread = sqrt(squares / (double)n);
-    theta[ALPHA] = fmin(most, (low < 0 ? 3.0 : 6.0) * spread) / (low < 0 ? -low : high);
+    for (int32_t i = 0; i < count; i++) level[i] = low + i;
+    theta[ALPHA] = qnt__train_best_scale(level, count, x, n, space);
     theta[SIGMA] = theta[ALPHA] / 3.0;
     double keep = fmin(trainer->options.keep, 1.0 - 0x1p-20);
     for (size_t i = KEEP; i < qnt__relaxed_count(trainer); i++) theta[i] = log(keep) - log1p(-keep);
@@ -76,7 +77,8 @@ QNT__TRAIN_START(relaxed)
 
 QNT__TRAIN_PROJECT(relaxed)
 {
-    theta[ALPHA] = fmax(theta[ALPHA], least_number);
+    const int32_t bits = trainer->spec.bits - (trainer->spec.flags & QNT_SIGNED ? 1 : 0);
+    theta[ALPHA] = fmin(fmax(theta[ALPHA], least_number), ldexp((double)FLT_MAX, -bits));
     theta[SIGMA] = fmin(fmax(theta[SIGMA], theta[ALPHA] * 0x1p-10), theta[ALPHA] * 0x1p10);
     for (size_t i = KEEP; i < qnt__relaxed_count(trainer); i++)
         theta[i] = fmin(fmax(theta[i], -32.0), 32.0);

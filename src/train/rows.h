@@ -14,6 +14,12 @@ static inline int32_t qnt__train_steps(const qnt_spec *spec)
  * count as 0. */
 double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n);
 
+/* start.c: the scale of ascending levels that costs the least squared error, exactly; with so many
+ * bytes of memory, 64-byte aligned, SIZE_MAX: they overflow. */
+double qnt__train_best_scale(const double *level, int32_t levels, const float *x, size_t n,
+                             void *space);
+size_t qnt__train_best_scale_bytes(int32_t levels, size_t n);
+
 #define QNT__TRAIN_COUNT(name) size_t qnt__##name##_count(const qnt_trainer *trainer)
 #define QNT__TRAIN_LEVELS(name)                                                                    \
     int32_t qnt__##name##_levels(const qnt_spec *spec, double level[256])
@@ -38,6 +44,7 @@ double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n);
 
 /* step.c */
 QNT__TRAIN_COUNT(lsq);
+size_t qnt__lsq_space(const qnt_trainer *trainer, size_t n);
 QNT__TRAIN_START(lsq);
 QNT__TRAIN_START(lsqplus);
 QNT__TRAIN_PROJECT(lsq);
@@ -106,6 +113,7 @@ void qnt__values_refit(const qnt_trainer *trainer, const float *x, size_t n, dou
 
 /* relaxed.c */
 QNT__TRAIN_COUNT(relaxed);
+size_t qnt__relaxed_space(const qnt_trainer *trainer, size_t n);
 QNT__TRAIN_START(relaxed);
 QNT__TRAIN_PROJECT(relaxed);
 QNT__TRAIN_AFFINE(relaxed);

@@ -54,10 +54,11 @@ static size_t sorted_bytes(size_t n)
 
 size_t qnt__staircase_space(const qnt_trainer *trainer, size_t n)
 {
-    size_t bytes, solver = trainer->spec.flags & QNT_LITERAL
-                               ? qnt__kmeans_bytes(n, trainer->levels)
-                               : qnt__exact_levels_bytes(trainer->levels);
-    return qnt__add(sorted_bytes(n), solver, &bytes) ? bytes : SIZE_MAX;
+    size_t bytes;
+    if (!(trainer->spec.flags & QNT_LITERAL))
+        return qnt__train_best_scale_bytes(trainer->levels, n);
+    return qnt__add(sorted_bytes(n), qnt__kmeans_bytes(n, trainer->levels), &bytes) ? bytes
+                                                                                    : SIZE_MAX;
 }
 
 /* As published (3.3): the range of beta x is 5/4 of that of the levels, biases lie half way between
@@ -90,17 +91,12 @@ static void start_literal(const qnt_trainer *trainer, const float *x, size_t n, 
  * steps start around a quantizer that is already good, which few steps of training need. */
 QNT__TRAIN_START(staircase)
 {
-    struct qnt__sorted sorted;
-    struct qnt__scale_fit fit;
     if (trainer->spec.flags & QNT_LITERAL) {
         start_literal(trainer, x, n, space, theta);
         return;
     }
-    qnt__sort(x, NULL, n, QNT__SIGNED, space, &sorted);
-    qnt__exact_levels(&sorted, trainer->level, trainer->levels, 0.0,
-                      (char *)space + sorted_bytes(n), &fit);
-    theta[ALPHA] = fit.scale;
-    theta[BETA] = 1.0 / fit.scale;
+    theta[ALPHA] = qnt__train_best_scale(trainer->level, trainer->levels, x, n, space);
+    theta[BETA] = 1.0 / theta[ALPHA];
     for (int32_t i = 0; i < trainer->levels - 1; i++)
         theta[BIAS + i] = 0.5 * (trainer->level[i] + trainer->level[i + 1]);
 }

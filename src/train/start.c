@@ -3,6 +3,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "quantizer/levels.h"
 #include "rows.h"
 
 double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n)
@@ -15,6 +16,28 @@ double qnt__train_reach(const qnt_spec *spec, const float *x, size_t n)
         most = fmax(most, fabs(v));
     }
     return fmin(most, 3.0 * sqrt(squares / (double)n));
+}
+
+static size_t sorted_bytes(size_t n)
+{
+    size_t bytes = qnt__sort_bytes(n);
+    return bytes > SIZE_MAX - 64 ? SIZE_MAX : qnt__round_up(bytes, 64);
+}
+
+size_t qnt__train_best_scale_bytes(int32_t levels, size_t n)
+{
+    size_t bytes;
+    return qnt__add(sorted_bytes(n), qnt__exact_levels_bytes(levels), &bytes) ? bytes : SIZE_MAX;
+}
+
+double qnt__train_best_scale(const double *level, int32_t levels, const float *x, size_t n,
+                             void *space)
+{
+    struct qnt__sorted sorted;
+    struct qnt__scale_fit fit;
+    qnt__sort(x, NULL, n, QNT__SIGNED, space, &sorted);
+    qnt__exact_levels(&sorted, level, levels, 0.0, (char *)space + sorted_bytes(n), &fit);
+    return fit.scale;
 }
 
 struct start {

@@ -8,6 +8,7 @@
  * numbers is scaled by 1 / sqrt(elements * high) so that it has the size of the weights' own (Esser
  * et al.).
  */
+#include <float.h>
 #include <math.h>
 
 #include "rows.h"
@@ -31,35 +32,60 @@ QNT__TRAIN_COUNT(lsq)
     return trainer->spec.method == QNT_LSQPLUS ? 2 : 1;
 }
 
-/* Step 2 mean |x| / sqrt(high) (Esser et al. 2020). */
+static int32_t codes_of(const qnt_spec *spec)
+{
+    return 1 << spec->bits;
+}
+
+size_t qnt__lsq_space(const qnt_trainer *trainer, size_t n)
+{
+    return qnt__train_best_scale_bytes(codes_of(&trainer->spec), n);
+}
+
+static double best_step(const qnt_spec *spec, const float *x, size_t n, void *space)
+{
+    double level[256];
+    for (int32_t i = 0; i < codes_of(spec); i++) level[i] = low_of(spec) + i;
+    return qnt__train_best_scale(level, codes_of(spec), x, n, space);
+}
+
+/* The step of provably least squared error. As published 2 mean |x| / sqrt(high) (Esser et al.
+ * 2020), which clips what a ReLU gives, zeros counted, and is far too wide for weights of 3 bits.
+ */
 QNT__TRAIN_START(lsq)
 {
-    (void)space;
+    const qnt_spec *spec = &trainer->spec;
     double sum = 0.0;
+    if (!(spec->flags & QNT_LITERAL)) {
+        theta[STEP] = best_step(spec, x, n, space);
+        return;
+    }
     for (size_t i = 0; i < n; i++) sum += fabs((double)x[i]);
     theta[STEP] = 2.0 * sum / (double)n / sqrt(fmax(high_of(&trainer->spec), 1.0));
 }
 
-/* Weights: three standard deviations to the lowest code (Bhalgat et al. 2020); activations: the
- * whole range. */
+/* Weights: three standard deviations to the lowest code; activations: the least value gets the
+ * lowest code, and the step is that of least squared error above it (Bhalgat et al. 2020). */
 QNT__TRAIN_START(lsqplus)
 {
-    (void)space;
-    const double low = low_of(&trainer->spec), high = high_of(&trainer->spec);
-    double sum = 0.0, squares = 0.0, least = (double)x[0], most = (double)x[0];
+    const qnt_spec *spec = &trainer->spec;
+    double sum = 0.0, squares = 0.0;
+    float least = x[0];
     for (size_t i = 0; i < n; i++) {
         double v = (double)x[i];
         sum += v, squares += v * v;
-        least = fmin(least, v), most = fmax(most, v);
+        least = fminf(least, x[i]);
     }
-    double mean = sum / (double)n, spread = sqrt(fmax(squares / (double)n - mean * mean, 0.0));
-    if (trainer->spec.flags & QNT_SIGNED) {
-        theta[STEP] = fmax(fabs(mean - 3.0 * spread), fabs(mean + 3.0 * spread)) / -low;
+    if (spec->flags & QNT_SIGNED) {
+        double mean = sum / (double)n, spread = sqrt(fmax(squares / (double)n - mean * mean, 0.0));
+        theta[STEP] = fmax(fabs(mean - 3.0 * spread), fabs(mean + 3.0 * spread)) / -low_of(spec);
         theta[OFFSET] = 0.0;
-    } else {
-        theta[STEP] = (most - least) / (high - low);
-        theta[OFFSET] = least;
+        return;
     }
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)fmin((double)x[i] - (double)least, (double)FLT_MAX);
+    theta[STEP] = best_step(spec, x, n, space);
+    theta[OFFSET] = (double)least;
 }
 
 QNT__TRAIN_PROJECT(lsq)

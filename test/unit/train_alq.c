@@ -79,8 +79,7 @@ static void sketches(void)
     }
 }
 
-/* On a quadratic loss |w - goal|^2 / 2 every kind of step comes nearer, and no step of bases raises
- * the model it minimises. */
+/* On a quadratic loss |w - goal|^2 / 2 every kind of step comes nearer. */
 static void descends(void)
 {
     for (int mode = QNT_ALQ_BASES; mode <= QNT_ALQ_STRAIGHT; mode++) {
@@ -132,6 +131,130 @@ static void prunes(void)
         OK(step(q, QNT_ALQ_GATHER, 0.01));
         OK(qnt_alq_prune(c, &q, 1, UINT64_MAX, 2.25));
         CHECK_MSG(bits(q) <= 2.25 && bits(q) > 2.25 - 10.0 / N - 1e-12, "%g", bits(q));
+        qnt_alq_destroy(q);
+    }
+}
+
+/* Half the sum of H (w - target)^2: the loss as a step of bases models it. */
+static double modelled(const qnt_alq *q, const float *at, const double *target)
+{
+    double sum = 0;
+    for (size_t j = 0; j < N; j++) {
+        double off = (double)at[j] - target[j];
+        sum += 0.5 * qnt__alq_curve(&q->w, j) * off * off;
+    }
+    return sum;
+}
+
+/* The moments, written anew: AMSGrad's, in both domains. */
+static void check_moments(const qnt_alq *q, const double *m, const double *v, const double *top,
+                          int steps)
+{
+    for (size_t j = 0; j < N; j++) {
+        double slope = q->rate / (1 - pow(0.9, steps)) * m[j],
+               curve = (sqrt(top[j]) + 1e-8) / sqrt(1 - pow(0.999, steps));
+        CHECK(fabs(qnt__alq_slope(&q->w, j, q->rate) - slope) <= 1e-12 * (1 + fabs(slope)));
+        CHECK(fabs(qnt__alq_curve(&q->w, j) - curve) <= 1e-12 * (1 + curve));
+        CHECK(fabs(q->w.v[j] - v[j]) <= 1e-12 * (1 + v[j]));
+    }
+}
+
+/* A step of bases never raises the model that it minimises, w - slope / curve its target, and the
+ * refit after it leaves no gradient by any coordinate: sums of signs times H (w - target) are 0. */
+static void models(void)
+{
+    static double target[N], m[N], v[N], top[N];
+    for (int i = 0; i < ROUNDS(20); i++) {
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss(), m[e] = v[e] = top[e] = 0;
+        qnt_alq *q = create(1 + i % 4, QNT_PER_AXIS, 0, 4);
+        for (int s = 1; s <= 12; s++) {
+            weights(q, before);
+            for (int e = 0; e < N; e++) {
+                dw[e] = (float)(random_gauss() * pow(10, 2 * random_unit() - 1));
+                m[e] = 0.9 * m[e] + 0.1 * (double)dw[e];
+                v[e] = 0.999 * v[e] + 0.001 * (double)dw[e] * (double)dw[e];
+                top[e] = fmax(top[e], v[e]);
+            }
+            OK(step(q, QNT_ALQ_BASES, 0.05));
+            weights(q, now);
+            check_moments(q, m, v, top, s);
+            for (size_t j = 0; j < N; j++) {
+                target[j] = (double)before[j] -
+                            qnt__alq_slope(&q->w, j, q->rate) / qnt__alq_curve(&q->w, j);
+            }
+            double first = modelled(q, before, target), last = modelled(q, now, target);
+            CHECK_MSG(last <= first * (1 + 1e-6), "%d bases, step %d: %g became %g", 1 + i % 4, s,
+                      first, last);
+            for (size_t g = 0; g < 4; g++) {
+                for (int32_t b = 0; b < q->bases[g]; b++) {
+                    double sum = 0, size = 0;
+                    for (size_t j = g * N / 4; j < (g + 1) * N / 4; j++) {
+                        double pull = qnt__alq_curve(&q->w, j) * ((double)now[j] - target[j]);
+                        sum += qnt__alq_sign(q->code[j], b) * pull, size += fabs(pull);
+                    }
+                    CHECK_MSG(fabs(sum) <= 1e-4 * size, "group %zu, base %d: %g of %g", g, b, sum,
+                              size);
+                }
+            }
+        }
+        qnt_alq_destroy(q);
+    }
+}
+
+/* A coordinate's gradient is the sum of its signs times those of the weights, and what goes first
+ * is the coordinate whose loss -slope alpha + curve alpha^2 / 2 is least. */
+static void cheapest(void)
+{
+    for (int i = 0; i < ROUNDS(20); i++) {
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss(), dw[e] = (float)random_gauss();
+        qnt_alq *q = create(3, QNT_PER_BLOCK, 12, 4);
+        const double rate = 0.02 + 0.3 * random_unit();
+        OK(step(q, QNT_ALQ_GATHER, rate));
+        double least = INFINITY;
+        size_t group = 0;
+        int32_t base = 0, left[N / 12];
+        for (size_t g = 0; g < q->groups; g++) {
+            left[g] = q->bases[g];
+            for (int32_t b = 0; b < q->bases[g]; b++) {
+                double gradient = 0, alpha = q->alpha[g * MOST + (size_t)b];
+                for (size_t j = g * 12; j < (g + 1) * 12; j++)
+                    gradient += qnt__alq_sign(q->code[j], b) * (double)dw[j];
+                /* of the first step the corrected moments are the gradient itself */
+                double cost = -rate * gradient * alpha +
+                              0.5 * (fabs(gradient) + 1e-8 / sqrt(0.001)) * alpha * alpha;
+                if (cost < least) least = cost, group = g, base = b;
+            }
+        }
+        double alpha = q->alpha[group * MOST + (size_t)base];
+        OK(qnt_alq_prune(c, &q, 1, 1, 0));
+        for (size_t g = 0; g < q->groups; g++)
+            CHECK_MSG(q->bases[g] == left[g] - (g == group), "group %zu lost one, expected %zu", g,
+                      group);
+        for (int32_t b = 0; b < q->bases[group]; b++)
+            CHECK(q->alpha[group * MOST + (size_t)b] != alpha);
+        qnt_alq_destroy(q);
+    }
+}
+
+/* Steps of coordinates are AMSGrad's of alpha: the signs stay. */
+static void coordinates(void)
+{
+    static uint8_t code[N];
+    for (int i = 0; i < ROUNDS(20); i++) {
+        double alpha[4 * MOST], gradient[4 * MOST] = {0};
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss(), dw[e] = (float)random_gauss();
+        qnt_alq *q = create(2, QNT_PER_AXIS, 0, 4);
+        memcpy(alpha, q->alpha, sizeof alpha), memcpy(code, q->code, sizeof code);
+        for (size_t j = 0; j < N; j++)
+            for (int32_t b = 0; b < 2; b++)
+                gradient[j / (N / 4) * MOST + (size_t)b] +=
+                    qnt__alq_sign(code[j], b) * (double)dw[j];
+        OK(step(q, QNT_ALQ_COORDINATES, 0.01));
+        CHECK(!memcmp(code, q->code, sizeof code));
+        for (size_t k = 0; k < 4 * MOST; k++) { /* the first step has the length of the rate */
+            double moved = alpha[k] - (gradient[k] > 0 ? 0.01 : gradient[k] < 0 ? -0.01 : 0);
+            CHECK_MSG(fabs(q->alpha[k] - moved) <= 1e-6, "%g, expected %g", q->alpha[k], moved);
+        }
         qnt_alq_destroy(q);
     }
 }
@@ -270,7 +393,8 @@ static void pixels(void)
     CHECK(q->groups == (size_t)OUT * PLACES && bits(q) == 1);
     weights(q, now);
     CHECK(!memcmp(w, now, sizeof now));
-    for (int e = 0; e < N; e++) dw[e] = e / CHANNELS == 7 ? 1e-6f : 1;
+    for (int e = 0; e < N; e++) /* along the signs: what each coordinate's gradient adds up */
+        dw[e] = (w[e] > 0 ? 1.0f : -1.0f) * (e / CHANNELS == 7 ? 1e-6f : 1);
     OK(step(q, QNT_ALQ_GATHER, 1e-4));
     OK(qnt_alq_prune(c, &q, 1, 1, 0)); /* the place that the loss minds least */
     weights(q, now);
@@ -281,6 +405,65 @@ static void pixels(void)
     CHECK(!memcmp(now, decoded, sizeof now));
     qnt_quantizer_destroy(exported);
     qnt_alq_destroy(q);
+}
+
+/* Groups of every kind in layers: a dense layer with channels and blocks of them (sub-channel-wise)
+ * gives the products of what was trained. Convolutions take channels; kernel- and pixel-wise groups
+ * are refused with the reason, and a network that wants them computes with decoded weights. */
+static void layers(void)
+{
+    enum { OUT = 8, K = N / OUT, ROWS = 5 };
+    static float in[ROWS * K], found[ROWS * OUT];
+    static uint8_t code[N];
+    for (int i = 0; i < ROUNDS(30); i++) {
+        const int grain = i % 3;
+        qnt_quantizer *exported = NULL;
+        qnt_layer *layer = NULL;
+        qnt_layer_spec spec = {.size = sizeof spec, .kind = QNT_DENSE};
+        size_t bytes = 0;
+        for (int e = 0; e < N; e++) w[e] = (float)random_gauss(), dw[e] = (float)random_gauss();
+        for (int e = 0; e < ROWS * K; e++) in[e] = (float)random_gauss();
+        const int64_t block = grain == QNT_PER_BLOCK ? random_in(1, K + 3) : 0;
+        qnt_alq *q = create(3, grain, block, OUT);
+        for (int s = 0; s < 5; s++) OK(step(q, 1 + s % 3, 0.02));
+        OK(qnt_alq_prune(c, &q, 1, 4, 0));
+        weights(q, now);
+        OK(qnt_alq_export(c, q, &exported));
+        qnt_tensor *tw = TENSOR(now, QNT_FLOAT, 32, OUT, K),
+                   *tx = TENSOR(in, QNT_FLOAT, 32, ROWS, K),
+                   *codes = TENSOR(code, QNT_UINT, 8, OUT, K);
+        OK(qnt_quantizer_encode(c, exported, tw, codes));
+        OK(qnt_layer_create(c, &spec, codes, exported, NULL, NULL, NULL, &layer));
+        OK(qnt_layer_workspace(c, layer, tx, &bytes));
+        void *space = aligned_alloc(64, (bytes + 64) / 64 * 64);
+        REQUIRE(space);
+        OK(qnt_layer_run(c, layer, tx, TENSOR(found, QNT_FLOAT, 32, ROWS, OUT), space, bytes));
+        for (int at = 0; at < ROWS * OUT; at++) {
+            double sum = 0, size = 0;
+            for (int k = 0; k < K; k++) {
+                double p = (double)in[at / OUT * K + k] * (double)now[at % OUT * K + k];
+                sum += p, size += fabs(p);
+            }
+            CHECK_MSG(fabs((double)found[at] - sum) <= 1e-5 * size + 1e-12,
+                      "grain %d, block %d: %g, expected %g", grain, (int)block, (double)found[at],
+                      sum);
+        }
+        free(space);
+        qnt_layer_destroy(layer), qnt_quantizer_destroy(exported), qnt_alq_destroy(q);
+    }
+    for (int kind = 0; kind < 2; kind++) { /* 4 x [2 x 5] x 6, pixel-wise, then kernel-wise */
+        qnt_quantizer *exported = NULL;
+        qnt_layer *layer = NULL;
+        qnt_layer_spec spec = {.size = sizeof spec, .kind = QNT_CONV, .stride = {1, 1}};
+        qnt_alq *q = kind ? create(3, QNT_PER_AXIS, 0, 24) : create(3, QNT_PER_BLOCK, 6, 4);
+        weights(q, now);
+        OK(qnt_alq_export(c, q, &exported));
+        FAILS(qnt_layer_create(c, &spec, TENSOR(now, QNT_FLOAT, 32, 4, 2, 5, 6), exported, NULL,
+                               NULL, NULL, &layer),
+              kind ? QNT_E_SHAPE : QNT_E_UNSUPPORTED, kind ? "24 groups" : "blocks along axis");
+        CHECK(!layer);
+        qnt_quantizer_destroy(exported), qnt_alq_destroy(q);
+    }
 }
 
 static void bad_input(void)
@@ -349,11 +532,15 @@ int main(int argc, char **argv)
     RUN(sketches);
     RUN(descends);
     RUN(prunes);
+    RUN(models);
+    RUN(cheapest);
+    RUN(coordinates);
     RUN(minds_the_loss);
     RUN(vanishes);
     RUN(resumes);
     RUN(bad_states);
     RUN(pixels);
+    RUN(layers);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;
