@@ -277,7 +277,7 @@ INLINE __m512 scale(__m512i v, const float *coef)
 }
 
 INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piece *b, size_t row,
-                          size_t panel, int rows, int panels)
+                          size_t panel, int rows, int panels, bool whole)
 {
     const struct qnt__look_up_bits *g = &f->bits;
     const float *coef = f->coef + b->block * f->coef_ld + panel * QNT__PANEL;
@@ -291,7 +291,7 @@ INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piec
         UNROLL for (int p = 0; p < panels; p++)
         {
             acc[i][p] = start;
-            if (!b->first)
+            if (!whole && !b->first)
                 acc[i][p] = _mm512_loadu_si512(sums + (size_t)i * g->ld + p * QNT__PANEL);
         }
     }
@@ -302,7 +302,7 @@ INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piec
         UNROLL for (int p = 0; p < panels; p++)
         {
             float *to = y + (size_t)i * f->y_ld + p * QNT__PANEL;
-            if (!b->last) {
+            if (!whole && !b->last) {
                 _mm512_storeu_si512(sums + (size_t)i * g->ld + p * QNT__PANEL, acc[i][p]);
                 continue;
             }
@@ -312,13 +312,23 @@ INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piec
     }
 }
 
-INLINE void all_rows_of_block(const struct qnt__look_up_blocks *f, const struct piece *b,
-                              size_t panel, int panels)
+/* All pieces of a chunk for the same rows, whose tables are next to each other. */
+INLINE void tile_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b, size_t pieces,
+                           size_t row, size_t panel, int rows, int panels)
+{
+    for (size_t n = 0; n < pieces; n++, b++) {
+        if (b->first && b->last) tile_of_block(f, b, row, panel, rows, panels, true);
+        else tile_of_block(f, b, row, panel, rows, panels, false);
+    }
+}
+
+INLINE void all_rows_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b,
+                               size_t pieces, size_t panel, int panels)
 {
     size_t row = 0, m = f->bits.m;
-    for (; row + 6 <= m; row += 6) tile_of_block(f, b, row, panel, 6, panels);
-    for (; row + 3 <= m; row += 3) tile_of_block(f, b, row, panel, 3, panels);
-    for (; row < m; row++) tile_of_block(f, b, row, panel, 1, panels);
+    for (; row + 6 <= m; row += 6) tile_of_blocks(f, b, pieces, row, panel, 6, panels);
+    for (; row + 3 <= m; row += 3) tile_of_blocks(f, b, pieces, row, panel, 3, panels);
+    for (; row < m; row++) tile_of_blocks(f, b, pieces, row, panel, 1, panels);
 }
 
 /* One row, sums and results in registers. */
@@ -394,22 +404,22 @@ void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
         return;
     }
     uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
-    size_t done = 0; /* words of the block */
-    struct piece b = {.block = 0};
-    for (size_t first = 0; b.block < f->blocks; first += CHUNK) {
-        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, part;
+    size_t block = 0, done = 0; /* words of it */
+    for (size_t first = 0; block < f->blocks; first += CHUNK) {
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, panel = 0, pieces = 0;
+        struct piece b[CHUNK];
         make_indices(g, first, words, indices);
-        for (size_t w = 0; w < words && b.block < f->blocks; w += part) {
-            size_t panel = 0;
+        for (size_t w = 0, part; w < words && block < f->blocks; w += part) {
+            const uint8_t *at = indices + w * CELLS * 64 * g->panels;
             part = f->block - done < words - w ? f->block - done : words - w;
-            b.words =
-                (struct chunk){g, indices + w * CELLS * 64 * g->panels, first + w, CELLS * part};
-            b.first = done == 0, b.last = done + part == f->block;
-            for (; panel + 4 <= g->panels; panel += 4) all_rows_of_block(f, &b, panel, 4);
-            for (; panel < g->panels; panel++) all_rows_of_block(f, &b, panel, 1);
-            done = b.last ? 0 : done + part;
-            if (b.last) b.block++;
+            bool last = done + part == f->block;
+            b[pieces++] =
+                (struct piece){{g, at, first + w, CELLS * part}, block, done == 0, last};
+            block += last;
+            done = last ? 0 : done + part;
         }
+        for (; panel + 4 <= g->panels; panel += 4) all_rows_of_blocks(f, b, pieces, panel, 4);
+        for (; panel < g->panels; panel++) all_rows_of_blocks(f, b, pieces, panel, 1);
     }
 }
 
