@@ -201,6 +201,57 @@ static void not_numbers(void)
     free(pb->data);
 }
 
+/* n codes: of the first third random ones, then the largest, then 0. */
+static void random_and_extreme(int bits, int64_t n, uint8_t *codes, uint8_t *packed)
+{
+    memset(packed, 0, (size_t)n);
+    for (int64_t e = 0; e < n; e++) {
+        int most = (1 << bits) - 1;
+        codes[e] = (uint8_t)(e < n / 3 ? random_in(0, most) : e < n / 3 * 2 ? most : 0);
+        for (int i = 0; i < bits; i++)
+            packed[(e * bits + i) / 8] |= (uint8_t)((codes[e] >> i & 1) << (e * bits + i) % 8);
+    }
+}
+
+/* Every K from 1 to 4096 with all widths of 1 to 4 planes and of 1 to 8 bits, on one path after the
+ * other. The naive sums of K go on from those of K - 1. Coefficients are 1, so that floats are
+ * integers. */
+static void depths(void)
+{
+    enum { ROWS = 3, MOST_K = 4096, ALL = ROWS * MOST_K, PRIME = 19 };
+    static uint8_t a[ALL], b[ALL], a_packed[ALL], b_packed[ALL];
+    static float y[ROWS * ROWS], coef[ROWS * 4];
+    const int step = check_quick ? PRIME : 1;
+    int64_t far[2] = {MOST_K, 1};
+    for (int j = 0; j < ROWS * 4; j++) coef[j] = 1;
+    qnt_context_set_cpu(c, qnt_cpu_detect());
+    for (int pair = 0; pair < 32; pair++) {
+        int a_bits = 1 + pair % 8, b_bits = 1 + pair / 8;
+        int64_t dot[ROWS * ROWS] = {0};
+        random_and_extreme(a_bits, ALL, a, a_packed);
+        random_and_extreme(b_bits, ALL, b, b_packed);
+        for (int64_t k = 1; k <= MOST_K; k++) {
+            for (int j = 0; j < ROWS * ROWS; j++) {
+                for (int p = 0; p < b_bits; p++)
+                    dot[j] += sign(b[j % ROWS * MOST_K + k - 1], p) * a[j / ROWS * MOST_K + k - 1];
+            }
+            if (k % step != pair % step) continue;
+            enum qnt__bits_path path = (enum qnt__bits_path)((k + pair) % PATHS);
+            check_tensor planes;
+            qnt_tensor *ta = TENSOR(a_packed, QNT_UINT, a_bits, ROWS, k),
+                       *tb = TENSOR(b_packed, QNT_UINT, b_bits, ROWS, k);
+            ta->strides = tb->strides = far;
+            qnt_tensor *pb = pack(tb, &planes);
+            OK(qnt__gemm_bits(path, c, ta, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, ROWS, b_bits),
+                              TENSOR(y, QNT_FLOAT, 32, ROWS, ROWS)));
+            for (int j = 0; j < ROWS * ROWS; j++)
+                CHECK_MSG(y[j] == (float)dot[j], "a %d b %d k %lld path %d: %g, expected %lld",
+                          a_bits, b_bits, (long long)k, path, (double)y[j], (long long)dot[j]);
+            free(pb->data);
+        }
+    }
+}
+
 /* Blocks of K with coefficients of their own, against the order that is promised; coefficients in
  * any order of axes, results in rows or columns, on every CPU level. */
 static void blocks(void)
@@ -353,6 +404,29 @@ static void bad_blocks(void)
     free(pb->data);
 }
 
+/* No rows, no columns: nothing is written; no k: products are 0. */
+static void nothing(void)
+{
+    static uint8_t a[64], b[64];
+    static float coef[2] = {1, 3}, y[2];
+    check_tensor planes;
+    y[0] = y[1] = 7;
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, 1, 16), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 0, 16), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 1, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 0, 1)));
+    free(pb->data);
+    pb = pack(TENSOR(b, QNT_UINT, 2, 0, 16), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 16), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 0, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 2, 0)));
+    free(pb->data);
+    CHECK(y[0] == 7 && y[1] == 7);
+    pb = pack(TENSOR(b, QNT_UINT, 2, 1, 0), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 0), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 1, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 2, 1)));
+    CHECK(y[0] == 0 && y[1] == 0);
+    free(pb->data);
+}
+
 static void bad_input(void)
 {
     static uint8_t a[4 * 70], b[20 * 70], buffer[8 * 1024 + 8];
@@ -390,6 +464,7 @@ static void bad_input(void)
     FAILS(qnt_gemm_bits(c, TENSOR(y, QNT_UINT, 16, 4, 20), NULL, pb, pc, py), QNT_E_DTYPE, "a");
     free(pb->data);
     bad_blocks();
+    nothing();
     pb->data = buffer + 1;
     FAILS(qnt_pack_bits(c, TENSOR(b, QNT_UINT, 2, 20, 70), pb), QNT_E_SHAPE, "aligned");
     FAILS(qnt_pack_bits(c, TENSOR(b, QNT_INT, 2, 20, 70), pb), QNT_E_DTYPE, "unsigned");
@@ -401,6 +476,7 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(numbers);
     RUN(extremes);
+    RUN(depths);
     RUN(not_numbers);
     RUN(blocks);
     RUN(signs);

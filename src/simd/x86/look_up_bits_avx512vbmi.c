@@ -313,12 +313,14 @@ INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piec
 }
 
 /* All pieces of a chunk for the same rows, whose tables are next to each other. */
-INLINE void tile_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b, size_t pieces,
-                           size_t row, size_t panel, int rows, int panels)
+INLINE void tile_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b,
+                           size_t pieces, size_t row, size_t panel, int rows, int panels)
 {
     for (size_t n = 0; n < pieces; n++, b++) {
-        if (b->first && b->last) tile_of_block(f, b, row, panel, rows, panels, true);
-        else tile_of_block(f, b, row, panel, rows, panels, false);
+        if (b->first && b->last)
+            tile_of_block(f, b, row, panel, rows, panels, true);
+        else
+            tile_of_block(f, b, row, panel, rows, panels, false);
     }
 }
 
@@ -413,8 +415,7 @@ void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
             const uint8_t *at = indices + w * CELLS * 64 * g->panels;
             part = f->block - done < words - w ? f->block - done : words - w;
             bool last = done + part == f->block;
-            b[pieces++] =
-                (struct piece){{g, at, first + w, CELLS * part}, block, done == 0, last};
+            b[pieces++] = (struct piece){{g, at, first + w, CELLS * part}, block, done == 0, last};
             block += last;
             done = last ? 0 : done + part;
         }
