@@ -44,6 +44,12 @@ static qnt_status check_blocks(struct qnt__bits_product *g)
     return QNT_OK;
 }
 
+static qnt_status check_apart(const struct qnt__bits_product *g, const struct qnt__view *input)
+{
+    if (!qnt__view_overlaps(&g->c, input)) return QNT_OK;
+    return qnt__fail(g->context, QNT_E_INVALID, "c overlaps an input, expected disjoint memory");
+}
+
 static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_coef,
                              const qnt_tensor *b_coef)
 {
@@ -57,6 +63,7 @@ static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_co
                              "a_coef: %d axes of %zu elements, expected 1 of %zu", v.ndim, v.count,
                              g->a_planes);
         }
+        QNT__TRY(check_apart(g, &v));
         qnt__read_f32(&g->context->simd, &v, 0, v.strides[0], v.count, g->a_coef);
     }
     if (!b_coef && g->b_planes == 1) return QNT_OK;
@@ -99,12 +106,9 @@ static qnt_status check_result(const struct qnt__bits_product *g)
         return qnt__fail(g->context, QNT_E_DTYPE,
                          "c: int32, expected float32 where there are coefficients");
     }
-    if (qnt__view_overlaps(&g->c, &g->a) || qnt__view_overlaps(&g->c, &g->b) ||
-        (g->has_b_coef && qnt__view_overlaps(&g->c, &g->b_coef))) {
-        return qnt__fail(g->context, QNT_E_INVALID,
-                         "c overlaps an input, expected disjoint memory");
-    }
-    return QNT_OK;
+    QNT__TRY(check_apart(g, &g->a));
+    QNT__TRY(check_apart(g, &g->b));
+    return g->has_b_coef ? check_apart(g, &g->b_coef) : QNT_OK;
 }
 
 /* A path that the product has. */
