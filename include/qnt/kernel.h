@@ -165,21 +165,27 @@ QNT_API qnt_status qnt_pack_bits(const qnt_context *context, const qnt_tensor *c
  *
  * A bit 1 is +1, a bit 0 is -1.
  *
- * Without a_coef, A is numbers: the codes themselves. With it, A is signs as well: the value of a code
- * is the sum over its bits j of a_coef[j] where the bit is 1, -a_coef[j] where it is 0. (Multi-bit
- * networks: Qu et al., "Adaptive loss-aware quantization", CVPR 2020.)
+ * Without a_coef, A is numbers: the codes themselves. With it, A is signs as well: the value of a
+ * code is the sum over its bits j of a_coef[j] where the bit is 1, -a_coef[j] where it is 0.
+ * (Multi-bit networks: Qu et al., "Adaptive loss-aware quantization", CVPR 2020.)
  *
  * Products of planes are exact integers. Floats are formed in this order, each operation rounded to
- * float32: the sum over planes i of b, and with a_coef over planes j of a within, of float(product) coef,
- * coef = b_coef[n,i] or a_coef[j] b_coef[n,i]. But where a is numbers and each b_coef[n,i] is exactly twice
- * b_coef[n,i-1], the planes are combined in integers: float(sum over i of 2^i product_i) b_coef[n,0], if
- * (2^planes - 1) (2^bits of a - 1) K < 2^31. How the integers are found depends on CPU, shape and widths,
- * and the result does not (doc/bit_planes.md).
+ * float32: the sum over planes i of b, and with a_coef over planes j of a within, of float(product)
+ * coef, coef = b_coef[n,i] or a_coef[j] b_coef[n,i]. But where a is numbers and each b_coef[n,i] is
+ * exactly twice b_coef[n,i-1], the planes are combined in integers: float(sum over i of 2^i
+ * product_i) b_coef[n,0], if (2^planes - 1) (2^bits of a - 1) K < 2^31. How the integers are found
+ * depends on CPU, shape and widths, and the result does not (doc/bit_planes.md).
+ *
+ * Where a is numbers, K can have blocks of coefficients: b_coef[n,t,i] belongs to the k of block t,
+ * of which there are K / blocks, a multiple of 64. Then C[m,n] is the sum over planes i, and over
+ * blocks t within, of float(product of the block) b_coef[n,t,i], whether coefficients double or
+ * not. It is fastest where the stride of n is 1.
  * @param context hooks; memory for rows of a in the form in which they are multiplied.
  * @param a      [M,K] unsigned integers of 1 to 8 bits, packed or one per byte; K at most 2^23.
  * @param a_coef NULL, or float32 [bits of a].
  * @param b      planes of [N,K] codes, from qnt_pack_bits().
- * @param b_coef float32 [N, planes of b]; NULL where b has one plane: 1.
+ * @param b_coef float32 [N, planes of b], or [N, blocks, planes of b]; NULL where b has one
+ * plane: 1.
  * @param[out] c [M,N] float32, or int32 without coefficients; disjoint from the inputs.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_PARALLEL.
  */

@@ -49,22 +49,26 @@ struct qnt__bits_product {
     bool signs; /* planes of a are signs, with a_coef; else a is numbers */
     bool has_b_coef;
     size_t m, n, k, words, a_planes, b_planes;
+    size_t
+        blocks; /* of k that have coefficients of their own, a whole number of words each; or 1 */
 };
 
+/* Of the only block. */
 static inline float qnt__bits_coef(const struct qnt__bits_product *g, size_t column, size_t plane)
 {
     float coef = 1.0f;
-    int64_t at = (int64_t)column * g->b_coef.strides[0] + (int64_t)plane * g->b_coef.strides[1];
+    int64_t at = (int64_t)column * g->b_coef.strides[0] +
+                 (int64_t)plane * g->b_coef.strides[g->b_coef.ndim - 1];
     if (g->has_b_coef) memcpy(&coef, g->b_coef.data + 4 * at, sizeof coef);
     return coef;
 }
 
-/* Whether planes are combined in integers where coefficients double: there are several, of which the
- * weighted sum of products is an int32. */
+/* Whether planes are combined in integers where coefficients double: there are several in one
+ * block, of which the weighted sum of products is an int32. */
 static inline bool qnt__bits_combine(const struct qnt__bits_product *g)
 {
     uint64_t largest = ((1u << g->b_planes) - 1) * ((1u << g->a_planes) - 1);
-    return !g->signs && g->b_planes > 1 && largest * g->k <= INT32_MAX;
+    return !g->signs && g->blocks == 1 && g->b_planes > 1 && largest * g->k <= INT32_MAX;
 }
 
 /* Whether each coefficient of a column is twice the one before. */
@@ -82,7 +86,8 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g);
 /* Runs a product that has been checked. */
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);
 
-/* qnt_gemm_bits() on a given path, for tests. A path that the product does not have is not taken. */
+/* qnt_gemm_bits() on a given path, for tests. A path that the product does not have is not taken;
+ * several blocks have tables of four codes only. */
 qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, const qnt_tensor *a,
                           const qnt_tensor *a_coef, const qnt_tensor *b, const qnt_tensor *b_coef,
                           qnt_tensor *c);

@@ -26,6 +26,30 @@ static qnt_status open_planes(struct qnt__bits_product *g, const qnt_tensor *b)
     return QNT_OK;
 }
 
+/* Coefficients are [N, blocks, planes]. */
+static qnt_status check_blocks(struct qnt__bits_product *g)
+{
+    size_t blocks = (size_t)g->b_coef.shape[1];
+    if (blocks == 0 || (blocks > 1 && (g->k % blocks != 0 || g->k / blocks % 64 != 0))) {
+        return qnt__fail(
+            g->context, QNT_E_SHAPE,
+            "b_coef: %zu blocks of K = %zu, expected blocks of the same multiple of 64", blocks,
+            g->k);
+    }
+    if (blocks > 1 && g->signs) {
+        return qnt__fail(g->context, QNT_E_SHAPE,
+                         "b_coef: %zu blocks, expected one where there is a_coef", blocks);
+    }
+    g->blocks = blocks;
+    return QNT_OK;
+}
+
+static qnt_status check_apart(const struct qnt__bits_product *g, const struct qnt__view *input)
+{
+    if (!qnt__view_overlaps(&g->c, input)) return QNT_OK;
+    return qnt__fail(g->context, QNT_E_INVALID, "c overlaps an input, expected disjoint memory");
+}
+
 static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_coef,
                              const qnt_tensor *b_coef)
 {
@@ -39,6 +63,7 @@ static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_co
                              "a_coef: %d axes of %zu elements, expected 1 of %zu", v.ndim, v.count,
                              g->a_planes);
         }
+        QNT__TRY(check_apart(g, &v));
         qnt__read_f32(&g->context->simd, &v, 0, v.strides[0], v.count, g->a_coef);
     }
     if (!b_coef && g->b_planes == 1) return QNT_OK;
@@ -47,12 +72,15 @@ static qnt_status open_coefs(struct qnt__bits_product *g, const qnt_tensor *a_co
                          "b_coef is NULL, expected coefficients of %zu planes", g->b_planes);
     }
     QNT__TRY(qnt__view_open(g->context, "b_coef", b_coef, QNT__FLOAT32, &g->b_coef));
-    if (g->b_coef.ndim == 2 && (size_t)g->b_coef.shape[0] == g->n &&
-        (size_t)g->b_coef.shape[1] == g->b_planes) {
-        return QNT_OK;
+    const struct qnt__view *coef = &g->b_coef;
+    bool fits = (coef->ndim == 2 || coef->ndim == 3) && (size_t)coef->shape[0] == g->n &&
+                (size_t)coef->shape[coef->ndim - 1] == g->b_planes;
+    if (!fits) {
+        return qnt__fail(g->context, QNT_E_SHAPE,
+                         "b_coef: %d axes of %zu elements, expected %zu x %zu, or blocks between",
+                         coef->ndim, coef->count, g->n, g->b_planes);
     }
-    return qnt__fail(g->context, QNT_E_SHAPE, "b_coef: %d axes of %zu elements, expected %zu x %zu",
-                     g->b_coef.ndim, g->b_coef.count, g->n, g->b_planes);
+    return coef->ndim == 3 ? check_blocks(g) : QNT_OK;
 }
 
 static qnt_status open_result(struct qnt__bits_product *g, qnt_tensor *c)
@@ -78,17 +106,15 @@ static qnt_status check_result(const struct qnt__bits_product *g)
         return qnt__fail(g->context, QNT_E_DTYPE,
                          "c: int32, expected float32 where there are coefficients");
     }
-    if (qnt__view_overlaps(&g->c, &g->a) || qnt__view_overlaps(&g->c, &g->b) ||
-        (g->has_b_coef && qnt__view_overlaps(&g->c, &g->b_coef))) {
-        return qnt__fail(g->context, QNT_E_INVALID,
-                         "c overlaps an input, expected disjoint memory");
-    }
-    return QNT_OK;
+    QNT__TRY(check_apart(g, &g->a));
+    QNT__TRY(check_apart(g, &g->b));
+    return g->has_b_coef ? check_apart(g, &g->b_coef) : QNT_OK;
 }
 
 /* A path that the product has. */
 static enum qnt__bits_path path_of(const struct qnt__bits_product *g, enum qnt__bits_path asked)
 {
+    if (g->blocks > 1) return QNT__BITS_TABLE;
     if (asked == QNT__BITS_CHOOSE) asked = qnt__bits_choose(g);
     bool bytes = asked == QNT__BITS_BYTES && g->b_planes == PLANES; /* merged, they are more */
     if (asked == QNT__BITS_SIX && g->a_planes > QNT__SIX_BITS) asked = QNT__BITS_TABLE;
@@ -100,7 +126,7 @@ qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, 
                           qnt_tensor *c)
 {
     if (!context) return QNT_E_INVALID;
-    struct qnt__bits_product g = {.context = context};
+    struct qnt__bits_product g = {.context = context, .blocks = 1};
     QNT__TRY(qnt__bits_open(context, "a", a, &g.a));
     g.m = (size_t)g.a.shape[0];
     g.k = (size_t)g.a.shape[1];

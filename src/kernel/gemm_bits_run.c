@@ -1,15 +1,18 @@
 /*
- * How products of bit planes run. Rows of a get the form of the path, a slab of them at a time; tasks of 64
- * columns form integers, block by block, and the epilogue of integer products makes floats of them.
+ * How products of bit planes run. Rows of a get the form of the path, a slab of them at a time;
+ * tasks of 64 columns form integers, block by block, and the epilogue of integer products makes
+ * floats of them.
  *
- * Counting: with D differing bits of K, two planes of signs have the product K - 2 D. A plane of bits, 0 or
- * 1, is half a plane of signs and half of ones; so its product with a plane of signs that has P ones is P -
- * D. Planes of a number are weighted by powers of two while they are counted: sum_j 2^j (P - D_j) =
- * (2^bits - 1) P - D.
+ * Counting: with D differing bits of K, two planes of signs have the product K - 2 D. A plane of
+ * bits, 0 or 1, is half a plane of signs and half of ones; so its product with a plane of signs
+ * that has P ones is P - D. Planes of a number are weighted by powers of two while they are
+ * counted: sum_j 2^j (P - D_j) = (2^bits - 1) P - D.
  *
  * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
+ *
+ * Blocks with coefficients of their own: tables, and the slot makes floats of the integers of each.
  */
 #include <math.h>
 
@@ -37,12 +40,14 @@ struct run {
     enum qnt__bits_path path;
     bool combine;  /* planes in integers, in columns where coefficients double */
     uint8_t *rows; /* of the slab, row_bytes each */
-    int32_t *sums; /* of the codes of each, for tables */
+    int32_t *sums; /* of the codes of each, [blocks], for tables */
     size_t row_bytes;
     size_t first, end; /* the slab */
     size_t task_rows, task_columns;
     int32_t *acc; /* [workers][acc_count]; half of it for one more plane, or planes as bytes */
     size_t acc_count;
+    float *coef; /* [workers][coef_count], of the columns of a task: [planes][blocks][NARROW] */
+    size_t coef_count;
 };
 
 /* Up to 256 rows and 64 columns, or 48 and 256. */
@@ -52,6 +57,7 @@ struct block {
     size_t doubling; /* columns of it with integers of all planes */
     bool doubles[COLUMNS];
     float coef[PLANES][COLUMNS];                 /* of the planes of b */
+    float *block_coef;                           /* of planes and blocks, where there are several */
     int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
     int32_t *acc, *part;                         /* integers of the path; of one more plane */
     uint8_t *cells;                              /* planes as bytes */
@@ -86,20 +92,30 @@ static void read_row(const struct qnt__bits_product *g, size_t row, size_t first
     memset(codes + held, 0, n - held);
 }
 
-static void tabulate_row(const struct run *r, size_t row, uint8_t *to, int32_t *sum)
+/* Adds the codes of each word, from word `first` on, to the sum of its block. */
+static void sum_blocks(const struct qnt__bits_product *g, const uint8_t *codes, size_t first,
+                       size_t words, int32_t *sums)
+{
+    const size_t block = g->blocks > 1 ? g->k / g->blocks / 64 : g->words;
+    const uint8_t *at[CHUNK_WORDS];
+    const ptrdiff_t tap = 0;
+    int32_t part[CHUNK_WORDS];
+    for (size_t w = 0; w < words; w++) at[w] = codes + 64 * w;
+    g->context->simd.sum_rows(at, words, &tap, 1, 64, part);
+    for (size_t w = 0; w < words; w++) /* a word behind the last block is 0 */
+        sums[qnt__min((first + w) / block, g->blocks - 1)] += part[w];
+}
+
+static void tabulate_row(const struct run *r, size_t row, uint8_t *to, int32_t *sums)
 {
     const struct qnt__bits_product *g = r->g;
     const struct qnt__simd *simd = &g->context->simd;
-    const ptrdiff_t tap = 0;
     uint8_t codes[64 * CHUNK_WORDS], high[64 * CHUNK_WORDS];
-    *sum = 0;
+    memset(sums, 0, g->blocks * sizeof *sums);
     for (size_t w = 0; w < g->words; w += CHUNK_WORDS) {
         size_t words = qnt__min(g->words - w, CHUNK_WORDS), n = 64 * words;
-        const uint8_t *all = codes;
-        int32_t part;
         read_row(g, row, 64 * w, n, codes);
-        simd->sum_rows(&all, 1, &tap, 1, n, &part);
-        *sum += part;
+        sum_blocks(g, codes, w, words, sums);
         if (r->path == QNT__BITS_SIX) {
             simd->tabulate_six(codes, words, to + w * SIX_BYTES);
             continue;
@@ -128,7 +144,7 @@ static void prepare_rows(void *task, size_t index, size_t worker)
             qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
         else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
         else
-            tabulate_row(r, row, to, &r->sums[row - r->first]);
+            tabulate_row(r, row, to, r->sums + (row - r->first) * g->blocks);
     }
 }
 
@@ -178,20 +194,26 @@ static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *a
     g->context->simd.gemm_bits(&bits);
 }
 
+static struct qnt__look_up_bits look_up_of(struct block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    return (struct qnt__look_up_bits){.tables = row_of(b, 0),
+                                      .row = b->run->row_bytes,
+                                      .high = two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
+                                      .b = plane_of(b, i),
+                                      .b_panel = panel_words(g),
+                                      .acc = acc,
+                                      .m = b->m,
+                                      .panels = panels_of(b),
+                                      .words = g->words,
+                                      .ld = b->run->task_columns,
+                                      .bits = two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
+}
+
 static void look_up(struct block *b, size_t i, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
-    const struct qnt__look_up_bits bits = {.tables = row_of(b, 0),
-                                           .row = b->run->row_bytes,
-                                           .high = two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
-                                           .b = plane_of(b, i),
-                                           .b_panel = panel_words(g),
-                                           .acc = acc,
-                                           .m = b->m,
-                                           .panels = panels_of(b),
-                                           .words = g->words,
-                                           .ld = b->run->task_columns,
-                                           .bits = two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
+    const struct qnt__look_up_bits bits = look_up_of(b, i, acc);
     if (b->run->path == QNT__BITS_SIX)
         g->context->simd.look_up_six(&bits);
     else
@@ -344,6 +366,31 @@ static void run_combined(struct block *b, uint32_t *y, size_t ld)
     finish(b, 0, b->run->g->b_planes, 1.0f, false, y, ld);
 }
 
+/* Floats of all blocks of plane after plane. */
+static void run_blocks(struct block *b)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    float *y = (float *)(void *)b->part;
+    for (size_t i = 0; i < g->b_planes; i++) {
+        const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
+                                              .blocks = g->blocks,
+                                              .block = g->k / g->blocks / 64,
+                                              .sums = b->run->sums +
+                                                      (b->row - b->run->first) * g->blocks,
+                                              .coef = b->block_coef + i * g->blocks * NARROW,
+                                              .coef_ld = NARROW,
+                                              .y = y,
+                                              .y_ld = NARROW,
+                                              .add = i > 0};
+        g->context->simd.look_up_blocks(&f);
+    }
+    for (size_t r = 0; r < b->m; r++) {
+        int64_t at = (int64_t)(b->row + r) * g->c.strides[0] + (int64_t)b->column * g->c.strides[1];
+        for (size_t c = 0; c < b->n; c++, at += g->c.strides[1])
+            memcpy(g->c.data + 4 * at, &y[r * NARROW + c], 4);
+    }
+}
+
 static bool in_rows(const struct qnt__view *c)
 {
     return c->strides[1] == 1 && c->strides[0] >= 0;
@@ -361,6 +408,10 @@ static void scatter(const struct block *b)
 
 static void run_block(struct block *b)
 {
+    if (b->run->g->blocks > 1) {
+        run_blocks(b);
+        return;
+    }
     const struct qnt__view *c = &b->run->g->c;
     bool direct = in_rows(c) && (b->doubling == 0 || b->doubling == b->n);
     int64_t at = (int64_t)b->row * c->strides[0] + (int64_t)b->column;
@@ -373,11 +424,32 @@ static void run_block(struct block *b)
 
 /* ---- tasks ---- */
 
+/* Coefficients next to each other by columns; those behind the last column are 0. */
+static void load_blocks(struct block *b)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__view *v = &g->b_coef;
+    const size_t rows = g->b_planes * g->blocks;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t plane = i / g->blocks, block = i % g->blocks;
+        float *to = b->block_coef + i * NARROW;
+        int64_t at = (int64_t)b->column * v->strides[0] + (int64_t)block * v->strides[1] +
+                     (int64_t)plane * v->strides[2];
+        if (v->strides[0] == 1) memcpy(to, v->data + 4 * at, b->n * sizeof *to);
+        for (size_t c = 0; v->strides[0] != 1 && c < b->n; c++)
+            memcpy(&to[c], v->data + 4 * (at + (int64_t)c * v->strides[0]), sizeof *to);
+        for (size_t c = b->n; c < NARROW; c++) to[c] = 0;
+    }
+}
+
 static void load_columns(struct block *b)
 {
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    b->doubling = 0;
+    if (g->blocks > 1) {
+        load_blocks(b);
+        return;
+    }
     for (size_t c = 0; c < b->n; c++) {
         size_t column = b->column + c;
         for (size_t i = 0; i < g->b_planes; i++) {
@@ -403,11 +475,14 @@ static void run_task(void *task, size_t index, size_t worker)
     b.acc = r->acc + worker * r->acc_count;
     b.part = b.acc + r->acc_count / 2;
     b.cells = (void *)b.part;
+    b.block_coef = r->coef + worker * r->coef_count;
     b.column = index % column_tasks * r->task_columns;
     b.n = qnt__min(g->n - b.column, r->task_columns);
+    b.doubling = 0;
     load_columns(&b);
     bool tiles = !in_rows(&g->c) || (b.doubling > 0 && b.doubling < b.n);
-    size_t rows = tiles || r->path == QNT__BITS_COUNT ? QNT__BLOCK_ROWS : r->task_rows;
+    bool few = r->path == QNT__BITS_COUNT || (tiles && g->blocks == 1);
+    size_t rows = few ? QNT__BLOCK_ROWS : r->task_rows;
     for (b.row = first; b.row < end; b.row += b.m) {
         b.m = qnt__min(end - b.row, rows);
         run_block(&b);
@@ -447,12 +522,15 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     if (path == QNT__BITS_SIX) slab = qnt__min(slab, r.task_rows * g->context->workers);
     if (slab > r.task_rows) slab -= slab % r.task_rows;
     slab = qnt__min(slab, g->m);
-    size_t acc_rows = qnt__min(slab, r.task_rows), bytes, accs;
+    size_t acc_rows = qnt__min(slab, r.task_rows), sums = slab * g->blocks, bytes, coefs, accs;
     r.acc_count = 2 * acc_rows * r.task_columns;
     if (path == QNT__BITS_BYTES)
         r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
+    if (g->blocks > 1) r.coef_count = g->b_planes * g->blocks * NARROW;
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
-                qnt__add(accs, slab * (r.row_bytes + sizeof *r.sums), &bytes);
+                qnt__mul(r.coef_count * sizeof *r.coef, g->context->workers, &coefs) &&
+                qnt__add(accs, slab * r.row_bytes + sums * sizeof *r.sums, &bytes) &&
+                qnt__add(bytes, coefs, &bytes);
     void *block;
     if (!fits)
         return qnt__fail(g->context, QNT_E_NOMEM, "memory of %zu workers overflows",
@@ -461,6 +539,7 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     r.rows = block;
     r.acc = (void *)(r.rows + slab * r.row_bytes);
     r.sums = r.acc + accs / sizeof *r.acc;
+    r.coef = (void *)(r.sums + sums);
     qnt_status status = run_slabs(&r, slab);
     qnt__free(&g->context->memory, block, bytes);
     return status;

@@ -73,7 +73,8 @@ bool qnt__planes_plan(struct qnt__run *run)
                                               .k = s->inputs,
                                               .words = p->words,
                                               .a_planes = (size_t)qnt__planes_code_bits(run),
-                                              .b_planes = 1};
+                                              .b_planes = 1,
+                                              .blocks = 1};
     enum qnt__bits_path path = qnt__bits_choose(&product);
     bool other = path != QNT__BITS_COUNT && path != QNT__BITS_BYTES; /* some kind of tables */
     p->path = other ? QNT__BITS_TABLE : path;

@@ -2,6 +2,7 @@
 #ifndef QNT__SIMD_SLOTS_BITS_H
 #define QNT__SIMD_SLOTS_BITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,9 +62,28 @@ struct qnt__look_up_bits {
 };
 
 /*
- * The same by tables of six codes, where an instruction looks bytes up in 64 entries. A word has
- * eleven tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes that
- * are 0. The last one's index may have anything in the two bits above.
+ * The same in blocks of words that have coefficients of their own: as floats, block after block,
+ *
+ *     y[i][j] = or += float(acc of the words of block t - sums[i][t]) coef[t][j]
+ *
+ * each operation rounded. Words behind the last block are not used. Of struct qnt__look_up_bits,
+ * acc may have anything afterwards.
+ */
+struct qnt__look_up_blocks {
+    struct qnt__look_up_bits bits;
+    size_t blocks, block; /* at least 1, words of each; blocks * block <= bits.words */
+    const int32_t *sums;  /* row i: [blocks] from sums + i blocks */
+    const float *coef;    /* block t: [16 panels] from coef + t coef_ld */
+    size_t coef_ld;
+    float *y; /* [m][y_ld], 16 panels columns are written */
+    size_t y_ld;
+    bool add; /* y += already with the first block */
+};
+
+/*
+ * The same sums by tables of six codes, where an instruction looks bytes up in 64 entries. A word
+ * has eleven tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes
+ * that are 0. The last one's index may have anything in the two bits above.
  *
  * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are
  * 1 to QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
@@ -86,6 +106,7 @@ struct qnt__expand_bits {
     /* tables of 64 words codes 0..QNT__TABLE_CODE: [words][16][16] */                             \
     X(tabulate_bits, void, (const uint8_t *codes, size_t words, uint8_t *tables))                  \
     X(look_up_bits, void, (const struct qnt__look_up_bits *g))                                     \
+    X(look_up_blocks, void, (const struct qnt__look_up_blocks *f))                                 \
     /* tables of 64 words codes 0..15: [words][QNT__SIXES][64] */                                  \
     X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \

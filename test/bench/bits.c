@@ -2,7 +2,8 @@
  * Products of bit planes, packing of the activations and coefficients included, against oneDNN's
  * int8 product of the same shape. Shares are of the roof: the best way's instructions in registers
  * (bits_roof.h), and for one row, if that takes longer, reading the planes. `=`: coefficients
- * double, so planes are one number.
+ * double, so planes are one number. Last: blocks of k with coefficients of their own, beside whole
+ * rows in the same run; the ratio is of speeds, 1 is none lost.
  * --only TEXT: rows with it.
  */
 #include <stdio.h>
@@ -24,8 +25,8 @@ static void check(qnt_status status, const char *what)
 }
 
 struct product {
-    int64_t a_shape[2], b_shape[2], c_shape[2], coef_shape[2], planes_shape[QNT_MAX_NDIM];
-    int64_t planes_strides[QNT_MAX_NDIM], a_bits;
+    int64_t a_shape[2], b_shape[2], c_shape[2], coef_shape[3], planes_shape[QNT_MAX_NDIM];
+    int64_t planes_strides[QNT_MAX_NDIM], coef_strides[3], a_bits;
     qnt_tensor a, b, c, planes, coef, a_coef;
     int signs;
 };
@@ -43,14 +44,16 @@ static qnt_tensor tensor(void *data, int code, int bits, int ndim, int64_t *shap
                         .shape = shape};
 }
 
-static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits, enum kind kind)
+static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bits, enum kind kind,
+                              size_t block)
 {
     struct product *p = calloc(1, sizeof *p);
-    size_t bytes = 1;
+    size_t bytes = 1, coefs = n * (k / block) * (size_t)w_bits;
     p->a_shape[0] = p->c_shape[0] = (int64_t)m;
     p->b_shape[0] = p->c_shape[1] = p->coef_shape[0] = (int64_t)n;
     p->a_shape[1] = p->b_shape[1] = (int64_t)k;
-    p->coef_shape[1] = w_bits;
+    p->coef_shape[1] = (int64_t)(k / block);
+    p->coef_shape[2] = w_bits;
     p->a_bits = a_bits;
     p->signs = kind == SIGNS;
     p->a = tensor(bench_memory(m * k), QNT_UINT, a_bits, 2, p->a_shape);
@@ -61,10 +64,14 @@ static struct product *create(size_t m, size_t n, size_t k, int w_bits, int a_bi
     for (int d = 0; d < 4; d++) bytes *= (size_t)p->planes_shape[d];
     p->planes.data = bench_memory(bytes);
     check(qnt_pack_bits(context, &p->b, &p->planes), "qnt_pack_bits");
-    float *coef = bench_memory((n * (size_t)w_bits + 8) * sizeof *coef);
-    for (size_t i = 0; i < n * (size_t)w_bits + 8; i++)
-        coef[i] = kind == UNIFORM ? (float)(1 << i % (size_t)w_bits) : 0.5f;
-    p->coef = tensor(coef, QNT_FLOAT, 32, 2, p->coef_shape);
+    p->coef_strides[0] = 1; /* columns next to each other */
+    p->coef_strides[1] = (int64_t)n;
+    p->coef_strides[2] = (int64_t)(coefs / (size_t)w_bits);
+    float *coef = bench_memory((coefs + 8) * sizeof *coef);
+    for (size_t i = 0; i < coefs + 8; i++)
+        coef[i] = kind == UNIFORM ? (float)(1 << i / n % (size_t)w_bits) : 0.5f;
+    p->coef = tensor(coef, QNT_FLOAT, 32, 3, p->coef_shape);
+    p->coef.strides = p->coef_strides;
     p->a_coef = tensor(coef, QNT_FLOAT, 32, 1, &p->a_bits);
     return p;
 }
@@ -93,7 +100,7 @@ static void row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
              : kind == UNIFORM ? " ="
                                : "");
     if (only && !strstr(name, only)) return;
-    struct product *p = create(m, n, k, w, a, kind);
+    struct product *p = create(m, n, k, w, a, kind, k);
     struct peer *peer = peer_gemm(m, n, k, 0, PEER_F32);
     struct bench_stream planes = bench_stream(n * k * (size_t)w / 8, 1);
     struct bench_candidate c[] = {
@@ -126,6 +133,34 @@ static void rows(size_t m, size_t n, size_t k, const int *widths, size_t count)
     }
 }
 
+/* Whole rows and two sizes of blocks. */
+static void block_row(size_t m, size_t n, size_t k, int w, int a)
+{
+    const char *only = bench_option("--only");
+    char name[64];
+    snprintf(name, sizeof name, "%zux%zux%zu w%da%d blocks", m, n, k, w, a);
+    if (only && !strstr(name, only)) return;
+    struct product *p[3] = {create(m, n, k, w, a, NUMBERS, k), create(m, n, k, w, a, NUMBERS, 128),
+                            create(m, n, k, w, a, NUMBERS, 64)};
+    struct bench_candidate c[] = {{.name = "rows", .run = run, .state = p[0]},
+                                  {.name = "128", .run = run, .state = p[1]},
+                                  {.name = "64", .run = run, .state = p[2]}};
+    bench_compare(c, 3);
+    printf("%-30s %9.3f %9.3f %6.2f %9.3f %6.2f\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+           c[0].seconds / c[1].seconds, 1e3 * c[2].seconds, c[0].seconds / c[2].seconds);
+    for (int i = 0; i < 3; i++) destroy(p[i]);
+}
+
+static void block_rows(void)
+{
+    static const int widths[] = {1, 2, 4, 8};
+    printf("\n%-30s %9s %9s %6s %9s %6s\n", "", "rows ms", "128 ms", "ratio", "64 ms", "ratio");
+    for (int w = 1; w <= 4; w++) {
+        for (int i = 0; i < 4; i++) block_row(256, 4096, 4096, w, widths[i]);
+        block_row(1, 4096, 4096, w, 8);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const int widths[] = {1, 2, 3, 4, 8};
@@ -142,6 +177,7 @@ int main(int argc, char **argv)
     rows(256, 4096, 4096, widths, 5);
     rows(1024, 1024, 1024, widths, 5);
     rows(1, 4096, 4096, widths + 4, 1);
+    block_rows();
     qnt_context_destroy(context);
     return 0;
 }

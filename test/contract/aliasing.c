@@ -8,7 +8,7 @@ static qnt_context *context;
 
 enum { ARENA = 1 << 16, MIDDLE = ARENA / 2, MOST_INPUTS = 4 };
 
-static uint8_t arena[ARENA], copy[ARENA];
+static _Alignas(64) uint8_t arena[ARENA], copy[ARENA];
 
 struct subject {
     const char *name;
@@ -125,6 +125,13 @@ static qnt_status dot_exp(void *self, qnt_tensor *const *in, qnt_tensor *out)
     return qnt_dot_exp(context, 3, in[0], in[1], out);
 }
 
+/* Planes, coefficients of the planes, a, coefficients of a's signs. */
+static qnt_status gemm_bits(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_gemm_bits(context, in[2], in[3], in[0], in[1], out);
+}
+
 static qnt_status convolve(void *self, qnt_tensor *const *in, qnt_tensor *out)
 {
     return qnt_conv_s8(context, self, in[0], 0, in[1], out);
@@ -147,6 +154,7 @@ static void kernels(void)
     int8_t a[240], b[240];
     int32_t c[240], zeros[20] = {0};
     float scale[20];
+    static _Alignas(64) uint8_t planes[3 * 128];
     fill_bytes(a, sizeof a);
     fill_bytes(b, sizeof b);
     for (int i = 0; i < 20; i++) scale[i] = 0.01f;
@@ -165,6 +173,22 @@ static void kernels(void)
     check_subject(&(struct subject){
         "gemm_exp", gemm_exp, &exp, {TENSOR(a, QNT_UINT, 8, 6, 30), TENSOR(b, QNT_UINT, 8, 8, 30)},
         TENSOR(c, QNT_FLOAT, 32, 6, 8), false});
+    check_subject(&(struct subject){
+        "gemm_bits",
+        gemm_bits,
+        NULL,
+        {TENSOR(planes, QNT_UINT, 8, 1, 1, 3, 128), TENSOR(scale, QNT_FLOAT, 32, 8, 1),
+         TENSOR(a, QNT_UINT, 2, 6, 100), TENSOR(scale, QNT_FLOAT, 32, 2)},
+        TENSOR(c, QNT_FLOAT, 32, 6, 8),
+        false});
+    check_subject(
+        &(struct subject){"gemm_bits, blocks",
+                          gemm_bits,
+                          NULL,
+                          {TENSOR(planes, QNT_UINT, 8, 1, 1, 3, 128),
+                           TENSOR(scale, QNT_FLOAT, 32, 8, 2, 1), TENSOR(a, QNT_UINT, 2, 6, 128)},
+                          TENSOR(c, QNT_FLOAT, 32, 6, 8),
+                          false});
     check_subject(&(struct subject){
         "dot_exp", dot_exp, NULL, {TENSOR(a, QNT_UINT, 4, 100), TENSOR(b, QNT_UINT, 4, 100)},
         TENSOR(c, QNT_INT, 32, 28), false});

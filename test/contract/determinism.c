@@ -1,6 +1,6 @@
 /*
  * The same bytes for every CPU mask, every number of workers and every order of the pieces:
- * prepared weights, results of layers, and convolutions without preparation.
+ * prepared weights, results of layers, convolutions without preparation, products of bit planes.
  */
 #include "layer/layer.h"
 #include "recipes.h"
@@ -247,10 +247,53 @@ static void convolutions(void)
     every_way(try_convolution, &c);
 }
 
+/* ---- qnt_gemm_bits ---- */
+
+enum { BIT_ROWS = 131, BIT_COLUMNS = 300, BIT_DEPTH = 640, BIT_PLANES = 3, BIT_PANELS = 19 };
+
+struct bits {
+    uint8_t a[BIT_ROWS * BIT_DEPTH], b[BIT_COLUMNS * BIT_DEPTH];
+    float coef[BIT_COLUMNS * 10 * BIT_PLANES];
+    float expected[BIT_ROWS * BIT_COLUMNS], y[BIT_ROWS * BIT_COLUMNS];
+    int a_bits, blocks; /* 0: signs times signs */
+    bool known;
+};
+
+static void try_bits(const qnt_context *context, const struct way *way, void *self)
+{
+    static _Alignas(64) uint8_t planes[BIT_PANELS * BIT_PLANES * (BIT_DEPTH / 64 + 1) * 128];
+    struct bits *p = self;
+    qnt_tensor *b = TENSOR(planes, QNT_UINT, 8, BIT_PANELS, BIT_PLANES, BIT_DEPTH / 64 + 1, 128);
+    qnt_tensor *signs = p->blocks ? NULL : TENSOR(p->coef, QNT_FLOAT, 32, p->a_bits);
+    MUST(qnt_pack_bits(context, TENSOR(p->b, QNT_UINT, BIT_PLANES, BIT_COLUMNS, BIT_DEPTH), b));
+    MUST(qnt_gemm_bits(
+        context, TENSOR(p->a, QNT_UINT, p->a_bits, BIT_ROWS, BIT_DEPTH), signs, b,
+        TENSOR(p->coef, QNT_FLOAT, 32, BIT_COLUMNS, p->blocks ? p->blocks : 1, BIT_PLANES),
+        TENSOR(p->y, QNT_FLOAT, 32, BIT_ROWS, BIT_COLUMNS)));
+    if (!p->known) memcpy(p->expected, p->y, sizeof p->y);
+    p->known = true;
+    CHECK_MSG(!memcmp(p->y, p->expected, sizeof p->y), "a %d, %d blocks: cpu %llx, %zu workers",
+              p->a_bits, p->blocks, (unsigned long long)way->cpu, way->workers);
+}
+
+static void bit_planes(void)
+{
+    static struct bits p;
+    static const int widths[] = {1, 2, 5, 8}, blocks[] = {0, 1, 5, 10};
+    for (int i = 0; i < CASES(16); i++) {
+        fill_bytes(p.a, sizeof p.a);
+        fill_bytes(p.b, sizeof p.b);
+        fill_floats(p.coef, BIT_COLUMNS * 10 * BIT_PLANES);
+        p.a_bits = widths[i % 4], p.blocks = blocks[(i + i / 4) % 4], p.known = false;
+        every_way(try_bits, &p);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     RUN(layers);
     RUN(convolutions);
+    RUN(bit_planes);
     return DONE;
 }

@@ -438,6 +438,18 @@ static qnt_status dot_exp(const qnt_context *c, void *self, qnt_tensor *const *t
     return qnt_dot_exp(c, 3, t[0], t[1], t[2]);
 }
 
+static qnt_status gemm_bits(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_gemm_bits(c, t[0], t[1], t[2], t[3], t[4]);
+}
+
+static qnt_status pack_bits(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    (void)self;
+    return qnt_pack_bits(c, t[0], t[1]);
+}
+
 static qnt_status convolve(const qnt_context *c, void *self, qnt_tensor *const *t)
 {
     return qnt_conv_s8(c, self, t[0], 0, t[1], t[2]);
@@ -460,6 +472,7 @@ static void kernels(void)
     int8_t a[240], b[240], table[256] = {0};
     int32_t c[240] = {0}, zeros[20] = {0};
     float scale[48] = {1};
+    static _Alignas(64) uint8_t planes[2 * 3 * 128];
     fill_bytes(a, sizeof a);
     fill_bytes(b, sizeof b);
     qnt_conv conv = {.size = sizeof conv};
@@ -479,6 +492,19 @@ static void kernels(void)
                             {{"a", IN, TENSOR(a, QNT_UINT, 8, 6, 30)},
                              {"b", IN, TENSOR(b, QNT_UINT, 8, 8, 30)},
                              {"c", OUT, TENSOR(scale, QNT_FLOAT, 32, 6, 8)}}});
+    abuse(&(struct subject){"gemm_bits",
+                            gemm_bits,
+                            NULL,
+                            {{"a", IN, TENSOR(a, QNT_UINT, 2, 6, 100)},
+                             {"a_coef", OPTIONAL, TENSOR(scale, QNT_FLOAT, 32, 2)},
+                             {"b", IN, TENSOR(planes, QNT_UINT, 8, 1, 2, 3, 128)},
+                             {"b_coef", IN, TENSOR(scale, QNT_FLOAT, 32, 8, 2)},
+                             {"c", OUT, TENSOR(c, QNT_FLOAT, 32, 6, 8)}}});
+    abuse(&(struct subject){"pack_bits",
+                            pack_bits,
+                            NULL,
+                            {{"codes", IN, TENSOR(a, QNT_UINT, 2, 6, 100)},
+                             {"planes", OUT, TENSOR(planes, QNT_UINT, 8, 1, 2, 3, 128)}}});
     abuse(&(struct subject){"dot_exp", dot_exp, NULL,
                             {{"a", IN, TENSOR(a, QNT_UINT, 4, 100)},
                              {"b", IN, TENSOR(b, QNT_UINT, 4, 100)},

@@ -385,6 +385,36 @@ static void kernels(void)
     CHECK_MSG(fuse.calls == 0, "%zu allocations", fuse.calls);
 }
 
+/* ---- bit planes ---- */
+
+static uint8_t bit_codes[6 * 128];
+static _Alignas(8) uint8_t bit_planes[2 * 3 * 128];
+static int64_t bit_blocks; /* of coefficients */
+
+static qnt_status multiply_planes(void)
+{
+    static float coef[16 * 2 * 2], y[6 * 16], before[6 * 16];
+    memset(y, 0x55, sizeof y), memset(before, 0x55, sizeof before);
+    qnt_status status = qnt_gemm_bits(context, TENSOR(bit_codes, QNT_UINT, 3, 6, 128), NULL,
+                                      TENSOR(bit_planes, QNT_UINT, 8, 1, 2, 3, 128),
+                                      TENSOR(coef, QNT_FLOAT, 32, 16, bit_blocks, 2),
+                                      TENSOR(y, QNT_FLOAT, 32, 6, 16));
+    CHECK(status == QNT_OK || !memcmp(y, before, sizeof y));
+    made = NULL;
+    return status;
+}
+
+static void nothing_made(void)
+{
+}
+
+static void planes(void)
+{
+    fill_bytes(bit_codes, sizeof bit_codes);
+    for (bit_blocks = 1; bit_blocks <= 2; bit_blocks++)
+        burn("qnt_gemm_bits", multiply_planes, nothing_made);
+}
+
 /* ---- packed digits ---- */
 
 static uint8_t digit_weight[6 * 9 * 4];
@@ -739,6 +769,7 @@ int main(int argc, char **argv)
     RUN(quantizer_calls);
     RUN(layer_runs);
     RUN(kernels);
+    RUN(planes);
     RUN(packed_digits);
     RUN(maps);
     RUN(trainers);

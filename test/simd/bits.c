@@ -163,6 +163,86 @@ static void tables_of_sums(void)
     }
 }
 
+/* Blocks with coefficients of their own: floats against their definition in integers. */
+static void tables_of_blocks(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        int bits = 1 + i % 6, most = (1 << bits) - 1, extreme = (int)random_in(0, 2);
+        size_t m = (size_t)random_in(1, i % 4 ? 9 : QNT__TABLE_ROWS),
+               panels = (size_t)random_in(1, QNT__BLOCK_PANELS),
+               block = (size_t)random_in(1, i % 7 ? 3 : 20), blocks = (size_t)random_in(1, 5),
+               words = (blocks * block + 1) / 2 * 2;
+        bool high = i % 3 == 0 && bits <= 4;
+        size_t columns = QNT__PANEL * panels, ld = columns + (size_t)random_in(0, 5);
+        size_t half = 256 * words, row = half * (high ? 2 : 1);
+        size_t size = 4 * ((m - 1) * ld + columns), codes_size = m * (row / 4);
+        uint64_t *b = malloc(8 * columns * words);
+        guarded codes = guard(codes_size, random_in(0, 1)), tab = guard(m * row, random_in(0, 1)),
+                stored = guard(8 * columns * words, random_in(0, 1)),
+                sum = guard(4 * m * blocks, random_in(0, 1)),
+                coef = guard(4 * (blocks * ld - (ld - columns)), random_in(0, 1)),
+                acc = guard(size, random_in(0, 1)), y = guard(size, random_in(0, 1)),
+                want = guard(size, true), start = guard(size, true);
+        int32_t *s = (void *)sum.data;
+        float *k = (void *)coef.data, *w = (void *)want.data, *from = (void *)start.data;
+        for (size_t j = 0; j < codes_size; j++)
+            codes.data[j] = (uint8_t)(extreme == 0 ? most : random_in(0, most));
+        for (size_t j = 0; j < m * blocks; j++) s[j] = (int32_t)random_in(0, 100000);
+        for (size_t j = 0; j < blocks * ld - (ld - columns); j++) k[j] = (float)random_gauss();
+        for (size_t j = 0; j < size / 4; j++) from[j] = (float)random_gauss();
+        fill_planes(b, (void *)stored.data, columns, words);
+        qnt__tabulate_bits_c(codes.data, codes_size / 64, tab.data);
+        struct qnt__look_up_blocks f = {.bits = {.tables = tab.data,
+                                                 .row = row,
+                                                 .high = high ? half : 0,
+                                                 .b = (void *)stored.data,
+                                                 .b_panel = QNT__PANEL * words,
+                                                 .acc = (void *)acc.data,
+                                                 .m = m,
+                                                 .panels = panels,
+                                                 .words = words,
+                                                 .ld = ld,
+                                                 .bits = bits},
+                                        .blocks = blocks,
+                                        .block = block,
+                                        .sums = s,
+                                        .coef = k,
+                                        .coef_ld = ld,
+                                        .y = w,
+                                        .y_ld = ld,
+                                        .add = i % 2};
+        memcpy(want.data, start.data, size);
+        qnt__look_up_blocks_c(&f);
+        for (int n = 0; n < 20; n++) {
+            size_t r = (size_t)random_in(0, (int64_t)m - 1),
+                   c = (size_t)random_in(0, (int64_t)columns - 1);
+            float all = f.add ? from[r * ld + c] : 0;
+            for (size_t t = 0; t < blocks; t++) {
+                int32_t v = -s[r * blocks + t];
+                for (size_t j = 64 * t * block; j < 64 * (t + 1) * block; j++) {
+                    const uint8_t *code = codes.data + r * (row / 4) + j;
+                    if (b[c * words + j / 64] >> j % 64 & 1)
+                        v += 2 * code[0] + (high ? 32 * code[64 * words] : 0);
+                }
+                float term = (float)v * k[t * ld + c];
+                all = t || f.add ? all + term : term;
+            }
+            CHECK_MSG(w[r * ld + c] == all, "%g, summed %g", (double)w[r * ld + c], (double)all);
+        }
+        f.y = (void *)y.data;
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.data, start.data, size);
+            tables[l].look_up_blocks(&f);
+            CHECK_MSG(!memcmp(y.data, want.data, size),
+                      "%s m %zu panels %zu bits %d blocks %zu of %zu words %s", names[l], m, panels,
+                      bits, blocks, block, high ? "high" : "");
+        }
+        free(b);
+        unguard(&codes), unguard(&tab), unguard(&stored), unguard(&sum), unguard(&coef),
+            unguard(&acc), unguard(&y), unguard(&want), unguard(&start);
+    }
+}
+
 /* The same of tables of six codes. */
 static void tables_of_six(void)
 {
@@ -289,6 +369,7 @@ int main(int argc, char **argv)
     choose_levels(false);
     RUN(products);
     RUN(tables_of_sums);
+    RUN(tables_of_blocks);
     RUN(tables_of_six);
     RUN(bytes);
     RUN(sums);

@@ -201,6 +201,113 @@ static void not_numbers(void)
     free(pb->data);
 }
 
+/* n codes: of the first third random ones, then the largest, then 0. */
+static void random_and_extreme(int bits, int64_t n, uint8_t *codes, uint8_t *packed)
+{
+    memset(packed, 0, (size_t)n);
+    for (int64_t e = 0; e < n; e++) {
+        int most = (1 << bits) - 1;
+        codes[e] = (uint8_t)(e < n / 3 ? random_in(0, most) : e < n / 3 * 2 ? most : 0);
+        for (int i = 0; i < bits; i++)
+            packed[(e * bits + i) / 8] |= (uint8_t)((codes[e] >> i & 1) << (e * bits + i) % 8);
+    }
+}
+
+/* Every K from 1 to 4096 with all widths of 1 to 4 planes and of 1 to 8 bits, on one path after the
+ * other. The naive sums of K go on from those of K - 1. Coefficients are 1, so that floats are
+ * integers. */
+static void depths(void)
+{
+    enum { ROWS = 3, MOST_K = 4096, ALL = ROWS * MOST_K, PRIME = 19 };
+    static uint8_t a[ALL], b[ALL], a_packed[ALL], b_packed[ALL];
+    static float y[ROWS * ROWS], coef[ROWS * 4];
+    const int step = check_quick ? PRIME : 1;
+    int64_t far[2] = {MOST_K, 1};
+    for (int j = 0; j < ROWS * 4; j++) coef[j] = 1;
+    qnt_context_set_cpu(c, qnt_cpu_detect());
+    for (int pair = 0; pair < 32; pair++) {
+        int a_bits = 1 + pair % 8, b_bits = 1 + pair / 8;
+        int64_t dot[ROWS * ROWS] = {0};
+        random_and_extreme(a_bits, ALL, a, a_packed);
+        random_and_extreme(b_bits, ALL, b, b_packed);
+        for (int64_t k = 1; k <= MOST_K; k++) {
+            for (int j = 0; j < ROWS * ROWS; j++) {
+                for (int p = 0; p < b_bits; p++)
+                    dot[j] += sign(b[j % ROWS * MOST_K + k - 1], p) * a[j / ROWS * MOST_K + k - 1];
+            }
+            if (k % step != pair % step) continue;
+            enum qnt__bits_path path = (enum qnt__bits_path)((k + pair) % PATHS);
+            check_tensor planes;
+            qnt_tensor *ta = TENSOR(a_packed, QNT_UINT, a_bits, ROWS, k),
+                       *tb = TENSOR(b_packed, QNT_UINT, b_bits, ROWS, k);
+            ta->strides = tb->strides = far;
+            qnt_tensor *pb = pack(tb, &planes);
+            OK(qnt__gemm_bits(path, c, ta, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, ROWS, b_bits),
+                              TENSOR(y, QNT_FLOAT, 32, ROWS, ROWS)));
+            for (int j = 0; j < ROWS * ROWS; j++)
+                CHECK_MSG(y[j] == (float)dot[j], "a %d b %d k %lld path %d: %g, expected %lld",
+                          a_bits, b_bits, (long long)k, path, (double)y[j], (long long)dot[j]);
+            free(pb->data);
+        }
+    }
+}
+
+/* Blocks of K with coefficients of their own, against the order that is promised; coefficients in
+ * any order of axes, results in rows or columns, on every CPU level. */
+static void blocks(void)
+{
+    for (int i = 0; i < ROUNDS(96); i++) {
+        int a_bits = 1 + i % 8, b_bits = 1 + i / 8 % 4;
+        int64_t count = random_in(1, i % 6 ? 6 : 40), block = 64 * random_in(1, i % 5 ? 3 : 19);
+        int64_t k = count * block,
+                m = random_in(1, k > 2000 ? 6
+                                 : i % 8  ? 14
+                                          : 110),
+                n = random_in(1, k > 2000 ? 20 : 90);
+        bool columns = random_in(0, 3) == 0, extreme = random_in(0, 3) == 0;
+        uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
+        uint8_t *a_packed = malloc((size_t)(m * k)), *b_packed = malloc((size_t)(n * k));
+        float *coef = malloc((size_t)(n * count * b_bits) * 4), *y = malloc((size_t)(m * n) * 4);
+        check_tensor planes;
+        random_codes(a_bits, extreme, m * k, a, a_packed);
+        random_codes(b_bits, extreme, n * k, b, b_packed);
+        for (int64_t j = 0; j < n * count * b_bits; j++) coef[j] = (float)random_gauss();
+        if (i % 3 == 0) /* coefficients that double are summed like any others */
+            for (int64_t j = 0; j < n * count * b_bits; j++) coef[j] = (float)(1 << j % b_bits);
+        int64_t by_blocks[3] = {count * b_bits, b_bits, 1}, by_columns[3] = {1, n, n * count},
+                *step = random_in(0, 1) ? by_columns : by_blocks, transposed[2] = {1, m};
+        qnt_tensor *pb = pack(TENSOR(b_packed, QNT_UINT, b_bits, n, k), &planes);
+        qnt_tensor *pc = TENSOR(coef, QNT_FLOAT, 32, n, count, b_bits);
+        qnt_tensor *py = TENSOR(y, QNT_FLOAT, 32, m, n);
+        pc->strides = step;
+        if (columns) py->strides = transposed;
+        for (int level = 0; level < 3; level++) {
+            uint64_t cpu = qnt_cpu_detect();
+            qnt_context_set_cpu(c, level == 0 ? cpu : level == 1 ? cpu & QNT_CPU_AVX2 : 0);
+            if (count > 1 || level == 0)
+                OK(qnt_gemm_bits(c, TENSOR(a_packed, QNT_UINT, a_bits, m, k), NULL, pb, pc, py));
+            for (int64_t j = 0; j < m * n; j++) {
+                const uint8_t *ra = a + j / n * k, *rb = b + j % n * k;
+                float sum = 0, own[4], found = y[columns ? j % n * m + j / n : j];
+                for (int64_t t = 0; t < count * b_bits; t++) {
+                    int64_t p = t / count, from = t % count * block, dot = 0;
+                    float f = coef[j % n * step[0] + t % count * step[1] + p * step[2]];
+                    for (int64_t e = from; e < from + block; e++)
+                        dot += sign(rb[e], (int)p) * ra[e];
+                    float term = (float)dot * f;
+                    sum = t ? sum + term : term;
+                    own[p] = f;
+                }
+                if (count == 1) sum = expected(ra, rb, k, a_bits, b_bits, own);
+                CHECK_MSG(found == sum, "a %d b %d, %lld blocks of %lld, level %d: %g, expected %g",
+                          a_bits, b_bits, (long long)count, (long long)block, level, (double)found,
+                          (double)sum);
+            }
+        }
+        free(a), free(b), free(coef), free(y), free(a_packed), free(b_packed), free(pb->data);
+    }
+}
+
 /* Signs times signs, both with coefficients. */
 static void signs(void)
 {
@@ -268,6 +375,58 @@ static void packing(void)
     }
 }
 
+/* Blocks that do not divide K, or not into words, are none, or of signs. */
+static void bad_blocks(void)
+{
+    static uint8_t a[2 * 256], b[3 * 256];
+    static float coef[3 * 8 * 2], y[2 * 3];
+    check_tensor planes;
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, 3, 256), &planes);
+    const qnt_tensor *pa = TENSOR(a, QNT_UINT, 2, 2, 256);
+    qnt_tensor *py = TENSOR(y, QNT_FLOAT, 32, 2, 3);
+    OK(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 3, 4, 2), py));
+    OK(qnt_gemm_bits(c, pa, TENSOR(coef, QNT_FLOAT, 32, 2), pb,
+                     TENSOR(coef, QNT_FLOAT, 32, 3, 1, 2), py));
+    for (int blocks = 0; blocks <= 8; blocks++) {
+        if (blocks == 1 || blocks == 2 || blocks == 4) continue;
+        FAILS(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 3, blocks, 2), py),
+              QNT_E_SHAPE, "multiple of 64");
+    }
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 3, 2, 4), py), QNT_E_SHAPE,
+          "b_coef");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 2, 4, 2), py), QNT_E_SHAPE,
+          "b_coef");
+    FAILS(qnt_gemm_bits(c, pa, NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 3, 1, 1, 2), py), QNT_E_SHAPE,
+          "b_coef");
+    FAILS(qnt_gemm_bits(c, pa, TENSOR(coef, QNT_FLOAT, 32, 2), pb,
+                        TENSOR(coef, QNT_FLOAT, 32, 3, 4, 2), py),
+          QNT_E_SHAPE, "a_coef");
+    free(pb->data);
+}
+
+/* No rows, no columns: nothing is written; no k: products are 0. */
+static void nothing(void)
+{
+    static uint8_t a[64], b[64];
+    static float coef[2] = {1, 3}, y[2];
+    check_tensor planes;
+    y[0] = y[1] = 7;
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, 1, 16), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 0, 16), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 1, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 0, 1)));
+    free(pb->data);
+    pb = pack(TENSOR(b, QNT_UINT, 2, 0, 16), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 16), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 0, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 2, 0)));
+    free(pb->data);
+    CHECK(y[0] == 7 && y[1] == 7);
+    pb = pack(TENSOR(b, QNT_UINT, 2, 1, 0), &planes);
+    OK(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 0), NULL, pb, TENSOR(coef, QNT_FLOAT, 32, 1, 2),
+                     TENSOR(y, QNT_FLOAT, 32, 2, 1)));
+    CHECK(y[0] == 0 && y[1] == 0);
+    free(pb->data);
+}
+
 static void bad_input(void)
 {
     static uint8_t a[4 * 70], b[20 * 70], buffer[8 * 1024 + 8];
@@ -304,6 +463,8 @@ static void bad_input(void)
     }
     FAILS(qnt_gemm_bits(c, TENSOR(y, QNT_UINT, 16, 4, 20), NULL, pb, pc, py), QNT_E_DTYPE, "a");
     free(pb->data);
+    bad_blocks();
+    nothing();
     pb->data = buffer + 1;
     FAILS(qnt_pack_bits(c, TENSOR(b, QNT_UINT, 2, 20, 70), pb), QNT_E_SHAPE, "aligned");
     FAILS(qnt_pack_bits(c, TENSOR(b, QNT_INT, 2, 20, 70), pb), QNT_E_DTYPE, "unsigned");
@@ -315,7 +476,9 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(numbers);
     RUN(extremes);
+    RUN(depths);
     RUN(not_numbers);
+    RUN(blocks);
     RUN(signs);
     RUN(packing);
     RUN(bad_input);

@@ -485,7 +485,10 @@ static void bad_input(void)
     spec = (qnt_spec){.size = sizeof spec, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 2};
     OK(qnt_quantizer_create(c, &spec, &q));
     FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v, 2), QNT_E_STATE, "");
-    FAILS(qnt_quantizer_set(c, q, QNT_P_BUDGET, &(double){-1}, 1), QNT_E_INVALID, "");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BUDGET, &(double){-1}, 1), QNT_E_INVALID, "0 to 2^53");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BUDGET, &(double){NAN}, 1), QNT_E_INVALID, "0 to 2^53");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BUDGET, &(double){INFINITY}, 1), QNT_E_INVALID,
+          "0 to 2^53");
     OK(qnt_quantizer_set(c, q, QNT_P_SCALE, v, 1));
     FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v, 2), QNT_E_INVALID, "finite");
     FAILS(qnt_quantizer_set(c, q, QNT_P_COEF, v + 2, 2), QNT_E_INVALID, "after a 0");

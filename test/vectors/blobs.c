@@ -6,6 +6,7 @@
  * files of new rows.
  */
 #include "blob_case.h"
+#include "layer/layer.h"
 
 #define FOLDER "test/vectors/blobs/"
 
@@ -117,7 +118,21 @@ static const struct digit_sample digit_samples[] = {
     {"1.0_digits_floats", 9, {5, 1}, 4, 6, 3, {.groups = 1}, {.step = 2, .zero = -1}, 1},
 };
 
+/* Dense layers with a base of signs for each output: bit planes, of numbers or of signs as input.
+ */
+struct plane_sample {
+    const char *name;
+    int64_t rows, outputs, inputs;
+    int bits; /* of the input; 0: signs */
+};
+
+static const struct plane_sample plane_samples[] = {
+    {"1.0_planes_3", 5, 256, 128, 3},
+    {"1.0_planes_signs", 3, 130, 256, 0},
+};
+
 enum {
+    PLANES = sizeof plane_samples / sizeof *plane_samples,
     LAYERS = sizeof layer_samples / sizeof *layer_samples,
     QUANTIZERS = sizeof quantizer_samples / sizeof *quantizer_samples,
     MAPS = sizeof map_samples / sizeof *map_samples,
@@ -256,6 +271,60 @@ static uint8_t *digit_result(const qnt_context *context, const struct digit_samp
     uint8_t *x = fixed_digits((size_t)(s->height * s->width * groups * triples), 6);
     uint8_t *y = run_digits(context, layer,
                             TENSOR(x, QNT_UINT, 8, 1, s->height, s->width, groups, triples), bytes);
+    free(x);
+    return y;
+}
+
+static qnt_quantizer *make_q(const qnt_context *context, qnt_spec spec, double scale)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    CHECK_MSG(qnt_quantizer_create(context, &spec, &q) == QNT_OK &&
+                  qnt_quantizer_set(context, q, QNT_P_SCALE, &scale, 1) == QNT_OK,
+              "%s", check_reason);
+    return q;
+}
+
+/* Coefficients 1 to 7, one output in eleven without a base. */
+static qnt_layer *make_planes(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { MOST = 256 };
+    double scale[MOST], coef[MOST];
+    qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
+    qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    qnt_quantizer *weight = NULL, *in;
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    if (s->bits) {
+        in = make_q(context, (qnt_spec){.bits = s->bits}, 0.25);
+        CHECK(qnt_quantizer_set(context, in, QNT_P_ZERO, (double[]){3}, 1) == QNT_OK);
+    } else {
+        in = make_q(context, bases, 0.25);
+        CHECK(qnt_quantizer_set(context, in, QNT_P_COEF, (double[]){5}, 1) == QNT_OK);
+    }
+    for (int i = 0; i < s->outputs; i++)
+        scale[i] = 1.0 / (1 << i % 5), coef[i] = i % 11 == 7 ? 0 : 1 + i % 7;
+    bases.grain = QNT_PER_AXIS;
+    size_t n = (size_t)s->outputs;
+    qnt_tensor *t = TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs);
+    CHECK(qnt_quantizer_create(context, &bases, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, n) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_COEF, coef, n) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, t, weight, TENSOR(bias, QNT_FLOAT, 32, s->outputs),
+                               in, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.arithmetic == QNT__PLANES && QNT__PLANES == 4);
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
+    free(w), free(bias);
+    return layer;
+}
+
+static uint8_t *plane_result(const qnt_context *context, const struct plane_sample *s,
+                             const qnt_layer *layer, size_t *bytes)
+{
+    float *x = fixed_input((size_t)(s->rows * s->inputs));
+    uint8_t *y = run_layer(context, layer, TENSOR(x, QNT_FLOAT, 32, s->rows, s->inputs), bytes);
     free(x);
     return y;
 }
@@ -399,6 +468,35 @@ static void digits(void)
     qnt_context_destroy(context);
 }
 
+/* Loaded and made again: the same bytes, the same results. */
+static void planes(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < PLANES; i++) {
+        const struct plane_sample *s = &plane_samples[i];
+        size_t length, m, n;
+        uint8_t *blob = read_file(s->name, "blob", &length),
+                *expected = read_file(s->name, "out", &m);
+        for (int turn = 0; turn < 8 && blob && expected; turn++) {
+            qnt_layer *layer, *made;
+            qnt_context_set_cpu(context, cpu_level(turn / 2));
+            OK(qnt_layer_load(context, blob, length, turn % 2 ? QNT_BORROW : 0, &layer));
+            made = make_planes(context, s);
+            uint8_t *copy = saved_layer(context, layer, &n);
+            compare(s->name, "the blob saved again", copy, n, blob, length);
+            free(copy);
+            copy = saved_layer(context, made, &n);
+            compare(s->name, "what is made", copy, n, blob, length);
+            uint8_t *y = plane_result(context, s, layer, &n);
+            compare(s->name, "the result", y, n, expected, m);
+            free(y), free(copy);
+            qnt_layer_destroy(layer), qnt_layer_destroy(made);
+        }
+        free(blob), free(expected);
+    }
+    qnt_context_destroy(context);
+}
+
 /* ---- making new samples ---- */
 
 static void write_file(const char *name, const char *ending, const uint8_t *data, size_t n)
@@ -461,6 +559,15 @@ static void write_digits(const qnt_context *context, const struct digit_sample *
     write_file(s->name, "out", y, n);
 }
 
+static void write_planes(const qnt_context *context, const struct plane_sample *s)
+{
+    size_t length, n;
+    qnt_layer *layer = make_planes(context, s);
+    uint8_t *blob = saved_layer(context, layer, &length), *y = plane_result(context, s, layer, &n);
+    write_file(s->name, "blob", blob, length);
+    write_file(s->name, "out", y, n);
+}
+
 static int write_samples(int count, char **names)
 {
     qnt_context *context = check_context();
@@ -482,6 +589,10 @@ static int write_samples(int count, char **names)
             const struct digit_sample *s = &digit_samples[k];
             if (!strcmp(s->name, names[i])) write_digits(context, s);
         }
+        for (int k = 0; k < PLANES; k++) {
+            const struct plane_sample *s = &plane_samples[k];
+            if (!strcmp(s->name, names[i])) write_planes(context, s);
+        }
     }
     return check_bad != 0;
 }
@@ -494,5 +605,6 @@ int main(int argc, char **argv)
     RUN(quantizers);
     RUN(maps);
     RUN(digits);
+    RUN(planes);
     return DONE;
 }

@@ -44,6 +44,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->gemm_bits = qnt__gemm_bits_neon;
         table->tabulate_bits = qnt__tabulate_bits_neon;
         table->look_up_bits = qnt__look_up_bits_neon;
+        table->look_up_blocks = qnt__look_up_blocks_neon;
         table->expand_bits = qnt__expand_bits_neon;
         table->gemm_levels = qnt__gemm_levels_neon;
         table->expand_levels = qnt__expand_levels_neon;

@@ -109,6 +109,7 @@ struct chunk {
     const uint8_t *indices;
     size_t first, tables; /* words before; tables in it */
     size_t run;           /* tables whose sums fit bytes */
+    bool add;             /* to acc */
 };
 
 /* to = or += sums of 16 columns times 2^shift. */
@@ -172,21 +173,74 @@ INLINE void all_rows(const struct chunk *c, size_t panel, size_t from, int shift
     for (; row < m; row++) tile(c, row, panel, from, shift, add, 1, panels);
 }
 
-INLINE void all_digits(const struct chunk *c, size_t panel, int panels)
+INLINE void all_digits_of(const struct chunk *c, size_t panel, int panels)
 {
-    all_rows(c, panel, 0, 1, c->first > 0, panels);
+    all_rows(c, panel, 0, 1, c->add, panels);
     if (c->g->high) all_rows(c, panel, c->g->high, 5, true, panels);
+}
+
+static void all_digits(const struct chunk *c)
+{
+    size_t panel = 0;
+    for (; panel + 4 <= c->g->panels; panel += 4) all_digits_of(c, panel, 4);
+    for (; panel < c->g->panels; panel++) all_digits_of(c, panel, 1);
+}
+
+static size_t run_of(const struct qnt__look_up_bits *g)
+{
+    return 255u / (4 * ((1u << g->bits) - 1));
 }
 
 void qnt__look_up_bits_neon(const struct qnt__look_up_bits *g)
 {
     uint8_t indices[CHUNK * NIBBLES * MAX_PANELS * QNT__PANEL];
     for (size_t first = 0; first < g->words; first += CHUNK) {
-        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, panel = 0;
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK;
         make_indices(g, first, words, indices);
-        struct chunk c = {g, indices, first, NIBBLES * words, 255u / (4 * ((1u << g->bits) - 1))};
-        for (; panel + 4 <= g->panels; panel += 4) all_digits(&c, panel, 4);
-        for (; panel < g->panels; panel++) all_digits(&c, panel, 1);
+        struct chunk c = {g, indices, first, NIBBLES * words, run_of(g), first > 0};
+        all_digits(&c);
+    }
+}
+
+/* ---- blocks ---- */
+
+/* y = or += the integers of block t, as floats with their coefficients. */
+static void finish_block(const struct qnt__look_up_blocks *f, size_t t)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const float *coef = f->coef + t * f->coef_ld;
+    const bool add = t > 0 || f->add;
+    for (size_t i = 0; i < g->m; i++) {
+        const int32x4_t sum = vdupq_n_s32(f->sums[i * f->blocks + t]);
+        const int32_t *acc = g->acc + i * g->ld;
+        float *y = f->y + i * f->y_ld;
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c += 4) {
+            float32x4_t v = vcvtq_f32_s32(vsubq_s32(vld1q_s32(acc + c), sum));
+            v = vmulq_f32(v, vld1q_f32(coef + c));
+            vst1q_f32(y + c, add ? vaddq_f32(vld1q_f32(y + c), v) : v);
+        }
+    }
+}
+
+void qnt__look_up_blocks_neon(const struct qnt__look_up_blocks *f)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const size_t all = f->blocks * f->block, word_bytes = NIBBLES * g->panels * QNT__PANEL;
+    uint8_t indices[CHUNK * NIBBLES * MAX_PANELS * QNT__PANEL];
+    size_t done = 0, t = 0; /* words of block t */
+    for (size_t first = 0; first < all; first += CHUNK) {
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, part;
+        make_indices(g, first, words, indices);
+        for (size_t w = 0; w < words && t < f->blocks; w += part) {
+            part = f->block - done < words - w ? f->block - done : words - w;
+            struct chunk c = {
+                g, indices + w * word_bytes, first + w, NIBBLES * part, run_of(g), done > 0};
+            all_digits(&c);
+            done += part;
+            if (done < f->block) continue;
+            finish_block(f, t++);
+            done = 0;
+        }
     }
 }
 

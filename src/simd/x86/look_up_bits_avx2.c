@@ -163,6 +163,7 @@ struct chunk {
     const uint8_t *indices;
     size_t first, tables; /* words before; tables in it */
     size_t run;           /* tables whose sums fit bytes */
+    bool add;             /* to acc */
 };
 
 /* 16-bit sums of 32 columns: of all bytes with their odd neighbours above them, and of odd ones. */
@@ -254,10 +255,23 @@ INLINE void all_rows(const struct chunk *c, size_t from, int shift, bool add, in
     for (; row < m; row++) tile(c, row, from, shift, add, 1, halves);
 }
 
-INLINE void all_digits(const struct chunk *c, int halves)
+INLINE void all_digits_of(const struct chunk *c, int halves)
 {
-    all_rows(c, 0, 1, c->first > 0, halves);
+    all_rows(c, 0, 1, c->add, halves);
     if (c->g->high) all_rows(c, c->g->high, 5, true, halves);
+}
+
+static void all_digits(const struct chunk *c)
+{
+    if (c->g->panels > 2)
+        all_digits_of(c, 2);
+    else
+        all_digits_of(c, 1);
+}
+
+static size_t run_of(const struct qnt__look_up_bits *g)
+{
+    return 255u / (4 * ((1u << g->bits) - 1));
 }
 
 void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
@@ -266,11 +280,50 @@ void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
     for (size_t first = 0; first < g->words; first += CHUNK) {
         size_t words = g->words - first < CHUNK ? g->words - first : CHUNK;
         make_indices(g, first, words, indices);
-        struct chunk c = {g, indices, first, NIBBLES * words, 255u / (4 * ((1u << g->bits) - 1))};
-        if (g->panels > 2)
-            all_digits(&c, 2);
-        else
-            all_digits(&c, 1);
+        struct chunk c = {g, indices, first, NIBBLES * words, run_of(g), first > 0};
+        all_digits(&c);
+    }
+}
+
+/* ---- blocks ---- */
+
+/* y = or += the integers of block t, as floats with their coefficients. */
+static void finish_block(const struct qnt__look_up_blocks *f, size_t t)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const float *coef = f->coef + t * f->coef_ld;
+    const bool add = t > 0 || f->add;
+    for (size_t i = 0; i < g->m; i++) {
+        const __m256i sum = _mm256_set1_epi32(f->sums[i * f->blocks + t]);
+        const int32_t *acc = g->acc + i * g->ld;
+        float *y = f->y + i * f->y_ld;
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c += 8) {
+            __m256 v = _mm256_cvtepi32_ps(_mm256_sub_epi32(load(acc + c), sum));
+            v = _mm256_mul_ps(v, _mm256_loadu_ps(coef + c));
+            _mm256_storeu_ps(y + c, add ? _mm256_add_ps(_mm256_loadu_ps(y + c), v) : v);
+        }
+    }
+}
+
+void qnt__look_up_blocks_avx2(const struct qnt__look_up_blocks *f)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const size_t all = f->blocks * f->block, word_bytes = NIBBLES * HALVES * COLUMNS;
+    uint8_t indices[CHUNK * NIBBLES * HALVES * COLUMNS];
+    size_t done = 0, t = 0; /* words of block t */
+    for (size_t first = 0; first < all; first += CHUNK) {
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, part;
+        make_indices(g, first, words, indices);
+        for (size_t w = 0; w < words && t < f->blocks; w += part) {
+            part = f->block - done < words - w ? f->block - done : words - w;
+            struct chunk c = {
+                g, indices + w * word_bytes, first + w, NIBBLES * part, run_of(g), done > 0};
+            all_digits(&c);
+            done += part;
+            if (done < f->block) continue;
+            finish_block(f, t++);
+            done = 0;
+        }
     }
 }
 

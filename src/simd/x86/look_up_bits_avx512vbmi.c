@@ -262,6 +262,168 @@ void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
     }
 }
 
+/* ---- blocks ---- */
+
+/* Words of a chunk that belong to one block. */
+struct piece {
+    struct chunk words;
+    size_t block; /* which one */
+    bool first, last;
+};
+
+INLINE __m512 scale(__m512i v, const float *coef)
+{
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(v), _mm512_loadu_ps(coef));
+}
+
+INLINE void tile_of_block(const struct qnt__look_up_blocks *f, const struct piece *b, size_t row,
+                          size_t panel, int rows, int panels, bool whole)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const float *coef = f->coef + b->block * f->coef_ld + panel * QNT__PANEL;
+    const bool add = b->block > 0 || f->add;
+    int32_t *sums = g->acc + row * g->ld + panel * QNT__PANEL;
+    float *y = f->y + row * f->y_ld + panel * QNT__PANEL;
+    __m512i acc[MAX_ROWS][MAX_PANELS];
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        __m512i start = _mm512_set1_epi32(-f->sums[(row + (size_t)i) * f->blocks + b->block]);
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            acc[i][p] = start;
+            if (!whole && !b->first)
+                acc[i][p] = _mm512_loadu_si512(sums + (size_t)i * g->ld + p * QNT__PANEL);
+        }
+    }
+    add_tables(&b->words, row, panel, 0, 2, rows, panels, acc);
+    if (g->high) add_tables(&b->words, row, panel, g->high, 32, rows, panels, acc);
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            float *to = y + (size_t)i * f->y_ld + p * QNT__PANEL;
+            if (!whole && !b->last) {
+                _mm512_storeu_si512(sums + (size_t)i * g->ld + p * QNT__PANEL, acc[i][p]);
+                continue;
+            }
+            __m512 v = scale(acc[i][p], coef + p * QNT__PANEL);
+            _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), v) : v);
+        }
+    }
+}
+
+/* All pieces of a chunk for the same rows, whose tables are next to each other. */
+INLINE void tile_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b,
+                           size_t pieces, size_t row, size_t panel, int rows, int panels)
+{
+    for (size_t n = 0; n < pieces; n++, b++) {
+        if (b->first && b->last)
+            tile_of_block(f, b, row, panel, rows, panels, true);
+        else
+            tile_of_block(f, b, row, panel, rows, panels, false);
+    }
+}
+
+INLINE void all_rows_of_blocks(const struct qnt__look_up_blocks *f, const struct piece *b,
+                               size_t pieces, size_t panel, int panels)
+{
+    size_t row = 0, m = f->bits.m;
+    for (; row + 6 <= m; row += 6) tile_of_blocks(f, b, pieces, row, panel, 6, panels);
+    for (; row + 3 <= m; row += 3) tile_of_blocks(f, b, pieces, row, panel, 3, panels);
+    for (; row < m; row++) tile_of_blocks(f, b, pieces, row, panel, 1, panels);
+}
+
+/* One row, sums and results in registers. */
+INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, size_t panel,
+                               int panels, bool digits)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    const uint8_t *tables = g->tables + row * g->row;
+    const int32_t *sums = f->sums + row * f->blocks;
+    const float *coef = f->coef + panel * QNT__PANEL;
+    float *to = f->y + row * f->y_ld + panel * QNT__PANEL;
+    size_t block = 0, done = 0;
+    __m512i before[MAX_PANELS][2], acc[MAX_PANELS][2];
+    __m512 y[MAX_PANELS];
+    UNROLL for (int p = 0; p < panels; p++)
+    {
+        y[p] = f->add ? _mm512_loadu_ps(to + p * QNT__PANEL) : _mm512_setzero_ps();
+        UNROLL for (int h = 0; h < 2; h++) before[p][h] = acc[p][h] = _mm512_setzero_si512();
+    }
+    for (size_t w = 0; block < f->blocks; w += 2) {
+        struct pair low[MAX_PANELS], high[MAX_PANELS];
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
+            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 8), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 24), _MM_HINT_T0);
+            low[p] = load_pair(b, &before[p][0]), high[p] = load_pair(b + 8, &before[p][1]);
+        }
+        UNROLL for (int odd = 0; odd < 2; odd++)
+        {
+            if (block == f->blocks) break;
+            UNROLL for (int p = 0; p < panels; p++)
+            {
+                add_word(g, tables, odd ? low[p].odd : low[p].even,
+                         odd ? high[p].odd : high[p].even, digits, acc[p]);
+            }
+            tables += TABLES;
+            if (++done < f->block) continue;
+            const __m512i sum = _mm512_set1_epi32(sums[block]);
+            UNROLL for (int p = 0; p < panels; p++)
+            {
+                __m512i v = _mm512_sub_epi32(acc[p][0], sum);
+                if (digits) v = _mm512_add_epi32(v, acc[p][1]);
+                __m512 term = scale(v, coef + block * f->coef_ld + p * QNT__PANEL);
+                y[p] = block || f->add ? _mm512_add_ps(y[p], term) : term;
+                acc[p][0] = acc[p][1] = _mm512_setzero_si512();
+            }
+            block++, done = 0;
+        }
+    }
+    UNROLL for (int p = 0; p < panels; p++) _mm512_storeu_ps(to + p * QNT__PANEL, y[p]);
+}
+
+INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits)
+{
+    size_t panel = 0;
+    for (; panel + 2 <= f->bits.panels; panel += 2)
+        for (size_t i = 0; i < f->bits.m; i++) lone_row_of_blocks(f, i, panel, 2, digits);
+    for (size_t i = 0; panel < f->bits.panels && i < f->bits.m; i++)
+        lone_row_of_blocks(f, i, panel, 1, digits);
+}
+
+void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
+{
+    const struct qnt__look_up_bits *g = &f->bits;
+    if (g->m <= FEW) {
+        if (g->high)
+            few_rows_of_blocks(f, true);
+        else
+            few_rows_of_blocks(f, false);
+        return;
+    }
+    uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
+    size_t block = 0, done = 0; /* words of it */
+    for (size_t first = 0; block < f->blocks; first += CHUNK) {
+        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, panel = 0, pieces = 0;
+        struct piece b[CHUNK];
+        make_indices(g, first, words, indices);
+        for (size_t w = 0, part; w < words && block < f->blocks; w += part) {
+            const uint8_t *at = indices + w * CELLS * 64 * g->panels;
+            part = f->block - done < words - w ? f->block - done : words - w;
+            bool last = done + part == f->block;
+            b[pieces++] = (struct piece){{g, at, first + w, CELLS * part}, block, done == 0, last};
+            block += last;
+            done = last ? 0 : done + part;
+        }
+        for (; panel + 4 <= g->panels; panel += 4) all_rows_of_blocks(f, b, pieces, panel, 4);
+        for (; panel < g->panels; panel++) all_rows_of_blocks(f, b, pieces, panel, 1);
+    }
+}
+
 /* ---- bytes ---- */
 
 /* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i
