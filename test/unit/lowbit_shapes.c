@@ -4,6 +4,7 @@
  * pixels, digits of one bit and of two, and dense layers; between pages that cannot be touched.
  */
 #include "check.h"
+#include "context/context.h"
 #include "lowbit/layer.h"
 
 enum { MOST = 1 << 18 };
@@ -222,10 +223,21 @@ static void dense(void)
     }
 }
 
-/* Weights of one bit take half the bytes where a group has more than three channels; one digit of
- * two bits among the pixels, anywhere, is seen. */
+static enum qnt__lowbit_form seen;
+static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
+
+static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    seen = g->form;
+    codes_lowbit(g, f);
+}
+
+/* Weights of one bit take half the bytes where a group has more than three channels; pixels are
+ * joined unless one of their digits, anywhere, has two bits. */
 static void ones(void)
 {
+    codes_lowbit = c->simd.codes_lowbit;
+    c->simd.codes_lowbit = spy;
     for (int turn = 0; turn < 40; turn++) {
         struct shape s = {.h = random_in(1, 6),
                           .w = random_in(1, 20),
@@ -243,6 +255,9 @@ static void ones(void)
         for (int64_t i = 0; i < s.o * s.groups * s.kernel * s.kernel * s.ch; i++) w[i] &= 1;
         if (turn % 2) x[random_in(0, (int)bytes - 1)] = (uint8_t)random_in(2, 3);
         compare(&s, "ones");
+        CHECK(seen == (s.ch <= 3  ? QNT__TRIPLES
+                       : turn % 2 ? QNT__SIXES_ON_TWO
+                                  : QNT__SIXES_ON_SIX));
         const qnt_conv conv = {.size = sizeof conv, .groups = s.groups};
         const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -1};
         qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, s.o * s.groups, s.kernel, s.kernel, s.ch);
@@ -258,6 +273,7 @@ static void ones(void)
         CHECK(one->conv.depth == (s.ch > 3 ? (two->conv.depth + 1) / 2 : 1));
         qnt_lowbit_layer_destroy(one), qnt_lowbit_layer_destroy(two);
     }
+    c->simd.codes_lowbit = codes_lowbit;
 }
 
 /* Pairs are what the plain taps say: the same sums, and they are used where they pay. */

@@ -69,8 +69,9 @@ INLINE vec add_8(vec a, vec b)
  * VPERMB. START is what happens to a pixel's first product, SET or ADD, and BIND how its sum is bound.
  */
 #define BYTE(at) "movzbl " at ", %k[byte]\n\tpdep %[mask], %[byte], %[byte]\n\t"
+/* The rows are added by VPADDUSB too: with VPADDB nearly half of the time would be lost. */
 #define ONE_ROW(at) BYTE(at) "vmovdqa64 (%[table],%[byte]), %[row]\n\t"
-#define TWO_ROWS(at) ONE_ROW(at) BYTE("1" at) "vpaddb 4096(%[table],%[byte]), %[row], %[row]\n\t"
+#define TWO_ROWS(at) ONE_ROW(at) BYTE("1" at) "vpaddusb 4096(%[table],%[byte]), %[row], %[row]\n\t"
 #define SET(row, index, pixel) "vpermb " row ", %[w" #index "], %[s" #pixel "]\n\t"
 #define ADD(row, index, pixel)                                                                     \
     "vpermb " row ", %[w" #index "], %[product]\n\t"                                               \
