@@ -67,26 +67,29 @@ INLINE vec add_8(vec a, vec b)
  * Products of seven pixels in one block of assembly: compilers spill here. PDEP masks and shifts a byte on
  * a port that no 512-bit operation uses, and nothing is added to x: such additions would take turns of
  * VPERMB. START is what happens to a pixel's first product, SET or ADD, and BIND how its sum is bound.
+ * Operands are a byte, a mask, a product, a row and a table: strings of C have 4095 characters at most.
  */
-#define BYTE(at) "movzbl " at ", %k[byte]\n\tpdep %[mask], %[byte], %[byte]\n\t"
-/* The rows are added by VPADDUSB too: with VPADDB nearly half of the time would be lost. */
-#define ONE_ROW(at) BYTE(at) "vmovdqa64 (%[table],%[byte]), %[row]\n\t"
-#define TWO_ROWS(at) ONE_ROW(at) BYTE("1" at) "vpaddusb 4096(%[table],%[byte]), %[row], %[row]\n\t"
-#define SET(row, index, pixel) "vpermb " row ", %[w" #index "], %[s" #pixel "]\n\t"
+#define BYTE(at) "movzbl " at ",%k[b]\npdep %[m],%[b],%[b]\n"
+
+/* Rows are added by VPADDUSB as well: by VPADDB it takes nearly twice as long. */
+#define ONE_ROW(at) BYTE(at) "vmovdqa64 (%[t],%[b]),%[r]\n"
+#define TWO_ROWS(at) ONE_ROW(at) BYTE("1" at) "vpaddusb 4096(%[t],%[b]),%[r],%[r]\n"
+
+#define SET(row, index, pixel) "vpermb " row ",%[w" #index "],%[s" #pixel "]\n"
 #define ADD(row, index, pixel)                                                                     \
-    "vpermb " row ", %[w" #index "], %[product]\n\t"                                               \
-    "vpaddusb %[product], %[s" #pixel "], %[s" #pixel "]\n\t"
+    "vpermb " row ",%[w" #index "],%[p]\n"                                                         \
+    "vpaddusb %[p],%[s" #pixel "],%[s" #pixel "]\n"
 
 #define SUMS(BIND)                                                                                 \
     [s0] BIND(sum[0]), [s1] BIND(sum[1]), [s2] BIND(sum[2]), [s3] BIND(sum[3]), [s4] BIND(sum[4]), \
-        [s5] BIND(sum[5]), [s6] BIND(sum[6]), [product] "=&v"(product), [byte] "=&r"(byte)
+        [s5] BIND(sum[5]), [s6] BIND(sum[6]), [p] "=&v"(product), [b] "=&r"(byte)
 #define PLACES                                                                                     \
-    [x] "r"(x), [s] "r"(step), [s_3] "r"(3 * step), [s_5] "r"(5 * step), [table] "r"(table_of(form)), \
-        [mask] "r"(63 * sizeof *products)
+    [x] "r"(x), [s] "r"(step), [s_3] "r"(3 * step), [s_5] "r"(5 * step), [t] "r"(table_of(form)),  \
+        [m] "r"(63 * sizeof *products)
 
 /* One tap: one row is an operand in memory. */
-#define R "%[row]"
-#define IN_MEMORY(START, at, pixel) BYTE(at) START("(%[table],%[byte])", 0, pixel)
+#define R "%[r]"
+#define IN_MEMORY(START, at, pixel) BYTE(at) START("(%[t],%[b])", 0, pixel)
 #define ADDED(START, at, pixel) TWO_ROWS(at) START(R, 0, pixel)
 #define ONE_TAP(PIXEL, START, BIND)                                                                \
     __asm__(PIXEL(START, "(%[x])", 0)                                                              \
@@ -96,7 +99,7 @@ INLINE vec add_8(vec a, vec b)
             PIXEL(START, "(%[x],%[s],4)", 4)                                                       \
             PIXEL(START, "(%[x],%[s_5])", 5)                                                       \
             PIXEL(START, "(%[x],%[s_3],2)", 6)                                                     \
-            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [w0] "v"(w)                                                                  \
             : "memory")
 
@@ -126,7 +129,7 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
             ROW("(%[x],%[s_3],2)") ADD(R, 2, 4) ADD(R, 1, 5) START(R, 0, 6)                        \
             ROW("(%[x],%[s_7])") ADD(R, 2, 5) ADD(R, 1, 6)                                         \
             ROW("(%[x],%[s],8)") ADD(R, 2, 6)                                                      \
-            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [s_7] "r"(7 * step), [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)         \
             : "memory")
 
@@ -165,7 +168,7 @@ INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const
             ROW("(%[y],%[s_5])") ADD(R, 3, 5) ADD(R, 1, 6)                                         \
             ROW("(%[y],%[s_3],2)") ADD(R, 2, 6)                                                    \
             ROW("(%[y],%[s_7])") ADD(R, 3, 6)                                                      \
-            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [y] "r"(x + 8 * step), [s_7] "r"(7 * step), [w0] "v"(w[0].w),                \
               [w1] "v"(w[1].w), [w2] "v"(w[2].w), [w3] "v"(w[3].w)                                 \
             : "memory")
