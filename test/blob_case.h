@@ -191,7 +191,8 @@ static UNUSED qnt_lowbit_layer *random_digits(const qnt_context *context)
     const bool falls = random_in(0, 1);
     qnt_lowbit_layer *layer = NULL;
     qnt_status status;
-    for (int64_t i = 0; i < o * kh * kw * channels; i++) w[i] = (uint8_t)random_in(0, 3);
+    const int high = random_in(0, 1) ? 3 : 1;
+    for (int64_t i = 0; i < o * kh * kw * channels; i++) w[i] = (uint8_t)random_in(0, high);
     qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, o, kh, kw, channels);
     for (int64_t i = 0; i < o; i++) {
         scale[i] = (float)random_in(-3, 3) * 0.03f, shift[i] = (float)random_gauss();

@@ -26,6 +26,9 @@
  *
  *     scale = |s| / 9 * gamma / sqrt(variance + eps),   shift = beta - mean * gamma / sqrt(variance + eps)
  *
+ * A layer whose weights all have digits 0 and 1 makes six products at once, and runs fastest on pixels
+ * whose digits are 0 and 1 too, which a run finds out by itself. Pixels have the same layout then.
+ *
  * Layers are saved and loaded as blobs (qnt/io.h).
  *
  * A host whose reference computes in another order hands over that function itself:

@@ -11,8 +11,9 @@
 #error "layer blobs need a little-endian CPU"
 #endif
 
-/* The numbers, in the order of version 1; the last two are for other forms of digits, 0 so far. */
-static void exchange_head(struct qnt__stream *s, struct qnt__lowbit_head *h, int32_t form[2])
+/* The numbers, in the order of version 1; the last two are forms of digits, of pixels (0 so far)
+ * and of taps. */
+static void exchange_head(struct qnt__stream *s, struct qnt__lowbit_head *h, int32_t *pixels)
 {
     int32_t *const first[] = {&h->groups,      &h->group_shift, &h->stride[0],  &h->stride[1],
                               &h->dilation[0], &h->dilation[1], &h->step,       &h->zero,
@@ -24,7 +25,8 @@ static void exchange_head(struct qnt__stream *s, struct qnt__lowbit_head *h, int
     qnt__stream_i64(s, &h->channels);
     qnt__stream_i64(s, &h->kernel[0]);
     qnt__stream_i64(s, &h->kernel[1]);
-    for (int i = 0; i < 2; i++) qnt__stream_i32(s, &form[i]);
+    qnt__stream_i32(s, pixels);
+    qnt__stream_i32(s, &h->sixes);
 }
 
 qnt_status qnt_lowbit_layer_save(const qnt_context *context, const qnt_lowbit_layer *layer,
@@ -33,14 +35,14 @@ qnt_status qnt_lowbit_layer_save(const qnt_context *context, const qnt_lowbit_la
     if (!context) return QNT_E_INVALID;
     if (!layer) return qnt__fail(context, QNT_E_INVALID, "layer is NULL");
     struct qnt__lowbit_head head = layer->head;
-    int32_t form[2] = {0};
+    int32_t pixels = 0;
     struct qnt__stream count = {0};
     uint8_t *numbers, *arrays;
-    exchange_head(&count, &head, form);
+    exchange_head(&count, &head, &pixels);
     QNT__TRY(qnt__blob_begin(context, QNT_BLOB_LOWBIT, count.at, layer->bytes, data, capacity,
                              length, &numbers, &arrays));
     if (!data) return QNT_OK;
-    exchange_head(&(struct qnt__stream){.out = numbers}, &head, form);
+    exchange_head(&(struct qnt__stream){.out = numbers}, &head, &pixels);
     memcpy(arrays, layer->data, layer->bytes);
     qnt__blob_seal(data, *length);
     return QNT_OK;
@@ -49,17 +51,18 @@ qnt_status qnt_lowbit_layer_save(const qnt_context *context, const qnt_lowbit_la
 static qnt_status read_head(const qnt_context *context, const struct qnt__blob *blob,
                             qnt_lowbit_layer *layer)
 {
-    int32_t form[2] = {0};
+    int32_t pixels = 0;
     struct qnt__stream count = {0};
-    exchange_head(&count, &layer->head, form);
+    exchange_head(&count, &layer->head, &pixels);
     if (blob->numbers_bytes != count.at) {
         return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
                          blob->numbers_bytes, count.at);
     }
-    exchange_head(&(struct qnt__stream){.in = blob->numbers}, &layer->head, form);
-    if (form[0] || form[1]) {
-        return qnt__fail(context, QNT_E_FORMAT, "data: forms of digits are %d and %d, expected 0",
-                         (int)form[0], (int)form[1]);
+    exchange_head(&(struct qnt__stream){.in = blob->numbers}, &layer->head, &pixels);
+    if (pixels || layer->head.sixes < 0 || layer->head.sixes > 1) {
+        return qnt__fail(context, QNT_E_FORMAT,
+                         "data: forms of digits are %d and %d, expected 0, and 0 or 1", (int)pixels,
+                         (int)layer->head.sixes);
     }
     QNT__TRY(qnt__lowbit_head_verify(context, &layer->head));
     QNT__TRY(qnt__blob_damage(qnt__lowbit_layer_measure(context, layer)));

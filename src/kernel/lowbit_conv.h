@@ -34,7 +34,9 @@ struct qnt__lowbit_affine {
 struct qnt__lowbit_conv {
     const qnt_context *context;
     struct qnt__geometry g; /* without padding: pixels have it */
+    bool sixes;             /* a byte of taps has six digits of one bit, not three */
     size_t group_outputs, blocks, triples, tap_count;
+    size_t depth; /* bytes of taps for `triples` */
     int32_t step, zero;
     const uint8_t *pixels, *taps;
     struct qnt__lowbit_limits limits;
@@ -44,17 +46,26 @@ struct qnt__lowbit_conv {
     const struct qnt__view *identity, *y;    /* of affine: float32, channels adjacent; or NULL */
 
     /* set by qnt__lowbit_run */
-    size_t parts;    /* tasks for one line of the result */
-    ptrdiff_t *tap;  /* [tap_count] bytes from a pixel of the result to its taps */
+    enum qnt__lowbit_form form;
+    const uint8_t *x; /* pixels, or what they became */
+    size_t x_bytes;   /* of a pixel's group */
+    uint8_t *joined;  /* [B][H][W][groups][depth], if taps have sixes: pixels that have */
+    uint8_t *high;    /* [workers]: some digit has two bits */
+    size_t parts;     /* tasks for one line of the result */
+    ptrdiff_t *tap;   /* [tap_count] bytes from a pixel of the result to its taps */
     size_t pair_taps; /* 0: no pairs of pixels in the last block of a group */
-    uint8_t *pairs;   /* [groups][triples][pair_taps][64] */
+    uint8_t *pairs;   /* [groups][depth][pair_taps][64] */
     ptrdiff_t *pair;  /* [pair_taps] as tap */
     int32_t *digits; /* [B][H][groups][W]: sums over the digits of a pixel */
     uint8_t *line;   /* [workers][line_bytes] */
     size_t line_bytes;
 };
 
-/* Checks levels and sizes, and finds blocks, triples and taps; `name` is what the reason names. */
+/* Whether taps of this many channels in a group may have sixes: they need two triples. */
+bool qnt__lowbit_may_join(size_t channels);
+
+/* Checks levels and sizes, and finds blocks, triples, depth and taps; `name` is what the reason
+ * names. */
 qnt_status qnt__lowbit_close(struct qnt__lowbit_conv *c, const char *name);
 
 /* The magnitude that no sum of c exceeds. */

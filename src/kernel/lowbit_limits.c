@@ -20,6 +20,11 @@ static size_t largest_weight(const struct qnt__lowbit_conv *c)
     return (size_t)(low > high ? low : high);
 }
 
+bool qnt__lowbit_may_join(size_t channels)
+{
+    return qnt__triples(channels) >= 2;
+}
+
 qnt_status qnt__lowbit_close(struct qnt__lowbit_conv *c, const char *name)
 {
     const struct qnt__geometry *g = &c->g;
@@ -34,6 +39,7 @@ qnt_status qnt__lowbit_close(struct qnt__lowbit_conv *c, const char *name)
                          g->kernel[0], g->kernel[1]);
     }
     c->triples = qnt__triples(g->channels / g->groups);
+    c->depth = c->sixes ? qnt__ceil_div(c->triples, 2) : c->triples;
     c->tap_count = g->kernel[0] * g->kernel[1];
     c->group_outputs = g->outputs / g->groups;
     c->blocks = qnt__ceil_div(c->group_outputs, COLUMNS);

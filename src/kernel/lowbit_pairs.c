@@ -47,7 +47,7 @@ void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrd
 {
     const struct qnt__geometry *g = &c->g;
     const size_t columns = g->kernel[1], shift = shift_of(g), all = columns + shift;
-    const size_t pixel = g->groups * c->triples, rows = c->triples * g->kernel[0];
+    const size_t pixel = g->groups * c->x_bytes, rows = c->depth * g->kernel[0];
     for (size_t i = 0; i < g->kernel[0] * all; i++)
         tap[i] = (ptrdiff_t)((i / all * g->dilation[0] * g->width + i % all * g->dilation[1]) * pixel);
     for (size_t group = 0; group < g->groups; group++) {

@@ -26,13 +26,18 @@ struct line {
 
 static void sum_line(void *task, size_t index, size_t worker)
 {
-    (void)worker;
     const struct qnt__lowbit_conv *c = task;
+    const struct qnt__simd *simd = &c->context->simd;
     const size_t pixel = c->g.groups * c->triples;
     const uint8_t *x = c->pixels + index * c->g.width * pixel;
     int32_t *to = c->digits + index * c->g.width * c->g.groups;
-    for (size_t g = 0; g < c->g.groups; g++, x += c->triples, to += c->g.width)
-        c->context->simd.digits_lowbit(x, c->g.width, pixel, c->triples, to);
+    for (size_t g = 0; g < c->g.groups; g++, to += c->g.width)
+        simd->digits_lowbit(x + g * c->triples, c->g.width, pixel, c->triples, to);
+    if (!c->sixes || c->high[worker]) return;
+    const size_t all = c->g.width * c->g.groups;
+    if (!simd->join_lowbit(x, all, c->triples, c->triples, c->joined + index * all * c->depth,
+                           c->depth))
+        c->high[worker] = 1;
 }
 
 /* Sums of digits that the pixels of a line of the result meet. */
@@ -114,15 +119,15 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct li
                                size_t block)
 {
     const struct qnt__geometry *g = &c->g;
-    const size_t pixel = g->groups * c->triples, from = (group + g->group_shift) % g->groups;
+    const size_t pixel = g->groups * c->x_bytes, from = (group + g->group_shift) % g->groups;
     const size_t number = group * c->blocks + block;
     struct block b = {.first = group * c->group_outputs + block * COLUMNS,
                       .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS),
-                      .weight = c->taps + number * c->triples * c->tap_count * COLUMNS};
-    b.x = c->pixels + (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
-          from * c->triples;
+                      .weight = c->taps + number * c->depth * c->tap_count * COLUMNS};
+    b.x = c->x + (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
+          from * c->x_bytes;
     if (c->pair_taps && block == c->blocks - 1)
-        b.pairs = c->pairs + group * c->triples * c->pair_taps * COLUMNS;
+        b.pairs = c->pairs + group * c->depth * c->pair_taps * COLUMNS;
     if (c->limits.data)
         b.limits =
             (const uint8_t *)c->limits.data + number * qnt__lowbit_block_bytes(c->limits.half);
@@ -135,13 +140,15 @@ static void run_stretch(const struct qnt__lowbit_conv *c, const struct line *l,
 {
     const struct qnt__geometry *g = &c->g;
     const struct qnt__simd *simd = &c->context->simd;
-    const size_t step = g->stride[1] * g->groups * c->triples, ld = COLUMNS / pixels;
+    const size_t step = g->stride[1] * g->groups * c->x_bytes, ld = COLUMNS / pixels;
     int32_t acc[PIXELS * COLUMNS];
     uint8_t codes[PIXELS * COLUMNS];
     struct qnt__lowbit s = {.taps = pixels == 2 ? c->pair : c->tap,
                             .acc = acc,
                             .step = pixels * step,
-                            .triples = c->triples,
+                            .depth = c->depth,
+                            .last = c->sixes ? c->triples - 2 : 0,
+                            .form = c->form,
                             .tap_count = pixels == 2 ? c->pair_taps : c->tap_count,
                             .weight = pixels == 2 ? b->pairs : b->weight};
     struct qnt__lowbit_codes narrow = {.codes = codes, .zero = c->zero, .half = c->limits.half};
@@ -259,10 +266,21 @@ static void run_line(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
+/* Taps of sixes meet pixels that were joined, unless a digit has two bits: then the pixels as they
+ * are. */
+static void choose_form(struct qnt__lowbit_conv *c)
+{
+    bool high = !c->sixes;
+    for (size_t i = 0; !high && i < c->context->workers; i++) high = c->high[i];
+    c->x = high ? c->pixels : c->joined;
+    c->x_bytes = high ? c->triples : c->depth;
+    c->form = !c->sixes ? QNT__TRIPLES : high ? QNT__SIXES_ON_TWO : QNT__SIXES_ON_SIX;
+}
+
 static void set_taps(const struct qnt__lowbit_conv *c)
 {
     const struct qnt__geometry *g = &c->g;
-    const size_t pixel = g->groups * c->triples;
+    const size_t pixel = g->groups * c->x_bytes;
     for (size_t p = 0; p < c->tap_count; p++) {
         size_t down = p / g->kernel[1] * g->dilation[0], right = p % g->kernel[1] * g->dilation[1];
         c->tap[p] = (ptrdiff_t)((down * g->width + right) * pixel);
@@ -293,8 +311,9 @@ static size_t count_parts(const struct qnt__lowbit_conv *c)
     return c->packed.data && c->packed.groups % c->g.groups ? 1 : c->g.groups;
 }
 
-/* Offsets of taps, digits, lines, taps of pairs and their weights; the last one is the size. */
-static bool lay_out(struct qnt__lowbit_conv *c, size_t at[6])
+/* Offsets of taps, digits, lines, taps of pairs and their weights, joined pixels and what is known
+ * of them; the last one is the size. */
+static bool lay_out(struct qnt__lowbit_conv *c, size_t at[8])
 {
     const struct qnt__geometry *g = &c->g;
     size_t sums, out, sum, code, each, all, end = 0, nothing;
@@ -305,30 +324,33 @@ static bool lay_out(struct qnt__lowbit_conv *c, size_t at[6])
     bool fits = qnt__mul(g->batch, g->height, &sums) && qnt__mul(sums, g->width, &sums) &&
                 qnt__mul(sums, g->groups, &sums) && qnt__mul(g->out_width, outputs, &sum) &&
                 qnt__mul(g->out_width, pixel, &code);
-    size_t pairs;
+    size_t pairs, joined;
     out = each = 0;
     c->pair_taps = qnt__lowbit_pair_taps(c);
-    fits = fits && qnt__mul(g->groups * c->triples, c->pair_taps, &pairs);
+    fits = fits && qnt__mul(g->groups * c->depth, c->pair_taps, &pairs) &&
+           qnt__mul(sums, c->sixes ? c->depth : 0, &joined);
     fits = fits && qnt__append(&each, g->out_width, sizeof(int32_t), &out) &&
            qnt__append(&each, sum, sizeof(int32_t), &nothing) &&
            qnt__append(&each, code, 1, &nothing) && qnt__mul(each, c->context->workers, &all) &&
            qnt__append(&end, c->tap_count, sizeof(ptrdiff_t), &at[0]) &&
            qnt__append(&end, sums, sizeof(int32_t), &at[1]) && qnt__append(&end, all, 1, &at[2]) &&
            qnt__append(&end, c->pair_taps, sizeof(ptrdiff_t), &at[3]) &&
-           qnt__append(&end, pairs, COLUMNS, &at[4]) && qnt__add(end, QNT__CARVE_ALIGN, &at[5]);
+           qnt__append(&end, pairs, COLUMNS, &at[4]) && qnt__append(&end, joined, 1, &at[5]) &&
+           qnt__append(&end, c->sixes ? c->context->workers : 0, 1, &at[6]) &&
+           qnt__add(end, QNT__CARVE_ALIGN, &at[7]);
     if (fits) c->line_bytes = each;
     return fits;
 }
 
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c)
 {
-    size_t at[6];
-    return lay_out(c, at) ? at[5] : SIZE_MAX;
+    size_t at[8];
+    return lay_out(c, at) ? at[7] : SIZE_MAX;
 }
 
 qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
 {
-    size_t at[6];
+    size_t at[8];
     const struct qnt__geometry *g = &c->g;
     uint8_t *bytes = workspace;
     bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
@@ -338,9 +360,13 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     c->line = bytes + at[2];
     c->pair = (ptrdiff_t *)(void *)(bytes + at[3]);
     c->pairs = bytes + at[4];
+    c->joined = bytes + at[5];
+    c->high = bytes + at[6];
+    if (c->sixes) memset(c->high, 0, c->context->workers);
+    QNT__TRY(qnt__parallel(c->context, sum_line, c, g->batch * g->height));
+    choose_form(c);
     set_taps(c);
     if (c->pair_taps) qnt__lowbit_pair_up(c, c->pairs, c->pair);
     if (c->packed.data) clear_border(c);
-    QNT__TRY(qnt__parallel(c->context, sum_line, c, g->batch * g->height));
     return qnt__parallel(c->context, run_line, c, g->batch * g->out_height * c->parts);
 }

@@ -20,7 +20,7 @@ static bool lay_out(const qnt_lowbit_layer *l, size_t at[4], size_t *bytes)
     const size_t floats = l->head.results & QNT__LOWBIT_FLOATS ? c->g.outputs : 0;
     size_t blocks, taps;
     *bytes = 0;
-    return qnt__mul(c->g.groups, c->blocks, &blocks) && qnt__mul(blocks, c->triples, &taps) &&
+    return qnt__mul(c->g.groups, c->blocks, &blocks) && qnt__mul(blocks, c->depth, &taps) &&
            qnt__mul(taps, c->tap_count, &taps) &&
            qnt__append(bytes, taps, QNT__LOWBIT_COLUMNS, &at[0]) &&
            qnt__append(bytes, digits ? blocks : 0, qnt__lowbit_block_bytes(c->limits.half),
@@ -35,7 +35,8 @@ qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_laye
     struct qnt__lowbit_conv *c = &layer->conv;
     struct qnt__geometry *g = &c->g;
     size_t at[4];
-    *c = (struct qnt__lowbit_conv){.context = context, .step = h->step, .zero = h->zero};
+    *c = (struct qnt__lowbit_conv){
+        .context = context, .sixes = h->sixes, .step = h->step, .zero = h->zero};
     g->groups = (size_t)h->groups;
     g->group_shift = (size_t)h->group_shift;
     g->outputs = (size_t)h->outputs;
@@ -150,6 +151,46 @@ static qnt_status pack(const qnt_context *context, const qnt_lowbit_layer *l,
     return qnt_pack_taps(context, weight, l->head.groups, &taps);
 }
 
+/* Whether all digits of the taps have one bit, and sixes can hold them. */
+static bool is_one_bit(const struct qnt__lowbit_conv *c)
+{
+    const size_t bytes = c->g.groups * c->blocks * c->triples * c->tap_count * QNT__LOWBIT_COLUMNS;
+    unsigned all = 0;
+    for (size_t i = 0; i < bytes; i++) all |= c->taps[i];
+    return (all & QNT__HIGH_BITS) == 0 && qnt__lowbit_may_join(c->g.channels / c->g.groups);
+}
+
+/* Of two rows of triples, one behind the other, one of sixes; an odd row is the second of two. */
+static void join_taps(const struct qnt__lowbit_conv *c, const uint8_t *from, uint8_t *to)
+{
+    const size_t row = c->tap_count * QNT__LOWBIT_COLUMNS, pairs = c->triples / 2;
+    for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
+        for (size_t d = 0; d < pairs; d++, from += 2 * row, to += row)
+            for (size_t i = 0; i < row; i++) to[i] = qnt__lowbit_six(from[i], from[row + i]);
+        if (c->triples % 2 == 0) continue;
+        for (size_t i = 0; i < row; i++) to[i] = qnt__lowbit_six(0, from[i]);
+        from += row, to += row;
+    }
+}
+
+/* Half the taps, in data of their own. */
+static qnt_status join(const qnt_context *context, qnt_lowbit_layer *l, void **data)
+{
+    const struct qnt__lowbit_conv triples = l->conv;
+    const size_t bytes = l->bytes;
+    void *old = *data;
+    l->head.sixes = 1;
+    qnt_status status = qnt__lowbit_layer_measure(context, l);
+    if (status == QNT_OK) status = qnt__allocate(context, &l->memory, l->bytes, data);
+    if (status == QNT_OK) {
+        memset(*data, 0, l->bytes);
+        qnt__lowbit_layer_attach(l, *data);
+        join_taps(&triples, triples.taps, *data);
+    }
+    qnt__free(&l->memory, old, bytes);
+    return status;
+}
+
 /* A handle with room for its data, taps packed. */
 static qnt_status build(const qnt_context *context, const struct qnt__lowbit_head *head,
                         const qnt_tensor *weight, qnt_lowbit_layer **out)
@@ -165,13 +206,18 @@ static qnt_status build(const qnt_context *context, const struct qnt__lowbit_hea
     }
     memset(data, 0, draft.bytes);
     qnt__lowbit_layer_attach(&draft, data);
+    status = pack(context, &draft, weight, data);
+    if (status != QNT_OK)
+        qnt__free(&draft.memory, data, draft.bytes);
+    else if (is_one_bit(&draft.conv))
+        status = join(context, &draft, &data);
+    if (status != QNT_OK) {
+        qnt__free(&draft.memory, handle, sizeof draft);
+        return status;
+    }
     *out = handle;
     **out = draft;
-    status = pack(context, *out, weight, data);
-    if (status == QNT_OK) return QNT_OK;
-    qnt_lowbit_layer_destroy(*out);
-    *out = NULL;
-    return status;
+    return QNT_OK;
 }
 
 /* Where output o is in the result. */

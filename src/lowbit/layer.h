@@ -12,6 +12,7 @@ enum { QNT__LOWBIT_FLOATS = 1, QNT__LOWBIT_DIGITS = 2 };
 struct qnt__lowbit_head {
     int32_t groups, group_shift, stride[2], dilation[2];
     int32_t step, zero, flags, results;
+    int32_t sixes; /* 1: a byte of taps has six digits of one bit; 0: three */
     int32_t out_groups, pad[4];           /* of a packed result */
     float limit[3];                       /* digits of floats; NaN: never */
     int64_t outputs, channels, kernel[2]; /* channels of all groups */

@@ -7,7 +7,7 @@ enum {
     FLAGS = QNT_RELU_FIRST | QNT_RELU_LAST | QNT_TRANSPOSE,
     RESULTS = QNT__LOWBIT_FLOATS | QNT__LOWBIT_DIGITS,
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    DIGITS = 63 /* the bits of three digits */
+    DIGITS = 63 /* the bits of three digits, or of six */
 };
 
 static bool is_finite(float x)
@@ -21,6 +21,7 @@ static bool geometry_holds(const struct qnt__lowbit_head *h)
     if (h->outputs < 1 || h->channels < 1) return false;
     if (h->outputs % h->groups || h->channels % h->groups) return false;
     if (h->channels / h->groups > INT32_MAX / h->groups) return false;
+    if (h->sixes && !qnt__lowbit_may_join((size_t)(h->channels / h->groups))) return false;
     for (int i = 0; i < 2; i++)
         if (h->stride[i] < 1 || h->dilation[i] < 1 || h->kernel[i] < 1) return false;
     return true;
@@ -62,7 +63,7 @@ qnt_status qnt__lowbit_head_verify(const qnt_context *context, const struct qnt_
 
 static bool taps_hold(const struct qnt__lowbit_conv *c)
 {
-    const size_t n = c->g.groups * c->blocks * c->triples * c->tap_count * COLUMNS;
+    const size_t n = c->g.groups * c->blocks * c->depth * c->tap_count * COLUMNS;
     unsigned all = 0;
     for (size_t i = 0; i < n; i++) all |= c->taps[i];
     return (all & ~(unsigned)DIGITS) == 0;

@@ -1,6 +1,6 @@
 /*
- * Packing digits and summing them, for GNU vectors of any width: no digit leaves its byte when
- * words are shifted. The including file defines VECTOR, bytes of a vector, and INLINE.
+ * Packing digits, joining and summing them, for GNU vectors of any width: no digit leaves its byte
+ * when words are shifted. The including file defines VECTOR, bytes of a vector, and INLINE.
  */
 #include <string.h>
 
@@ -91,4 +91,37 @@ INLINE int32_t sum_pixel(const uint8_t *x, size_t triples)
 INLINE void digits_lowbit(const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum)
 {
     for (size_t i = 0; i < n; i++) sum[i] = sum_pixel(x + i * step, triples);
+}
+
+/* Of 16 triples eight sixes: in a word of two, three bits move to bit 0 and three to bit 3. */
+typedef uint16_t twos __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint8_t sixes __attribute__((vector_size(8), aligned(1), may_alias));
+
+INLINE void join_eight(const uint8_t *x, uint8_t *to, twos *all)
+{
+    twos w = *(const twos *)(const void *)x;
+    *all |= w;
+    w = (w & 0x0101) | (w >> 1 & 0x0202) | (w >> 2 & 0x0404);
+    *(sixes *)(void *)to = __builtin_convertvector((w | w >> 5) & 63, sixes);
+}
+
+/* The last eight once more rather than one by one; an odd triple is on its own. */
+INLINE int join_lowbit(const uint8_t *x, size_t n, size_t step, size_t triples, uint8_t *to,
+                       size_t to_step)
+{
+    const size_t whole = triples / 2;
+    twos all = {0};
+    unsigned odd = 0;
+    if (whole < 8) return qnt__join_lowbit_c(x, n, step, triples, to, to_step);
+    for (size_t i = 0; i < n; i++, x += step, to += to_step) {
+        size_t d = 0;
+        for (; d + 8 <= whole; d += 8) join_eight(x + 2 * d, to + d, &all);
+        if (d < whole) join_eight(x + 2 * (whole - 8), to + whole - 8, &all);
+        if (triples % 2 == 0) continue;
+        const unsigned last = x[triples - 1];
+        odd |= last;
+        to[whole] = qnt__lowbit_six(0, last);
+    }
+    for (int l = 0; l < 8; l++) odd |= all[l] | all[l] >> 8;
+    return (odd & QNT__HIGH_BITS) == 0;
 }

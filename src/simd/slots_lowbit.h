@@ -1,5 +1,5 @@
-/* Slots of convolutions of codes of at most two bits, three of them in a byte: from packed pixels to
- * sums, codes or floats. */
+/* Slots of convolutions of codes of at most two bits, three of them in a byte or six of one bit:
+ * from packed pixels to sums, codes or floats. */
 #ifndef QNT__SIMD_SLOTS_LOWBIT_H
 #define QNT__SIMD_SLOTS_LOWBIT_H
 
@@ -9,24 +9,50 @@
 enum { QNT__LOWBIT_COLUMNS = 64 };
 
 /*
- * One stretch of an output row of a convolution, for 64 output channels. A byte of x or of the weights
- * holds three digits 0..3: digit s in bits 2 s and 2 s + 1. Bits 6 and 7 are 0.
+ * What bytes hold. A triple is three digits 0..3, digit s in bits 2 s and 2 s + 1; a six is six
+ * digits 0 or 1, digit s in bit s, which stand for those of the triples at 2 d and 2 d + 1. Bits 6
+ * and 7 are 0.
+ */
+enum qnt__lowbit_form {
+    QNT__TRIPLES,      /* weights and x are triples */
+    QNT__SIXES_ON_TWO, /* a six of weights meets two triples of x */
+    QNT__SIXES_ON_SIX  /* weights and x are sixes */
+};
+
+enum { QNT__HIGH_BITS = 42 /* of the digits of a triple */ };
+
+/* The six of two triples without high bits. */
+static inline uint8_t qnt__lowbit_six(unsigned a, unsigned b)
+{
+    const unsigned w = a | b << 8;
+    const unsigned low = (w & 0x0101) | (w >> 1 & 0x0202) | (w >> 2 & 0x0404);
+    return (uint8_t)((low | low >> 5) & 63);
+}
+
+/*
+ * One stretch of an output row of a convolution, for 64 output channels.
  *
- * acc[i][c] = sum over triples t, taps p and s < 3 of
- *             digit(s, x[taps[p] + i step + t]) * digit(s, weight[(t tap_count + p) 64 + c])
+ * acc[i][c] = sum over bytes d < depth, taps p and the digits s of a byte of
+ *             digit(s, x[taps[p] + i step + d]) * digit(s, weight[(d tap_count + p) 64 + c])
  *
- * Whatever the levels are that digits stand for: if they are affine, box sums do the rest. A channel
- * group of the input is an offset of x, and so is another order of the groups.
+ * where six d of weights, if x has triples, meets those at min(2 d, last) and the next: no byte
+ * behind a pixel's is read, and where their number is odd, the last six has no digits for the first
+ * of its two.
+ *
+ * Whatever the levels are that digits stand for: if they are affine, box sums do the rest. A
+ * channel group of the input is an offset of x, and so is another order of the groups.
  */
 struct qnt__lowbit {
     const uint8_t *x;      /* first input pixel */
     const ptrdiff_t *taps; /* tap_count byte offsets */
-    const uint8_t *weight; /* [triples][tap_count][64] */
+    const uint8_t *weight; /* [depth][tap_count][64] */
     int32_t *acc;          /* written, [m][64]; not by codes_lowbit */
     size_t m;              /* output pixels */
     size_t step;           /* bytes from one output pixel's input to the next's */
-    size_t triples;        /* bytes of a pixel that are read */
+    size_t depth;          /* bytes of weights for a tap */
     size_t tap_count;      /* at least 1 */
+    size_t last;           /* QNT__SIXES_ON_TWO: triples of a pixel, less two */
+    enum qnt__lowbit_form form;
 };
 
 /* The box sum of sums [i][c]: where 64 outputs are two pixels of 32, each pixel has its own. */
@@ -108,10 +134,16 @@ struct qnt__lowbit_floats {
     X(box_lowbit, void, (const struct qnt__lowbit_box *b))                                         \
     X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
     /* sum[i] = sum over the digits of the `triples` bytes at x + i step, i < n */                 \
-    X(digits_lowbit, void, (const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum)) \
-    /* to[i to_step + t] = c[t] | c[T + t] << 2 | c[2 T + t] << 4, c = codes + i step, T = triples,      \
-     * i < n; codes 0..3, to apart from codes */                                                   \
-    X(pack_lowbit, void, (const uint8_t *codes, size_t step, size_t n, size_t triples, uint8_t *to,  \
-                          size_t to_step))
+    X(digits_lowbit, void,                                                                         \
+      (const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum))                     \
+    /* to[i to_step + d] = the six of the triples p = min(2 d, T - 2) and p + 1 at x + i step,     \
+     * T = triples, at least 2, d < ceil(T / 2), i < n, where all digits are 0 or 1; p has none    \
+     * if 2 d > p. Returns 1 if they are; else what is written means nothing. to apart from x */   \
+    X(join_lowbit, int,                                                                            \
+      (const uint8_t *x, size_t n, size_t step, size_t triples, uint8_t *to, size_t to_step))      \
+    /* to[i to_step + t] = c[t] | c[T + t] << 2 | c[2 T + t] << 4, c = codes + i step,             \
+     * T = triples, i < n; codes 0..3, to apart from codes */                                      \
+    X(pack_lowbit, void,                                                                           \
+      (const uint8_t *codes, size_t step, size_t n, size_t triples, uint8_t *to, size_t to_step))
 
 #endif

@@ -66,8 +66,13 @@ static void prepare(struct conv *c, const qnt_tensor *weights)
     c->runs = context;
 }
 
+/* What the digits of weights and pixels are, as bits of a byte. */
+struct digits {
+    int w, a;
+};
+
 static struct conv *create(int64_t size, int64_t channels, int32_t groups, int64_t kernel,
-                           int32_t shift)
+                           int32_t shift, struct digits bits)
 {
     struct conv *c = calloc(1, sizeof *c);
     const int32_t edge = (int32_t)kernel / 2, pad[4] = {edge, edge, edge, edge};
@@ -76,8 +81,8 @@ static struct conv *create(int64_t size, int64_t channels, int32_t groups, int64
     size_t x_bytes = (size_t)(size * size * channels);
     size_t w_bytes = (size_t)(channels * kernel * kernel * (channels / groups));
     uint8_t *x = bench_memory(x_bytes), *w = bench_memory(w_bytes);
-    for (size_t i = 0; i < x_bytes; i++) x[i] &= 3;
-    for (size_t i = 0; i < w_bytes; i++) w[i] &= 3;
+    for (size_t i = 0; i < x_bytes; i++) x[i] &= (uint8_t)((1 << bits.a) - 1);
+    for (size_t i = 0; i < w_bytes; i++) w[i] &= (uint8_t)((1 << bits.w) - 1);
     qnt_tensor codes = {.data = x,
                         .device_type = 1,
                         .ndim = 4,
@@ -105,8 +110,10 @@ static struct conv *create(int64_t size, int64_t channels, int32_t groups, int64
                             .dtype_lanes = 1,
                             .shape = c->limit_shape};
     c->conv = (qnt_conv){.size = sizeof c->conv, .groups = groups, .group_shift = shift};
-    c->lowbit = (qnt_lowbit){
-        .size = sizeof c->lowbit, .step = 2, .zero = -3, .channels = (int32_t)(channels / groups)};
+    c->lowbit = (qnt_lowbit){.size = sizeof c->lowbit,
+                             .step = 2,
+                             .zero = 1 - (1 << bits.w),
+                             .channels = (int32_t)(channels / groups)};
     memcpy(c->lowbit.pad, pad, sizeof pad);
     prepare(c, &weights);
     free(x), free(w);
@@ -138,10 +145,10 @@ static void destroy(struct conv *c)
     free(c);
 }
 
-static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel)
+static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel, struct digits bits)
 {
-    struct conv *plain = create(size, channels, groups, kernel, 0);
-    struct conv *shifted = create(size, channels, groups, kernel, groups > 1);
+    struct conv *plain = create(size, channels, groups, kernel, 0, bits);
+    struct conv *shifted = create(size, channels, groups, kernel, groups > 1, bits);
     struct peer *peer =
         peer_conv((size_t)size, (size_t)channels, (size_t)groups, (size_t)kernel, 0, PEER_U8);
     struct bench_candidate c[] = {{.name = "lowbit", .run = run, .state = plain},
@@ -152,9 +159,9 @@ static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel)
     double macs = (double)(size * size * channels * (channels / groups) * kernel * kernel);
     double rate = macs / c[1].seconds;
     char name[64];
-    snprintf(name, sizeof name, "%dx%d, %dx%dx%d, %d groups", (int)kernel, (int)kernel, (int)size,
-             (int)size, (int)channels, (int)groups);
-    printf("  %-28s %8.4f %8.4f %8.1f %6.2f %9.2f", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+    snprintf(name, sizeof name, "w%da%d %dx%d, %dx%dx%d, %d groups", bits.w, bits.a, (int)kernel,
+             (int)kernel, (int)size, (int)size, (int)channels, (int)groups);
+    printf("  %-30s %8.4f %8.4f %8.1f %6.2f %9.2f", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
            1e-9 * rate, rate / bench_peak(), c[2].seconds / c[1].seconds);
     if (peer) printf(" %8.4f %6.2f", 1e3 * c[3].seconds, c[3].seconds / c[1].seconds);
     printf("\n");
@@ -177,7 +184,7 @@ static double wall(struct conv *c, const qnt_context *runs)
 
 static void worker_row(int64_t size, int64_t channels)
 {
-    struct conv *c = create(size, channels, 2, 3, 0);
+    struct conv *c = create(size, channels, 2, 3, 0, (struct digits){2, 2});
     double one = wall(c, context), two = wall(c, pair);
     printf("  3x3, %dx%dx%d, 2 groups %8.4f %8.4f %6.2f\n", (int)size, (int)size, (int)channels,
            1e3 * one, 1e3 * two, one / two);
@@ -186,6 +193,7 @@ static void worker_row(int64_t size, int64_t channels)
 
 int main(int argc, char **argv)
 {
+    static const struct digits formats[] = {{2, 2}, {1, 2}, {1, 1}};
     bench_init(argc, argv);
     check(qnt_context_create(NULL, NULL, NULL, &context), "context");
     check(qnt_context_set_cpu(context, bench_cpu()), "cpu");
@@ -193,10 +201,13 @@ int main(int argc, char **argv)
     check(qnt_context_set_cpu(pair, bench_cpu()), "cpu");
     check(qnt_pool_create(pair, 2, &pool), "pool");
     check(qnt_context_set_parallel(pair, qnt_pool_run, pool, 2), "workers");
-    printf("\n%-30s %8s %8s %8s %6s %9s %8s %6s\n", "packed 2-bit convolutions", "ms", "layer ms",
-           "GMAC/s", "peak", "shuffled", "peer ms", "ratio");
-    row(56, 128, 2, 3), row(28, 256, 2, 3), row(14, 512, 2, 3), row(7, 1024, 2, 3);
-    row(56, 64, 2, 3), row(14, 256, 2, 3), row(28, 256, 2, 1), row(14, 512, 2, 1);
+    printf("\n%-32s %8s %8s %8s %6s %9s %8s %6s\n", "packed 1- and 2-bit convolutions", "ms",
+           "layer ms", "GMAC/s", "peak", "shuffled", "peer ms", "ratio");
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const struct digits f = formats[i];
+        row(56, 128, 2, 3, f), row(28, 256, 2, 3, f), row(14, 512, 2, 3, f), row(7, 1024, 2, 3, f);
+        row(56, 64, 2, 3, f), row(14, 256, 2, 3, f), row(28, 256, 2, 1, f), row(14, 512, 2, 1, f);
+    }
     printf("\n  peak: share of what this core multiplies of int8 at most; ratio: peer / layer\n");
     printf("\n%-30s %8s %8s %6s\n", "one and two workers, wall time", "one", "two", "ratio");
     worker_row(56, 128), worker_row(28, 256), worker_row(14, 512), worker_row(7, 1024);

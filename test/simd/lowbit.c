@@ -22,15 +22,30 @@ static guarded random_digits(size_t n, bool extreme)
     return g;
 }
 
+/* A byte of weights, and what it meets. */
+static int32_t product(const struct qnt__lowbit *g, const uint8_t *x, size_t depth, uint8_t w)
+{
+    int32_t sum = 0;
+    if (g->form == QNT__TRIPLES) {
+        for (int s = 0; s < 3; s++) sum += digit(x[depth], s) * digit(w, s);
+        return sum;
+    }
+    for (int s = 0; s < 6; s++) {
+        const size_t two = 2 * depth < g->last ? 2 * depth : g->last;
+        const int of_x =
+            g->form == QNT__SIXES_ON_SIX ? x[depth] >> s & 1 : digit(x[two + (size_t)s / 3], s % 3);
+        sum += of_x * (w >> s & 1);
+    }
+    return sum;
+}
+
 static int32_t naive(const struct qnt__lowbit *g, size_t i, size_t c)
 {
     int32_t sum = 0;
     for (size_t p = 0; p < g->tap_count; p++) {
-        for (size_t t = 0; t < g->triples; t++) {
-            for (int s = 0; s < 3; s++) {
-                sum += digit(g->x[g->taps[p] + (ptrdiff_t)(i * g->step + t)], s) *
-                       digit(g->weight[(t * g->tap_count + p) * 64 + c], s);
-            }
+        for (size_t d = 0; d < g->depth; d++) {
+            sum += product(g, g->x + g->taps[p] + (ptrdiff_t)(i * g->step), d,
+                           g->weight[(d * g->tap_count + p) * 64 + c]);
         }
     }
     return sum;
@@ -71,23 +86,25 @@ static void compare_codes(const struct qnt__lowbit *g, const int32_t *sums)
     for (int l = 0; l < levels; l++) {
         memset(codes.data, 0xaa, g->m * 64);
         tables[l].codes_lowbit(g, &f);
-        CHECK_MSG(!memcmp(codes.data, want, g->m * 64), "%s m %zu triples %zu taps %zu half %d",
-                  names[l], g->m, g->triples, g->tap_count, half);
+        CHECK_MSG(!memcmp(codes.data, want, g->m * 64),
+                  "%s form %d m %zu depth %zu taps %zu half %d", names[l], (int)g->form, g->m,
+                  g->depth, g->tap_count, half);
     }
     unguard(&codes);
 }
 
-/* A row of m output pixels of a kernel of size x size; of `bytes` a pixel, some are read. */
-static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t triples,
-                    size_t bytes, bool extreme)
+/* A row of m output pixels of a kernel of size x size; of `bytes` a pixel, `read` are read. */
+static void compare_form(enum qnt__lowbit_form form, size_t m, size_t size, size_t stride,
+                         size_t dilation, size_t read, size_t bytes, bool extreme)
 {
+    const size_t depth = form == QNT__SIXES_ON_TWO ? (read + 1) / 2 : read;
     size_t reach = (size - 1) * dilation + 1, width = m ? (m - 1) * stride + reach : reach;
     ptrdiff_t taps[MAX_TAPS];
     for (size_t p = 0; p < size * size; p++) {
         taps[p] = (ptrdiff_t)((p / size * dilation * width + p % size * dilation) * bytes);
     }
-    guarded x = random_digits((width * reach - 1) * bytes + triples, extreme);
-    guarded weight = random_digits(triples * size * size * 64, extreme);
+    guarded x = random_digits((width * reach - 1) * bytes + read, extreme);
+    guarded weight = random_digits(depth * size * size * 64, extreme);
     guarded acc = guard(m * 64 * 4, random_in(0, 1));
     struct qnt__lowbit g = {.x = x.data,
                             .taps = taps,
@@ -95,19 +112,29 @@ static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_
                             .acc = (void *)acc.data,
                             .m = m,
                             .step = stride * bytes,
-                            .triples = triples,
-                            .tap_count = size * size};
+                            .depth = depth,
+                            .tap_count = size * size,
+                            .last = form == QNT__SIXES_ON_TWO ? read - 2 : 0,
+                            .form = form};
     int32_t want[64 * 24];
     for (size_t e = 0; e < m * 64; e++) want[e] = naive(&g, e / 64, e % 64);
     for (int l = 0; l < levels; l++) {
         memset(acc.data, 0xaa, m * 64 * 4);
         tables[l].conv_lowbit(&g);
         CHECK_MSG(!memcmp(acc.data, want, m * 64 * 4),
-                  "%s m %zu kernel %zu stride %zu dilation %zu triples %zu of %zu", names[l], m,
-                  size, stride, dilation, triples, bytes);
+                  "%s form %d m %zu kernel %zu stride %zu dilation %zu bytes %zu of %zu", names[l],
+                  (int)form, m, size, stride, dilation, read, bytes);
     }
     compare_codes(&g, want);
     unguard(&x), unguard(&weight), unguard(&acc);
+}
+
+static void compare(size_t m, size_t size, size_t stride, size_t dilation, size_t read,
+                    size_t bytes, bool extreme)
+{
+    compare_form(QNT__TRIPLES, m, size, stride, dilation, read, bytes, extreme);
+    compare_form(QNT__SIXES_ON_SIX, m, size, stride, dilation, read, bytes, extreme);
+    if (read >= 2) compare_form(QNT__SIXES_ON_TWO, m, size, stride, dilation, read, bytes, extreme);
 }
 
 static void shapes(void)
@@ -125,10 +152,13 @@ static void every_width(void)
     for (size_t m = 0; m <= 17; m++) compare(m, 4, 2, 1, 5, 5, false);
 }
 
-/* 27 for each look-up: bytes, 16-bit sums and their borders. */
+/* 27 for each look-up of triples: bytes, 16-bit sums and their borders; 18 and 6 for those of
+ * sixes. */
 static void extremes(void)
 {
-    for (size_t steps = 1; steps <= 19; steps++) compare(9, 1, 1, 1, steps, steps, true);
+    for (size_t steps = 1; steps <= 43; steps++) compare(9, 1, 1, 1, steps, steps, true);
+    for (size_t steps = 1; steps <= 9; steps++) compare(8, 3, 1, 1, steps, steps, true);
+    for (size_t steps = 1; steps <= 9; steps++) compare(8, 4, 2, 1, steps, steps, true);
     for (size_t steps = 2426; steps <= 2429; steps++) compare(8, 1, 1, 1, steps, steps, true);
     compare(2, 3, 1, 1, 700, 700, true);
     compare(7, 4, 2, 1, 160, 160, true);
@@ -230,6 +260,46 @@ static void packs(void)
             CHECK_MSG(!memcmp(to.data, want, bytes), "%s %zu bytes", names[l], triples);
         }
         unguard(&codes), unguard(&to);
+    }
+}
+
+/* Of triples, sixes; some have high bits, one of them last or anywhere. */
+static void joins(void)
+{
+    for (size_t triples = 2; triples <= 150; triples++) {
+        const size_t n = (size_t)random_in(0, 3), depth = (triples + 1) / 2;
+        const size_t step = triples + (size_t)random_in(0, 4),
+                     to_step = depth + (size_t)random_in(0, 4);
+        const size_t from_bytes = n ? (n - 1) * step + triples : 0;
+        const size_t bytes = n ? (n - 1) * to_step + depth : 0;
+        guarded x = guard(from_bytes, random_in(0, 1)), to = guard(bytes, random_in(0, 1));
+        uint8_t want[3 * 80];
+        for (size_t e = 0; e < from_bytes; e++) x.data[e] = (uint8_t)random_in(0, 63) & 21;
+        memset(want, 0xaa, sizeof want);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t d = 0; d < depth; d++) want[i * to_step + d] = 0;
+            for (size_t t = 0; t < triples; t++)
+                for (int s = 0; s < 3; s++) {
+                    const int high = t % 2 || t + 1 == triples; /* an odd one is the second */
+                    want[i * to_step + t / 2] |=
+                        (uint8_t)(digit(x.data[i * step + t], s) << (s + 3 * high));
+                }
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0xaa, bytes);
+            int one = tables[l].join_lowbit(x.data, n, step, triples, to.data, to_step);
+            CHECK_MSG(one == 1 && !memcmp(to.data, want, bytes), "%s %zu bytes", names[l], triples);
+        }
+        if (n > 0) {
+            const size_t at =
+                random_in(0, 1) ? triples - 1 : (size_t)random_in(0, (int)triples - 1);
+            x.data[(n - 1) * step + at] |= (uint8_t)(2u << 2 * random_in(0, 2));
+        }
+        for (int l = 0; l < levels; l++) {
+            int one = tables[l].join_lowbit(x.data, n, step, triples, to.data, to_step);
+            CHECK_MSG(one == (n == 0), "%s %zu bytes: %d", names[l], triples, one);
+        }
+        unguard(&x), unguard(&to);
     }
 }
 
@@ -340,6 +410,7 @@ int main(int argc, char **argv)
     RUN(finishes);
     RUN(digits);
     RUN(packs);
+    RUN(joins);
     RUN(boxes);
     RUN(becomes_floats);
     RUN(no_channels);

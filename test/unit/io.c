@@ -429,7 +429,7 @@ static void digit_damage(void)
     const qnt_conv conv = {.size = sizeof conv};
     const qnt_spec two_bits = {.size = sizeof two_bits, .bits = 2};
     qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3, .pad = {1, 1, 1, 1}};
-    static uint8_t w[6 * 9 * 8];
+    static uint8_t w[6 * 9 * 8] = {2}; /* with two bits: three digits in a byte */
     qnt_quantizer *q = NULL;
     OK(qnt_quantizer_create(context, &two_bits, &q));
     OK(qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.4}, 1));
@@ -469,7 +469,9 @@ static void digit_damage(void)
                   {NUMBERS + 64, 0x3dcccccd, 4, "limit"},
                   {NUMBERS + 72, 65, 8, "expected"},
                   {NUMBERS + 104, 1, 4, "forms"},
-                  {NUMBERS + 108, 1, 4, "forms"},
+                  {NUMBERS + 108, 2, 4, "forms"},
+                  {NUMBERS + 108, UINT32_MAX, 4, "forms"},
+                  {NUMBERS + 108, 1, 4, "expected"},
                   {DATA, 64, 1, "a tap"},
                   {DATA + TAPS - 1, 128, 1, "a tap"},
                   {DATA + TAPS + 128, 0x8000, 2, "threshold"},
@@ -492,6 +494,9 @@ static void digit_damage(void)
                                       TENSOR(limit, QNT_INT, 32, 2, 3), NULL, &layer));
     blob = saved_digits(context, layer, &length);
     qnt_lowbit_layer_destroy(layer);
+    put(blob, NUMBERS + 108, 1, 4, length); /* three channels are no six */
+    FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "geometry");
+    put(blob, NUMBERS + 108, 0, 4, length);
     put(blob, DATA + 64 + 256, (uint64_t)-9, 4, length);
     FAILS(load(context, QNT_BLOB_LOWBIT, blob, length, 0), QNT_E_FORMAT, "threshold");
     put(blob, DATA + 64 + 256, 0, 4, length);

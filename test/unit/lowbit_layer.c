@@ -684,7 +684,20 @@ static void bad_input(void)
           "y");
     FAILS(qnt_lowbit_layer_run(c, NULL, px, NULL, floats, out, space, bytes), QNT_E_INVALID,
           "layer");
-    /* images of no size */
+    /* a kernel that reaches too far for any image, and images of no size */
+    qnt_conv far = good;
+    far.dilation[0] = far.dilation[1] = INT32_MAX;
+    OK(qnt_lowbit_layer_create(c, &far, &request, weight, a, b, q, &none));
+    FAILS(qnt_lowbit_layer_workspace(c, none, px, &bytes), QNT_E_SHAPE, "kernel");
+    FAILS(qnt_lowbit_layer_run(c, none, px, NULL, floats, NULL, space, bytes), QNT_E_SHAPE,
+          "kernel");
+    qnt_lowbit_layer_destroy(none);
+    FAILS(RUN_IT(TENSOR(pixels, QNT_UINT, 8, 1, 0, 5, 2, 2), NULL, floats, NULL, bytes),
+          QNT_E_SHAPE, "y");
+    OK(RUN_IT(TENSOR(pixels, QNT_UINT, 8, 1, 0, 5, 2, 2), NULL,
+              TENSOR(y, QNT_FLOAT, 32, 1, 0, 3, 12), NULL, bytes));
+    OK(RUN_IT(TENSOR(pixels, QNT_UINT, 8, 1, 4, 0, 2, 2), NULL,
+              TENSOR(y, QNT_FLOAT, 32, 1, 2, 0, 12), NULL, bytes));
     OK(RUN_IT(TENSOR(pixels, QNT_UINT, 8, 0, 4, 5, 2, 2), NULL, NULL,
               TENSOR(packed, QNT_UINT, 8, 0, 2, 3, 2, 2), bytes));
     qnt_lowbit_layer_destroy(layer);

@@ -1,10 +1,11 @@
 /*
  * Layers of packed digits against plain loops over codes, in shapes that leave something over: all
  * widths of tiles, channels that are no multiple of 3, 32 or 64, kernels up to 7 x 7, pairs of
- * pixels, and dense layers; between pages that cannot be touched.
+ * pixels, digits of one bit and of two, and dense layers; between pages that cannot be touched.
  */
 #include "check.h"
-#include "kernel/lowbit_conv.h"
+#include "context/context.h"
+#include "lowbit/layer.h"
 
 enum { MOST = 1 << 18 };
 
@@ -15,6 +16,7 @@ static float id[MOST], want[MOST], scale[512], shift[512];
 struct shape {
     int64_t h, w, ch, o, kernel; /* channels and outputs of a group */
     int groups, stride, dilation, edge, flags;
+    int high[2]; /* the largest digit of pixels, of weights */
     int64_t oh, ow;
 };
 
@@ -84,12 +86,14 @@ static qnt_quantizer *levels_0_to_3(void)
     return q;
 }
 
-static void fill(const struct shape *s)
+static void fill(struct shape *s)
 {
+    for (int i = 0; i < 2; i++) s->high[i] = random_in(0, 1) ? 3 : 1;
     const int64_t outputs = s->o * s->groups;
-    for (int64_t i = 0; i < s->h * s->w * s->ch * s->groups; i++) x[i] = (uint8_t)random_in(0, 3);
+    for (int64_t i = 0; i < s->h * s->w * s->ch * s->groups; i++)
+        x[i] = (uint8_t)random_in(0, s->high[0]);
     for (int64_t i = 0; i < outputs * s->kernel * s->kernel * s->ch; i++)
-        w[i] = (uint8_t)random_in(0, 3);
+        w[i] = (uint8_t)random_in(0, s->high[1]);
     for (int64_t i = 0; i < s->oh * s->ow * outputs; i++) id[i] = (float)random_in(-20, 20) * 0.25f;
     for (int64_t o = 0; o < outputs; o++) {
         scale[o] = (float)random_in(-3, 3) / 9.0f;
@@ -136,9 +140,10 @@ static void compare(const struct shape *s, const char *what)
         OK(qnt_lowbit_layer_run(c, layer, px, identity, floats, to, space.data, bytes));
         CHECK_MSG(
             !memcmp(out.data, expected, packed),
-            "%s: %d x %d, kernel %d, stride %d, dilation %d, %d groups of %d to %d, floats %d",
+            "%s: %d x %d, kernel %d, stride %d, dilation %d, %d groups of %d to %d, floats %d, "
+            "digits to %d and %d",
             what, (int)s->h, (int)s->w, (int)s->kernel, s->stride, s->dilation, s->groups,
-            (int)s->ch, (int)s->o, with);
+            (int)s->ch, (int)s->o, with, s->high[0], s->high[1]);
         CHECK_MSG(!with || !memcmp(y.data, want, (size_t)(s->oh * s->ow * outputs) * sizeof *want),
                   "%s: floats of %d outputs", what, (int)s->o);
     }
@@ -218,6 +223,59 @@ static void dense(void)
     }
 }
 
+static enum qnt__lowbit_form seen;
+static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
+
+static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    seen = g->form;
+    codes_lowbit(g, f);
+}
+
+/* Weights of one bit take half the bytes where a group has more than three channels; pixels are
+ * joined unless one of their digits, anywhere, has two bits. */
+static void ones(void)
+{
+    codes_lowbit = c->simd.codes_lowbit;
+    c->simd.codes_lowbit = spy;
+    for (int turn = 0; turn < 40; turn++) {
+        struct shape s = {.h = random_in(1, 6),
+                          .w = random_in(1, 20),
+                          .ch = turn < 4 ? turn + 1 : random_in(1, 70),
+                          .o = outputs[random_in(0, 7)],
+                          .kernel = 1 + 2 * random_in(0, 1),
+                          .groups = (int)random_in(1, 3),
+                          .stride = 1,
+                          .dilation = 1,
+                          .edge = 1};
+        close_shape(&s);
+        fill(&s);
+        const int64_t bytes = s.h * s.w * s.ch * s.groups;
+        for (int64_t i = 0; i < bytes; i++) x[i] &= 1;
+        for (int64_t i = 0; i < s.o * s.groups * s.kernel * s.kernel * s.ch; i++) w[i] &= 1;
+        if (turn % 2) x[random_in(0, (int)bytes - 1)] = (uint8_t)random_in(2, 3);
+        compare(&s, "ones");
+        CHECK(seen == (s.ch <= 3  ? QNT__TRIPLES
+                       : turn % 2 ? QNT__SIXES_ON_TWO
+                                  : QNT__SIXES_ON_SIX));
+        const qnt_conv conv = {.size = sizeof conv, .groups = s.groups};
+        const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -1};
+        qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, s.o * s.groups, s.kernel, s.kernel, s.ch);
+        qnt_lowbit_layer *one, *two;
+        w[0] = 0;
+        OK(qnt_lowbit_layer_create(c, &conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, 1), NULL,
+                                   NULL, &one));
+        w[0] = 2;
+        OK(qnt_lowbit_layer_create(c, &conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, 1), NULL,
+                                   NULL, &two));
+        CHECK(one->head.sixes == (s.ch > 3) && two->head.sixes == 0);
+        CHECK(two->conv.depth == (size_t)(s.ch + 2) / 3);
+        CHECK(one->conv.depth == (s.ch > 3 ? (two->conv.depth + 1) / 2 : 1));
+        qnt_lowbit_layer_destroy(one), qnt_lowbit_layer_destroy(two);
+    }
+    c->simd.codes_lowbit = codes_lowbit;
+}
+
 /* Pairs are what the plain taps say: the same sums, and they are used where they pay. */
 static void pairs(void)
 {
@@ -262,6 +320,7 @@ int main(int argc, char **argv)
     RUN(widths);
     RUN(kernels);
     RUN(dense);
+    RUN(ones);
     RUN(pairs);
     qnt_context_destroy(c);
     return DONE;

@@ -105,17 +105,20 @@ struct digit_sample {
     qnt_conv conv;
     qnt_lowbit_spec spec;
     int kind; /* 0 thresholds, 1 floats, 2 floats and digits */
+    unsigned bits; /* of weights */
 };
 
 static const struct digit_sample digit_samples[] = {
     {"1.0_digits_groups", 70, {3, 3}, 5, 6, 9, {.groups = 2, .group_shift = 1},
-     {.step = 2, .zero = -3, .flags = QNT_RELU_LAST, .pad = {1, 1, 1, 1}}, 2},
+     {.step = 2, .zero = -3, .flags = QNT_RELU_LAST, .pad = {1, 1, 1, 1}}, 2, 2},
     {"1.0_digits_transposed", 12, {1, 1}, 7, 3, 4, {.groups = 3},
-     {.step = 1, .zero = -1, .flags = QNT_RELU_FIRST | QNT_TRANSPOSE, .groups = 1}, 2},
+     {.step = 1, .zero = -1, .flags = QNT_RELU_FIRST | QNT_TRANSPOSE, .groups = 1}, 2, 2},
     {"1.0_digits_thresholds", 65, {2, 3}, 5, 5, 9, {.stride = {1, 2}, .dilation = {2, 1}},
-     {.step = 1, .zero = 0}, 0},
-    {"1.0_digits_wide", 4, {1, 2}, 9, 2, 5, {.groups = 2}, {.step = 700, .zero = -900}, 0},
-    {"1.0_digits_floats", 9, {5, 1}, 4, 6, 3, {.groups = 1}, {.step = 2, .zero = -1}, 1},
+     {.step = 1, .zero = 0}, 0, 2},
+    {"1.0_digits_wide", 4, {1, 2}, 9, 2, 5, {.groups = 2}, {.step = 700, .zero = -900}, 0, 2},
+    {"1.0_digits_floats", 9, {5, 1}, 4, 6, 3, {.groups = 1}, {.step = 2, .zero = -1}, 1, 2},
+    {"1.0_digits_ones", 140, {3, 2}, 8, 5, 9, {.groups = 2, .group_shift = 1},
+     {.step = 2, .zero = -1, .pad = {0, 1, 0, 1}}, 2, 1},
 };
 
 /* Dense layers with a base of signs for each output: bit planes, of numbers or of signs as input.
@@ -227,7 +230,7 @@ static uint8_t *fixed_digits(size_t n, unsigned bits)
 
 static qnt_lowbit_layer *make_digits(const qnt_context *context, const struct digit_sample *s)
 {
-    enum { MOST = 70 };
+    enum { MOST = 140 /* outputs */ };
     float scale[MOST], shift[MOST];
     int32_t limit[MOST][3];
     uint8_t falling[MOST];
@@ -237,7 +240,8 @@ static qnt_lowbit_layer *make_digits(const qnt_context *context, const struct di
     qnt_spec two_bits = {.size = sizeof two_bits, .bits = 2};
     qnt_quantizer *q = NULL;
     qnt_lowbit_layer *layer = NULL;
-    uint8_t *w = fixed_digits((size_t)(o * s->kernel[0] * s->kernel[1] * s->channels), 2);
+    const size_t digits = (size_t)(o * s->kernel[0] * s->kernel[1] * s->channels);
+    uint8_t *w = fixed_digits(digits, s->bits);
     qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, o, s->kernel[0], s->kernel[1], s->channels);
     conv.size = sizeof conv, spec.size = sizeof spec;
     for (int i = 0; i < o; i++) {

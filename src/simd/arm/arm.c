@@ -57,6 +57,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->floats_lowbit = qnt__floats_lowbit_neon;
         table->digits_lowbit = qnt__digits_lowbit_neon;
         table->pack_lowbit = qnt__pack_lowbit_neon;
+        table->join_lowbit = qnt__join_lowbit_neon;
         table->split_rgb = qnt__split_rgb_neon;
         table->halve_u8 = qnt__halve_u8_neon;
         table->dct_s16 = qnt__dct_s16_neon;

@@ -1,4 +1,5 @@
-/* Products of 2-bit codes by TBL: two digits in one look-up, the third in another. */
+/* Products of codes by TBL: two digits of a triple in one look-up and the third in another, three digits of
+ * a six in each; of two sixes by counting the bits of both. */
 #include <arm_neon.h>
 
 #include "../lowbit_products.h"
@@ -9,27 +10,37 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef uint8x16_t vec;
-struct index { uint8x16_t pair, third; };
-struct row { uint8x16_t pair, third; };
+struct index { uint8x16_t low, high; };
+struct row { uint8x16_t low, high; };
 
 enum { LANES = 16, PIXELS = 8 };
 
 static const uint8_t products[16][16] = {ROWS_16(ROW_OF_16, 0)};
 
-INLINE struct index load_index(const uint8_t *w)
+static const uint8_t sums[64][16] = {ROWS_16(SUMS_16, 0), ROWS_16(SUMS_16, 16),
+                                     ROWS_16(SUMS_16, 32), ROWS_16(SUMS_16, 48)};
+
+INLINE struct index load_index(const uint8_t *w, int form)
 {
     uint8x16_t x = vld1q_u8(w);
-    return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
+    if (form == QNT__SIXES_ON_SIX) return (struct index){x, x};
+    if (form == QNT__TRIPLES)
+        return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
+    return (struct index){vandq_u8(x, vdupq_n_u8(7)), vshrq_n_u8(x, 3)};
 }
 
-INLINE struct row load_row(uint8_t x)
+INLINE struct row load_row(const uint8_t *x, int form)
 {
-    return (struct row){vld1q_u8(products[x & 15]), vld1q_u8(products[x >> 4])};
+    if (form == QNT__SIXES_ON_SIX) return (struct row){vld1q_dup_u8(x), vdupq_n_u8(0)};
+    if (form == QNT__SIXES_ON_TWO)
+        return (struct row){vld1q_u8(sums[x[0] & 63]), vld1q_u8(sums[x[1] & 63])};
+    return (struct row){vld1q_u8(products[x[0] & 15]), vld1q_u8(products[x[0] >> 4])};
 }
 
-INLINE vec look_up(struct index index, struct row row)
+INLINE vec look_up(struct index index, struct row row, int form)
 {
-    return vaddq_u8(vqtbl1q_u8(row.pair, index.pair), vqtbl1q_u8(row.third, index.third));
+    if (form == QNT__SIXES_ON_SIX) return vcntq_u8(vandq_u8(row.low, index.low));
+    return vaddq_u8(vqtbl1q_u8(row.low, index.low), vqtbl1q_u8(row.high, index.high));
 }
 
 INLINE vec add_8(vec a, vec b)

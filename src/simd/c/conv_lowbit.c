@@ -1,19 +1,37 @@
 /* Products of digits and what thresholds make of them, one after the other. */
 #include "../slots.h"
 
+/* Of two triples. */
 static int32_t dot(unsigned a, unsigned b)
 {
     return (int32_t)((a & 3) * (b & 3) + (a >> 2 & 3) * (b >> 2 & 3) + (a >> 4 & 3) * (b >> 4 & 3));
 }
 
+/* Three bits as a triple. */
+static unsigned spread(unsigned bits)
+{
+    return (bits & 1) | (bits & 2) << 1 | (bits & 4) << 2;
+}
+
+/* A byte of weights with what it meets. */
+static int32_t product(enum qnt__lowbit_form form, const uint8_t *x, unsigned weight)
+{
+    if (form == QNT__TRIPLES) return dot(x[0], weight);
+    const unsigned low = form == QNT__SIXES_ON_SIX ? spread(x[0]) : x[0];
+    const unsigned high = form == QNT__SIXES_ON_SIX ? spread(x[0] >> 3) : x[1];
+    return dot(low, spread(weight)) + dot(high, spread(weight >> 3));
+}
+
 static void sum_pixel(const struct qnt__lowbit *g, size_t i, int32_t *acc)
 {
     for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] = 0;
-    for (size_t t = 0; t < g->triples; t++) {
+    for (size_t d = 0; d < g->depth; d++) {
+        const size_t two = 2 * d < g->last ? 2 * d : g->last;
+        const size_t place = i * g->step + (g->form == QNT__SIXES_ON_TWO ? two : d);
         for (size_t p = 0; p < g->tap_count; p++) {
-            const uint8_t *weight = g->weight + (t * g->tap_count + p) * QNT__LOWBIT_COLUMNS;
-            uint8_t x = g->x[g->taps[p] + (ptrdiff_t)(i * g->step + t)];
-            for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] += dot(x, weight[c]);
+            const uint8_t *weight = g->weight + (d * g->tap_count + p) * QNT__LOWBIT_COLUMNS;
+            const uint8_t *x = g->x + g->taps[p] + (ptrdiff_t)place;
+            for (int c = 0; c < QNT__LOWBIT_COLUMNS; c++) acc[c] += product(g->form, x, weight[c]);
         }
     }
 }

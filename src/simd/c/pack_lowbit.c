@@ -1,4 +1,4 @@
-/* Three digits in a byte, and sums over them, one after the other. */
+/* Three digits in a byte, or six, and sums over them, one after the other. */
 #include "../slots.h"
 
 void qnt__pack_lowbit_c(const uint8_t *codes, size_t step, size_t n, size_t triples, uint8_t *to,
@@ -17,4 +17,17 @@ void qnt__digits_lowbit_c(const uint8_t *x, size_t n, size_t step, size_t triple
         for (size_t t = 0; t < triples; t++)
             sum[i] += (x[t] & 3) + (x[t] >> 2 & 3) + (x[t] >> 4 & 3);
     }
+}
+
+int qnt__join_lowbit_c(const uint8_t *x, size_t n, size_t step, size_t triples, uint8_t *to,
+                       size_t to_step)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < n; i++, x += step, to += to_step) {
+        size_t t = 0;
+        for (; t + 2 <= triples; t += 2) to[t / 2] = qnt__lowbit_six(x[t], x[t + 1]);
+        if (t < triples) to[t / 2] = qnt__lowbit_six(0, x[t]);
+        for (t = 0; t < triples; t++) all |= x[t];
+    }
+    return (all & QNT__HIGH_BITS) == 0;
 }

@@ -1,4 +1,5 @@
-/* Products of 2-bit codes by VPSHUFB: two digits in one look-up, the third in another. */
+/* Products of codes by VPSHUFB: two digits of a triple in one look-up and the third in another, three
+ * digits of a six in each. */
 #include <immintrin.h>
 
 #include "../lowbit_products.h"
@@ -9,33 +10,44 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m256i vec;
-struct index { __m256i pair, third; };
-struct row { __m256i pair, third; };
+struct index { __m256i low, high; };
+struct row { __m256i low, high; };
 
 enum { LANES = 32, PIXELS = 4 };
 
 static const uint8_t products[16][16] __attribute__((aligned(16))) = {ROWS_16(ROW_OF_16, 0)};
+static const uint8_t sums[64][16] __attribute__((aligned(16))) = {
+    ROWS_16(SUMS_16, 0), ROWS_16(SUMS_16, 16), ROWS_16(SUMS_16, 32), ROWS_16(SUMS_16, 48)};
+static const uint8_t ones[8][16] __attribute__((aligned(16))) = {ROWS_4(ONES_OF_16, 0),
+                                                                 ROWS_4(ONES_OF_16, 4)};
 
-INLINE struct index load_index(const uint8_t *w)
+INLINE struct index load_index(const uint8_t *w, int form)
 {
-    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)w), low = _mm256_set1_epi8(15);
-    return (struct index){_mm256_and_si256(x, low), _mm256_and_si256(_mm256_srli_epi16(x, 4), low)};
+    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)w);
+    __m256i low = _mm256_set1_epi8(form == QNT__TRIPLES ? 15 : 7);
+    __m256i high = form == QNT__TRIPLES ? _mm256_srli_epi16(x, 4) : _mm256_srli_epi16(x, 3);
+    return (struct index){_mm256_and_si256(x, low), _mm256_and_si256(high, low)};
 }
 
-INLINE __m256i broadcast(unsigned x)
+INLINE __m256i broadcast(const uint8_t *row)
 {
-    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)products[x]));
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)row));
 }
 
-INLINE struct row load_row(uint8_t x)
+INLINE struct row load_row(const uint8_t *x, int form)
 {
-    return (struct row){broadcast(x & 15u), broadcast((unsigned)x >> 4)};
+    if (form == QNT__SIXES_ON_TWO)
+        return (struct row){broadcast(sums[x[0] & 63]), broadcast(sums[x[1] & 63])};
+    if (form == QNT__SIXES_ON_SIX)
+        return (struct row){broadcast(ones[x[0] & 7]), broadcast(ones[x[0] >> 3 & 7])};
+    return (struct row){broadcast(products[x[0] & 15]), broadcast(products[x[0] >> 4])};
 }
 
-INLINE vec look_up(struct index index, struct row row)
+INLINE vec look_up(struct index index, struct row row, int form)
 {
-    return _mm256_add_epi8(_mm256_shuffle_epi8(row.pair, index.pair),
-                           _mm256_shuffle_epi8(row.third, index.third));
+    (void)form;
+    return _mm256_add_epi8(_mm256_shuffle_epi8(row.low, index.low),
+                           _mm256_shuffle_epi8(row.high, index.high));
 }
 
 INLINE vec add_8(vec a, vec b)

@@ -1,4 +1,8 @@
-/* Products of 2-bit codes by VPERMB: a row of 64 products for each byte of three activations. */
+/*
+ * Products of codes by VPERMB: a row of 64 products for each byte of activations, three digits of two
+ * bits or six of one. Six digits of weights that meet six of two bits have the sum of two rows, one for
+ * each triple; where a row serves three taps, that costs less than two look-ups.
+ */
 #include <immintrin.h>
 
 #include "../lowbit_products.h"
@@ -18,22 +22,36 @@ struct row {
 
 enum { LANES = 64, PIXELS = 7 };
 
-static const uint8_t products[64][64]
-    __attribute__((aligned(64))) = {ROWS_16(PRODUCTS_64, 0), ROWS_16(PRODUCTS_64, 16),
-                                    ROWS_16(PRODUCTS_64, 32), ROWS_16(PRODUCTS_64, 48)};
+#define ROWS_64(row) {ROWS_16(row, 0), ROWS_16(row, 16), ROWS_16(row, 32), ROWS_16(row, 48)}
 
-INLINE struct index load_index(const uint8_t *w)
+static const uint8_t products[64][64] __attribute__((aligned(64))) = ROWS_64(PRODUCTS_64);
+static const uint8_t sums[2][64][64] __attribute__((aligned(64))) = {ROWS_64(LOW_SUMS_64),
+                                                                     ROWS_64(HIGH_SUMS_64)};
+static const uint8_t ones[64][64] __attribute__((aligned(64))) = ROWS_64(ONES_64);
+
+INLINE const void *table_of(int form)
 {
+    return form == QNT__TRIPLES ? (const void *)products : form == QNT__SIXES_ON_SIX ? ones[0] : sums[0][0];
+}
+
+INLINE struct index load_index(const uint8_t *w, int form)
+{
+    (void)form;
     return (struct index){_mm512_loadu_si512(w)};
 }
 
-INLINE struct row load_row(uint8_t x)
+INLINE struct row load_row(const uint8_t *x, int form)
 {
-    return (struct row){_mm512_load_si512(products[x & 63])};
+    const uint8_t *table = table_of(form);
+    __m512i row = _mm512_load_si512(table + (x[0] & 63) * sizeof *products);
+    if (form == QNT__SIXES_ON_TWO)
+        row = _mm512_add_epi8(row, _mm512_load_si512(sums[1][x[1] & 63]));
+    return (struct row){row};
 }
 
-INLINE vec look_up(struct index index, struct row row)
+INLINE vec look_up(struct index index, struct row row, int form)
 {
+    (void)form;
     return _mm512_permutexvar_epi8(index.w, row.product);
 }
 
@@ -49,24 +67,31 @@ INLINE vec add_8(vec a, vec b)
  * Products of seven pixels in one block of assembly: compilers spill here. PDEP masks and shifts a byte on
  * a port that no 512-bit operation uses, and nothing is added to x: such additions would take turns of
  * VPERMB. START is what happens to a pixel's first product, SET or ADD, and BIND how its sum is bound.
+ * Operands are a byte, a mask, a product, a row and a table: strings of C have 4095 characters at most.
  */
-#define BYTE(at) "movzbl " at ", %k[byte]\n\tpdep %[mask], %[byte], %[byte]\n\t"
-#define ROW(at) BYTE(at) "vmovdqa64 (%[table],%[byte]), %[row]\n\t"
-#define SET(row, index, pixel) "vpermb " row ", %[w" #index "], %[s" #pixel "]\n\t"
+#define BYTE(at) "movzbl " at ",%k[b]\npdep %[m],%[b],%[b]\n"
+
+/* Rows are added by VPADDUSB as well: by VPADDB it takes nearly twice as long. */
+#define ONE_ROW(at) BYTE(at) "vmovdqa64 (%[t],%[b]),%[r]\n"
+#define TWO_ROWS(at) ONE_ROW(at) BYTE("1" at) "vpaddusb 4096(%[t],%[b]),%[r],%[r]\n"
+
+#define SET(row, index, pixel) "vpermb " row ",%[w" #index "],%[s" #pixel "]\n"
 #define ADD(row, index, pixel)                                                                     \
-    "vpermb " row ", %[w" #index "], %[product]\n\t"                                               \
-    "vpaddusb %[product], %[s" #pixel "], %[s" #pixel "]\n\t"
+    "vpermb " row ",%[w" #index "],%[p]\n"                                                         \
+    "vpaddusb %[p],%[s" #pixel "],%[s" #pixel "]\n"
 
 #define SUMS(BIND)                                                                                 \
     [s0] BIND(sum[0]), [s1] BIND(sum[1]), [s2] BIND(sum[2]), [s3] BIND(sum[3]), [s4] BIND(sum[4]), \
-        [s5] BIND(sum[5]), [s6] BIND(sum[6]), [product] "=&v"(product), [byte] "=&r"(byte)
+        [s5] BIND(sum[5]), [s6] BIND(sum[6]), [p] "=&v"(product), [b] "=&r"(byte)
 #define PLACES                                                                                     \
-    [x] "r"(x), [s] "r"(step), [s_3] "r"(3 * step), [s_5] "r"(5 * step), [table] "r"(products),    \
-        [mask] "r"(63 * sizeof *products)
+    [x] "r"(x), [s] "r"(step), [s_3] "r"(3 * step), [s_5] "r"(5 * step), [t] "r"(table_of(form)),  \
+        [m] "r"(63 * sizeof *products)
 
-/* One tap: the row is an operand in memory. */
-#define PIXEL(START, at, pixel) BYTE(at) START("(%[table],%[byte])", 0, pixel)
-#define ONE_TAP(START, BIND)                                                                       \
+/* One tap: one row is an operand in memory. */
+#define R "%[r]"
+#define IN_MEMORY(START, at, pixel) BYTE(at) START("(%[t],%[b])", 0, pixel)
+#define ADDED(START, at, pixel) TWO_ROWS(at) START(R, 0, pixel)
+#define ONE_TAP(PIXEL, START, BIND)                                                                \
     __asm__(PIXEL(START, "(%[x])", 0)                                                              \
             PIXEL(START, "(%[x],%[s])", 1)                                                         \
             PIXEL(START, "(%[x],%[s],2)", 2)                                                       \
@@ -74,22 +99,27 @@ INLINE vec add_8(vec a, vec b)
             PIXEL(START, "(%[x],%[s],4)", 4)                                                       \
             PIXEL(START, "(%[x],%[s_5])", 5)                                                       \
             PIXEL(START, "(%[x],%[s_3],2)", 6)                                                     \
-            : SUMS(BIND)                                                                           \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [w0] "v"(w)                                                                  \
             : "memory")
 
 INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
-                        int fresh)
+                        int fresh, int form)
 {
-    __m512i w = _mm512_loadu_si512(weight), product;
+    __m512i w = _mm512_loadu_si512(weight), product, row;
     size_t byte;
-    if (fresh) ONE_TAP(SET, "=&v");
-    else ONE_TAP(ADD, "+v");
+    if (form == QNT__SIXES_ON_TWO) {
+        if (fresh) ONE_TAP(ADDED, SET, "=&v");
+        else ONE_TAP(ADDED, ADD, "+v");
+    } else if (fresh) {
+        ONE_TAP(IN_MEMORY, SET, "=&v");
+    } else {
+        ONE_TAP(IN_MEMORY, ADD, "+v");
+    }
 }
 
 /* Three neighbouring taps: a row in a register, for up to three pixels. */
-#define R "%[row]"
-#define THREE_TAPS(START, BIND)                                                                    \
+#define THREE_TAPS(ROW, START, BIND)                                                                 \
     __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
             ROW("(%[x],%[s])") ADD(R, 1, 0) START(R, 0, 1)                                         \
             ROW("(%[x],%[s],2)") ADD(R, 2, 0) ADD(R, 1, 1) START(R, 0, 2)                          \
@@ -99,23 +129,29 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
             ROW("(%[x],%[s_3],2)") ADD(R, 2, 4) ADD(R, 1, 5) START(R, 0, 6)                        \
             ROW("(%[x],%[s_7])") ADD(R, 2, 5) ADD(R, 1, 6)                                         \
             ROW("(%[x],%[s],8)") ADD(R, 2, 6)                                                      \
-            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [s_7] "r"(7 * step), [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)         \
             : "memory")
 
 INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
-                           int fresh)
+                          int fresh, int form)
 {
-    struct index w[3] = {load_index(weight), load_index(weight + QNT__LOWBIT_COLUMNS),
-                         load_index(weight + 2 * QNT__LOWBIT_COLUMNS)};
+    struct index w[3] = {load_index(weight, form), load_index(weight + QNT__LOWBIT_COLUMNS, form),
+                         load_index(weight + 2 * QNT__LOWBIT_COLUMNS, form)};
     __m512i row, product;
     size_t byte;
-    if (fresh) THREE_TAPS(SET, "=&v");
-    else THREE_TAPS(ADD, "+v");
+    if (form == QNT__SIXES_ON_TWO) {
+        if (fresh) THREE_TAPS(TWO_ROWS, SET, "=&v");
+        else THREE_TAPS(TWO_ROWS, ADD, "+v");
+    } else if (fresh) {
+        THREE_TAPS(ONE_ROW, SET, "=&v");
+    } else {
+        THREE_TAPS(ONE_ROW, ADD, "+v");
+    }
 }
 
 /* Four neighbouring taps of pairs of pixels, two columns apart: a row for up to two pairs. */
-#define FOUR_TAPS(START, BIND)                                                                     \
+#define FOUR_TAPS(ROW, START, BIND)                                                                  \
     __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
             ROW("(%[x],%[s])") ADD(R, 1, 0)                                                        \
             ROW("(%[x],%[s],2)") ADD(R, 2, 0) START(R, 0, 1)                                       \
@@ -132,21 +168,27 @@ INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const
             ROW("(%[y],%[s_5])") ADD(R, 3, 5) ADD(R, 1, 6)                                         \
             ROW("(%[y],%[s_3],2)") ADD(R, 2, 6)                                                    \
             ROW("(%[y],%[s_7])") ADD(R, 3, 6)                                                      \
-            : SUMS(BIND), [row] "=&v"(row)                                                         \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [y] "r"(x + 8 * step), [s_7] "r"(7 * step), [w0] "v"(w[0].w),                \
               [w1] "v"(w[1].w), [w2] "v"(w[2].w), [w3] "v"(w[3].w)                                 \
             : "memory")
 
 INLINE void add_four_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
-                          int fresh)
+                          int fresh, int form)
 {
     enum { NEXT = QNT__LOWBIT_COLUMNS };
-    struct index w[4] = {load_index(weight), load_index(weight + NEXT),
-                         load_index(weight + 2 * NEXT), load_index(weight + 3 * NEXT)};
+    struct index w[4] = {load_index(weight, form), load_index(weight + NEXT, form),
+                         load_index(weight + 2 * NEXT, form), load_index(weight + 3 * NEXT, form)};
     __m512i row, product;
     size_t byte;
-    if (fresh) FOUR_TAPS(SET, "=&v");
-    else FOUR_TAPS(ADD, "+v");
+    if (form == QNT__SIXES_ON_TWO) {
+        if (fresh) FOUR_TAPS(TWO_ROWS, SET, "=&v");
+        else FOUR_TAPS(TWO_ROWS, ADD, "+v");
+    } else if (fresh) {
+        FOUR_TAPS(ONE_ROW, SET, "=&v");
+    } else {
+        FOUR_TAPS(ONE_ROW, ADD, "+v");
+    }
 }
 
 INLINE vec zero(void) { return _mm512_setzero_si512(); }

@@ -54,6 +54,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(floats_lowbit, avx2);
         TAKE(digits_lowbit, avx2);
         TAKE(pack_lowbit, avx2);
+        TAKE(join_lowbit, avx2);
         TAKE(gemm_bits, avx2);
         TAKE(tabulate_bits, avx2);
         TAKE(look_up_bits, avx2);
@@ -140,6 +141,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(codes_lowbit, avx512vbmi);
         TAKE(digits_lowbit, avx512vbmi);
         TAKE(pack_lowbit, avx512vbmi);
+        TAKE(join_lowbit, avx512vbmi);
         TAKE(places_s16, avx512vbmi);
         TAKE(code_blocks, avx512vbmi);
     }
