@@ -18,7 +18,7 @@ search_tables() {
 # Each search finds a table in the window that gains more than a point where nothing was searched; the
 # gain where it was searched is larger.
 all_searches_gain() {
-    awk '/ of 1$/ && $7 + 0 > 1 && $6 + 0 > $7 + 0 { good++ } END { exit good != 4 }' "$scratch/tables" ||
+    awk '/ 1 of 1$/ && $7 + 0 > 1 && $6 + 0 > $7 + 0 { good++ } END { exit good != 4 }' "$scratch/tables" ||
         { cat "$scratch/tables" && return 1; }
 }
 

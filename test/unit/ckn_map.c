@@ -3,6 +3,7 @@
 #include "check.h"
 #include "ckn/ckn.h"
 #include "strided.h"
+#include <float.h>
 
 enum { SIDE = 12, MOST = 1 << 16 };
 
@@ -406,6 +407,29 @@ static int32_t cancel(void *user, uint64_t done, uint64_t total)
     return 1;
 }
 
+/* Centred, a constant image is one of zeros, in any number of bits. */
+static void constant_images(void)
+{
+    static const int bits[] = {32, 8, 4, 2, 1};
+    for (int i = 0; i < 5; i++) {
+        qnt_ckn *ckn = create((qnt_ckn_spec){.channels = 1,
+                                             .kernel = 3,
+                                             .filters = 4,
+                                             .subsample = 2,
+                                             .anchor_bits = bits[i],
+                                             .patch_bits = bits[i],
+                                             .centre = 1});
+        float anchor[4 * 9];
+        for (int k = 0; k < 36; k++) anchor[k] = (float)random_gauss();
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 4, 9)));
+        for (int k = 0; k < SIDE * SIDE; k++) image[k] = 0.75f;
+        OK(run_in(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 1),
+                  TENSOR(y, QNT_FLOAT, 32, 1, 5, 5, 4)));
+        for (int k = 0; k < 100; k++) CHECK(y[k] == 0);
+        qnt_ckn_destroy(ckn);
+    }
+}
+
 static void bad_input(void)
 {
     qnt_ckn *ckn = NULL;
@@ -424,6 +448,8 @@ static void bad_input(void)
     REFUSED(s.filters = 0, "filters");
     REFUSED(s.subsample = -1, "subsample");
     REFUSED(s.sigma = -1, "sigma");
+    REFUSED(s.sigma = -FLT_MIN, "sigma");
+    REFUSED(s.sigma = 0.04f, "sigma");
     REFUSED(s.sigma = NAN, "sigma");
     REFUSED(s.regulariser = 2, "regulariser");
     REFUSED(s.regulariser = NAN, "regulariser");
@@ -488,6 +514,7 @@ static void bad_input(void)
     CHECK(!memcmp(anchor, before, sizeof before)); /* nothing of all this changed it */
 
     OK(qnt_ckn_workspace(c, ckn, tx, &bytes));
+    memset(y, 0x5a, sizeof y);
     FAILS(qnt_ckn_run(c, ckn, tx, ty, space, bytes - 1), QNT_E_SPACE, "workspace");
     FAILS(qnt_ckn_run(c, ckn, tx, ty, NULL, bytes), QNT_E_SPACE, "workspace");
     FAILS(qnt_ckn_run(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 2), ty, space,
@@ -501,6 +528,7 @@ static void bad_input(void)
     FAILS(qnt_ckn_run(c, ckn, tx, TENSOR(image, QNT_FLOAT, 32, 1, SIDE - 2, SIDE - 2, 8), space,
                       sizeof space),
           QNT_E_INVALID, "overlaps");
+    for (size_t i = 0; i < 1000; i++) CHECK(((uint8_t *)y)[i] == 0x5a); /* nothing was written */
     double number;
     FAILS(qnt_ckn_kernel(c, ckn, TENSOR(image, QNT_FLOAT, 32, 8), TENSOR(image, QNT_FLOAT, 32, 9),
                          &number),
@@ -521,6 +549,7 @@ int main(int argc, char **argv)
     RUN(deepest);
     RUN(residual);
     RUN(anywhere);
+    RUN(constant_images);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;
