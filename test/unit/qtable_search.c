@@ -308,7 +308,8 @@ static void repeatable(void)
     qnt_context_destroy(context);
 }
 
-/* Every table achieves the same: models have nothing to go by, and no search fails or leaves its box. */
+/* Every table achieves the same: models have nothing to go by, and no search fails or leaves its
+ * box. */
 static void nothing_to_find(void)
 {
     qnt_context *context = check_context();
@@ -422,7 +423,8 @@ static void refusals(void)
     for (int i = 0; i < 6; i++) trials[i].rate = trials[i].utility = 77;
     memcpy(scored, trials, sizeof scored);
     task = (struct task){.fail_at = 3};
-    FAILS(qnt_search_score(context, trials, 6, 1, measure, &task), QNT_E_CANCELLED, "measure returned 7");
+    FAILS(qnt_search_score(context, trials, 6, 1, measure, &task), QNT_E_CANCELLED,
+          "measure returned 7");
     CHECK(trials[1].rate != 77 && !memcmp(trials + 2, scored + 2, 4 * sizeof *trials));
     task = (struct task){.nan_at = 1};
     memcpy(trials, scored, sizeof scored);
