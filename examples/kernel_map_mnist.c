@@ -281,13 +281,12 @@ static void add(struct model *m, const float *x, const uint8_t *label, int count
                   count - i < BATCH ? count - i : BATCH);
 }
 
-static void solve(struct model *m, double penalty)
+/* False if there are so few labels that a small penalty drowns in the rounding of X^T X. */
+static bool solve(struct model *m, double penalty)
 {
     const size_t n = (size_t)m->width;
     memcpy(m->weight, m->target, n * CLASSES * sizeof *m->weight);
-    if (ridge_solve(m->gram, n, penalty, m->factor, m->weight, CLASSES)) return;
-    fprintf(stderr, "kernel_map_mnist: the equations are singular\n");
-    exit(1);
+    return ridge_solve(m->gram, n, penalty, m->factor, m->weight, CLASSES);
 }
 
 static double wrong(const struct model *m, const float *x, const uint8_t *label, int count)
@@ -310,7 +309,7 @@ static double best_penalty(struct model *m, const float *x, const uint8_t *label
 {
     double least = INFINITY, best = 0;
     for (double penalty = 1e-6; penalty < 0.05; penalty *= 10) {
-        solve(m, penalty);
+        if (!solve(m, penalty)) continue;
         double now = wrong(m, x, label, count);
         if (now < least) least = now, best = penalty;
     }
@@ -337,7 +336,10 @@ static void measure(struct model *m, const struct dataset *train, const struct d
         add(m, rest, train->label + tuned, most - tuned);
         free(rest);
         done = most;
-        solve(m, penalty);
+        if (!solve(m, penalty)) {
+            fprintf(stderr, "kernel_map_mnist: the equations are singular\n");
+            exit(1);
+        }
         printf("  %8d  %8g  %8.2f  %10.2f\n", most, penalty,
                wrong(m, measured, test->label, test->count), published[i]);
         fflush(stdout);

@@ -20,6 +20,7 @@
 enum {
     ALIGN = QNT__CARVE_ALIGN,
     ROWS = QNT__BLOCK_ROWS,
+    CODE_ROWS = QNT__GEMM_ROWS,
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
     PATCHES = 4 * ROWS /* of the lines that are mapped at once, at least */
 };
@@ -28,7 +29,8 @@ enum {
 struct places {
     size_t image;  /* float [padded_height][padded_width][channels] */
     size_t patch;  /* float [ROWS][depth] */
-    size_t codes;  /* of rounded patches: uint8 [ROWS][code_depth], or bits: uint64 [ROWS][words] */
+    size_t codes;  /* of rounded patches: uint8 [CODE_ROWS][code_depth], or bits: uint64
+                      [ROWS][words] */
     size_t values; /* float [lines][width][columns]: kernel values */
     size_t pooled; /* float [out_height][out_width][filters] */
     size_t end;
@@ -43,7 +45,7 @@ struct run {
     size_t columns; /* filters rounded up to whole panels */
     size_t lines;   /* that are mapped at once */
     float one[COLUMNS];
-    int32_t zero[ROWS];   /* of integer products: 128, or 1 if they are counted, */
+    int32_t zero[CODE_ROWS]; /* of integer products: 128, or 1 if they are counted, */
     int32_t all[COLUMNS]; /* and then the depth in each column */
     float tap[QNT__CKN_TAPS];
     struct places places;
@@ -70,7 +72,7 @@ static qnt_status plan(struct run *r, size_t *bytes)
     p->end = 0;
     fits = fits && qnt__append(&p->end, image, 4, &p->image) &&
            qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
-           qnt__append(&p->end, ROWS * code_bytes, 1, &p->codes) &&
+           qnt__append(&p->end, CODE_ROWS * code_bytes, 1, &p->codes) &&
            qnt__append(&p->end, line, 4, &p->values) && qnt__append(&p->end, map, 4, &p->pooled) &&
            qnt__mul(p->end, r->context->workers, &all) && qnt__add(all, ALIGN, bytes) &&
            *bytes <= PTRDIFF_MAX;
@@ -195,7 +197,7 @@ static void multiply_codes(const struct run *r, const uint8_t *codes, size_t m, 
                            size_t panels, int32_t *acc)
 {
     const qnt_ckn *c = r->ckn;
-    const uint8_t *rows[ROWS];
+    const uint8_t *rows[CODE_ROWS];
     const ptrdiff_t none = 0;
     const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
     const size_t panel_words = c->words * QNT__PANEL;
@@ -229,13 +231,12 @@ static void multiply_codes(const struct run *r, const uint8_t *codes, size_t m, 
     r->context->simd.gemm_bits(&b);
 }
 
-static void code_products(const struct run *r, const float *patch, uint8_t *codes, size_t m,
+static void code_products(const struct run *r, const uint8_t *codes, size_t m, const float *inverse,
                           const float *norm, float *values)
 {
     const qnt_ckn *c = r->ckn;
-    int32_t acc[ROWS * COLUMNS];
-    float cosine[ROWS * COLUMNS], inverse[ROWS];
-    round_patches(r, patch, codes, m, inverse);
+    int32_t acc[CODE_ROWS * COLUMNS];
+    float cosine[CODE_ROWS * COLUMNS];
     for (size_t p = 0; p < c->panels; p += QNT__BLOCK_PANELS) {
         size_t panels = qnt__min(QNT__BLOCK_PANELS, c->panels - p), first = p * QNT__PANEL;
         struct qnt__finish f = {.acc = acc,
@@ -256,21 +257,33 @@ static void code_products(const struct run *r, const float *patch, uint8_t *code
     }
 }
 
+/* Products with packed anchors take many rows: unpacking them is shared by all. */
 static void map_lines(const struct run *r, uint8_t *mine, size_t row, size_t lines)
 {
     const qnt_ckn *c = r->ckn;
+    const bool floats = c->spec.patch_bits == QNT__CKN_FLOATS;
     const float *image = (const float *)(mine + r->places.image);
-    float *patch = (float *)(mine + r->places.patch), norm[ROWS];
+    float *patch = (float *)(mine + r->places.patch), norm[CODE_ROWS], inverse[CODE_ROWS];
     float *values = (float *)(mine + r->places.values);
+    uint8_t *codes = mine + r->places.codes;
     const size_t width = r->shape.width, all = lines * width;
-    for (size_t x = 0; x < all; x += ROWS) {
-        size_t m = qnt__min(ROWS, all - x);
-        for (size_t i = 0; i < m; i++)
-            cut_patch(r, image, row + (x + i) / width, (x + i) % width, patch + i * c->depth);
-        qnt__ckn_measure(&r->context->simd, c, patch, m, norm);
+    const size_t most = floats || c->bit_panel ? ROWS : CODE_ROWS;
+    for (size_t x = 0; x < all; x += most) {
+        const size_t m = qnt__min(most, all - x);
+        for (size_t i = 0; i < m; i += ROWS) {
+            const size_t n = qnt__min(ROWS, m - i);
+            for (size_t k = 0; k < n; k++) {
+                const size_t at = x + i + k;
+                cut_patch(r, image, row + at / width, at % width, patch + k * c->depth);
+            }
+            qnt__ckn_measure(&r->context->simd, c, patch, n, norm + i);
+            if (!floats) round_patches(r, patch, codes + i * c->code_depth, n, inverse + i);
+        }
         float *to = values + x * r->columns;
-        if (c->spec.patch_bits == QNT__CKN_FLOATS) float_products(r, patch, m, norm, to);
-        else code_products(r, patch, mine + r->places.codes, m, norm, to);
+        if (floats)
+            float_products(r, patch, m, norm, to);
+        else
+            code_products(r, codes, m, inverse, norm, to);
     }
 }
 
@@ -416,7 +429,7 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
     }
     qnt__ckn_taps(ckn, r.tap);
     for (size_t i = 0; i < COLUMNS; i++) r.one[i] = 1.0f, r.all[i] = (int32_t)ckn->depth;
-    for (size_t i = 0; i < ROWS; i++) r.zero[i] = ckn->bit_panel ? 1 : 128;
+    for (size_t i = 0; i < CODE_ROWS; i++) r.zero[i] = ckn->bit_panel ? 1 : 128;
     uint8_t *start = workspace;
     r.space = start + (ALIGN - (uintptr_t)start % ALIGN) % ALIGN;
     return qnt__parallel(context, run_image, &r, (size_t)r.x.shape[0]);
