@@ -19,6 +19,7 @@
 #include "models.h"
 #include "qnt.h"
 #include "reference.h"
+#include "ridge.h"
 
 enum {
     SIDE = 8,
@@ -158,28 +159,6 @@ static void products(const struct features *f, float *gram)
     for (size_t a = 0; f->gamma > 0 && a < n; a++) gram[a * n + a] = 1;
 }
 
-/* a[n][n], symmetric and positive: x = a^-1 y for CLASSES right sides, by Cholesky's factor. */
-static void solve(double *a, double *y, int n)
-{
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j <= i; j++) {
-            double sum = a[i * n + j];
-            for (int k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
-            a[i * n + j] = i == j ? sqrt(sum) : sum / a[j * n + j];
-        }
-    }
-    for (int c = 0; c < CLASSES; c++) {
-        for (int i = 0; i < n; i++) {
-            for (int k = 0; k < i; k++) y[i * CLASSES + c] -= a[i * n + k] * y[k * CLASSES + c];
-            y[i * CLASSES + c] /= a[i * n + i];
-        }
-        for (int i = n - 1; i >= 0; i--) {
-            for (int k = i + 1; k < n; k++) y[i * CLASSES + c] -= a[k * n + i] * y[k * CLASSES + c];
-            y[i * CLASSES + c] /= a[i * n + i];
-        }
-    }
-}
-
 /* Percent right among records first .. first + count - 1. */
 static double measure(const uint8_t *label, const float *gram, const double *weight, int labelled,
                       int first, int count)
@@ -207,11 +186,10 @@ static double ridge(const uint8_t *label, const float *gram, int labelled)
     for (double penalty = 0.01; penalty < 2; penalty *= 10) {
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < n; j++) factor[i * n + j] = (double)gram[i * RECORDS + j];
-            factor[i * n + i] += penalty;
             for (int c = 0; c < CLASSES; c++)
                 weight[i * CLASSES + (size_t)c] = label[i] == c ? 1 : -0.1;
         }
-        solve(factor, weight, labelled);
+        if (!ridge_solve(factor, n, penalty, factor, weight, CLASSES)) exit(1);
         double tuned = measure(label, gram, weight, labelled, TRAINED, TUNING);
         if (tuned <= best) continue;
         best = tuned;

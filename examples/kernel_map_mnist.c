@@ -25,8 +25,9 @@
 #include "models.h"
 #include "qnt.h"
 #include "reference.h"
+#include "ridge.h"
 
-enum { LAYERS = 2, SIDE = 28, CLASSES = 10, BATCH = 500, PATCHES = 30000, COUNTS = 8, ROWS = 8 };
+enum { LAYERS = 2, SIDE = 28, CLASSES = 10, BATCH = 500, PATCHES = 30000, COUNTS = 8 };
 
 static const int labelled[COUNTS] = {300, 1000, 2000, 5000, 10000, 20000, 40000, 60000};
 static const double published[COUNTS] = {4.15, 2.05, 1.51, 1.21, 0.88, 0.58, 0.51, 0.39};
@@ -280,44 +281,12 @@ static void add(struct model *m, const float *x, const uint8_t *label, int count
                   count - i < BATCH ? count - i : BATCH);
 }
 
-/* Eight sums, so that additions need not wait for each other. */
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum[8] = {0};
-    size_t k = 0;
-    for (; k + 8 <= n; k += 8)
-        for (size_t i = 0; i < 8; i++) sum[i] += a[k + i] * b[k + i];
-    for (; k < n; k++) sum[0] += a[k] * b[k];
-    return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
-}
-
-/* (X^T X + penalty) weight = X^T Y by Cholesky's factor. */
-static void solve(struct model *m, double penalty)
+/* False if there are so few labels that a small penalty drowns in the rounding of X^T X. */
+static bool solve(struct model *m, double penalty)
 {
     const size_t n = (size_t)m->width;
-    double *l = m->factor, *w = m->weight;
-    for (size_t i = 0; i < n; i += ROWS) { /* some rows for each column: memory is slow */
-        for (size_t j = 0; j < n && j < i + ROWS; j++) {
-            for (size_t r = i > j ? i : j; r < n && r < i + ROWS; r++) {
-                double sum = m->gram[r * n + j] - dot(l + r * n, l + j * n, j);
-                l[r * n + j] = r == j ? sqrt(sum + penalty) : sum / l[j * n + j];
-            }
-        }
-    }
-    memcpy(w, m->target, n * CLASSES * sizeof *w);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t c = 0; c < CLASSES; c++) {
-            for (size_t k = 0; k < i; k++) w[i * CLASSES + c] -= l[i * n + k] * w[k * CLASSES + c];
-            w[i * CLASSES + c] /= l[i * n + i];
-        }
-    }
-    for (size_t i = n; i-- > 0;) {
-        for (size_t c = 0; c < CLASSES; c++) {
-            for (size_t k = i + 1; k < n; k++)
-                w[i * CLASSES + c] -= l[k * n + i] * w[k * CLASSES + c];
-            w[i * CLASSES + c] /= l[i * n + i];
-        }
-    }
+    memcpy(m->weight, m->target, n * CLASSES * sizeof *m->weight);
+    return ridge_solve(m->gram, n, penalty, m->factor, m->weight, CLASSES);
 }
 
 static double wrong(const struct model *m, const float *x, const uint8_t *label, int count)
@@ -340,7 +309,7 @@ static double best_penalty(struct model *m, const float *x, const uint8_t *label
 {
     double least = INFINITY, best = 0;
     for (double penalty = 1e-6; penalty < 0.05; penalty *= 10) {
-        solve(m, penalty);
+        if (!solve(m, penalty)) continue;
         double now = wrong(m, x, label, count);
         if (now < least) least = now, best = penalty;
     }
@@ -367,7 +336,10 @@ static void measure(struct model *m, const struct dataset *train, const struct d
         add(m, rest, train->label + tuned, most - tuned);
         free(rest);
         done = most;
-        solve(m, penalty);
+        if (!solve(m, penalty)) {
+            fprintf(stderr, "kernel_map_mnist: the equations are singular\n");
+            exit(1);
+        }
         printf("  %8d  %8g  %8.2f  %10.2f\n", most, penalty,
                wrong(m, measured, test->label, test->count), published[i]);
         fflush(stdout);

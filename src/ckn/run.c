@@ -1,10 +1,11 @@
 /*
  * Running a kernel map. The contract is in qnt/ckn.h.
  *
- * For each image: it is copied as floats with zeros around it; blocks of up to 12 patches of one
- * line are cut out, measured and, if asked for, rounded; their products with the anchors become
- * cosines, and these kernel values times the norm. Lines are pooled to the right as they come and
- * added to the lines of the result that they reach; at the end the projection.
+ * For each image: it is copied as floats with zeros around it; blocks of up to 12 patches of some
+ * lines, which are as many as make few blocks of less, are cut out, measured and, if asked for,
+ * rounded; their products with the anchors become cosines, and these kernel values times the norm.
+ * Lines are pooled to the right as they come and added to the lines of the result that they reach;
+ * at the end the projection.
  */
 #include <math.h>
 #include <string.h>
@@ -16,14 +17,21 @@
 #include "kernel/panels.h"
 #include "simd/layout.h"
 
-enum { ALIGN = QNT__CARVE_ALIGN, ROWS = QNT__BLOCK_ROWS, COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL };
+enum {
+    ALIGN = QNT__CARVE_ALIGN,
+    ROWS = QNT__BLOCK_ROWS,
+    CODE_ROWS = QNT__GEMM_ROWS,
+    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
+    PATCHES = 4 * ROWS /* of the lines that are mapped at once, at least */
+};
 
 /* Byte offsets in the memory of a worker. */
 struct places {
     size_t image;  /* float [padded_height][padded_width][channels] */
     size_t patch;  /* float [ROWS][depth] */
-    size_t codes;  /* of rounded patches: uint8 [ROWS][code_depth], or bits: uint64 [ROWS][words] */
-    size_t values; /* float [width][columns]: kernel values of one line */
+    size_t codes;  /* of rounded patches: uint8 [CODE_ROWS][code_depth], or bits: uint64
+                      [ROWS][words] */
+    size_t values; /* float [lines][width][columns]: kernel values */
     size_t pooled; /* float [out_height][out_width][filters] */
     size_t end;
 };
@@ -35,8 +43,9 @@ struct run {
     struct qnt__ckn_shape shape;
     size_t padded_height, padded_width, channels;
     size_t columns; /* filters rounded up to whole panels */
+    size_t lines;   /* that are mapped at once */
     float one[COLUMNS];
-    int32_t zero[ROWS];   /* of integer products: 128, or 1 if they are counted, */
+    int32_t zero[CODE_ROWS]; /* of integer products: 128, or 1 if they are counted, */
     int32_t all[COLUMNS]; /* and then the depth in each column */
     float tap[QNT__CKN_TAPS];
     struct places places;
@@ -51,18 +60,19 @@ static qnt_status plan(struct run *r, size_t *bytes)
     r->padded_height = r->shape.height + (size_t)c->spec.kernel - 1;
     r->padded_width = r->shape.width + (size_t)c->spec.kernel - 1;
     r->channels = (size_t)c->spec.channels;
+    r->lines = qnt__min((PATCHES - 1) / r->shape.width + 1, r->shape.height);
     size_t image, line, map, all,
         code_bytes = qnt__max(c->code_depth, 8 * qnt__bits_words(c->depth));
     bool fits = qnt__mul(r->padded_height, r->padded_width, &image) &&
                 qnt__mul(image, r->channels, &image) &&
-                qnt__mul(r->shape.width, r->columns, &line) &&
+                qnt__mul(r->shape.width, r->columns, &line) && qnt__mul(line, r->lines, &line) &&
                 qnt__mul(r->shape.out_height, r->shape.out_width, &map) &&
                 qnt__mul(map, (size_t)c->spec.filters, &map);
     struct places *p = &r->places;
     p->end = 0;
     fits = fits && qnt__append(&p->end, image, 4, &p->image) &&
            qnt__append(&p->end, ROWS * c->depth, 4, &p->patch) &&
-           qnt__append(&p->end, ROWS * code_bytes, 1, &p->codes) &&
+           qnt__append(&p->end, CODE_ROWS * code_bytes, 1, &p->codes) &&
            qnt__append(&p->end, line, 4, &p->values) && qnt__append(&p->end, map, 4, &p->pooled) &&
            qnt__mul(p->end, r->context->workers, &all) && qnt__add(all, ALIGN, bytes) &&
            *bytes <= PTRDIFF_MAX;
@@ -70,7 +80,7 @@ static qnt_status plan(struct run *r, size_t *bytes)
     return qnt__fail(r->context, QNT_E_SHAPE, "x: the workspace of this shape overflows");
 }
 
-/* ---- one line of one image ---- */
+/* ---- some lines of one image ---- */
 
 /* The image as floats, with zeros around it. */
 static void open_image(const struct run *r, float *to, size_t image)
@@ -187,7 +197,7 @@ static void multiply_codes(const struct run *r, const uint8_t *codes, size_t m, 
                            size_t panels, int32_t *acc)
 {
     const qnt_ckn *c = r->ckn;
-    const uint8_t *rows[ROWS];
+    const uint8_t *rows[CODE_ROWS];
     const ptrdiff_t none = 0;
     const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
     const size_t panel_words = c->words * QNT__PANEL;
@@ -221,13 +231,12 @@ static void multiply_codes(const struct run *r, const uint8_t *codes, size_t m, 
     r->context->simd.gemm_bits(&b);
 }
 
-static void code_products(const struct run *r, const float *patch, uint8_t *codes, size_t m,
+static void code_products(const struct run *r, const uint8_t *codes, size_t m, const float *inverse,
                           const float *norm, float *values)
 {
     const qnt_ckn *c = r->ckn;
-    int32_t acc[ROWS * COLUMNS];
-    float cosine[ROWS * COLUMNS], inverse[ROWS];
-    round_patches(r, patch, codes, m, inverse);
+    int32_t acc[CODE_ROWS * COLUMNS];
+    float cosine[CODE_ROWS * COLUMNS];
     for (size_t p = 0; p < c->panels; p += QNT__BLOCK_PANELS) {
         size_t panels = qnt__min(QNT__BLOCK_PANELS, c->panels - p), first = p * QNT__PANEL;
         struct qnt__finish f = {.acc = acc,
@@ -248,31 +257,44 @@ static void code_products(const struct run *r, const float *patch, uint8_t *code
     }
 }
 
-static void map_line(const struct run *r, uint8_t *mine, size_t row)
+/* Products with packed anchors take many rows: unpacking them is shared by all. */
+static void map_lines(const struct run *r, uint8_t *mine, size_t row, size_t lines)
 {
     const qnt_ckn *c = r->ckn;
+    const bool floats = c->spec.patch_bits == QNT__CKN_FLOATS;
     const float *image = (const float *)(mine + r->places.image);
-    float *patch = (float *)(mine + r->places.patch), norm[ROWS];
+    float *patch = (float *)(mine + r->places.patch), norm[CODE_ROWS], inverse[CODE_ROWS];
     float *values = (float *)(mine + r->places.values);
-    for (size_t x = 0; x < r->shape.width; x += ROWS) {
-        size_t m = qnt__min(ROWS, r->shape.width - x);
-        for (size_t i = 0; i < m; i++) cut_patch(r, image, row, x + i, patch + i * c->depth);
-        qnt__ckn_measure(&r->context->simd, c, patch, m, norm);
+    uint8_t *codes = mine + r->places.codes;
+    const size_t width = r->shape.width, all = lines * width;
+    const size_t most = floats || c->bit_panel ? ROWS : CODE_ROWS;
+    for (size_t x = 0; x < all; x += most) {
+        const size_t m = qnt__min(most, all - x);
+        for (size_t i = 0; i < m; i += ROWS) {
+            const size_t n = qnt__min(ROWS, m - i);
+            for (size_t k = 0; k < n; k++) {
+                const size_t at = x + i + k;
+                cut_patch(r, image, row + at / width, at % width, patch + k * c->depth);
+            }
+            qnt__ckn_measure(&r->context->simd, c, patch, n, norm + i);
+            if (!floats) round_patches(r, patch, codes + i * c->code_depth, n, inverse + i);
+        }
         float *to = values + x * r->columns;
-        if (c->spec.patch_bits == QNT__CKN_FLOATS) float_products(r, patch, m, norm, to);
-        else code_products(r, patch, mine + r->places.codes, m, norm, to);
+        if (floats)
+            float_products(r, patch, m, norm, to);
+        else
+            code_products(r, codes, m, inverse, norm, to);
     }
 }
 
 /* ---- pooling and projection ---- */
 
-/* Adds a line, pooled to the right, to the lines of the result that it reaches. */
-static void pool_line(const struct run *r, uint8_t *mine, size_t row)
+/* Adds the values of a line, pooled to the right, to the lines of the result that it reaches. */
+static void pool_line(const struct run *r, uint8_t *mine, size_t row, const float *values)
 {
     const int64_t s = r->ckn->spec.subsample, reach = qnt__ckn_reach(r->ckn);
     const int64_t width = (int64_t)r->shape.width;
     const size_t filters = (size_t)r->ckn->spec.filters;
-    const float *values = (float *)(mine + r->places.values);
     float *pooled = (float *)(mine + r->places.pooled), weight[QNT__CKN_TAPS];
     for (size_t y = 0; y < r->shape.out_height; y++) {
         int64_t down = (int64_t)row - (int64_t)y * s;
@@ -339,12 +361,15 @@ static void run_image(void *task, size_t image, size_t worker)
 {
     const struct run *r = task;
     uint8_t *mine = r->space + worker * r->places.end;
+    const float *values = (float *)(mine + r->places.values);
     size_t floats = r->shape.out_height * r->shape.out_width * (size_t)r->ckn->spec.filters;
     memset(mine + r->places.pooled, 0, floats * sizeof(float));
     open_image(r, (float *)(mine + r->places.image), image);
-    for (size_t row = 0; row < r->shape.height; row++) {
-        map_line(r, mine, row);
-        pool_line(r, mine, row);
+    for (size_t row = 0; row < r->shape.height; row += r->lines) {
+        const size_t lines = qnt__min(r->lines, r->shape.height - row);
+        map_lines(r, mine, row, lines);
+        for (size_t i = 0; i < lines; i++)
+            pool_line(r, mine, row + i, values + i * r->shape.width * r->columns);
     }
     project(r, mine, image);
 }
@@ -404,7 +429,7 @@ qnt_status qnt_ckn_run(const qnt_context *context, const qnt_ckn *ckn, const qnt
     }
     qnt__ckn_taps(ckn, r.tap);
     for (size_t i = 0; i < COLUMNS; i++) r.one[i] = 1.0f, r.all[i] = (int32_t)ckn->depth;
-    for (size_t i = 0; i < ROWS; i++) r.zero[i] = ckn->bit_panel ? 1 : 128;
+    for (size_t i = 0; i < CODE_ROWS; i++) r.zero[i] = ckn->bit_panel ? 1 : 128;
     uint8_t *start = workspace;
     r.space = start + (ALIGN - (uintptr_t)start % ALIGN) % ALIGN;
     return qnt__parallel(context, run_image, &r, (size_t)r.x.shape[0]);

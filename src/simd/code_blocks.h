@@ -1,8 +1,13 @@
-/* What the coding of blocks has in common on all levels: which places of a block have a symbol. */
+/* What the coding of blocks has in common on all levels: which places of a block have a symbol; and
+ * lists of symbols, for levels that have no instruction to press them together. */
 #ifndef QNT__SIMD_CODE_BLOCKS_H
 #define QNT__SIMD_CODE_BLOCKS_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "dct.h"
+#include "slots.h"
 
 /*
  * From places with a level (bit k: the k-th of the diagonal order) to places with a symbol. The
@@ -23,6 +28,34 @@ static inline uint64_t qnt__symbol_places(uint64_t places)
         if (__builtin_expect(!zeros, 1)) return places | last << 1;
         places |= (zeros & (~zeros + 1)) << 15;
     }
+}
+
+enum { QNT__LISTED = 192, QNT__LIST_ROOM = QNT__LISTED + 64 + 8 };
+
+/* Symbols of some blocks; when there are more than LISTED, it is time to put them, and there is
+ * room for 8 levels of 0 behind them. */
+struct qnt__symbols {
+    size_t n;
+    int16_t level[QNT__LIST_ROOM];
+    uint16_t
+        code[QNT__LIST_ROOM]; /* number of the entry of a level of size 0 behind the same run */
+};
+
+static inline void qnt__list_symbols(struct qnt__symbols *s, const struct qnt__coded_block *block)
+{
+    const int base = block->kind * (int)(sizeof(struct qnt__block_codes) / sizeof(uint32_t));
+    uint64_t places = qnt__symbol_places(block->places);
+    size_t n = s->n;
+    int last = 0;
+    s->level[n] = (int16_t)block->difference;
+    s->code[n++] = (uint16_t)base;
+    for (places &= places - 1; places; places &= places - 1, n++) {
+        int k = __builtin_ctzll(places);
+        s->level[n] = block->level[qnt__zigzag[k]];
+        s->code[n] = (uint16_t)(base + QNT__MEAN_CODES + ((k - last - 1) << 4));
+        last = k;
+    }
+    s->n = n;
 }
 
 #endif

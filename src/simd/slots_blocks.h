@@ -31,7 +31,7 @@ struct qnt__coded_block {
     const int16_t *level;
     uint64_t places;    /* as of places_s16 */
     int32_t difference; /* of its mean and the one before in its plane */
-    int32_t kind;       /* which codes */
+    int32_t kind;       /* which codes, 0 or 1 */
 };
 
 /* All that is kept of what was coded. */

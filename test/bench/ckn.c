@@ -1,24 +1,33 @@
 /*
- * Kernel-map layers against the bare integer product of their shape, qnt_gemm_s8 on patches that lie
- * there already: what cutting, rounding, exponentials, pooling and the projection cost. The layer's
- * own products are what is saved when the slots of products do nothing. And learning.
+ * Kernel-map layers against two bare products of their shape, on patches that lie there already:
+ * what do cutting, rounding, exponentials, pooling and the projection cost? "gemm" is the product
+ * with the layer's own anchors, packed in their bits, by its kernel over whole matrices, which is
+ * the best there is; "int8" is qnt_gemm_s8. The layer's own products are what is saved when the
+ * slots of products do nothing. And learning.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
-#include "context/context.h"
+#include "ckn/ckn.h"
+#include "kernel/panels.h"
+#include "simd/layout.h"
 #include "qnt.h"
 
 enum { SIDE = 28, PATCHES = 100000 };
 
 static qnt_context *context, *idle; /* the second one has no products with anchors */
 
+static size_t anchor_depth; /* of the map that runs: tells its products from the projection */
+
 /* Zeros instead of products: what lay there could be slow numbers. */
 static void no_floats(const struct qnt__gemm_f32 *g)
 {
-    memset(g->y, 0, g->m * g->ld * sizeof *g->y);
+    if (g->depth != anchor_depth)
+        context->simd.gemm_f32(g);
+    else
+        memset(g->y, 0, g->m * g->ld * sizeof *g->y);
 }
 
 static void no_bytes(const struct qnt__gemm *g)
@@ -56,6 +65,9 @@ struct job {
     qnt_tensor x, y, a, b, c;
     void *space;
     size_t bytes;
+    uint8_t *bare; /* rows of patches as the layer multiplies them, bare_row bytes apart */
+    int32_t *bare_result;
+    size_t bare_row;
 };
 
 static float *random_floats(size_t n)
@@ -105,6 +117,11 @@ static struct job *create(int side, int channels, int kernel, int filters, int b
     check(qnt_ckn_workspace(context, j->map, &j->x, &j->bytes), "qnt_ckn_workspace");
     j->space = bench_memory(j->bytes);
     free(anchor);
+    const qnt_ckn *c = j->map;
+    j->bare_row = bits == 32 ? 4 * c->depth : c->bit_panel ? 8 * c->words : c->code_depth;
+    j->bare = bench_memory((size_t)j->a_shape[0] * j->bare_row);
+    if (bits == 32) memset(j->bare, 0, (size_t)j->a_shape[0] * j->bare_row); /* no slow numbers */
+    j->bare_result = bench_memory((size_t)j->a_shape[0] * c->panels * QNT__PANEL * 4);
     return j;
 }
 
@@ -114,7 +131,7 @@ static void run(void *state)
     check(qnt_ckn_run(context, j->map, &j->x, &j->y, j->space, j->bytes), "qnt_ckn_run");
 }
 
-/* The same without products; of floats the projection is left out too. */
+/* The same without products with anchors. */
 static void run_idle(void *state)
 {
     struct job *j = state;
@@ -125,6 +142,66 @@ static void multiply(void *state)
 {
     struct job *j = state;
     check(qnt_gemm_s8(context, &j->a, 0, &j->b, NULL, &j->c), "qnt_gemm_s8");
+}
+
+/* The codes of all patches, or their numbers, by all anchors; four panels stay in the cache while
+ * all rows pass. What the rows hold does not matter. */
+static void multiply_bare(void *state)
+{
+    struct job *j = state;
+    const qnt_ckn *c = j->map;
+    const struct qnt__simd *simd = &context->simd;
+    const size_t m = (size_t)j->a_shape[0], ld = c->panels * QNT__PANEL;
+    const size_t panel_bytes = qnt__panel_bytes(1, c->depth, c->code_bits);
+    const ptrdiff_t none = 0;
+    const void *rows[QNT__GEMM_ROWS];
+    const size_t most = c->code_panel && !c->bit_panel ? QNT__GEMM_ROWS : QNT__BLOCK_ROWS;
+    for (size_t p = 0; p < c->panels; p += QNT__BLOCK_PANELS) {
+        size_t panels = c->panels - p < QNT__BLOCK_PANELS ? c->panels - p : QNT__BLOCK_PANELS;
+        for (size_t i = 0; i < m; i += most) {
+            size_t count = m - i < most ? m - i : most;
+            void *to = j->bare_result + i * ld + p * QNT__PANEL;
+            for (size_t r = 0; r < count; r++) rows[r] = j->bare + (i + r) * j->bare_row;
+            if (c->spec.patch_bits == QNT__CKN_FLOATS) {
+                struct qnt__gemm_f32 g = {.rows = (const float **)rows,
+                                          .taps = &none,
+                                          .y = to,
+                                          .m = count,
+                                          .panels = panels,
+                                          .tap_count = 1,
+                                          .weight = c->anchor_panel + p * c->depth * QNT__PANEL,
+                                          .depth = c->depth,
+                                          .ld = ld};
+                simd->gemm_f32(&g);
+            } else if (c->bit_panel) {
+                struct qnt__gemm_bits g = {.a = rows[0],
+                                           .a_row = c->words,
+                                           .acc = to,
+                                           .m = count,
+                                           .b = c->bit_panel + p * c->words * QNT__PANEL,
+                                           .b_panel = c->words * QNT__PANEL,
+                                           .panels = panels,
+                                           .planes = 1,
+                                           .words = c->words,
+                                           .shift = 1,
+                                           .ld = ld};
+                simd->gemm_bits(&g);
+            } else {
+                struct qnt__gemm g = {.rows = (const uint8_t **)rows,
+                                      .taps = &none,
+                                      .acc = to,
+                                      .m = count,
+                                      .panels = panels,
+                                      .tap_count = 1,
+                                      .weight = c->code_panel + p * panel_bytes,
+                                      .depth = c->code_depth,
+                                      .panel_bytes = panel_bytes,
+                                      .ld = ld,
+                                      .bits = c->code_bits};
+                simd->gemm_s8(&g);
+            }
+        }
+    }
 }
 
 static void learn(struct job *j)
@@ -146,7 +223,7 @@ static void learn(struct job *j)
 static void destroy(struct job *j)
 {
     free(j->x.data), free(j->y.data), free(j->a.data), free(j->b.data), free(j->c.data);
-    free(j->space);
+    free(j->space), free(j->bare), free(j->bare_result);
     qnt_ckn_destroy(j->map);
     free(j);
 }
@@ -162,23 +239,28 @@ int main(int argc, char **argv)
     check(qnt_context_create(NULL, NULL, NULL, &idle), "context");
     check(qnt_context_set_cpu(idle, bench_cpu()), "cpu");
     idle->simd.gemm_s8 = no_bytes, idle->simd.gemm_bits = no_bits;
-    printf("%-34s %9s %9s %9s %6s %9s\n", "kernel map of one image", "ms", "products", "int8 ms",
-           "ratio", "products");
+    printf("%-30s %8s %8s | %8s %6s %8s | %8s %6s %8s\n", "kernel map of one image", "ms",
+           "products", "gemm ms", "map", "products", "int8 ms", "map", "products");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const int *f = shapes[s];
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
             struct job *j = create(f[0], f[1], f[2], f[3], bits[i]);
             struct bench_candidate c[] = {{.name = "map", .run = run, .state = j},
-                                          {.name = "product", .run = multiply, .state = j},
+                                          {.name = "gemm", .run = multiply_bare, .state = j},
+                                          {.name = "int8", .run = multiply, .state = j},
                                           {.name = "idle", .run = run_idle, .state = j}};
             idle->simd.gemm_f32 = bits[i] == 32 ? no_floats : context->simd.gemm_f32;
-            bench_compare(c, 3);
+            anchor_depth = j->map->depth;
+            bench_compare(c, 4);
             char name[64];
             snprintf(name, sizeof name, "%dx%dx%d, %d of %dx%d, %d bits", f[0], f[0], f[1], f[3],
                      f[2], f[2], bits[i]);
-            double own = c[0].seconds - c[2].seconds;
-            printf("%-34s %9.3f %9.3f %9.3f %6.2f %9.2f\n", name, 1e3 * c[0].seconds, 1e3 * own,
-                   1e3 * c[1].seconds, c[1].seconds / c[0].seconds, c[1].seconds / own);
+            double own = c[0].seconds - c[3].seconds;
+            printf("%-30s %8.3f %8.3f", name, 1e3 * c[0].seconds, 1e3 * own);
+            for (int k = 1; k < 3; k++)
+                printf(" | %8.3f %6.2f %8.2f", 1e3 * c[k].seconds, c[k].seconds / c[0].seconds,
+                       c[k].seconds / own);
+            printf("\n");
             if (bits[i] == 32 && s < 2) learn(j);
             destroy(j);
         }

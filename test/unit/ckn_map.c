@@ -3,6 +3,7 @@
 #include "check.h"
 #include "ckn/ckn.h"
 #include "strided.h"
+#include <float.h>
 
 enum { SIDE = 12, MOST = 1 << 16 };
 
@@ -141,30 +142,66 @@ static void projection(void)
     qnt_ckn_destroy(ckn);
 }
 
-/* K3: A K A is the identity where nothing is regularised; A is symmetric. */
+enum { ROOT = 40 };
+
+static void multiply(const double *a, const double *b, double *out)
+{
+    for (int i = 0; i < ROOT; i++) {
+        for (int j = 0; j < ROOT; j++) {
+            double sum = 0;
+            for (int e = 0; e < ROOT; e++) sum += a[i * ROOT + e] * b[e * ROOT + j];
+            out[i * ROOT + j] = sum;
+        }
+    }
+}
+
+/* The same root by another way, the iteration of Newton and Schulz: from up = k / |k|
+ * and down = 1, t = (3 - down up) / 2, up = up t, down = t down, which becomes the inverse root. */
+static void newton_schulz(const double *k, double *root)
+{
+    static double up[ROOT * ROOT], down[ROOT * ROOT], t[ROOT * ROOT], next[ROOT * ROOT];
+    double norm = 0;
+    for (int i = 0; i < ROOT * ROOT; i++) norm += k[i] * k[i];
+    norm = sqrt(norm);
+    for (int i = 0; i < ROOT * ROOT; i++) up[i] = k[i] / norm, down[i] = i % (ROOT + 1) == 0;
+    for (int step = 0; step < 60; step++) {
+        multiply(down, up, t);
+        for (int i = 0; i < ROOT * ROOT; i++) t[i] = ((i % (ROOT + 1) == 0 ? 3 : 0) - t[i]) / 2;
+        multiply(up, t, next), memcpy(up, next, sizeof up);
+        multiply(t, down, next), memcpy(down, next, sizeof down);
+    }
+    for (int i = 0; i < ROOT * ROOT; i++) root[i] = down[i] / sqrt(norm);
+}
+
+/* K3: A K A is the identity where nothing is regularised; A is symmetric; rotations and the
+ * iteration of Newton and Schulz agree. */
 static void inverse_root(void)
 {
-    enum { P = 40 };
-    static double k[P * P], a[P * P], space[2 * P * P], x[P * 7];
-    for (int i = 0; i < P * 7; i++) x[i] = random_gauss();
-    for (int i = 0; i < P; i++) {
-        for (int j = 0; j < P; j++) {
+    static double k[ROOT * ROOT], a[ROOT * ROOT], space[2 * ROOT * ROOT], x[ROOT * 7],
+        other[ROOT * ROOT];
+    for (int i = 0; i < ROOT * 7; i++) x[i] = random_gauss();
+    for (int i = 0; i < ROOT; i++) {
+        for (int j = 0; j < ROOT; j++) {
             double square = 0;
             for (int e = 0; e < 7; e++)
                 square += (x[i * 7 + e] - x[j * 7 + e]) * (x[i * 7 + e] - x[j * 7 + e]);
-            k[i * P + j] = a[i * P + j] = exp(-square);
+            k[i * ROOT + j] = a[i * ROOT + j] = exp(-square);
         }
     }
-    qnt__inverse_root(a, P, 0, space);
-    for (int i = 0; i < P; i++) {
-        for (int j = 0; j < P; j++) {
+    qnt__inverse_root(a, ROOT, 0, space);
+    for (int i = 0; i < ROOT; i++) {
+        for (int j = 0; j < ROOT; j++) {
             double sum = 0;
-            for (int e = 0; e < P; e++)
-                for (int f = 0; f < P; f++) sum += a[i * P + e] * k[e * P + f] * a[f * P + j];
+            for (int e = 0; e < ROOT; e++)
+                for (int f = 0; f < ROOT; f++)
+                    sum += a[i * ROOT + e] * k[e * ROOT + f] * a[f * ROOT + j];
             CHECK_MSG(fabs(sum - (i == j)) < 1e-8, "%d %d: %g", i, j, sum);
-            CHECK(fabs(a[i * P + j] - a[j * P + i]) < 1e-9);
+            CHECK(fabs(a[i * ROOT + j] - a[j * ROOT + i]) < 1e-9);
         }
     }
+    newton_schulz(k, other);
+    for (int i = 0; i < ROOT * ROOT; i++)
+        CHECK_MSG(fabs(a[i] - other[i]) < 1e-8, "%g, expected %g", a[i], other[i]);
     double repeated[4] = {1, 1, 1, 1};
     qnt__inverse_root(repeated, 2, 0.01, space); /* a zero eigenvalue */
     CHECK(isfinite(repeated[0]) && fabs(repeated[0] - repeated[3]) < 1e-9);
@@ -270,6 +307,35 @@ static void rounding(void)
         for (int e = 0; e < p; e++) CHECK(z[e] == 8 * y[e]);
         qnt_ckn_destroy(ckn), qnt_ckn_destroy(floats);
     }
+}
+
+/* K6: with A made for the anchors as they are rounded, the map is the projection onto what they
+ * span; with A of the anchors before, it is worse. */
+static void rounded_anchors(void)
+{
+    const uint64_t state = check_state; /* what follows is as random as before */
+    check_state = 78;
+    qnt_ckn *floats = fitted((qnt_ckn_spec){.channels = 1, .kernel = 5, .filters = 32});
+    qnt_ckn *rounded =
+        create((qnt_ckn_spec){.channels = 1, .kernel = 5, .filters = 32, .anchor_bits = 3});
+    static float anchor[32 * 25];
+    OK(qnt_ckn_get(c, floats, TENSOR(anchor, QNT_FLOAT, 32, 32, 25)));
+    OK(qnt_ckn_set(c, rounded, TENSOR(anchor, QNT_FLOAT, 32, 32, 25)));
+    double exact = kernel_error(floats, 80), own = kernel_error(rounded, 80);
+    memcpy(rounded->projection, floats->projection, 2 * 32 * 16 * sizeof(float));
+    double old = 0, size = 0; /* without the bound on norms, which holds no longer */
+    for (int i = 0; i < 80; i++) {
+        float a[25], b[25];
+        picture(a, 5, 5, 1), picture(b, 5, 5, 1);
+        map_patch(rounded, a, y), map_patch(rounded, b, z);
+        double k = kernel(rounded, a, b), off = dot(y, z, 32) - k;
+        old += off * off, size += k * k;
+    }
+    old = sqrt(old / size);
+    CHECK_MSG(own < 1.5 * exact + 0.01 && old > 1.1 * own,
+              "floats %g, rounded %g, with the old A %g", exact, own, old);
+    qnt_ckn_destroy(floats), qnt_ckn_destroy(rounded);
+    check_state = state;
 }
 
 /* A patch with a number that is none, or too large to square, is a patch of zeros; its neighbours
@@ -406,6 +472,29 @@ static int32_t cancel(void *user, uint64_t done, uint64_t total)
     return 1;
 }
 
+/* Centred, a constant image is one of zeros, in any number of bits. */
+static void constant_images(void)
+{
+    static const int bits[] = {32, 8, 4, 2, 1};
+    for (int i = 0; i < 5; i++) {
+        qnt_ckn *ckn = create((qnt_ckn_spec){.channels = 1,
+                                             .kernel = 3,
+                                             .filters = 4,
+                                             .subsample = 2,
+                                             .anchor_bits = bits[i],
+                                             .patch_bits = bits[i],
+                                             .centre = 1});
+        float anchor[4 * 9];
+        for (int k = 0; k < 36; k++) anchor[k] = (float)random_gauss();
+        OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, 4, 9)));
+        for (int k = 0; k < SIDE * SIDE; k++) image[k] = 0.75f;
+        OK(run_in(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 1),
+                  TENSOR(y, QNT_FLOAT, 32, 1, 5, 5, 4)));
+        for (int k = 0; k < 100; k++) CHECK(y[k] == 0);
+        qnt_ckn_destroy(ckn);
+    }
+}
+
 static void bad_input(void)
 {
     qnt_ckn *ckn = NULL;
@@ -424,6 +513,8 @@ static void bad_input(void)
     REFUSED(s.filters = 0, "filters");
     REFUSED(s.subsample = -1, "subsample");
     REFUSED(s.sigma = -1, "sigma");
+    REFUSED(s.sigma = -FLT_MIN, "sigma");
+    REFUSED(s.sigma = 0.04f, "sigma");
     REFUSED(s.sigma = NAN, "sigma");
     REFUSED(s.regulariser = 2, "regulariser");
     REFUSED(s.regulariser = NAN, "regulariser");
@@ -488,6 +579,7 @@ static void bad_input(void)
     CHECK(!memcmp(anchor, before, sizeof before)); /* nothing of all this changed it */
 
     OK(qnt_ckn_workspace(c, ckn, tx, &bytes));
+    memset(y, 0x5a, sizeof y);
     FAILS(qnt_ckn_run(c, ckn, tx, ty, space, bytes - 1), QNT_E_SPACE, "workspace");
     FAILS(qnt_ckn_run(c, ckn, tx, ty, NULL, bytes), QNT_E_SPACE, "workspace");
     FAILS(qnt_ckn_run(c, ckn, TENSOR(image, QNT_FLOAT, 32, 1, SIDE, SIDE, 2), ty, space,
@@ -501,6 +593,7 @@ static void bad_input(void)
     FAILS(qnt_ckn_run(c, ckn, tx, TENSOR(image, QNT_FLOAT, 32, 1, SIDE - 2, SIDE - 2, 8), space,
                       sizeof space),
           QNT_E_INVALID, "overlaps");
+    for (size_t i = 0; i < 1000; i++) CHECK(((uint8_t *)y)[i] == 0x5a); /* nothing was written */
     double number;
     FAILS(qnt_ckn_kernel(c, ckn, TENSOR(image, QNT_FLOAT, 32, 8), TENSOR(image, QNT_FLOAT, 32, 9),
                          &number),
@@ -517,10 +610,12 @@ int main(int argc, char **argv)
     RUN(inverse_root);
     RUN(pooling);
     RUN(rounding);
+    RUN(rounded_anchors);
     RUN(not_finite);
     RUN(deepest);
     RUN(residual);
     RUN(anywhere);
+    RUN(constant_images);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

@@ -479,10 +479,24 @@ static void refusals(void)
     FAILS(qnt_image_quantize(context, image, NULL, 1), QNT_E_INVALID, "tables is NULL");
     FAILS(qnt_image_quantize(context, NULL, &t, 1), QNT_E_INVALID, "image is NULL");
     OK(qnt_image_quantize(context, image, &t, 1));
+    const qnt_image_bytes before = size_of(context, image);
+    static const uint16_t not_steps[] = {0, 256, UINT16_MAX};
+    for (int i = 0; i < 3; i++) { /* the table before stays */
+        char reason[32];
+        t.step[63] = not_steps[i];
+        snprintf(reason, sizeof reason, "step 63 is %d", not_steps[i]);
+        FAILS(qnt_image_quantize(context, image, &t, 1), QNT_E_INVALID, reason);
+    }
+    bytes = size_of(context, image);
+    CHECK(!memcmp(&bytes, &before, sizeof bytes));
     FAILS(qnt_image_size(context, image, 2, &bytes), QNT_E_INVALID, "huffman is 2");
+    CHECK(!memcmp(&bytes, &before, sizeof bytes));
     FAILS(qnt_image_size(context, image, 0, NULL), QNT_E_INVALID, "bytes is NULL");
     FAILS(qnt_image_size(context, NULL, 0, &bytes), QNT_E_INVALID, "image is NULL");
+    memset(pixels, 0x5a, sizeof pixels);
     FAILS(qnt_image_write(context, image, pixels, 26), QNT_E_SHAPE, "stride is 26");
+    FAILS(qnt_image_write(context, image, pixels, 0), QNT_E_SHAPE, "stride is 0");
+    for (size_t i = 0; i < sizeof pixels; i++) CHECK(pixels[i] == 0x5a);
     FAILS(qnt_image_levels(context, image, 3, &level, &wide, &high), QNT_E_INVALID,
           "component is 3");
     FAILS(qnt_image_levels(context, image, 0, NULL, &wide, &high), QNT_E_INVALID, "levels is NULL");
@@ -496,13 +510,43 @@ static void refusals(void)
     level[64 + 5] = 1023, level[0] = -1024, level[64] = 1023;
     OK(qnt_image_size(context, image, 1, &bytes));
 
+    psnr = -1;
     FAILS(qnt_psnr(context, pixels, 8, pixels, 8, 0, 1, &psnr), QNT_E_SHAPE, "0 x 1");
+    FAILS(qnt_psnr(context, pixels, 8, pixels, 8, 8, 0, &psnr), QNT_E_SHAPE, "8 x 0");
     FAILS(qnt_psnr(context, pixels, 7, pixels, 8, 8, 1, &psnr), QNT_E_SHAPE, "strides 7 and 8");
     FAILS(qnt_psnr(context, NULL, 8, pixels, 8, 8, 1, &psnr), QNT_E_INVALID, "a is NULL");
+    CHECK(psnr == -1);
     OK(qnt_psnr(context, pixels, 8, pixels, 8, 8, 1, &psnr));
     CHECK(isinf(psnr) && psnr > 0);
     qnt_image_destroy(image);
     qnt_image_destroy(NULL);
+    qnt_context_destroy(context);
+}
+
+/* One grey all over: a mean, no other level, the same grey again; of one pixel too. */
+static void constant_pictures(void)
+{
+    qnt_context *context = check_context();
+    static uint8_t pixels[40 * 24], back[40 * 24];
+    for (int value = 0; value < 256; value += 51) {
+        for (int side = 1; side <= 40; side += 39) {
+            qnt_qtable t;
+            qnt_image_bytes bytes;
+            qnt_image *image = make(context, side, side > 1 ? 24 : 1, 1, 0, value % 2);
+            REQUIRE(image);
+            memset(pixels, value, sizeof pixels);
+            OK(qnt_qtable_standard(context, 0, 100, &t));
+            OK(qnt_image_read(context, image, pixels, 40));
+            OK(qnt_image_quantize(context, image, &t, 1));
+            bytes = size_of(context, image);
+            /* the first mean has a size of at most 11; then 00 and 1010 for each block */
+            CHECK(bytes.bits <= 9 + 11 + 4 + 6 * (side > 1 ? 14u : 0u));
+            OK(qnt_image_write(context, image, back, 40));
+            for (int y = 0; y < (side > 1 ? 24 : 1); y++)
+                for (int x = 0; x < side; x++) CHECK(back[y * 40 + x] == value);
+            qnt_image_destroy(image);
+        }
+    }
     qnt_context_destroy(context);
 }
 
@@ -550,6 +594,7 @@ int main(int argc, char **argv)
     RUN(transforms_agree);
     RUN(coarser_is_smaller);
     RUN(round_trip);
+    RUN(constant_pictures);
     RUN(refusals);
     RUN(no_room);
     return DONE;

@@ -9,6 +9,7 @@
 struct task {
     double noise;
     int calls, fail_at, nan_at;
+    bool rate_is_nan, constant;
 };
 
 static int32_t measure(void *user, const qnt_qtable *tables, size_t count, double *rate,
@@ -26,7 +27,8 @@ static int32_t measure(void *user, const qnt_qtable *tables, size_t count, doubl
     }
     *rate = 512 / (bits + 4);
     *utility = 1 - loss / 2000 + task->noise * random_gauss();
-    if (task->calls == task->nan_at) *utility = (double)NAN;
+    if (task->calls == task->nan_at) *(task->rate_is_nan ? rate : utility) = (double)NAN;
+    if (task->constant) *rate = 20, *utility = 0.5;
     return 0;
 }
 
@@ -197,7 +199,10 @@ static void curve_and_box(void)
     CHECK(low.step[8] == 12 && high.step[8] == 20);
     OK(qnt_search_box(context, trials, 40, 14.5, 16.5, 4, &low, &high));
     CHECK(low.step[0] == 9 && high.step[0] == 14); /* deviation 0.5 */
+    const qnt_qtable before = low;
     FAILS(qnt_search_box(context, trials, 40, 100, 101, 0, &low, &high), QNT_E_STATE, "none of 40");
+    FAILS(qnt_search_box(context, trials, 40, 16, 15, 0, &low, &high), QNT_E_STATE, "none of 40");
+    CHECK(!memcmp(&low, &before, sizeof low));
     FAILS(qnt_search_box(context, trials, 40, 1, 2, -1, &low, &high), QNT_E_INVALID,
           "spread is -1");
     trials[3].utility = (double)NAN;
@@ -303,6 +308,42 @@ static void repeatable(void)
     qnt_context_destroy(context);
 }
 
+/* Every table achieves the same: models have nothing to go by, and no search fails or leaves its
+ * box. */
+static void nothing_to_find(void)
+{
+    qnt_context *context = check_context();
+    for (int method = 0; method < 4; method++) {
+        for (int windowed = 0; windowed < 2; windowed++) {
+            struct task task = {.constant = true};
+            qnt_trial trials[45], best;
+            size_t count;
+            double curve[3];
+            qnt_qtable low, high;
+            for (int i = 0; i < 64; i++) low.step[i] = (uint16_t)(1 + i), high.step[i] = 64;
+            qnt_search *search = start(context, (qnt_search_spec){.method = method,
+                                                                  .start = 10,
+                                                                  .low = &low,
+                                                                  .high = &high,
+                                                                  .rate_low = windowed ? 30 : 0,
+                                                                  .rate_high = windowed ? 31 : 0});
+            REQUIRE(search);
+            OK(qnt_search_run(context, search, 45, measure, &task));
+            OK(qnt_search_trials(context, search, trials, 45, &count));
+            for (size_t t = 0; method != QNT_SEARCH_SORTED && t < count; t++)
+                for (int i = 0; i < 64; i++)
+                    CHECK(trials[t].table[0].step[i] > i && trials[t].table[0].step[i] <= 64);
+            if (windowed)
+                FAILS(qnt_search_best(context, search, &best), QNT_E_STATE, "none of 45 trials");
+            else
+                OK(qnt_search_best(context, search, &best));
+            FAILS(qnt_search_curve(context, trials, count, curve), QNT_E_STATE, "at least 3");
+            qnt_search_destroy(search);
+        }
+    }
+    qnt_context_destroy(context);
+}
+
 static int32_t stop_at_3(void *user, uint64_t done, uint64_t total)
 {
     (void)user;
@@ -330,6 +371,7 @@ static void refusals(void)
     REFUSED("start is -1", .start = -1);
     REFUSED("scale is 2 to 1", .scale_low = 2, .scale_high = 1);
     REFUSED("window is 6 to 5, which is empty", .rate_low = 6, .rate_high = 5);
+    REFUSED("window is 6 to 6, which is empty", .rate_low = 6, .rate_high = 6);
     REFUSED("window is nan", .rate_low = (double)NAN, .rate_high = 5);
     REFUSED("curve[1] is inf", .curve = {0, (double)INFINITY, 0});
     REFUSED("step 0 is 0", .low = &box);
@@ -343,6 +385,8 @@ static void refusals(void)
 
     spec.rate_low = 1e6, spec.rate_high = 2e6;
     OK(qnt_search_create(context, &spec, &search));
+    memset(&best, 0x5a, sizeof best);
+    const qnt_trial untouched = best;
     FAILS(qnt_search_best(context, search, &best), QNT_E_STATE, "none of 0 trials");
     FAILS(qnt_search_tell(context, search, 1, 1), QNT_E_STATE, "nothing has been asked");
     OK(qnt_search_ask(context, search, &t));
@@ -359,6 +403,7 @@ static void refusals(void)
     CHECK(count == 3);
     FAILS(qnt_search_trials(context, search, trials, 2, &count), QNT_E_SPACE, "at least 3");
     FAILS(qnt_search_best(context, search, &best), QNT_E_STATE, "none of 3 trials");
+    CHECK(!memcmp(&best, &untouched, sizeof best));
     qnt_context_set_progress(context, stop_at_3, NULL);
     task = (struct task){0};
     FAILS(qnt_search_run(context, search, 10, measure, &task), QNT_E_CANCELLED, "3 of 10");
@@ -366,7 +411,26 @@ static void refusals(void)
     OK(qnt_search_trials(context, search, trials, 16, &count));
     CHECK(count == 6);
 
+    task = (struct task){.nan_at = 1, .rate_is_nan = true};
+    FAILS(qnt_search_run(context, search, 1, measure, &task), QNT_E_INVALID, "rate is nan");
+    FAILS(qnt_search_tell(context, search, (double)INFINITY, 1), QNT_E_INVALID, "rate is inf");
+    OK(qnt_search_trials(context, search, NULL, 0, &count));
+    CHECK(count == 6);
+
+    task = (struct task){0};
     OK(qnt_search_score(context, trials, 6, 1, measure, &task));
+    qnt_trial scored[6];
+    for (int i = 0; i < 6; i++) trials[i].rate = trials[i].utility = 77;
+    memcpy(scored, trials, sizeof scored);
+    task = (struct task){.fail_at = 3};
+    FAILS(qnt_search_score(context, trials, 6, 1, measure, &task), QNT_E_CANCELLED,
+          "measure returned 7");
+    CHECK(trials[1].rate != 77 && !memcmp(trials + 2, scored + 2, 4 * sizeof *trials));
+    task = (struct task){.nan_at = 1};
+    memcpy(trials, scored, sizeof scored);
+    FAILS(qnt_search_score(context, trials, 6, 1, measure, &task), QNT_E_INVALID, "utility nan");
+    CHECK(!memcmp(trials, scored, sizeof scored));
+    FAILS(qnt_search_score(context, trials, 6, 1, NULL, &task), QNT_E_INVALID, "measure is NULL");
     trials[2].table[0].step[7] = 0;
     FAILS(qnt_search_score(context, trials, 6, 1, measure, &task), QNT_E_INVALID, "step 7 is 0");
     FAILS(qnt_search_score(context, trials, 6, 4, measure, &task), QNT_E_INVALID, "count is 4");
@@ -440,6 +504,7 @@ int main(int argc, char **argv)
     RUN(informed);
     RUN(heeds_window);
     RUN(repeatable);
+    RUN(nothing_to_find);
     RUN(refusals);
     RUN(no_memory);
     return DONE;

@@ -66,6 +66,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->quantize_f32 = qnt__quantize_f32_neon;
         table->restore_u8 = qnt__restore_u8_neon;
         table->places_s16 = qnt__places_s16_neon;
+        table->code_blocks = qnt__code_blocks_neon;
         table->kernel_values = qnt__kernel_values_neon;
         table->sums_f32 = qnt__sums_f32_neon;
         table->round_f32 = qnt__round_f32_neon;

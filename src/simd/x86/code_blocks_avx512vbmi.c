@@ -1,42 +1,16 @@
 /*
  * Coding blocks, sixteen symbols at a time: levels in diagonal order, those with a symbol pressed
  * together, their runs and sizes, and a gather for the codes. Four symbols next to each other
- * mostly fit in a word and are joined before they are appended. Bytes are written, so that bytes of
- * ones can be counted side by side.
+ * mostly fit in a word and are joined before they are appended.
  */
 #include <immintrin.h>
 
 #include "../code_blocks.h"
+#include "../code_writer.h"
 #include "../dct.h"
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
-
-enum {
-    BUFFER = 4096,
-    MOST = 64 * 32 / 8 + 16 /* bytes of a block and of the last word written */
-};
-
-/* Bytes, of which the last one is open. */
-struct writer {
-    uint64_t word;           /* the open byte's bits at the top, zeros below */
-    uint64_t used;           /* how many, 0..7 */
-    size_t at;               /* whole bytes */
-    uint64_t stuffed, bytes; /* of buffers that were full */
-    uint8_t buffer[BUFFER + MOST];
-};
-
-/* Appends at most 56 bits. */
-INLINE void put(struct writer *w, uint64_t value, uint64_t length)
-{
-    w->used += length;
-    w->word |= value << 1 << (63 - w->used); /* used may be 0 */
-    uint64_t bytes = __builtin_bswap64(w->word);
-    __builtin_memcpy(w->buffer + w->at, &bytes, 8);
-    w->at += w->used / 8;
-    w->word <<= w->used & 56;
-    w->used %= 8;
-}
 
 /* Bits of magnitudes, from the exponents of float32. */
 INLINE __m512i sizes(__m512i v)
@@ -54,7 +28,7 @@ INLINE __mmask32 first(size_t n)
 
 /* Sixteen codes with the bits behind them, of which n are there; the first of each pair in the
  * low half of a 64-bit lane. */
-INLINE void put_codes(struct writer *w, __m512i value, __m512i length, size_t n)
+INLINE void put_codes(struct qnt__code_writer *w, __m512i value, __m512i length, size_t n)
 {
     uint64_t values[8], lengths[8];
     const __m512i half = _mm512_set1_epi64(0xffffffff);
@@ -66,19 +40,19 @@ INLINE void put_codes(struct writer *w, __m512i value, __m512i length, size_t n)
     if (__builtin_expect(_mm512_mask_cmpgt_epi64_mask(0x55, sum, _mm512_set1_epi64(56)), 0)) {
         _mm512_storeu_si512(values, value);
         _mm512_storeu_si512(lengths, length);
-        for (size_t i = 0; i < 8 && 2 * i < n; i++) put(w, values[i], lengths[i]);
+        for (size_t i = 0; i < 8 && 2 * i < n; i++) qnt__code_put(w, values[i], lengths[i]);
         return;
     }
     value = _mm512_or_si512(_mm512_sllv_epi64(value, next), _mm512_bsrli_epi128(value, 8));
     _mm512_storeu_si512(values, value);
     _mm512_storeu_si512(lengths, sum);
-    for (size_t i = 0; i < 8 && 2 * i < n; i += 2) put(w, values[i], lengths[i]);
+    for (size_t i = 0; i < 8 && 2 * i < n; i += 2) qnt__code_put(w, values[i], lengths[i]);
 }
 
 /* Sixteen levels, of which n are there and the others are 0, and the step to each from the place
  * before. */
-INLINE void put_symbols(struct writer *w, const struct qnt__block_codes *codes, __m256i level,
-                        __m128i step, size_t n)
+INLINE void put_symbols(struct qnt__code_writer *w, const struct qnt__block_codes *codes,
+                        __m256i level, __m128i step, size_t n)
 {
     const __mmask16 there = (__mmask16)first(n);
     const __m512i one = _mm512_set1_epi32(1);
@@ -110,8 +84,8 @@ INLINE struct moves load_moves(void)
                           _mm512_sub_epi8(place, _mm512_set1_epi8(1))};
 }
 
-INLINE void code(struct writer *w, const struct moves *moves, const struct qnt__block_codes *codes,
-                 const struct qnt__coded_block *block)
+INLINE void code(struct qnt__code_writer *w, const struct moves *moves,
+                 const struct qnt__block_codes *codes, const struct qnt__coded_block *block)
 {
     const uint64_t places = qnt__symbol_places(block->places);
     const size_t n = (size_t)_mm_popcnt_u64(places);
@@ -138,17 +112,17 @@ INLINE void code(struct writer *w, const struct moves *moves, const struct qnt__
                 n - 48);
 }
 
-static void count_bytes(struct writer *w)
+static void count_bytes(struct qnt__code_writer *w)
 {
     const __m512i ones = _mm512_set1_epi8(-1);
+    uint64_t full = 0;
     for (size_t i = 0; i < w->at; i += 64) {
         size_t left = w->at - i;
         __mmask64 there = left < 64 ? ((uint64_t)1 << left) - 1 : ~(uint64_t)0;
         __m512i bytes = _mm512_maskz_loadu_epi8(there, w->buffer + i);
-        w->stuffed += (uint64_t)_mm_popcnt_u64(_mm512_cmpeq_epi8_mask(bytes, ones));
+        full += (uint64_t)_mm_popcnt_u64(_mm512_cmpeq_epi8_mask(bytes, ones));
     }
-    w->bytes += w->at;
-    w->at = 0;
+    qnt__code_count(w, full);
 }
 
 void qnt__code_blocks_avx512vbmi(const struct qnt__block_codes *codes,
@@ -156,16 +130,12 @@ void qnt__code_blocks_avx512vbmi(const struct qnt__block_codes *codes,
                                  struct qnt__bit_stream *stream)
 {
     const struct moves moves = load_moves();
-    struct writer w;
-    w.used = stream->bits % 8;
-    w.word = (uint64_t)stream->rest << 1 << (63 - w.used);
-    w.at = 0, w.stuffed = 0, w.bytes = 0;
+    struct qnt__code_writer w;
+    qnt__code_begin(&w, stream);
     for (size_t b = 0; b < n; b++) {
         code(&w, &moves, &codes[blocks[b].kind], &blocks[b]);
-        if (w.at > BUFFER) count_bytes(&w);
+        if (w.at > QNT__CODE_BUFFER) count_bytes(&w);
     }
     count_bytes(&w);
-    stream->bits += 8 * w.bytes + w.used - stream->bits % 8;
-    stream->stuffed += w.stuffed;
-    stream->rest = (uint32_t)(w.word >> 1 >> (63 - w.used));
+    qnt__code_end(&w, stream);
 }

@@ -70,6 +70,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(quantize_f32, avx2);
         TAKE(restore_u8, avx2);
         TAKE(places_s16, avx2);
+        TAKE(code_blocks, avx2);
         TAKE(kernel_values, avx2);
         TAKE(sums_f32, avx2);
         TAKE(round_f32, avx2);
