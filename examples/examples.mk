@@ -68,7 +68,8 @@ $(DEMO_PARTS): $(DEMO_PROGRAMS) $(DIGITS_NETWORK)
 demo-digits:
 	@$(EXAMPLE_BUILD)/digits $(DIGITS) $(DIGITS_NETWORK)
 demo-training:
-	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK)
+	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK) --bits 2 --epochs 3
+	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK) --method ALQ --epochs 3
 demo-networks:
 	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
 demo-maps:

@@ -1,10 +1,11 @@
 /*
  * Fine-tunes a network with every trainable quantizer, deploys what was trained, and measures that.
  *
- *     train_quantized digits examples/data/digits.bin build/digits.safetensors
- *     train_quantized resnet20 DATA [--epochs N] [--method NAME] [--bits N] [--rate N] [--numbers
- * N]
- *                                   [--held N] [--checkpoint FILE]
+ *     train_quantized digits examples/data/digits.bin build/digits.safetensors [OPTIONS]
+ *     train_quantized resnet20 DATA [OPTIONS]
+ *
+ * Options: --epochs N, --method NAME, --bits N, --rate N (of weights), --numbers N (rate of what
+ * quantizers learn), --seed N, --held N, --checkpoint FILE.
  *
  * The first trains on records 0..1199 and measures on 1200..1796, in seconds. The second starts
  * from the pretrained ResNet-20, trains on the 10,000 CIFAR-10 images of the folder and measures on
@@ -114,7 +115,7 @@ static int run(const struct laboratory *lab, const struct task *task, const char
     return 0;
 }
 
-static int run_digits(const struct laboratory *lab, char **argument)
+static int run_digits(const struct laboratory *lab, char **argument, struct task *task)
 {
     enum { TRAINED = 1200 };
     struct dataset set;
@@ -124,19 +125,11 @@ static int run_digits(const struct laboratory *lab, char **argument)
         fprintf(stderr, "train_quantized: %s\n", reason);
         return 1;
     }
-    struct task task = {.weights = argument[1],
-                        .model = model_digits,
-                        .train = {&set, &digits_input, 0, TRAINED},
-                        .test = {&set, &digits_input, TRAINED, set.count - TRAINED},
-                        .schedule = {.epochs = 6,
-                                     .batch = 24,
-                                     .shift = 1,
-                                     .rate = 0.005,
-                                     .numbers_rate = 0.003,
-                                     .bases_rate = 0.02,
-                                     .seed = 1},
-                        .least = 92};
-    int failed = run(lab, &task, "Handwritten digits, 8x8");
+    task->weights = argument[1];
+    task->train = (struct samples){&set, &digits_input, 0, TRAINED};
+    task->test = (struct samples){&set, &digits_input, TRAINED, set.count - TRAINED};
+    if (task->held > 0) trial_hold_out(&task->train, task->held, &task->test);
+    int failed = run(lab, task, "Handwritten digits, 8x8");
     dataset_free(&set);
     return failed;
 }
@@ -191,31 +184,44 @@ static int run_resnet(const struct laboratory *lab, const char *data, struct tas
     return failed;
 }
 
+static const struct task digits_task = {.model = model_digits,
+                                        .schedule = {.epochs = 6,
+                                                     .batch = 24,
+                                                     .shift = 1,
+                                                     .rate = 0.005,
+                                                     .numbers_rate = 0.003,
+                                                     .bases_rate = 0.02,
+                                                     .seed = 1},
+                                        .least = 92};
+
+static const struct task resnet_task = {.model = model_resnet20,
+                                        .schedule = {.epochs = 0.25,
+                                                     .batch = 32,
+                                                     .shift = 4,
+                                                     .mirror = true,
+                                                     .rate = 0.0005,
+                                                     .numbers_rate = 0.01,
+                                                     .bases_rate = 0.02,
+                                                     .seed = 1}};
+
 int main(int argc, char **argv)
 {
     struct laboratory lab;
-    struct task task = {.model = model_resnet20,
-                        .schedule = {.epochs = 0.25,
-                                     .batch = 32,
-                                     .shift = 4,
-                                     .mirror = true,
-                                     .rate = 0.0005,
-                                     .numbers_rate = 0.01,
-                                     .bases_rate = 0.02,
-                                     .seed = 1}};
-    bool digits = argc == 4 && !strcmp(argv[1], "digits"),
-         resnet =
-             argc >= 3 && !strcmp(argv[1], "resnet20") && read_options(argc - 3, argv + 3, &task);
-    if (!digits && !resnet) {
+    const bool digits = argc >= 4 && !strcmp(argv[1], "digits"),
+               resnet = argc >= 3 && !strcmp(argv[1], "resnet20");
+    const int options = digits ? 4 : 3;
+    struct task task = digits ? digits_task : resnet_task;
+    if (!(digits || resnet) || !read_options(argc - options, argv + options, &task)) {
         fprintf(stderr,
-                "usage: %s digits digits.bin weights.safetensors\n"
-                "       %s resnet20 DATA [--epochs N] [--method NAME] [--bits N] [--rate N] "
-                "[--seed N] [--held N] [--checkpoint FILE]\n",
+                "usage: %s digits digits.bin weights.safetensors [OPTIONS]\n"
+                "       %s resnet20 DATA [OPTIONS]\n"
+                "options: --epochs N, --method NAME, --bits N, --rate N, --numbers N, --seed N, "
+                "--held N, --checkpoint FILE\n",
                 argv[0], argv[0]);
         return 2;
     }
     if (!laboratory_open(&lab)) return 1;
-    int failed = digits ? run_digits(&lab, argv + 2) : run_resnet(&lab, argv[2], &task);
+    int failed = digits ? run_digits(&lab, argv + 2, &task) : run_resnet(&lab, argv[2], &task);
     laboratory_close(&lab);
     return failed;
 }

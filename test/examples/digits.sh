@@ -1,6 +1,6 @@
 #!/bin/sh
 # What tables and kernel maps are worth, on handwritten digits that they have not seen: V8 and K10 of
-# the articles' lists. Seeds are fixed, so are the results; limits are those of the method, with room.
+# the articles' lists. Seeds are fixed; limits are those of the method, with room.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . test/check.sh
@@ -43,6 +43,4 @@ check 'K10: pixels' right 'pixels, linear' 90 95.5
 check 'K10: 32 bits' right 'kernel map, anchors 32, patches 32' 98.7 100
 check 'K10: 4 bits' right 'kernel map, anchors 4, patches 4' 98.7 100
 check 'K10: 1 bit, centred' right 'kernel map, anchors 1, patches 1' 96 100
-# 2,949 of 2,985 digits: integers, square roots and sums in a fixed order are the same everywhere
-check 'K10: frozen' right 'kernel map, anchors 32, patches 32' 98.79 98.79
 finish

@@ -169,8 +169,8 @@ static qnt_error free_error(int bits, double high, double low, double base, int6
     return e;
 }
 
-/* Table 1.7 again: the same ends and a base of its own, rounded to the nearest level. Levels are
- * snapped to integers, which costs up to 0.6 % of the error. */
+/* Table 1.7 again: the same ends and a base of its own, rounded to the nearest level. Levels of up
+ * to four bits are snapped to int8, which the table's are not, hence the room in the limits. */
 static void nearest(void)
 {
     static const struct {
