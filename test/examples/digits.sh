@@ -43,4 +43,6 @@ check 'K10: pixels' right 'pixels, linear' 90 95.5
 check 'K10: 32 bits' right 'kernel map, anchors 32, patches 32' 98.7 100
 check 'K10: 4 bits' right 'kernel map, anchors 4, patches 4' 98.7 100
 check 'K10: 1 bit, centred' right 'kernel map, anchors 1, patches 1' 96 100
+# 2,949 of 2,985 digits here; a libm that rounds otherwise may move some of them
+check 'K10: frozen, give or take three digits' right 'kernel map, anchors 32, patches 32' 98.69 98.89
 finish
