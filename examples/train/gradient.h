@@ -19,9 +19,8 @@ struct tape {
     const struct graph *graph;
     int batch;
     qnt_pool *pool;
-    bool normal;   /* layers but the last have batch norm; the caller may change it before the */
-    bool
-        learning; /* first pass. Learning: with the moments of the batch, else with running ones, */
+    bool normal;   /* layers but the last have batch norm; to be set before the first pass */
+    bool learning; /* batch norm has the moments of the batch, else running ones, */
     double follow; /* which go so much of the way to those of each batch */
     float *value[GRAPH_NODES], *d_value[GRAPH_NODES];
     float *used[GRAPH_NODES]; /* of a value that layers read; the caller fills it */

@@ -49,8 +49,7 @@ struct qnt__bits_product {
     bool signs; /* planes of a are signs, with a_coef; else a is numbers */
     bool has_b_coef;
     size_t m, n, k, words, a_planes, b_planes;
-    size_t
-        blocks; /* of k that have coefficients of their own, a whole number of words each; or 1 */
+    size_t blocks; /* of k with coefficients of their own, a whole number of words each; or 1 */
 };
 
 /* Of the only block. */

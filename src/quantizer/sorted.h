@@ -34,8 +34,8 @@ struct qnt__side {
 
 struct qnt__sorted {
     struct qnt__side side[2];
-    double
-        origin; /* 0, or with QNT__SIGNED about the mean: keeps sums of squares from cancelling */
+    /* 0, or with QNT__SIGNED about the mean: keeps sums of squares from cancelling */
+    double origin;
     double energy; /* sum of h (x - origin)^2 */
 };
 

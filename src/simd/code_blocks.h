@@ -37,8 +37,7 @@ enum { QNT__LISTED = 192, QNT__LIST_ROOM = QNT__LISTED + 64 + 8 };
 struct qnt__symbols {
     size_t n;
     int16_t level[QNT__LIST_ROOM];
-    uint16_t
-        code[QNT__LIST_ROOM]; /* number of the entry of a level of size 0 behind the same run */
+    uint16_t code[QNT__LIST_ROOM]; /* the entry of a level of size 0 behind the same run */
 };
 
 static inline void qnt__list_symbols(struct qnt__symbols *s, const struct qnt__coded_block *block)

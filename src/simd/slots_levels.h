@@ -27,8 +27,8 @@ struct qnt__gemm_s16 {
 struct qnt__thresholds {
     int32_t steps; /* of a binary search, 1..8 */
     int32_t nan;   /* the rank of NaN, below 2^steps */
-    float
-        value[256]; /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
+    /* ascending up to value[2^steps - 2]; +inf where there are fewer thresholds */
+    float value[256];
 };
 
 /*
