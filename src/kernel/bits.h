@@ -82,6 +82,19 @@ static inline bool qnt__bits_doubling(const struct qnt__bits_product *g, size_t 
 /* The path that costs least on the context's CPU. */
 enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g);
 
+/* Are codes of a two digits, for tables? */
+static inline bool qnt__bits_two_digits(const struct qnt__bits_product *g)
+{
+    return g->a_planes > QNT__DIGIT_MOST;
+}
+
+/* Bytes of a row of a on a path. */
+size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path);
+
+/* Gives a row of a the form of the path; for tables, sums[blocks] are those of its codes. */
+void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
+                           uint8_t *to, int32_t *sums);
+
 /* Runs a product that has been checked. */
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);
 

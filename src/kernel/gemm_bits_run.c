@@ -1,7 +1,7 @@
 /*
- * How products of bit planes run. Rows of a get the form of the path, a slab of them at a time;
- * tasks of 64 columns form integers, block by block, and the epilogue of integer products makes
- * floats of them.
+ * How products of bit planes run. Rows of a get the form of the path (gemm_bits_rows.c), a slab of
+ * them at a time; tasks of 64 columns form integers, block by block, and the epilogue of integer
+ * products makes floats of them.
  *
  * Counting: with D differing bits of K, two planes of signs have the product K - 2 D. A plane of
  * bits, 0 or 1, is half a plane of signs and half of ones; so its product with a plane of signs
@@ -26,10 +26,8 @@ enum {
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
     ROWS = 256,
-    CHUNK_WORDS = 8,   /* of codes at a time */
-    CELL_WORDS = 32,   /* of planes that are bytes at a time */
-    CELL_BYTES = 1024, /* of a word of a panel as bytes */
-    SIX_BYTES = 64 * QNT__SIXES,
+    CELL_WORDS = 32,     /* of planes that are bytes at a time */
+    CELL_BYTES = 1024,   /* of a word of a panel as bytes */
     SIX_CACHE = 1 << 20, /* of tables, in a second-level cache */
     SLAB_BYTES = 1 << 23,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
@@ -65,86 +63,16 @@ struct block {
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
 };
 
-/* ---- rows of a ---- */
-
-static bool two_digits(const struct qnt__bits_product *g)
-{
-    return g->a_planes > QNT__DIGIT_MOST;
-}
-
-static size_t row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path)
-{
-    if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
-    if (path == QNT__BITS_BYTES) return 64 * g->words;
-    if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
-    return (two_digits(g) ? 2u : 1u) * QNT__CODE_TABLES * g->words;
-}
-
-static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n,
-                     uint8_t *codes)
-{
-    const int64_t along = g->a.strides[1];
-    size_t held = first < g->k ? qnt__min(g->k - first, n) : 0;
-    if (held) {
-        int64_t at = (int64_t)row * g->a.strides[0] + (int64_t)first * along;
-        qnt__read_codes(&g->context->simd, &g->a, at, along, held, codes);
-    }
-    memset(codes + held, 0, n - held);
-}
-
-/* Adds the codes of each word, from word `first` on, to the sum of its block. */
-static void sum_blocks(const struct qnt__bits_product *g, const uint8_t *codes, size_t first,
-                       size_t words, int32_t *sums)
-{
-    const size_t block = g->blocks > 1 ? g->k / g->blocks / 64 : g->words;
-    const uint8_t *at[CHUNK_WORDS];
-    const ptrdiff_t tap = 0;
-    int32_t part[CHUNK_WORDS];
-    for (size_t w = 0; w < words; w++) at[w] = codes + 64 * w;
-    g->context->simd.sum_rows(at, words, &tap, 1, 64, part);
-    for (size_t w = 0; w < words; w++) /* a word behind the last block is 0 */
-        sums[qnt__min((first + w) / block, g->blocks - 1)] += part[w];
-}
-
-static void tabulate_row(const struct run *r, size_t row, uint8_t *to, int32_t *sums)
-{
-    const struct qnt__bits_product *g = r->g;
-    const struct qnt__simd *simd = &g->context->simd;
-    uint8_t codes[64 * CHUNK_WORDS], high[64 * CHUNK_WORDS];
-    memset(sums, 0, g->blocks * sizeof *sums);
-    for (size_t w = 0; w < g->words; w += CHUNK_WORDS) {
-        size_t words = qnt__min(g->words - w, CHUNK_WORDS), n = 64 * words;
-        read_row(g, row, 64 * w, n, codes);
-        sum_blocks(g, codes, w, words, sums);
-        if (r->path == QNT__BITS_SIX) {
-            simd->tabulate_six(codes, words, to + w * SIX_BYTES);
-            continue;
-        }
-        if (two_digits(g)) {
-            for (size_t k = 0; k < n; k++) {
-                high[k] = (uint8_t)(codes[k] >> QNT__LOW_DIGIT);
-                codes[k] &= (1 << QNT__LOW_DIGIT) - 1;
-            }
-            simd->tabulate_bits(high, words, to + (g->words + w) * QNT__CODE_TABLES);
-        }
-        simd->tabulate_bits(codes, words, to + w * QNT__CODE_TABLES);
-    }
-}
-
 static void prepare_rows(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct run *r = task;
-    const struct qnt__bits_product *g = r->g;
     size_t first = r->first + index * QNT__BLOCK_ROWS,
            end = qnt__min(first + QNT__BLOCK_ROWS, r->end);
     for (size_t row = first; row < end; row++) {
-        uint8_t *to = r->rows + (row - r->first) * r->row_bytes;
-        if (r->path == QNT__BITS_COUNT)
-            qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
-        else if (r->path == QNT__BITS_BYTES) read_row(g, row, 0, 64 * g->words, to);
-        else
-            tabulate_row(r, row, to, r->sums + (row - r->first) * g->blocks);
+        size_t at = row - r->first;
+        qnt__bits_prepare_row(r->g, r->path, row, r->rows + at * r->row_bytes,
+                              r->sums + at * r->g->blocks);
     }
 }
 
@@ -197,17 +125,18 @@ static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *a
 static struct qnt__look_up_bits look_up_of(struct block *b, size_t i, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
-    return (struct qnt__look_up_bits){.tables = row_of(b, 0),
-                                      .row = b->run->row_bytes,
-                                      .high = two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
-                                      .b = plane_of(b, i),
-                                      .b_panel = panel_words(g),
-                                      .acc = acc,
-                                      .m = b->m,
-                                      .panels = panels_of(b),
-                                      .words = g->words,
-                                      .ld = b->run->task_columns,
-                                      .bits = two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
+    return (struct qnt__look_up_bits){
+        .tables = row_of(b, 0),
+        .row = b->run->row_bytes,
+        .high = qnt__bits_two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
+        .b = plane_of(b, i),
+        .b_panel = panel_words(g),
+        .acc = acc,
+        .m = b->m,
+        .panels = panels_of(b),
+        .words = g->words,
+        .ld = b->run->task_columns,
+        .bits = qnt__bits_two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
 }
 
 static void look_up(struct block *b, size_t i, int32_t *acc)
@@ -516,7 +445,7 @@ static void size_tasks(struct run *r)
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
 {
     struct run r = {.g = g, .path = path, .combine = qnt__bits_combine(g)};
-    r.row_bytes = row_bytes(g, path) + PAD; /* k is at most 2^23 */
+    r.row_bytes = qnt__bits_row_bytes(g, path) + PAD; /* k is at most 2^23 */
     size_tasks(&r);
     size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
     if (path == QNT__BITS_SIX) slab = qnt__min(slab, r.task_rows * g->context->workers);

@@ -1,0 +1,79 @@
+/*
+ * Rows of a in the form in which a path multiplies them: planes of bits, bytes, or tables of the
+ * sums of four or six codes, with the sums of all codes beside them.
+ */
+#include "base/arith.h"
+#include "bits.h"
+#include "simd/layout.h"
+
+enum { CHUNK_WORDS = 8 /* of codes at a time */, SIX_BYTES = 64 * QNT__SIXES };
+
+size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path)
+{
+    if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
+    if (path == QNT__BITS_BYTES) return 64 * g->words;
+    if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
+    return (qnt__bits_two_digits(g) ? 2u : 1u) * QNT__CODE_TABLES * g->words;
+}
+
+static void read_row(const struct qnt__bits_product *g, size_t row, size_t first, size_t n,
+                     uint8_t *codes)
+{
+    const int64_t along = g->a.strides[1];
+    size_t held = first < g->k ? qnt__min(g->k - first, n) : 0;
+    if (held) {
+        int64_t at = (int64_t)row * g->a.strides[0] + (int64_t)first * along;
+        qnt__read_codes(&g->context->simd, &g->a, at, along, held, codes);
+    }
+    memset(codes + held, 0, n - held);
+}
+
+/* Adds the codes of each word, from word `first` on, to the sum of its block. */
+static void sum_blocks(const struct qnt__bits_product *g, const uint8_t *codes, size_t first,
+                       size_t words, int32_t *sums)
+{
+    const size_t block = g->blocks > 1 ? g->k / g->blocks / 64 : g->words;
+    const uint8_t *at[CHUNK_WORDS];
+    const ptrdiff_t tap = 0;
+    int32_t part[CHUNK_WORDS];
+    for (size_t w = 0; w < words; w++) at[w] = codes + 64 * w;
+    g->context->simd.sum_rows(at, words, &tap, 1, 64, part);
+    for (size_t w = 0; w < words; w++) /* a word behind the last block is 0 */
+        sums[qnt__min((first + w) / block, g->blocks - 1)] += part[w];
+}
+
+static void tabulate_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
+                         uint8_t *to, int32_t *sums)
+{
+    const struct qnt__simd *simd = &g->context->simd;
+    uint8_t codes[64 * CHUNK_WORDS], high[64 * CHUNK_WORDS];
+    memset(sums, 0, g->blocks * sizeof *sums);
+    for (size_t w = 0; w < g->words; w += CHUNK_WORDS) {
+        size_t words = qnt__min(g->words - w, CHUNK_WORDS), n = 64 * words;
+        read_row(g, row, 64 * w, n, codes);
+        sum_blocks(g, codes, w, words, sums);
+        if (path == QNT__BITS_SIX) {
+            simd->tabulate_six(codes, words, to + w * SIX_BYTES);
+            continue;
+        }
+        if (qnt__bits_two_digits(g)) {
+            for (size_t k = 0; k < n; k++) {
+                high[k] = (uint8_t)(codes[k] >> QNT__LOW_DIGIT);
+                codes[k] &= (1 << QNT__LOW_DIGIT) - 1;
+            }
+            simd->tabulate_bits(high, words, to + (g->words + w) * QNT__CODE_TABLES);
+        }
+        simd->tabulate_bits(codes, words, to + w * QNT__CODE_TABLES);
+    }
+}
+
+void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
+                           uint8_t *to, int32_t *sums)
+{
+    if (path == QNT__BITS_COUNT)
+        qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
+    else if (path == QNT__BITS_BYTES)
+        read_row(g, row, 0, 64 * g->words, to);
+    else
+        tabulate_row(g, path, row, to, sums);
+}
