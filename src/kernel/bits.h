@@ -55,10 +55,11 @@ struct qnt__bits_product {
 /* Of the only block. */
 static inline float qnt__bits_coef(const struct qnt__bits_product *g, size_t column, size_t plane)
 {
-    float coef = 1.0f;
-    int64_t at = (int64_t)column * g->b_coef.strides[0] +
-                 (int64_t)plane * g->b_coef.strides[g->b_coef.ndim - 1];
-    if (g->has_b_coef) memcpy(&coef, g->b_coef.data + 4 * at, sizeof coef);
+    const struct qnt__view *v = &g->b_coef;
+    float coef;
+    if (!g->has_b_coef) return 1.0f;
+    int64_t at = (int64_t)column * v->strides[0] + (int64_t)plane * v->strides[v->ndim - 1];
+    memcpy(&coef, v->data + 4 * at, sizeof coef);
     return coef;
 }
 
