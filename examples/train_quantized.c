@@ -192,7 +192,7 @@ static const struct task digits_task = {.model = model_digits,
                                                      .numbers_rate = 0.003,
                                                      .bases_rate = 0.02,
                                                      .seed = 1},
-                                        .least = 92};
+                                        .least = 90};
 
 static const struct task resnet_task = {.model = model_resnet20,
                                         .schedule = {.epochs = 0.25,
