@@ -142,6 +142,30 @@ static void projection(void)
     qnt_ckn_destroy(ckn);
 }
 
+/* Anchors far from each other leave A near the identity, and the map is exact there but for
+ * float32. */
+static void far_anchors(void)
+{
+    enum { FILTERS = 9 };
+    float anchor[FILTERS * FILTERS] = {0}, map[FILTERS][FILTERS];
+    qnt_ckn *ckn = create((qnt_ckn_spec){
+        .channels = 1, .kernel = 3, .filters = FILTERS, .regulariser = -1, .sigma = 0.5f});
+    for (int i = 0; i < FILTERS; i++) {
+        anchor[i * FILTERS + i] = 0.8f;
+        anchor[i * FILTERS + (i + 4) % FILTERS] = 0.6f;
+    }
+    OK(qnt_ckn_set(c, ckn, TENSOR(anchor, QNT_FLOAT, 32, FILTERS, FILTERS)));
+    for (int i = 0; i < FILTERS; i++) map_patch(ckn, anchor + FILTERS * i, map[i]);
+    for (int i = 0; i < FILTERS; i++) {
+        for (int j = 0; j < FILTERS; j++) {
+            double exact = kernel(ckn, anchor + FILTERS * i, anchor + FILTERS * j);
+            CHECK_MSG(fabs(dot(map[i], map[j], FILTERS) - exact) < 1e-6, "%.9g, expected %.9g",
+                      dot(map[i], map[j], FILTERS), exact);
+        }
+    }
+    qnt_ckn_destroy(ckn);
+}
+
 enum { ROOT = 40 };
 
 static void multiply(const double *a, const double *b, double *out)
@@ -607,6 +631,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(projection);
+    RUN(far_anchors);
     RUN(inverse_root);
     RUN(pooling);
     RUN(rounding);
