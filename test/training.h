@@ -55,6 +55,23 @@ static inline size_t theta_of(const qnt_trainer *t, double *theta)
     return count;
 }
 
+/* N floats as a tensor; valid until seven others were made. */
+static inline qnt_tensor *flat(float *data)
+{
+    static qnt_tensor pool[8];
+    static int64_t shape[1] = {N};
+    static int next;
+    qnt_tensor *t = &pool[next++ % 8];
+    *t = (qnt_tensor){.data = data,
+                      .device_type = 1,
+                      .ndim = 1,
+                      .dtype_code = QNT_FLOAT,
+                      .dtype_bits = 32,
+                      .dtype_lanes = 1,
+                      .shape = shape};
+    return t;
+}
+
 static inline void fill(float *x, size_t n, bool weights)
 {
     for (size_t i = 0; i < n; i++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "code_writer.h"
 #include "dct.h"
 #include "slots.h"
 
@@ -55,6 +56,33 @@ static inline void qnt__list_symbols(struct qnt__symbols *s, const struct qnt__c
         last = k;
     }
     s->n = n;
+}
+
+/* Codes all symbols of the list and empties it; behind the last one are levels of 0, whose codes
+ * are left out. */
+typedef void qnt__put_list_fn(struct qnt__code_writer *w, const struct qnt__block_codes *codes,
+                              struct qnt__symbols *list);
+
+/* Counts the writer's bytes of ones and empties its buffer. */
+typedef void qnt__count_bytes_fn(struct qnt__code_writer *w);
+
+/* The slot code_blocks by lists. */
+static inline __attribute__((always_inline)) void
+qnt__code_lists(const struct qnt__block_codes *codes, const struct qnt__coded_block *blocks,
+                size_t n, struct qnt__bit_stream *stream, qnt__put_list_fn *put_list,
+                qnt__count_bytes_fn *count_bytes)
+{
+    struct qnt__code_writer w;
+    struct qnt__symbols list;
+    qnt__code_begin(&w, stream);
+    list.n = 0;
+    for (size_t b = 0; b < n; b++) {
+        qnt__list_symbols(&list, &blocks[b]);
+        if (list.n > QNT__LISTED) put_list(&w, codes, &list);
+    }
+    put_list(&w, codes, &list);
+    count_bytes(&w);
+    qnt__code_end(&w, stream);
 }
 
 #endif

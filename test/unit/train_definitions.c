@@ -6,22 +6,6 @@
 static float x[N], y[N], z[N], dy[N], dx[N];
 static double theta[MOST_THETA], dtheta[MOST_THETA];
 
-static qnt_tensor *flat(float *data)
-{
-    static qnt_tensor pool[8];
-    static int64_t shape[1] = {N};
-    static int next;
-    qnt_tensor *t = &pool[next++ % 8];
-    *t = (qnt_tensor){.data = data,
-                      .device_type = 1,
-                      .ndim = 1,
-                      .dtype_code = QNT_FLOAT,
-                      .dtype_bits = 32,
-                      .dtype_lanes = 1,
-                      .shape = shape};
-    return t;
-}
-
 /* A trainer on new numbers, whose theta is off the places where it starts. */
 static qnt_trainer *begin(qnt_spec spec)
 {

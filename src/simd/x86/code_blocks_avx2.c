@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 #include "../code_blocks.h"
-#include "../code_writer.h"
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -59,7 +58,6 @@ static void count_bytes(struct qnt__code_writer *w)
     qnt__code_count(w, full);
 }
 
-/* All symbols of the list; behind the last one are levels of 0, whose codes are left out. */
 static void put_list(struct qnt__code_writer *w, const struct qnt__block_codes *codes,
                      struct qnt__symbols *list)
 {
@@ -85,15 +83,5 @@ void qnt__code_blocks_avx2(const struct qnt__block_codes *codes,
                            const struct qnt__coded_block *blocks, size_t n,
                            struct qnt__bit_stream *stream)
 {
-    struct qnt__code_writer w;
-    struct qnt__symbols list;
-    qnt__code_begin(&w, stream);
-    list.n = 0;
-    for (size_t b = 0; b < n; b++) {
-        qnt__list_symbols(&list, &blocks[b]);
-        if (list.n > QNT__LISTED) put_list(&w, codes, &list);
-    }
-    put_list(&w, codes, &list);
-    count_bytes(&w);
-    qnt__code_end(&w, stream);
+    qnt__code_lists(codes, blocks, n, stream, put_list, count_bytes);
 }

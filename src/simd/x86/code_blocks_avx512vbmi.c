@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 #include "../code_blocks.h"
-#include "../code_writer.h"
 #include "../dct.h"
 #include "../slots.h"
 

@@ -269,10 +269,7 @@ static void all_digits(const struct chunk *c)
         all_digits_of(c, 1);
 }
 
-static size_t run_of(const struct qnt__look_up_bits *g)
-{
-    return 255u / (4 * ((1u << g->bits) - 1));
-}
+#include "../look_up_blocks.h"
 
 void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
 {
@@ -287,7 +284,6 @@ void qnt__look_up_bits_avx2(const struct qnt__look_up_bits *g)
 
 /* ---- blocks ---- */
 
-/* y = or += the integers of block t, as floats with their coefficients. */
 static void finish_block(const struct qnt__look_up_blocks *f, size_t t)
 {
     const struct qnt__look_up_bits *g = &f->bits;
@@ -307,24 +303,8 @@ static void finish_block(const struct qnt__look_up_blocks *f, size_t t)
 
 void qnt__look_up_blocks_avx2(const struct qnt__look_up_blocks *f)
 {
-    const struct qnt__look_up_bits *g = &f->bits;
-    const size_t all = f->blocks * f->block, word_bytes = NIBBLES * HALVES * COLUMNS;
     uint8_t indices[CHUNK * NIBBLES * HALVES * COLUMNS];
-    size_t done = 0, t = 0; /* words of block t */
-    for (size_t first = 0; first < all; first += CHUNK) {
-        size_t words = g->words - first < CHUNK ? g->words - first : CHUNK, part;
-        make_indices(g, first, words, indices);
-        for (size_t w = 0; w < words && t < f->blocks; w += part) {
-            part = f->block - done < words - w ? f->block - done : words - w;
-            struct chunk c = {
-                g, indices + w * word_bytes, first + w, NIBBLES * part, run_of(g), done > 0};
-            all_digits(&c);
-            done += part;
-            if (done < f->block) continue;
-            finish_block(f, t++);
-            done = 0;
-        }
-    }
+    look_up_blocks(f, indices, NIBBLES * HALVES * COLUMNS);
 }
 
 /* ---- bytes ---- */

@@ -194,6 +194,14 @@ INLINE void add_cells(const uint8_t *tables, const __m512i at[CELLS], __m512i we
     }
 }
 
+/* Two words of a panel, columns 0 to 7 and 8 to 15; asks for those that come later. */
+INLINE void load_ahead(const uint64_t *b, __m512i before[2], struct pair *low, struct pair *high)
+{
+    UNROLL for (int line = 0; line < 4; line++)
+        _mm_prefetch((const char *)(b + AHEAD + 8 * line), _MM_HINT_T0);
+    *low = load_pair(b, &before[0]), *high = load_pair(b + 8, &before[1]);
+}
+
 /* acc: of even words, of odd ones. */
 INLINE void add_word(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
                      __m512i high, bool digits, __m512i acc[2])
@@ -218,11 +226,8 @@ INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel
         UNROLL for (int p = 0; p < panels; p++)
         {
             const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
-            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 8), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 24), _MM_HINT_T0);
-            struct pair low = load_pair(b, &before[p][0]), high = load_pair(b + 8, &before[p][1]);
+            struct pair low, high;
+            load_ahead(b, before[p], &low, &high);
             add_word(g, tables, low.even, high.even, digits, acc[p][0]);
             add_word(g, tables + TABLES, low.odd, high.odd, digits, acc[p][1]);
         }
@@ -355,11 +360,7 @@ INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, 
         UNROLL for (int p = 0; p < panels; p++)
         {
             const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
-            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 8), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
-            _mm_prefetch((const char *)(b + AHEAD + 24), _MM_HINT_T0);
-            low[p] = load_pair(b, &before[p][0]), high[p] = load_pair(b + 8, &before[p][1]);
+            load_ahead(b, before[p], &low[p], &high[p]);
         }
         UNROLL for (int odd = 0; odd < 2; odd++)
         {
