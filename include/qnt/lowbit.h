@@ -1,37 +1,33 @@
 /**
  * @file lowbit.h
- * @brief Prepared convolutions of packed digits, for networks whose weights and activations have
- * two bits at most and never leave their packed form between layers.
+ * @brief Prepared convolutions of packed digits, for networks whose weights and activations have two bits
+ * at most and never leave their packed form between layers.
  *
  * @defgroup lowbit Layers of packed digits
  * @{
  *
- * A layer holds taps (qnt_pack_taps()), and what to do with a sum v = sum of r (step q + zero) over
- * taps and channels, r and q digits 0 to 3. It reads packed pixels (qnt_pack_pixels()) or what
- * another layer wrote. It is immutable: any number of threads may run it, each with its own
- * workspace. Running allocates nothing. A dense layer is a 1 x 1 kernel on an image of one line,
- * whose pixels are the rows.
+ * A layer holds taps (qnt_pack_taps()), and what to do with a sum v = sum of r (step q + zero) over taps
+ * and channels, r and q digits 0 to 3. It reads packed pixels (qnt_pack_pixels()) or what another layer
+ * wrote. It is immutable: any number of threads may run it, each with its own workspace. Running allocates
+ * nothing. A dense layer is a 1 x 1 kernel on an image of one line, whose pixels are the rows.
  *
  * In float32, one operation after the other, NaN passing:
  *
  *     y = float(v) * scale[o] + shift[o];  QNT_RELU_FIRST;  y = y + identity;  QNT_RELU_LAST
  *
- * and the next layer's digit is the code that a quantizer gives y, 0 for NaN. Where nothing but
- * digits is wanted, no float is computed: y never falls, or never rises, with v, so three
- * thresholds of v say the same (they are found by bisection of that very function, for every
- * channel, when the layer is made).
+ * and the next layer's digit is the code that a quantizer gives y, 0 for NaN. Where nothing but digits is
+ * wanted, no float is computed: y never falls, or never rises, with v, so three thresholds of v say the
+ * same (they are found by bisection of that very function, for every channel, when the layer is made).
  *
- * Levels that are equally spaced are all alike: {-3, -1, 1, 3} is step 2, zero -3; {-1, 1} is 2, -1
- * with digits 0 and 1; {-1, 0, 1} is 1, -1; {0, 1, 2, 3} is 1, 0. Whatever factor is left goes to
- * the scale: a layer y = |s| conv(a, w) of PalQuant (Hu et al., ECCV 2022) whose activations are
- * r/3 and whose weights are (2q - 3)/3, with a batch norm behind it, has
+ * Levels that are equally spaced are all alike: {-3, -1, 1, 3} is step 2, zero -3; {-1, 1} is 2, -1 with
+ * digits 0 and 1; {-1, 0, 1} is 1, -1; {0, 1, 2, 3} is 1, 0. Whatever factor is left goes to the scale: a
+ * layer y = |s| conv(a, w) of PalQuant (Hu et al., ECCV 2022) whose activations are r/3 and whose weights
+ * are (2q - 3)/3, with a batch norm behind it, has
  *
- *     scale = |s| / 9 * gamma / sqrt(variance + eps),   shift = beta - mean * gamma / sqrt(variance
- * + eps)
+ *     scale = |s| / 9 * gamma / sqrt(variance + eps),   shift = beta - mean * gamma / sqrt(variance + eps)
  *
- * A layer whose weights all have digits 0 and 1 makes six products at once, and runs fastest on
- * pixels whose digits are 0 and 1 too, which a run finds out by itself. Pixels have the same layout
- * then.
+ * A layer whose weights all have digits 0 and 1 makes six products at once, and runs fastest on pixels
+ * whose digits are 0 and 1 too, which a run finds out by itself. Pixels have the same layout then.
  *
  * Layers are saved and loaded as blobs (qnt/io.h).
  *

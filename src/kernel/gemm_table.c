@@ -48,8 +48,7 @@ struct piece {
     _Alignas(LINE) int16_t panels[PIECE_COLUMNS * ROW_BYTES / 2];
 };
 
-/* Up to ROWS rows of levels, [rows][quads] without gaps; k that fill the last quad have the code 0.
- */
+/* Up to ROWS rows of levels, [rows][quads] without gaps; k that fill the last quad have the code 0. */
 static void read_rows(const struct piece *p, const struct operand *o, size_t first, size_t rows,
                       int16_t *levels)
 {
@@ -161,8 +160,7 @@ static uint8_t *result_at(const struct piece *p, size_t row, size_t first)
            4 * ((int64_t)row * c->strides[0] + (int64_t)(p->column + first) * c->strides[1]);
 }
 
-/* Do the elements of a row of results follow each other, as numbers that can be read and written?
- */
+/* Do the elements of a row of results follow each other, as numbers that can be read and written? */
 static bool is_plain(const struct piece *p)
 {
     const struct qnt__view *c = &p->product->c;

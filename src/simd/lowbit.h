@@ -1,26 +1,29 @@
 /*
- * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked
- * up instead of multiplied. The including file defines vec, LANES, PIXELS            a vector of
- * bytes, how many, pixels of the largest tile and, for a form of bytes that the compiler knows,
+ * The tile of conv_lowbit and codes_lowbit, for vectors of any width: a table of products is looked up
+ * instead of multiplied. The including file defines
+ *     vec, LANES, PIXELS            a vector of bytes, how many, pixels of the largest tile
+ * and, for a form of bytes that the compiler knows,
  *     struct index, load_index(w, form)   LANES bytes of weights, made ready
  *     struct row, load_row(x, form)       the table's row for a byte of x, or for two
  *     look_up(index, row, form)     LANES products: of triples at most 27, of sixes 18 or 6
- *     ASSEMBLED                     1 if there are, for PIXELS pixels, add_one_tap(sum, x, step,
- * weight, fresh, form), add_three_taps(..), and add_four_taps(..) with half of step add_8 (an asm:
- * regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16 zero(), set_16(x),
- * load(from), either(a, b), differ(a, b) halves(a, b)                  lower half of a, upper half
- * of b; of 64 lanes only less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
+ *     ASSEMBLED                     1 if there are, for PIXELS pixels, add_one_tap(sum, x, step, weight,
+ *                                   fresh, form), add_three_taps(..), and add_four_taps(..) with half of
+ *                                   step
+ *     add_8 (an asm: regrouped sums would spill), add_16, sub_16, high_16, low_to_high_16
+ *     zero(), set_16(x), load(from), either(a, b), differ(a, b)
+ *     halves(a, b)                  lower half of a, upper half of b; of 64 lanes only
+ *     less_if_below(n, s, limit)    n less 1 in 16 bits where s < limit
  *     store(even, odd, acc, add)    16-bit sums of even and odd channels as int32
  *     store_codes(codes, v)
  *
- * Nine look-ups of triples (9 * 27 = 243) fit a byte, and of sixes more. Then they move to sums of
- * 16 bits: `wide` takes odd * 256 + even modulo 2^16, `odd` the odd channels; even = wide - odd *
- * 256 is exact modulo 2^16.
+ * Nine look-ups of triples (9 * 27 = 243) fit a byte, and of sixes more. Then they move to sums of 16
+ * bits: `wide` takes odd * 256 + even modulo 2^16, `odd` the odd channels; even = wide - odd * 256 is exact
+ * modulo 2^16.
  *
- * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a
- * row is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS
- * pixels of a tile. Likewise for two pixels where taps come in fours, half a pixel from each other:
- * pairs of pixels. The limits below are multiples of three and of four.
+ * Where taps come in threes that are neighbouring pixels and registers suffice for three indices, a row
+ * is loaded once for three taps: sum[i] takes the products of pixels i to i + 2, for all PIXELS pixels of
+ * a tile. Likewise for two pixels where taps come in fours, half a pixel from each other: pairs of pixels.
+ * The limits below are multiples of three and of four.
  */
 enum { QNT__WIDE_STEPS = 65535 / 27 / 12 * 12 };
 
@@ -85,8 +88,7 @@ INLINE void advance(struct walk *w, vec *sum, int pixels, int at_once, int fresh
     if (w->tap == w->g->tap_count) w->tap = 0, w->depth++;
 }
 
-/* At most this many steps. Those whose sums fit a byte are written out, so that sums stay in place.
- */
+/* At most this many steps. Those whose sums fit a byte are written out, so that sums stay in place. */
 INLINE void add_steps(struct walk *w, vec *wide, vec *odd, int pixels, int at_once, size_t most,
                       int form)
 {
@@ -158,8 +160,8 @@ INLINE void finish(const struct qnt__lowbit_codes *f, size_t i, int column, vec 
 }
 
 /* `pixels` pixels from number i on, LANES columns from `column` on; as codes if there is an f. */
-INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f, size_t i,
-                 int column, int pixels, int at_once, int form)
+INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f, size_t i, int column,
+                 int pixels, int at_once, int form)
 {
     struct walk w = {.g = g,
                      .x = g->x + i * g->step,
@@ -197,20 +199,15 @@ INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
         for (; i < g->m; i++) tile(g, f, i, column, 1, 1, form);                                   \
     }
 
-#define FORM(name, form) TILES(name##_by_one, 1, form) BY_MANY(name, form) REST(name##_rest, form)
+#define FORM(name, form)                                                                           \
+    TILES(name##_by_one, 1, form) BY_MANY(name, form) REST(name##_rest, form)
 #if ASSEMBLED
 #define BY_MANY(name, form) TILES(name##_by_three, 3, form) TILES(name##_by_four, 4, form)
-#define BY(name)                                                                                   \
-    {                                                                                              \
-        name##_by_one, name##_by_three, name##_by_four                                             \
-    }
+#define BY(name) {name##_by_one, name##_by_three, name##_by_four}
 enum { WAYS = 3 };
 #else
 #define BY_MANY(name, form)
-#define BY(name)                                                                                   \
-    {                                                                                              \
-        name##_by_one                                                                              \
-    }
+#define BY(name) {name##_by_one}
 enum { WAYS = 1 };
 #endif
 FORM(triples, QNT__TRIPLES)
@@ -230,10 +227,8 @@ INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes
                                    [QNT__SIXES_ON_SIX] = sixes_rest};
     int way = 0;
 #if ASSEMBLED
-    if (in_runs(g, 3, g->step))
-        way = 1;
-    else if (g->step % 2 == 0 && in_runs(g, 4, g->step / 2))
-        way = 2;
+    if (in_runs(g, 3, g->step)) way = 1;
+    else if (g->step % 2 == 0 && in_runs(g, 4, g->step / 2)) way = 2;
 #endif
     for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES)
         rest[g->form](g, f, run[g->form][way](g, f, c), c);

@@ -104,57 +104,24 @@ struct digit_sample {
     int64_t outputs, kernel[2], channels, height, width; /* channels of a group; pixels with border */
     qnt_conv conv;
     qnt_lowbit_spec spec;
-    int kind; /* 0 thresholds, 1 floats, 2 floats and digits */
+    int kind;      /* 0 thresholds, 1 floats, 2 floats and digits */
     unsigned bits; /* of weights */
 };
 
 static const struct digit_sample digit_samples[] = {
-    {"1.0_digits_groups",
-     70,
-     {3, 3},
-     5,
-     6,
-     9,
-     {.groups = 2, .group_shift = 1},
-     {.step = 2, .zero = -3, .flags = QNT_RELU_LAST, .pad = {1, 1, 1, 1}},
-     2,
-     2},
-    {"1.0_digits_transposed",
-     12,
-     {1, 1},
-     7,
-     3,
-     4,
-     {.groups = 3},
-     {.step = 1, .zero = -1, .flags = QNT_RELU_FIRST | QNT_TRANSPOSE, .groups = 1},
-     2,
-     2},
-    {"1.0_digits_thresholds",
-     65,
-     {2, 3},
-     5,
-     5,
-     9,
-     {.stride = {1, 2}, .dilation = {2, 1}},
-     {.step = 1, .zero = 0},
-     0,
-     2},
+    {"1.0_digits_groups", 70, {3, 3}, 5, 6, 9, {.groups = 2, .group_shift = 1},
+     {.step = 2, .zero = -3, .flags = QNT_RELU_LAST, .pad = {1, 1, 1, 1}}, 2, 2},
+    {"1.0_digits_transposed", 12, {1, 1}, 7, 3, 4, {.groups = 3},
+     {.step = 1, .zero = -1, .flags = QNT_RELU_FIRST | QNT_TRANSPOSE, .groups = 1}, 2, 2},
+    {"1.0_digits_thresholds", 65, {2, 3}, 5, 5, 9, {.stride = {1, 2}, .dilation = {2, 1}},
+     {.step = 1, .zero = 0}, 0, 2},
     {"1.0_digits_wide", 4, {1, 2}, 9, 2, 5, {.groups = 2}, {.step = 700, .zero = -900}, 0, 2},
     {"1.0_digits_floats", 9, {5, 1}, 4, 6, 3, {.groups = 1}, {.step = 2, .zero = -1}, 1, 2},
-    {"1.0_digits_ones",
-     140,
-     {3, 2},
-     8,
-     5,
-     9,
-     {.groups = 2, .group_shift = 1},
-     {.step = 2, .zero = -1, .pad = {0, 1, 0, 1}},
-     2,
-     1},
+    {"1.0_digits_ones", 140, {3, 2}, 8, 5, 9, {.groups = 2, .group_shift = 1},
+     {.step = 2, .zero = -1, .pad = {0, 1, 0, 1}}, 2, 1},
 };
 
-/* Dense layers with a base of signs for each output: bit planes, of numbers or of signs as input.
- */
+/* Dense layers with a base of signs for each output: planes of bits times numbers or signs. */
 struct plane_sample {
     const char *name;
     int64_t rows, outputs, inputs;

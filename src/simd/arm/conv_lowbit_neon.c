@@ -1,5 +1,5 @@
-/* Products of codes by TBL: two digits of a triple in one look-up and the third in another, three
- * digits of a six in each; of two sixes by counting the bits of both. */
+/* Products of codes by TBL: two digits of a triple in one look-up and the third in another, three digits of
+ * a six in each; of two sixes by counting the bits of both. */
 #include <arm_neon.h>
 
 #include "../lowbit_products.h"
@@ -10,12 +10,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef uint8x16_t vec;
-struct index {
-    uint8x16_t low, high;
-};
-struct row {
-    uint8x16_t low, high;
-};
+struct index { uint8x16_t low, high; };
+struct row { uint8x16_t low, high; };
 
 enum { LANES = 16, PIXELS = 8 };
 
@@ -28,7 +24,8 @@ INLINE struct index load_index(const uint8_t *w, int form)
 {
     uint8x16_t x = vld1q_u8(w);
     if (form == QNT__SIXES_ON_SIX) return (struct index){x, x};
-    if (form == QNT__TRIPLES) return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
+    if (form == QNT__TRIPLES)
+        return (struct index){vandq_u8(x, vdupq_n_u8(15)), vshrq_n_u8(x, 4)};
     return (struct index){vandq_u8(x, vdupq_n_u8(7)), vshrq_n_u8(x, 3)};
 }
 

@@ -20,8 +20,7 @@ INLINE __m256i sizes(__m256i v)
     return _mm256_max_epi32(exponent, _mm256_setzero_si256()); /* 0 has exponent 0 */
 }
 
-/* Eight codes with the bits behind them; the first of each pair in the low half of a 64-bit lane.
- */
+/* Eight codes with the bits behind them; the first of each pair in the low half of a 64-bit lane. */
 INLINE void put_codes(struct qnt__code_writer *w, __m256i value, __m256i length)
 {
     const __m256i half = _mm256_set1_epi64x(0xffffffff);

@@ -1,5 +1,5 @@
-/* Products of codes by VPSHUFB: two digits of a triple in one look-up and the third in another,
- * three digits of a six in each. */
+/* Products of codes by VPSHUFB: two digits of a triple in one look-up and the third in another, three
+ * digits of a six in each. */
 #include <immintrin.h>
 
 #include "../lowbit_products.h"
@@ -10,20 +10,16 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 typedef __m256i vec;
-struct index {
-    __m256i low, high;
-};
-struct row {
-    __m256i low, high;
-};
+struct index { __m256i low, high; };
+struct row { __m256i low, high; };
 
 enum { LANES = 32, PIXELS = 4 };
 
 static const uint8_t products[16][16] __attribute__((aligned(16))) = {ROWS_16(ROW_OF_16, 0)};
 static const uint8_t sums[64][16] __attribute__((aligned(16))) = {
     ROWS_16(SUMS_16, 0), ROWS_16(SUMS_16, 16), ROWS_16(SUMS_16, 32), ROWS_16(SUMS_16, 48)};
-static const uint8_t ones[8][16]
-    __attribute__((aligned(16))) = {ROWS_4(ONES_OF_16, 0), ROWS_4(ONES_OF_16, 4)};
+static const uint8_t ones[8][16] __attribute__((aligned(16))) = {ROWS_4(ONES_OF_16, 0),
+                                                                 ROWS_4(ONES_OF_16, 4)};
 
 INLINE struct index load_index(const uint8_t *w, int form)
 {

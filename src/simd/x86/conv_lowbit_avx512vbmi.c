@@ -1,7 +1,7 @@
 /*
- * Products of codes by VPERMB: a row of 64 products for each byte of activations, three digits of
- * two bits or six of one. Six digits of weights that meet six of two bits have the sum of two rows,
- * one for each triple; where a row serves three taps, that costs less than two look-ups.
+ * Products of codes by VPERMB: a row of 64 products for each byte of activations, three digits of two
+ * bits or six of one. Six digits of weights that meet six of two bits have the sum of two rows, one for
+ * each triple; where a row serves three taps, that costs less than two look-ups.
  */
 #include <immintrin.h>
 
@@ -22,21 +22,16 @@ struct row {
 
 enum { LANES = 64, PIXELS = 7 };
 
-#define ROWS_64(row)                                                                               \
-    {                                                                                              \
-        ROWS_16(row, 0), ROWS_16(row, 16), ROWS_16(row, 32), ROWS_16(row, 48)                      \
-    }
+#define ROWS_64(row) {ROWS_16(row, 0), ROWS_16(row, 16), ROWS_16(row, 32), ROWS_16(row, 48)}
 
 static const uint8_t products[64][64] __attribute__((aligned(64))) = ROWS_64(PRODUCTS_64);
-static const uint8_t sums[2][64][64]
-    __attribute__((aligned(64))) = {ROWS_64(LOW_SUMS_64), ROWS_64(HIGH_SUMS_64)};
+static const uint8_t sums[2][64][64] __attribute__((aligned(64))) = {ROWS_64(LOW_SUMS_64),
+                                                                     ROWS_64(HIGH_SUMS_64)};
 static const uint8_t ones[64][64] __attribute__((aligned(64))) = ROWS_64(ONES_64);
 
 INLINE const void *table_of(int form)
 {
-    return form == QNT__TRIPLES        ? (const void *)products
-           : form == QNT__SIXES_ON_SIX ? ones[0]
-                                       : sums[0][0];
+    return form == QNT__TRIPLES ? (const void *)products : form == QNT__SIXES_ON_SIX ? ones[0] : sums[0][0];
 }
 
 INLINE struct index load_index(const uint8_t *w, int form)
@@ -68,12 +63,14 @@ INLINE vec add_8(vec a, vec b)
     return a;
 }
 
+/* One pixel a line. */
+/* clang-format off */
+
 /*
- * Products of seven pixels in one block of assembly: compilers spill here. PDEP masks and shifts a
- * byte on a port that no 512-bit operation uses, and nothing is added to x: such additions would
- * take turns of VPERMB. START is what happens to a pixel's first product, SET or ADD, and BIND how
- * its sum is bound. Operands are a byte, a mask, a product, a row and a table: strings of C have
- * 4095 characters at most.
+ * Products of seven pixels in one block of assembly: compilers spill here. PDEP masks and shifts a byte on
+ * a port that no 512-bit operation uses, and nothing is added to x: such additions would take turns of
+ * VPERMB. START is what happens to a pixel's first product, SET or ADD, and BIND how its sum is bound.
+ * Operands are a byte, a mask, a product, a row and a table: strings of C have 4095 characters at most.
  */
 #define BYTE(at) "movzbl " at ",%k[b]\npdep %[m],%[b],%[b]\n"
 
@@ -98,11 +95,14 @@ INLINE vec add_8(vec a, vec b)
 #define IN_MEMORY(START, at, pixel) BYTE(at) START("(%[t],%[b])", 0, pixel)
 #define ADDED(START, at, pixel) TWO_ROWS(at) START(R, 0, pixel)
 #define ONE_TAP(PIXEL, START, BIND)                                                                \
-    __asm__(PIXEL(START, "(%[x])", 0) PIXEL(START, "(%[x],%[s])", 1)                               \
-                PIXEL(START, "(%[x],%[s],2)", 2) PIXEL(START, "(%[x],%[s_3])", 3)                  \
-                    PIXEL(START, "(%[x],%[s],4)", 4) PIXEL(START, "(%[x],%[s_5])", 5)              \
-                        PIXEL(START, "(%[x],%[s_3],2)", 6)                                         \
-            : SUMS(BIND), [r] "=&v"(row)                                                           \
+    __asm__(PIXEL(START, "(%[x])", 0)                                                              \
+            PIXEL(START, "(%[x],%[s])", 1)                                                         \
+            PIXEL(START, "(%[x],%[s],2)", 2)                                                       \
+            PIXEL(START, "(%[x],%[s_3])", 3)                                                       \
+            PIXEL(START, "(%[x],%[s],4)", 4)                                                       \
+            PIXEL(START, "(%[x],%[s_5])", 5)                                                       \
+            PIXEL(START, "(%[x],%[s_3],2)", 6)                                                     \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [w0] "v"(w)                                                                  \
             : "memory")
 
@@ -112,10 +112,8 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
     __m512i w = _mm512_loadu_si512(weight), product, row;
     size_t byte;
     if (form == QNT__SIXES_ON_TWO) {
-        if (fresh)
-            ONE_TAP(ADDED, SET, "=&v");
-        else
-            ONE_TAP(ADDED, ADD, "+v");
+        if (fresh) ONE_TAP(ADDED, SET, "=&v");
+        else ONE_TAP(ADDED, ADD, "+v");
     } else if (fresh) {
         ONE_TAP(IN_MEMORY, SET, "=&v");
     } else {
@@ -124,30 +122,30 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
 }
 
 /* Three neighbouring taps: a row in a register, for up to three pixels. */
-#define THREE_TAPS(ROW, START, BIND)                                                               \
-    __asm__(ROW("(%[x])") START(R, 0, 0) ROW("(%[x],%[s])") ADD(R, 1, 0) START(R, 0, 1)            \
-                ROW("(%[x],%[s],2)") ADD(R, 2, 0) ADD(R, 1, 1) START(R, 0, 2) ROW("(%[x],%[s_3])") \
-                    ADD(R, 2, 1) ADD(R, 1, 2) START(R, 0, 3) ROW("(%[x],%[s],4)") ADD(R, 2, 2)     \
-                        ADD(R, 1, 3) START(R, 0, 4) ROW("(%[x],%[s_5])") ADD(R, 2, 3) ADD(R, 1, 4) \
-                            START(R, 0, 5) ROW("(%[x],%[s_3],2)") ADD(R, 2, 4) ADD(R, 1, 5)        \
-                                START(R, 0, 6) ROW("(%[x],%[s_7])") ADD(R, 2, 5) ADD(R, 1, 6)      \
-                                    ROW("(%[x],%[s],8)") ADD(R, 2, 6)                              \
-            : SUMS(BIND), [r] "=&v"(row)                                                           \
-            : PLACES, [s_7] "r"(7 * step), [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)    \
+#define THREE_TAPS(ROW, START, BIND)                                                                 \
+    __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
+            ROW("(%[x],%[s])") ADD(R, 1, 0) START(R, 0, 1)                                         \
+            ROW("(%[x],%[s],2)") ADD(R, 2, 0) ADD(R, 1, 1) START(R, 0, 2)                          \
+            ROW("(%[x],%[s_3])") ADD(R, 2, 1) ADD(R, 1, 2) START(R, 0, 3)                          \
+            ROW("(%[x],%[s],4)") ADD(R, 2, 2) ADD(R, 1, 3) START(R, 0, 4)                          \
+            ROW("(%[x],%[s_5])") ADD(R, 2, 3) ADD(R, 1, 4) START(R, 0, 5)                          \
+            ROW("(%[x],%[s_3],2)") ADD(R, 2, 4) ADD(R, 1, 5) START(R, 0, 6)                        \
+            ROW("(%[x],%[s_7])") ADD(R, 2, 5) ADD(R, 1, 6)                                         \
+            ROW("(%[x],%[s],8)") ADD(R, 2, 6)                                                      \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
+            : PLACES, [s_7] "r"(7 * step), [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)         \
             : "memory")
 
 INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
-                           int fresh, int form)
+                          int fresh, int form)
 {
     struct index w[3] = {load_index(weight, form), load_index(weight + QNT__LOWBIT_COLUMNS, form),
                          load_index(weight + 2 * QNT__LOWBIT_COLUMNS, form)};
     __m512i row, product;
     size_t byte;
     if (form == QNT__SIXES_ON_TWO) {
-        if (fresh)
-            THREE_TAPS(TWO_ROWS, SET, "=&v");
-        else
-            THREE_TAPS(TWO_ROWS, ADD, "+v");
+        if (fresh) THREE_TAPS(TWO_ROWS, SET, "=&v");
+        else THREE_TAPS(TWO_ROWS, ADD, "+v");
     } else if (fresh) {
         THREE_TAPS(ONE_ROW, SET, "=&v");
     } else {
@@ -156,21 +154,24 @@ INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const
 }
 
 /* Four neighbouring taps of pairs of pixels, two columns apart: a row for up to two pairs. */
-#define FOUR_TAPS(ROW, START, BIND)                                                                \
-    __asm__(ROW("(%[x])") START(R, 0, 0) ROW("(%[x],%[s])") ADD(R, 1, 0) ROW("(%[x],%[s],2)")      \
-                ADD(R, 2, 0) START(R, 0, 1) ROW("(%[x],%[s_3])") ADD(R, 3, 0) ADD(R, 1, 1)         \
-                    ROW("(%[x],%[s],4)") ADD(R, 2, 1) START(R, 0, 2) ROW("(%[x],%[s_5])")          \
-                        ADD(R, 3, 1) ADD(R, 1, 2) ROW("(%[x],%[s_3],2)") ADD(R, 2, 2)              \
-                            START(R, 0, 3) ROW("(%[x],%[s_7])") ADD(R, 3, 2) ADD(R, 1, 3)          \
-                                ROW("(%[y])") ADD(R, 2, 3) START(R, 0, 4) ROW("(%[y],%[s])")       \
-                                    ADD(R, 3, 3) ADD(R, 1, 4) ROW("(%[y],%[s],2)") ADD(R, 2, 4)    \
-                                        START(R, 0, 5) ROW("(%[y],%[s_3])") ADD(R, 3, 4)           \
-                                            ADD(R, 1, 5) ROW("(%[y],%[s],4)") ADD(R, 2, 5)         \
-                                                START(R, 0, 6) ROW("(%[y],%[s_5])") ADD(R, 3, 5)   \
-                                                    ADD(R, 1, 6) ROW("(%[y],%[s_3],2)")            \
-                                                        ADD(R, 2, 6) ROW("(%[y],%[s_7])")          \
-                                                            ADD(R, 3, 6)                           \
-            : SUMS(BIND), [r] "=&v"(row)                                                           \
+#define FOUR_TAPS(ROW, START, BIND)                                                                  \
+    __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
+            ROW("(%[x],%[s])") ADD(R, 1, 0)                                                        \
+            ROW("(%[x],%[s],2)") ADD(R, 2, 0) START(R, 0, 1)                                       \
+            ROW("(%[x],%[s_3])") ADD(R, 3, 0) ADD(R, 1, 1)                                         \
+            ROW("(%[x],%[s],4)") ADD(R, 2, 1) START(R, 0, 2)                                       \
+            ROW("(%[x],%[s_5])") ADD(R, 3, 1) ADD(R, 1, 2)                                         \
+            ROW("(%[x],%[s_3],2)") ADD(R, 2, 2) START(R, 0, 3)                                     \
+            ROW("(%[x],%[s_7])") ADD(R, 3, 2) ADD(R, 1, 3)                                         \
+            ROW("(%[y])") ADD(R, 2, 3) START(R, 0, 4)                                              \
+            ROW("(%[y],%[s])") ADD(R, 3, 3) ADD(R, 1, 4)                                           \
+            ROW("(%[y],%[s],2)") ADD(R, 2, 4) START(R, 0, 5)                                       \
+            ROW("(%[y],%[s_3])") ADD(R, 3, 4) ADD(R, 1, 5)                                         \
+            ROW("(%[y],%[s],4)") ADD(R, 2, 5) START(R, 0, 6)                                       \
+            ROW("(%[y],%[s_5])") ADD(R, 3, 5) ADD(R, 1, 6)                                         \
+            ROW("(%[y],%[s_3],2)") ADD(R, 2, 6)                                                    \
+            ROW("(%[y],%[s_7])") ADD(R, 3, 6)                                                      \
+            : SUMS(BIND), [r] "=&v"(row)                                                         \
             : PLACES, [y] "r"(x + 8 * step), [s_7] "r"(7 * step), [w0] "v"(w[0].w),                \
               [w1] "v"(w[1].w), [w2] "v"(w[2].w), [w3] "v"(w[3].w)                                 \
             : "memory")
@@ -184,16 +185,16 @@ INLINE void add_four_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const 
     __m512i row, product;
     size_t byte;
     if (form == QNT__SIXES_ON_TWO) {
-        if (fresh)
-            FOUR_TAPS(TWO_ROWS, SET, "=&v");
-        else
-            FOUR_TAPS(TWO_ROWS, ADD, "+v");
+        if (fresh) FOUR_TAPS(TWO_ROWS, SET, "=&v");
+        else FOUR_TAPS(TWO_ROWS, ADD, "+v");
     } else if (fresh) {
         FOUR_TAPS(ONE_ROW, SET, "=&v");
     } else {
         FOUR_TAPS(ONE_ROW, ADD, "+v");
     }
 }
+
+/* clang-format on */
 
 INLINE vec zero(void) { return _mm512_setzero_si512(); }
 INLINE vec add_16(vec a, vec b) { return _mm512_add_epi16(a, b); }

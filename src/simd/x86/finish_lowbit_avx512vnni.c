@@ -15,10 +15,8 @@ void qnt__finish_lowbit_avx512vnni(const struct qnt__lowbit_finish *f)
 /* Short lines by half a vector. */
 void qnt__box_lowbit_avx512vnni(const struct qnt__lowbit_box *b)
 {
-    if (b->m < LANES_32)
-        qnt__box_lowbit_avx2(b);
-    else
-        box_lowbit(b);
+    if (b->m < LANES_32) qnt__box_lowbit_avx2(b);
+    else box_lowbit(b);
 }
 
 void qnt__floats_lowbit_avx512vnni(const struct qnt__lowbit_floats *f)
