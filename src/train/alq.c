@@ -85,7 +85,11 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *s)
 static qnt_status divide(const qnt_context *context, qnt_alq *q, const struct qnt__view *w)
 {
     const int last = w->ndim - 1;
-    if (w->count == 0 || w->ndim < 1) return qnt__fail(context, QNT_E_SHAPE, "w has no elements");
+    if (w->count == 0 || w->ndim < 1) {
+        return qnt__fail(context, QNT_E_SHAPE,
+                         "w: ndim %d, %llu elements; expected at least one of each", w->ndim,
+                         (unsigned long long)w->count);
+    }
     if (q->spec.grain == QNT_PER_BLOCK && q->spec.axis != last && q->spec.axis != -1) {
         return qnt__fail(context, QNT_E_INVALID, "spec: axis is %d, expected the last one, %d",
                          (int)q->spec.axis, last);

@@ -126,7 +126,7 @@ qnt_status qnt_trainer_start(const qnt_context *context, qnt_trainer *trainer, c
     QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, &view));
     QNT__TRY(qnt__grouping_of(context, "x", &trainer->spec, view.ndim, view.shape, &grouping));
     if (view.count == 0) {
-        return qnt__fail(context, QNT_E_SHAPE, "x has no elements to start from");
+        return qnt__fail(context, QNT_E_SHAPE, "x: no elements; expected some to start from");
     }
     QNT__TRY(qnt__train_finite(context, "x", &view));
     QNT__TRY(qnt__train_next(context, trainer, grouping.groups, &next));

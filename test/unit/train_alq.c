@@ -492,7 +492,7 @@ static void bad_input(void)
     w[3] = NAN;
     REFUSED((void)spec, "element 3");
     w[3] = 0;
-    FAILS(qnt_alq_create(c, &good, TENSOR(w, QNT_FLOAT, 32, 0, 3), &q), QNT_E_SHAPE, "no elements");
+    FAILS(qnt_alq_create(c, &good, TENSOR(w, QNT_FLOAT, 32, 0, 3), &q), QNT_E_SHAPE, "0 elements");
     OK(qnt_alq_create(c, &good, tw, &q));
     OK(step(q, QNT_ALQ_BASES, 0.01));
     weights(q, before);
