@@ -1,3 +1,4 @@
+/* Tables drawn as grids of grey cells, one SVG file for a row of them. */
 #include "table_svg.h"
 
 #include <stdio.h>

@@ -14,6 +14,7 @@
 
 #include "base/arith.h"
 #include "base/carve.h"
+#include "base/cholesky.h"
 #include "base/try.h"
 #include "search.h"
 
@@ -60,17 +61,6 @@ static double squared_distance(const double *a, const double *b)
     return sum;
 }
 
-/* v = factor^-1 v */
-static void solve_lower(const double *factor, size_t n, double *v)
-{
-    for (size_t i = 0; i < n; i++) {
-        const double *row = factor + i * n;
-        double sum = v[i];
-        for (size_t k = 0; k < i; k++) sum -= row[k] * v[k];
-        v[i] = sum / row[i];
-    }
-}
-
 /* Factorises and returns the log marginal likelihood, -inf if the matrix is not positive. */
 static double factorise(const struct process *p, struct model *m, struct qnt__shape shape)
 {
@@ -78,25 +68,16 @@ static double factorise(const struct process *p, struct model *m, struct qnt__sh
     double likelihood = 0.0;
     for (size_t i = 0; i < n; i++) {
         double *row = m->factor + i * n;
-        for (size_t j = 0; j <= i; j++) {
-            const double *other = m->factor + j * n;
-            double sum = (1.0 - shape.noise) * matern(p->distance[i * n + j], shape.length);
-            if (i == j) sum += shape.noise + 1e-9;
-            for (size_t k = 0; k < j; k++) sum -= row[k] * other[k];
-            if (i > j) row[j] = sum / other[j];
-            else if (sum > 0.0) row[i] = sqrt(sum);
-            else return -INFINITY;
-        }
-        likelihood -= log(row[i]);
+        for (size_t j = 0; j <= i; j++)
+            row[j] = (1.0 - shape.noise) * matern(p->distance[i * n + j], shape.length);
+        row[i] += shape.noise + 1e-9;
     }
+    if (!qnt__cholesky(m->factor, n, n)) return -INFINITY;
+    for (size_t i = 0; i < n; i++) likelihood -= log(m->factor[i * n + i]);
     memcpy(m->alpha, m->y, n * sizeof *m->alpha);
-    solve_lower(m->factor, n, m->alpha);
+    qnt__solve_lower(m->factor, n, m->alpha, n);
     for (size_t i = 0; i < n; i++) likelihood -= 0.5 * m->alpha[i] * m->alpha[i];
-    for (size_t i = n; i-- > 0;) {
-        double sum = m->alpha[i];
-        for (size_t k = i + 1; k < n; k++) sum -= m->factor[k * n + i] * m->alpha[k];
-        m->alpha[i] = sum / m->factor[i * n + i];
-    }
+    qnt__solve_upper(m->factor, n, m->alpha, n);
     return likelihood;
 }
 
@@ -129,7 +110,7 @@ static void predict(const struct process *p, const struct model *m, const double
         p->column[i] = signal * matern(squared, m->shape->length);
         *mean += p->column[i] * m->alpha[i];
     }
-    solve_lower(m->factor, p->n, p->column);
+    qnt__solve_lower(m->factor, p->n, p->column, p->n);
     for (size_t i = 0; i < p->n; i++) variance -= p->column[i] * p->column[i];
     *deviation = sqrt(variance > 1e-12 ? variance : 1e-12);
 }

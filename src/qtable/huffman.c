@@ -1,3 +1,4 @@
+/* Huffman codes of ITU-T T.81: the standard ones, and the best ones for given counts. */
 #include "huffman.h"
 
 #include <string.h>

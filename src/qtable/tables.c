@@ -1,3 +1,4 @@
+/* The standard tables of ITU-T T.81 at any quality, checking tables, and writing them as text. */
 #include "tables.h"
 
 /* ITU-T T.81, tables K.1 and K.2 */

@@ -1,7 +1,10 @@
+/* Greedy peeling, refitting, and alternating between codes and coefficients. */
 #include "bases.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "base/cholesky.h"
 
 static double weight(const double *h, size_t i)
 {
@@ -31,7 +34,7 @@ double qnt__bases_error(const float *x, const double *h, size_t n, int32_t count
     return sum;
 }
 
-/* Solves the normal equations by Cholesky; a small ridge keeps equal bases harmless. */
+/* Solves the normal equations; a small ridge keeps equal bases harmless. */
 static void refit(const float *x, const double *h, size_t n, int32_t count, double *coef,
                   const uint8_t *code)
 {
@@ -44,22 +47,7 @@ static void refit(const float *x, const double *h, size_t n, int32_t count, doub
         }
     }
     for (int32_t p = 0; p < count; p++) a[p][p] *= 1.0 + 1e-12;
-    for (int32_t p = 0; p < count; p++) {
-        for (int32_t q = 0; q <= p; q++) {
-            for (int32_t k = 0; k < q; k++) a[p][q] -= a[p][k] * a[q][k];
-            if (q < p) a[p][q] /= a[q][q];
-        }
-        if (!(a[p][p] > 0.0)) return; /* the caller keeps what it had */
-        a[p][p] = sqrt(a[p][p]);
-    }
-    for (int32_t p = 0; p < count; p++) {
-        for (int32_t k = 0; k < p; k++) b[p] -= a[p][k] * b[k];
-        b[p] /= a[p][p];
-    }
-    for (int32_t p = count; p-- > 0;) {
-        for (int32_t k = p + 1; k < count; k++) b[p] -= a[k][p] * b[k];
-        b[p] /= a[p][p];
-    }
+    if (!qnt__solve_positive(a[0], QNT__BASES_MAX, b, (size_t)count)) return; /* keeps what it had */
     memcpy(coef, b, (size_t)count * sizeof *coef);
 }
 

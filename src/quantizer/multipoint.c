@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/cholesky.h"
 #include "exact.h"
 
 enum { LEVELS = 1 << QNT__POINTS_BITS };
@@ -152,26 +153,11 @@ static void add_up(const float *x, const double *h, size_t n, int32_t bits, int3
     }
 }
 
-/* Cholesky with a small ridge; false if the equations are singular. */
+/* With a small ridge; false if the equations are singular. */
 static bool solve(struct normal *e, int32_t points, double *out)
 {
-    for (int32_t p = 0; p < points; p++) {
-        e->a[p][p] *= 1.0 + 1e-12;
-        for (int32_t q = 0; q <= p; q++) {
-            for (int32_t k = 0; k < q; k++) e->a[p][q] -= e->a[p][k] * e->a[q][k];
-            if (q < p) e->a[p][q] /= e->a[q][q];
-        }
-        if (!(e->a[p][p] > 0.0)) return false;
-        e->a[p][p] = sqrt(e->a[p][p]);
-    }
-    for (int32_t p = 0; p < points; p++) {
-        for (int32_t k = 0; k < p; k++) e->b[p] -= e->a[p][k] * e->b[k];
-        e->b[p] /= e->a[p][p];
-    }
-    for (int32_t p = points; p-- > 0;) {
-        for (int32_t k = p + 1; k < points; k++) e->b[p] -= e->a[k][p] * e->b[k];
-        e->b[p] /= e->a[p][p];
-    }
+    for (int32_t p = 0; p < points; p++) e->a[p][p] *= 1.0 + 1e-12;
+    if (!qnt__solve_positive(e->a[0], QNT__POINTS_MAX, e->b, (size_t)points)) return false;
     memcpy(out, e->b, (size_t)points * sizeof *out);
     return true;
 }
