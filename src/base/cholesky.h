@@ -1,13 +1,13 @@
-/* Cholesky's factors of symmetric positive matrices, for the equations of least squares and of likelihoods.
- * Every sum runs in the order of its index, so results are the same bits wherever sqrt is exact. */
+/* Cholesky's factors of symmetric positive matrices, for the equations of least squares and of
+ * likelihoods. Every sum runs in the order of its index, so results are the same bits everywhere. */
 #ifndef QNT__BASE_CHOLESKY_H
 #define QNT__BASE_CHOLESKY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A = L L^T. Of `a` with rows of `stride` numbers only the lower half is read; L takes its place. False, with
- * `a` undefined, if A is not positive. */
+/* A = L L^T. Of `a` with rows of `stride` numbers only the lower half is read; L takes its place.
+ * False, with `a` undefined, if A is not positive. */
 bool qnt__cholesky(double *a, size_t stride, size_t n);
 
 /* y = L^-1 y */

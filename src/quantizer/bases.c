@@ -47,7 +47,8 @@ static void refit(const float *x, const double *h, size_t n, int32_t count, doub
         }
     }
     for (int32_t p = 0; p < count; p++) a[p][p] *= 1.0 + 1e-12;
-    if (!qnt__solve_positive(a[0], QNT__BASES_MAX, b, (size_t)count)) return; /* keeps what it had */
+    if (!qnt__solve_positive(a[0], QNT__BASES_MAX, b, (size_t)count))
+        return; /* the caller keeps what it had */
     memcpy(coef, b, (size_t)count * sizeof *coef);
 }
 

@@ -5,88 +5,9 @@
  * library accepts point into an arena large enough for what they may reach; everything else must be
  * refused before a byte is touched.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "qnt.h"
-
-enum { ARENA = 1 << 16, MEMORY = 1 << 24 };
+#include "views.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Views may ask for any amount of memory; a host's allocator refuses at some point. An early one
- * keeps every unit short: what a call fills, it allocates. */
-static void *bounded_alloc(void *user, size_t size, size_t align)
-{
-    (void)user;
-    if (size > MEMORY) return NULL;
-    return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void bounded_free(void *user, void *block, size_t size)
-{
-    (void)user;
-    (void)size;
-    free(block);
-}
-
-/* Numbers from the input; 0 when it is used up. */
-struct source {
-    const uint8_t *data;
-    size_t size, at;
-};
-
-static uint64_t take(struct source *s, size_t bytes)
-{
-    uint64_t x = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        if (s->at < s->size) x |= (uint64_t)s->data[s->at++] << 8 * i;
-    }
-    return x;
-}
-
-/* Mostly small, sometimes anything. */
-static int64_t number(struct source *s)
-{
-    uint8_t kind = (uint8_t)take(s, 1);
-    if (kind < 200) return kind % 20;
-    if (kind < 240) return -(int64_t)(kind % 20);
-    return (int64_t)take(s, 8);
-}
-
-struct view {
-    qnt_tensor t;
-    int64_t shape[QNT_MAX_NDIM], strides[QNT_MAX_NDIM];
-    uint8_t *arena;
-};
-
-/* A view in the middle of its own arena. If it is legal, but reaches beyond or would take long,
- * it loses its elements. */
-static void make_view(struct source *s, const qnt_context *context, struct view *v)
-{
-    static const uint8_t codes[] = {QNT_FLOAT, QNT_FLOAT, QNT_BFLOAT, QNT_INT, QNT_UINT, 7};
-    static const uint8_t bits[] = {32, 32, 16, 8, 4, 3, 1, 16};
-    v->arena = calloc(ARENA, 1);
-    v->t = (qnt_tensor){.data = v->arena + ARENA / 2,
-                        .device_type = take(s, 1) < 250 ? 1 : 2,
-                        .ndim = (int32_t)(take(s, 1) % 11) - 1,
-                        .dtype_code = codes[take(s, 1) % 6],
-                        .dtype_bits = bits[take(s, 1) % 8],
-                        .dtype_lanes = 1,
-                        .shape = v->shape,
-                        .strides = take(s, 1) % 2 ? v->strides : NULL,
-                        .byte_offset = take(s, 1) % 9};
-    for (int d = 0; d < QNT_MAX_NDIM; d++) {
-        v->shape[d] = number(s);
-        v->strides[d] = number(s);
-    }
-    for (size_t i = ARENA / 2; i < ARENA / 2 + 256; i++) v->arena[i] = (uint8_t)take(s, 1);
-    uint64_t reach;
-    if (qnt_tensor_bytes(context, &v->t, &reach) != QNT_OK) return;
-    double elements = 1.0; /* strides may be 0 */
-    for (int d = 0; d < v->t.ndim; d++) elements *= (double)v->shape[d];
-    if (reach > ARENA / 2 - 16 || elements > 5000.0) v->shape[0] = 0;
-}
 
 static void call_layer(struct source *s, const qnt_context *context, struct view *v,
                        const qnt_quantizer *q, const qnt_quantizer *other)

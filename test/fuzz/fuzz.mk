@@ -20,13 +20,13 @@ $(FUZZ_BUILD)/%: test/fuzz/%.c $(SOURCES) $(wildcard include/qnt/*.h src/*/*.h)
 .PHONY: fuzz-objects fuzz-run
 fuzz-objects: $(OBJECTS)
 
+# As many at a time as there are processors; what one said is shown when it ends.
+FUZZ_ONE := $$0 -max_total_time=$(SECONDS_TO_FUZZ) -seed=$(FUZZ_SEED) -max_len=8192 -timeout=25 \
+            -verbosity=0 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ $$0.corpus test/vectors/blobs
+
 fuzz-run: $(FUZZERS:%=$(FUZZ_BUILD)/%)
-	@for program in $^; do \
-	    $$program -max_total_time=$(SECONDS_TO_FUZZ) -seed=$(FUZZ_SEED) -max_len=8192 \
-	        -timeout=25 -verbosity=0 \
-	        -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ $$program.corpus \
-	        test/vectors/blobs || exit 1; \
-	done
+	@printf '%s\n' $^ | xargs -P $(shell nproc 2>/dev/null || echo 1) -n 1 sh -c \
+	    '$(FUZZ_ONE) >$$0.log 2>&1 || { cat $$0.log; exit 255; }; echo "$$0:" && cat $$0.log'
 
 .PHONY: fuzz
 fuzz: ## fuzz loader and calls, SECONDS_TO_FUZZ=20 each; needs clang
