@@ -83,6 +83,7 @@ INLINE void narrow_row_run(const uint8_t *cell, int n, int bits, const uint8_t *
     const int fields = bits == 4 ? 2 : 4;
     __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     UNROLL for (int e = 0; e < n; e++, cell += qnt__cell_bytes(bits)) {
+        ask_ahead(cell);
         UNROLL for (int f = 0; f < fields; f++, x += 4) {
             int32_t four;
             memcpy(&four, x, sizeof four);

@@ -28,7 +28,18 @@
                 : "m"(x), "x"(w0), "x"(w1));                                                       \
     } while (0)
 
-enum { QUADS = 64 /* in a chunk */, MAX_ROWS = 6 /* 12 accumulators of 16 registers */ };
+enum {
+    QUADS = 64,   /* in a chunk */
+    MAX_ROWS = 6, /* 12 accumulators of 16 registers */
+    AHEAD = 4096  /* bytes from where weights meet one row to where they are prefetched */
+};
+
+/* One row is as fast as its weights arrive, and there are too many instructions to each of them for the CPU
+ * to look far ahead by itself. */
+INLINE void ask_ahead(const uint8_t *cell)
+{
+    _mm_prefetch((const void *)((uintptr_t)cell + AHEAD), _MM_HINT_T0);
+}
 
 /* Widens `quads` quads of one row, each to [even, odd]. */
 INLINE void widen_row(const uint8_t *x, size_t quads, int is_signed, int32_t (*to)[2])
@@ -69,6 +80,7 @@ INLINE void wide_tile(const uint8_t *cell, size_t cells, int32_t (*x)[QUADS][2],
     }
     for (size_t q = 0; q < cells; q++, cell += 64) {
         const __m256i_u *w = (const void *)cell;
+        if (rows == 1) ask_ahead(cell);
         UNROLL for (int odd = 0; odd < 2; odd++) {
             __m256i w0 = w[0], w1 = w[1];
             if (!odd) w0 = _mm256_slli_epi16(w0, 8), w1 = _mm256_slli_epi16(w1, 8);
