@@ -20,16 +20,14 @@ static void copy_quads(const uint8_t *x, size_t quads, int32_t *to)
     for (; q < quads; q++) memcpy(to + q, x + 4 * q, sizeof *to);
 }
 
-/* Gathers up to a chunk of all rows, across taps unless there are gaps between their weights; returns
- * its quads and moves on. */
-static size_t gather_rows(const struct qnt__gemm *g, struct place *at, int32_t (*x)[QUADS])
+/* Gathers up to a chunk of a row, across taps unless there are gaps between their weights; returns its quads
+ * and moves on. */
+static size_t gather_row(const struct qnt__gemm *g, const uint8_t *row, struct place *at, int32_t *x)
 {
     size_t quads = 0;
     while (quads < QUADS && at->tap < g->tap_count) {
         size_t left = (g->depth - at->k) / 4, count = left < QUADS - quads ? left : QUADS - quads;
-        for (size_t i = 0; i < g->m; i++) {
-            copy_quads(g->rows[i] + g->taps[at->tap] + at->k, count, x[i] + quads);
-        }
+        copy_quads(row + g->taps[at->tap] + at->k, count, x + quads);
         quads += count;
         at->k += 4 * count;
         if (at->k < g->depth) continue;
@@ -39,22 +37,71 @@ static size_t gather_rows(const struct qnt__gemm *g, struct place *at, int32_t (
     return quads;
 }
 
+static int is_zero(const uint8_t *x, size_t quads)
+{
+    int32_t quad;
+    for (; quads >= 8; quads -= 8, x += 32) {
+        __m256i bytes = _mm256_loadu_si256((const void *)x);
+        if (!_mm256_testz_si256(bytes, bytes)) return 0;
+    }
+    for (; quads > 0; quads--, x += 4) {
+        memcpy(&quad, x, sizeof quad);
+        if (quad) return 0;
+    }
+    return 1;
+}
+
+/* Rows of a chunk that are not 0 everywhere, as padding is. */
+struct chunk {
+    const uint8_t *x[QNT__GEMM_ROWS];
+    uint8_t row[QNT__GEMM_ROWS]; /* their numbers */
+    size_t m, quads;
+    int32_t copy[QNT__GEMM_ROWS][QUADS];
+};
+
+/* Long taps are read where they are, short ones gathered. */
+static void next_chunk(const struct qnt__gemm *g, struct place *at, struct chunk *c)
+{
+    const struct place start = *at;
+    const size_t left = (g->depth - start.k) / 4;
+    const int is_long = g->depth >= 2 * QUADS;
+    c->m = 0;
+    for (size_t i = 0; i < g->m; i++) {
+        c->row[c->m] = (uint8_t)i;
+        if (is_long) {
+            c->quads = left < QUADS ? left : QUADS;
+            c->x[c->m] = g->rows[i] + g->taps[start.tap] + start.k;
+        } else {
+            *at = start;
+            c->quads = gather_row(g, g->rows[i], at, c->copy[i]);
+            c->x[c->m] = (const void *)c->copy[i];
+        }
+        c->m += !is_zero(c->x[c->m], c->quads);
+    }
+    if (!is_long) return;
+    at->k += 4 * c->quads;
+    if (at->k == g->depth) *at = (struct place){start.tap + 1, 0};
+}
+
 static void pair_panels(const struct qnt__gemm *g)
 {
     const uint8_t *w = g->weight;
-    int32_t x[QNT__GEMM_ROWS][QUADS];
+    struct chunk chunk;
     struct pairs pairs;
     struct place at = {0, 0};
 
-    for (int add = 0; at.tap < g->tap_count; add = 1) {
-        size_t quads = gather_rows(g, &at, x);
-        for (size_t p = 0; p < g->panels; p++) {
+    for (size_t i = 0; i < g->m; i++) {
+        memset(g->acc + i * g->ld, 0, g->panels * QNT__PANEL * sizeof *g->acc);
+    }
+    while (at.tap < g->tap_count) {
+        next_chunk(g, &at, &chunk);
+        for (size_t p = 0; p < g->panels && chunk.m > 0; p++) {
             const uint8_t *cell = w + p * g->panel_bytes;
-            find_pairs(cell, quads, &pairs);
+            find_pairs(cell, chunk.quads, &pairs);
             mend_pairs(cell, &pairs);
-            pairs_rows(&pairs, x, g->m, cell, add, g->acc + p * QNT__PANEL, g->ld);
+            pairs_rows(&pairs, chunk.x, chunk.row, chunk.m, cell, g->acc + p * QNT__PANEL, g->ld);
         }
-        w += quads * qnt__cell_bytes(8) + (at.k == 0 ? g->gap : 0);
+        w += chunk.quads * qnt__cell_bytes(8) + (at.k == 0 ? g->gap : 0);
     }
 }
 

@@ -114,56 +114,57 @@ INLINE void mend_pairs(const uint8_t *cell, struct pairs *p)
     }
 }
 
-/* acc (=, or += if add) rows x 16 sums. */
-INLINE void pairs_tile(const struct pairs *p, int32_t (*x)[QUADS], int rows, const uint8_t *cell,
-                       int add, int32_t *acc, size_t ld)
+INLINE const int32_t *quad_of(const uint8_t *x, size_t quad)
+{
+    return (const void *)(x + 4 * quad);
+}
+
+/* acc += rows x 16 sums; the numbers of the rows of acc are in `row`. */
+INLINE void pairs_tile(const struct pairs *p, const uint8_t *const *x, const uint8_t *row, int rows,
+                       const uint8_t *cell, int32_t *acc, size_t ld)
 {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int h = 0; h < 2; h++) {
-            const __m256i_u *from = (const void *)(acc + (size_t)i * ld + 8 * h);
-            sum[i][h] = p->base[h];
-            if (add) sum[i][h] = _mm256_add_epi32(sum[i][h], *from);
-        }
+        UNROLL for (int h = 0; h < 2; h++) sum[i][h] = p->base[h];
     }
     for (size_t q = 0; q < p->safe_count; q++) {
         const size_t at = p->safe[q];
         const __m256i_u *w = (const void *)(cell + 64 * at);
         __m256i w0 = w[0];
-        UNROLL for (int i = 0; i < rows; i++) PAIR_ADD(sum[i][0], sum[i][1], x[i][at], w0, w[1], ones);
+        UNROLL for (int i = 0; i < rows; i++) PAIR_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), w0, w[1], ones);
     }
     const struct mended *m = p->mended;
     for (size_t q = 0; q < p->mended_count; q++, m++) {
         const size_t at = p->place[q];
         __m256i w0 = m->w[0];
         UNROLL for (int i = 0; i < rows; i++) {
-            FLIP_ADD(sum[i][0], sum[i][1], x[i][at], m->flip[0], m->flip[1], w0, m->w[1], ones);
+            FLIP_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), m->flip[0], m->flip[1], w0, m->w[1], ones);
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int h = 0; h < 2; h++) {
-            _mm256_storeu_si256((void *)(acc + (size_t)i * ld + 8 * h), sum[i][h]);
+            __m256i_u *to = (void *)(acc + row[i] * ld + 8 * h);
+            *to = _mm256_add_epi32(*to, sum[i][h]);
         }
     }
 }
 
 /* All rows of a chunk, in pieces as even as possible. */
-static inline void pairs_rows(const struct pairs *p, int32_t (*x)[QUADS], size_t m,
-                              const uint8_t *cell, int add, int32_t *acc, size_t ld)
+static inline void pairs_rows(const struct pairs *p, const uint8_t *const *x, const uint8_t *row, size_t m,
+                              const uint8_t *cell, int32_t *acc, size_t ld)
 {
-    for (size_t row = 0; row < m;) {
-        size_t left = m - row, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
-        int32_t *to = acc + row * ld;
+    while (m > 0) {
+        size_t rows = m <= MAX_ROWS ? m : m < 12 ? (m + 1) / 2 : MAX_ROWS;
         switch (rows) {
-        case 1: pairs_tile(p, x + row, 1, cell, add, to, ld); break;
-        case 2: pairs_tile(p, x + row, 2, cell, add, to, ld); break;
-        case 3: pairs_tile(p, x + row, 3, cell, add, to, ld); break;
-        case 4: pairs_tile(p, x + row, 4, cell, add, to, ld); break;
-        case 5: pairs_tile(p, x + row, 5, cell, add, to, ld); break;
-        default: pairs_tile(p, x + row, 6, cell, add, to, ld); break;
+        case 1: pairs_tile(p, x, row, 1, cell, acc, ld); break;
+        case 2: pairs_tile(p, x, row, 2, cell, acc, ld); break;
+        case 3: pairs_tile(p, x, row, 3, cell, acc, ld); break;
+        case 4: pairs_tile(p, x, row, 4, cell, acc, ld); break;
+        case 5: pairs_tile(p, x, row, 5, cell, acc, ld); break;
+        default: pairs_tile(p, x, row, 6, cell, acc, ld); break;
         }
-        row += rows;
+        x += rows, row += rows, m -= rows;
     }
 }
 
