@@ -105,11 +105,23 @@ static void pair_panels(const struct qnt__gemm *g)
     }
 }
 
-/* Few rows: preparing cells does not pay. */
+/* Rows for which preparing cells does not pay: up to MAX_ROWS always, up to FEW if most cells need it. */
+enum { FEW = 24 };
+
+static int has_few_rows(const struct qnt__gemm *g)
+{
+    struct pairs pairs;
+    size_t cells = g->depth / 4 < QUADS ? g->depth / 4 : QUADS;
+    if (g->m <= MAX_ROWS || g->m > FEW) return g->m <= MAX_ROWS;
+    find_pairs(g->weight, cells, &pairs);
+    return pairs.mended_count > cells / 2;
+}
+
+/* Weights are widened as they are read. */
 static void wide_panels(const struct qnt__gemm *g)
 {
     const uint8_t *w = g->weight;
-    int32_t x[MAX_ROWS][QUADS][2];
+    int32_t x[FEW][QUADS][2];
     int add = 0;
 
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
@@ -174,7 +186,7 @@ static void narrow_2(const struct qnt__gemm *g) { narrow_panels(g, 2); }
 
 void qnt__gemm_s8_avx2(const struct qnt__gemm *g)
 {
-    if (g->bits == 8 && g->m <= MAX_ROWS) wide_panels(g);
+    if (g->bits == 8 && has_few_rows(g)) wide_panels(g);
     else if (g->bits == 8) pair_panels(g);
     else if (g->bits == 4) narrow_4(g);
     else if (g->bits == 3) narrow_3(g);
