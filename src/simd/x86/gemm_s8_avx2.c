@@ -20,8 +20,8 @@ static void copy_quads(const uint8_t *x, size_t quads, int32_t *to)
     for (; q < quads; q++) memcpy(to + q, x + 4 * q, sizeof *to);
 }
 
-/* Gathers up to a chunk of a row, across taps unless there are gaps between their weights; returns its quads
- * and moves on. */
+/* Gathers up to a chunk of a row, across taps unless there are gaps between their weights; returns its
+ * quads and moves on. */
 static size_t gather_row(const struct qnt__gemm *g, const uint8_t *row, struct place *at, int32_t *x)
 {
     size_t quads = 0;

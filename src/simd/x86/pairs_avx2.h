@@ -1,7 +1,7 @@
 /*
- * Exact integer products of unsigned bytes and 8-bit weights with VPMADDUBSW, which adds the products of two
- * neighbours and saturates. 255 (w0 + w1) stays within 16 bits as long as |w0 + w1| <= 128, and weights of
- * different signs never leave it. So pairs that exceed the limit get different signs: as
+ * Exact integer products of unsigned bytes and 8-bit weights with VPMADDUBSW, which adds the products of
+ * two neighbours and saturates. 255 (w0 + w1) stays within 16 bits as long as |w0 + w1| <= 128, and weights
+ * of different signs never leave it. So pairs that exceed the limit get different signs: as
  *     x w = 255 w + (255 - x) (-w)
  * and 255 - x is the complement of x, one of the two weights is negated, its activation flipped by VPXOR,
  * and 255 w added once to all rows. Cells without such pairs, all of those of weights of at most 7 bits and
@@ -132,7 +132,9 @@ INLINE void pairs_tile(const struct pairs *p, const uint8_t *const *x, const uin
         const size_t at = p->safe[q];
         const __m256i_u *w = (const void *)(cell + 64 * at);
         __m256i w0 = w[0];
-        UNROLL for (int i = 0; i < rows; i++) PAIR_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), w0, w[1], ones);
+        UNROLL for (int i = 0; i < rows; i++) {
+            PAIR_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), w0, w[1], ones);
+        }
     }
     const struct mended *m = p->mended;
     for (size_t q = 0; q < p->mended_count; q++, m++) {
