@@ -14,7 +14,7 @@
 enum {
     DEPTH = 512, /* k of one chunk, whole cells */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    ROWS = 48,   /* of one call of a kernel */
+    ROWS = 48, /* of one call of a kernel */
     TASK_ROWS = 10 * ROWS
 };
 
@@ -143,7 +143,8 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), most = qnt__min(g->context->simd.gemm_rows, ROWS);
+    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS),
+           most = qnt__min(g->context->simd.gemm_rows, ROWS);
     struct piece p;
     p.product = g;
     p.column = index / row_tasks * COLUMNS;

@@ -54,7 +54,8 @@ bool qnt__rows_zones(const struct qnt__run *run)
     const qnt_layer *l = run->layer;
     bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
     size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
-    return may_skip(run) && spans && !want_many(run) && edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
+    return may_skip(run) && spans && !want_many(run) &&
+           edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
            g->channels % qnt__cell_depth(l->head.cell_bits) == 0;
 }
 
