@@ -14,7 +14,8 @@
 enum {
     DEPTH = 512, /* k of one chunk, whole cells */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    TASK_ROWS = 10 * QNT__GEMM_ROWS
+    ROWS = 48, /* of one call of a kernel */
+    TASK_ROWS = 10 * ROWS
 };
 
 struct product {
@@ -114,9 +115,9 @@ static void add_row(const struct piece *p, size_t row, const int32_t *acc, int32
 static void multiply_rows(const struct piece *p, size_t row, size_t m)
 {
     const struct qnt__simd *simd = &p->product->context->simd;
-    uint8_t copies[QNT__GEMM_ROWS * DEPTH];
-    const uint8_t *rows[QNT__GEMM_ROWS];
-    int32_t acc[QNT__GEMM_ROWS * COLUMNS], sums[QNT__GEMM_ROWS] = {0};
+    uint8_t copies[ROWS * DEPTH];
+    const uint8_t *rows[ROWS];
+    int32_t acc[ROWS * COLUMNS], sums[ROWS] = {0};
     const ptrdiff_t tap = 0;
     size_t depth = qnt__panel_depth(p->depth, 8);
 
@@ -142,7 +143,8 @@ static void run_piece(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), most = g->context->simd.gemm_rows;
+    size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS),
+           most = qnt__min(g->context->simd.gemm_rows, ROWS);
     struct piece p;
     p.product = g;
     p.column = index / row_tasks * COLUMNS;

@@ -3,8 +3,8 @@
 #include "rows.h"
 
 /* Blocks of output rows of one task: as many as fit a cache, fewer if there would be less than MANY
- * tasks. */
-enum { MOST_BLOCKS = 5, MANY = 16 };
+ * tasks, but no fewer rows than kernels want. */
+enum { BLOCK = 48, MOST_BLOCKS = 5, MANY = 16 };
 
 /* What a task works on, and where. */
 struct piece {
@@ -178,9 +178,13 @@ static struct cut cut_work(const struct qnt__run *run)
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
     struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
-    size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1;
+    size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1,
+           least = run->context->simd.gemm_rows;
     for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
-        c.rows = qnt__round_up(blocks * QNT__GEMM_ROWS, whole);
+        c.rows = blocks * BLOCK > least ? blocks * BLOCK : least;
+        c.row_tasks = qnt__ceil_div(run->rows, c.rows);
+        c.rows = qnt__round_up(qnt__ceil_div(run->rows, c.row_tasks), QNT__BLOCK_ROWS);
+        c.rows = qnt__round_up(c.rows, whole);
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
         c.count = run->g.groups * c.panel_tasks * c.row_tasks;
         if (decode || c.count >= MANY || blocks == 1) return c;

@@ -33,10 +33,17 @@ static bool is_same(struct range a, struct range b)
     return a.first == b.first && a.end == b.end;
 }
 
+/* Do kernels prepare weights for every block of rows? Then a block of few rows costs more than it saves. */
+static bool want_many(const struct qnt__run *run)
+{
+    return run->context->simd.gemm_rows > QNT__BLOCK_ROWS;
+}
+
 /* Bytes of 0 times weights without zero points add nothing. */
 static bool may_skip(const struct qnt__run *run)
 {
     const size_t *pad = run->g.pad;
+    if (want_many(run) && run->g.out_width < QNT__BLOCK_ROWS) return false;
     return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && !run->dynamic &&
            run->input_zero == 0 && (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
 }
@@ -47,7 +54,8 @@ bool qnt__rows_zones(const struct qnt__run *run)
     const qnt_layer *l = run->layer;
     bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
     size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
-    return may_skip(run) && spans && edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
+    return may_skip(run) && spans && !want_many(run) &&
+           edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
            g->channels % qnt__cell_depth(l->head.cell_bits) == 0;
 }
 
@@ -85,18 +93,24 @@ static size_t count_lines(const struct qnt__geometry *g, size_t line, size_t mos
     return count;
 }
 
+/* Of n rows that are left the next block's: the last two blocks are even. */
+static size_t take(size_t n, size_t most)
+{
+    return n <= most ? n : n < 2 * most ? (n + 1) / 2 : most;
+}
+
 /* The next rows in order, as many as meet the same kernel rows. */
 static void next_in_order(struct qnt__walk *w, struct qnt__rows *rows)
 {
     const struct qnt__geometry *g = &w->run->g;
-    size_t most = qnt__min(w->end - w->row, w->most), width = g->out_width;
-    rows->m = most;
+    size_t left = qnt__min(w->end - w->row, 2 * w->most), width = g->out_width;
     rows->first_row = w->row;
     if (may_skip(w->run)) {
-        size_t line = w->row / width, lines = qnt__ceil_div(w->row % width + most, width);
+        size_t line = w->row / width, lines = qnt__ceil_div(w->row % width + left, width);
         set_lines(w->run, lines_of(g, line), rows);
-        rows->m = qnt__min(most, count_lines(g, line, lines) * width - w->row % width);
+        left = qnt__min(left, count_lines(g, line, lines) * width - w->row % width);
     }
+    rows->m = take(left, w->most);
     w->row += rows->m;
 }
 

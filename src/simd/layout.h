@@ -23,7 +23,7 @@
 
 enum {
     QNT__PANEL = 16,      /* columns of a panel */
-    QNT__GEMM_ROWS = 48,  /* most rows of one call of gemm_s8 and gemm_levels: kernels prepare weights */
+    QNT__GEMM_ROWS = 96,  /* most rows of one call of gemm_s8 and gemm_levels: kernels prepare weights */
     QNT__BLOCK_ROWS = 12, /* most rows of one call of another GEMM slot */
     QNT__BLOCK_PANELS = 4 /* most panels of one call of a GEMM slot */
 };

@@ -76,12 +76,14 @@ static void product_run(void *state)
     const uint8_t *w = p->w + p->turn * panels * p->panel_bytes;
     p->turn = (p->turn + 1) % p->copies;
     for (size_t j = 0; j < panels; j += QNT__BLOCK_PANELS) {
-        for (size_t i = 0; i < p->m; i += QNT__GEMM_ROWS) {
+        for (size_t i = 0, next; i < p->m; i = next) {
+            size_t left = p->m - i, most = QNT__GEMM_ROWS;
+            next = i + (left <= most ? left : left < 2 * most ? (left + 1) / 2 : most);
             struct qnt__gemm g = {.rows = rows, .taps = &tap, .tap_count = 1, .depth = p->k,
                                   .weight = w + j * p->panel_bytes, .panel_bytes = p->panel_bytes,
                                   .acc = p->acc + i * p->n + j * QNT__PANEL, .ld = p->n,
                                   .bits = p->bits};
-            g.m = p->m - i < QNT__GEMM_ROWS ? p->m - i : QNT__GEMM_ROWS;
+            g.m = next - i;
             g.panels = panels - j < QNT__BLOCK_PANELS ? panels - j : QNT__BLOCK_PANELS;
             for (size_t r = 0; r < g.m; r++) rows[r] = p->x + (i + r) * p->k;
             p->simd.gemm_s8(&g);

@@ -3,6 +3,7 @@
  * against OpenBLAS's product of floats, and against the streaming bandwidth where the weights' bytes
  * rule. --only names one part.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,12 @@ static void set_view(struct view *v, void *data, int code, int bits, int ndim, c
                         .shape = v->shape};
 }
 
+/* Of a group of weights. */
+static double scale_of(size_t group)
+{
+    return 0.01 + 0.001 * (double)(group % 7);
+}
+
 static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_t groups,
                                 double zero)
 {
@@ -61,7 +68,7 @@ static qnt_quantizer *quantizer(const qnt_context *context, qnt_spec spec, size_
     must(qnt_quantizer_create(context, &spec, &q), "quantizer");
     if (spec.flags & QNT_DYNAMIC) return q;
     double *scale = malloc(groups * sizeof *scale);
-    for (size_t i = 0; i < groups; i++) scale[i] = 0.01 + 0.001 * (double)(i % 7);
+    for (size_t i = 0; i < groups; i++) scale[i] = scale_of(i);
     must(qnt_quantizer_set(context, q, QNT_P_SCALE, scale, groups), "scale");
     if (!(spec.flags & QNT_SYMMETRIC))
         must(qnt_quantizer_set(context, q, QNT_P_ZERO, &zero, 1), "zero");
@@ -97,7 +104,28 @@ struct request {
     size_t copies;
     int signs;      /* weights are signs: bits is 1 */
     int input_bits; /* then: 1 to 8, or 0 for signs as input, too */
+    int normal;     /* 8-bit weights have a normal distribution, the largest of each output has this code;
+                       0: they are uniform over all codes */
 };
+
+/* Uniform in (-1, 1), or a sum of twelve: nearly normal. */
+static float draw(int normal)
+{
+    double sum = 0;
+    for (int i = 0; i < (normal ? 12 : 1); i++) sum += (double)(bench_random() >> 40) * 0x1p-23 - 1.0;
+    return (float)sum;
+}
+
+/* Weights of one output or block, whose largest possible, or largest, becomes `top`. */
+static void draw_weights(float *w, size_t n, int normal, double top)
+{
+    float most = normal ? 0 : 1;
+    for (size_t i = 0; i < n; i++) {
+        w[i] = draw(normal);
+        most = fmaxf(most, fabsf(w[i]));
+    }
+    for (size_t i = 0; i < n; i++) w[i] *= (float)top / most;
+}
 
 static void make_layers(struct job *job, const struct request *r)
 {
@@ -130,8 +158,10 @@ static void make_layers(struct job *job, const struct request *r)
     set_view(&b, bias, QNT_FLOAT, 32, 1, r->w);
     for (size_t i = 0; i < outputs; i++) bias[i] = 0.1f * (float)(i % 5);
     for (job->copies = 0; job->copies < r->copies; job->copies++) {
-        for (size_t i = 0; i < outputs * inputs; i++) {
-            values[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+        const size_t run = outputs * inputs / groups;
+        const double top = r->normal ? r->normal : r->bits > 1 ? (1 << (r->bits - 1)) - 0.5 : 1;
+        for (size_t i = 0; i < groups; i++) {
+            draw_weights(values + i * run, run, r->normal, top * scale_of(i));
         }
         must(qnt_layer_create(c, &spec, &w.t, wq, &b.t, in, out, &job->layer[job->copies]),
              "layer");
@@ -202,7 +232,7 @@ static void compare(const char *name, const struct request *r, struct peer *peer
                                   {.name = "peer", .run = peer_run, .state = peer},
                                   {.name = "floats", .run = float_gemm_run, .state = floats}};
     bench_compare(c, 3);
-    printf("%-26s %8.3f %8.3f %6.2f %6.0f%%", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+    printf("%-34s %8.3f %8.3f %6.2f %6.0f%%", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
            c[1].seconds / c[0].seconds, 100 * work / c[0].seconds / peak);
     if (floats) printf(" %9.3f %6.2f", 1e3 * c[2].seconds, c[2].seconds / c[0].seconds);
     printf("\n");
@@ -211,19 +241,28 @@ static void compare(const char *name, const struct request *r, struct peer *peer
     float_gemm_destroy(floats);
 }
 
+/* How 8-bit weights are distributed; AVX2 has a faster way for most of those that are normal. */
+static const struct {
+    const char *name;
+    int top; /* of a normal distribution, or 0 */
+} distributions[] = {{"", 0}, {" w8 normal", 127}, {" w7 normal", 63}};
+
+enum { DISTRIBUTIONS = sizeof distributions / sizeof *distributions };
+
 static void products(double peak)
 {
     static const int64_t shapes[][3] = {
         {256, 4096, 4096}, {1024, 1024, 1024}, {3136, 64, 576}, {196, 256, 2304}};
-    printf("\n%-26s %8s %8s %6s %7s %9s %6s\n", "dense, uint8 in", "ms", "peer ms", "ratio", "peak",
+    printf("\n%-34s %8s %8s %6s %7s %9s %6s\n", "dense, uint8 in", "ms", "peer ms", "ratio", "peak",
            "sgemm ms", "ratio");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (int result = PEER_F32; result <= PEER_U8; result++) {
+        for (int i = 0; i < 2 * DISTRIBUTIONS; i++) {
             int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1, 0, 0};
+            const int result = i % 2 ? PEER_U8 : PEER_F32, d = i / 2;
+            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1, 0, 0, distributions[d].top};
             char name[64];
-            snprintf(name, sizeof name, "%lldx%lldx%lld %s", (long long)m, (long long)n,
-                     (long long)k, result == PEER_U8 ? "u8" : "f32");
+            snprintf(name, sizeof name, "%lldx%lldx%lld %s%s", (long long)m, (long long)n,
+                     (long long)k, result == PEER_U8 ? "u8" : "f32", distributions[d].name);
             compare(name, &r, peer_gemm((size_t)m, (size_t)n, (size_t)k, 0, result),
                     float_gemm_create((size_t)m, (size_t)n, (size_t)k), (double)(m * n * k), peak);
         }
@@ -233,15 +272,17 @@ static void products(double peak)
 static void convolutions(double peak)
 {
     static const int64_t shapes[][2] = {{56, 64}, {28, 128}, {14, 256}, {7, 512}};
-    printf("\n%-26s %8s %8s %6s %7s\n", "3x3 convolution, u8 to u8", "ms", "peer ms", "ratio",
+    printf("\n%-34s %8s %8s %6s %7s\n", "3x3 convolution, u8 to u8", "ms", "peer ms", "ratio",
            "peak");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (int zero = 0; zero <= 128; zero += 128) {
+        for (int i = 0; i < 2 * DISTRIBUTIONS; i++) {
             int64_t size = shapes[s][0], n = shapes[s][1];
-            struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1, 0, 0};
+            const int zero = i % 2 * 128, d = i / 2;
+            struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1, 0, 0,
+                                distributions[d].top};
             char name[64];
-            snprintf(name, sizeof name, "%lldx%lldx%lld zero %d", (long long)size, (long long)size,
-                     (long long)n, zero);
+            snprintf(name, sizeof name, "%lldx%lldx%lld zero %d%s", (long long)size, (long long)size,
+                     (long long)n, zero, distributions[d].name);
             compare(name, &r, peer_conv((size_t)size, (size_t)n, 1, 3, 0, PEER_U8), NULL,
                     (double)(size * size * n * n * 9), peak);
         }
@@ -260,7 +301,7 @@ static void tokens(void)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (int cold = 0; cold < 2; cold++) {
             struct request r = {{1, K}, {N, K}, 2,        kinds[i].bits,    kinds[i].block,
-                                1,      0,      PEER_F32, cold ? COPIES : 1, 0, 0};
+                                1,      0,      PEER_F32, cold ? COPIES : 1, 0, 0, 0};
             struct job *job = job_create(&r, NULL);
             size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
             if (r.block) bytes += (size_t)(N * K / r.block) * 4;
@@ -291,7 +332,7 @@ static void signs(void)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
             const int64_t *d = shapes[s];
-            struct request bytes = {{d[0], d[2]}, {d[1], d[2]}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0};
+            struct request bytes = {{d[0], d[2]}, {d[1], d[2]}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0};
             struct request r = bytes;
             r.bits = 1, r.signs = 1, r.input_bits = bits[i];
             struct job *job = job_create(&r, NULL), *peer = job_create(&bytes, NULL);
@@ -319,10 +360,10 @@ static double wall(struct job *job, int count)
 
 static void workers(void)
 {
-    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0},
-                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0},
-                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0},
-                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0}};
+    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0},
+                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0},
+                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0},
+                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0}};
     printf("\n%-26s %8s %8s %6s\n", "two workers, wall time", "one ms", "two ms", "ratio");
     for (size_t i = 0; i < sizeof r / sizeof *r; i++) {
         qnt_pool *pool;

@@ -448,7 +448,7 @@ static void destroy_digits(void)
 /* Running allocates nothing. */
 static void packed_digits(void)
 {
-    static uint8_t x[5 * 5 * 2 * 2], y[3 * 3 * 2], workspace[1 << 16];
+    static uint8_t x[5 * 5 * 2 * 2], y[3 * 3 * 2], workspace[1 << 17];
     const qnt_spec two_bits = {.size = sizeof two_bits, .method = QNT_FIXED, .bits = 2};
     const double step = 0.5;
     MUST(qnt_quantizer_create(context, &two_bits, &digit_q));
@@ -569,7 +569,7 @@ static void burn_map(const char *name, qnt_status (*call)(void))
 static void maps(void)
 {
     static float x[2 * 64], y[2 * 36 * 6];
-    static uint8_t space[1 << 16];
+    static uint8_t space[1 << 17];
     size_t blocks = fuse.blocks, bytes;
     fill_floats(map_anchor, 54);
     fill_floats(x, 128);

@@ -287,7 +287,7 @@ static qnt_status run_create(void *self, qnt_tensor *const *in, qnt_tensor *out)
     const struct parts *p = self;
     qnt_layer_spec spec = {.size = sizeof spec};
     static float x[64];
-    static uint8_t workspace[1 << 16];
+    static uint8_t workspace[1 << 17];
     qnt_layer *layer = NULL;
     qnt_tensor *input = TENSOR(x, QNT_FLOAT, 32, 1, in[0]->shape[1]);
     for (int i = 0; i < 64; i++) x[i] = (float)(i % 7);

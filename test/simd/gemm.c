@@ -99,6 +99,16 @@ static void fill_near_limit(uint8_t *w, size_t size)
     }
 }
 
+/* Stretches of zeros in some of the rows, as padding is: kernels may leave them out. */
+static void zero_stretches(uint8_t *x, size_t m, size_t stride, size_t reach)
+{
+    for (size_t i = 0; i < m; i++) {
+        size_t first = (size_t)random_in(0, (int64_t)reach), end = (size_t)random_in(0, (int64_t)reach);
+        if (random_in(0, 3) == 0) first = 0, end = reach;
+        if (first < end && random_in(0, 1)) memset(x + i * stride + first, 0, end - first);
+    }
+}
+
 static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth, int bits)
 {
     ptrdiff_t taps[MAX_TAPS];
@@ -114,6 +124,7 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
         fill_near_limit(w.data, weight_bytes);
         if (random_in(0, 1)) fill(x.data, row_bytes, 1);
     }
+    if (random_in(0, 1)) zero_stretches(x.data, m, stride, reach);
     size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
     struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(int32_t));
     const uint8_t *rows[QNT__GEMM_ROWS];
@@ -218,6 +229,7 @@ static void gemm_blocks(void)
     }
     for (int b = 0; b < 4; b++) {
         gemm_blocks_once(1, 1, 2, 65536, widths[b]);
+        gemm_blocks_once(1, 2, 600, 16, widths[b]);
         gemm_blocks_once(2, 1, 600, 16, widths[b]);
     }
 }

@@ -56,16 +56,16 @@ static void add_block(const struct qnt__gemm_blocks *g, const int32_t *acc, size
 static void multiply_wide(const struct qnt__gemm_blocks *g, size_t b, block_sums acc)
 {
     const size_t ld = QNT__BLOCK_PANELS * QNT__PANEL;
-    struct wide chunk;
+    int32_t x[QNT__BLOCK_ROWS][QUADS][2];
     for (size_t k = 0; k < g->block; k += 4 * QUADS) {
         size_t left = (g->block - k) / 4, quads = left < QUADS ? left : QUADS;
         size_t first = b * g->block + k;
         for (size_t i = 0; i < g->m; i++) {
-            widen_row((const uint8_t *)g->rows[i] + first, quads, 1, chunk.x[i]);
+            widen_row((const uint8_t *)g->rows[i] + first, quads, 1, x[i]);
         }
         for (size_t p = 0; p < g->panels; p++) {
-            widen_cells(g->weight + p * g->panel_bytes + first * QNT__PANEL, quads, chunk.w);
-            wide_rows(&chunk, g->m, NULL, quads, k > 0, &acc[0][p * QNT__PANEL], ld);
+            const uint8_t *cell = g->weight + p * g->panel_bytes + first * QNT__PANEL;
+            wide_rows(cell, quads, x, g->m, k > 0, &acc[0][p * QNT__PANEL], ld);
         }
     }
 }
@@ -89,6 +89,48 @@ INLINE void multiply_narrow(const struct qnt__gemm_blocks *g, size_t b, int bits
     }
 }
 
+/* One row: fields are multiplied as they are read, and results stay in registers for many blocks. */
+INLINE void narrow_one_row(const struct qnt__gemm_blocks *g, int bits)
+{
+    enum { SEGMENT = 256 }; /* blocks whose sums of x are kept */
+    const size_t blocks = g->depth / g->block, cells = g->block / qnt__cell_depth(bits);
+    const size_t bytes = cells * qnt__cell_bytes(bits);
+    int32_t row_sum[SEGMENT];
+
+    for (size_t first = 0; first < blocks; first += SEGMENT) {
+        const size_t end = blocks - first < SEGMENT ? blocks : first + SEGMENT;
+        for (size_t b = first; b < end; b++) {
+            row_sum[b - first] = sum_row(g->rows[0] + b * g->block, g->block);
+        }
+        for (size_t p = 0; p < g->panels; p++) {
+            const uint8_t *w = g->weight + p * g->panel_bytes + first * bytes;
+            float *to = g->y + p * QNT__PANEL;
+            __m256 y[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+            if (first > 0) y[0] = _mm256_loadu_ps(to), y[1] = _mm256_loadu_ps(to + 8);
+            for (size_t b = first; b < end; b++, w += bytes) {
+                const size_t group = (p * blocks + b) * QNT__PANEL;
+                const __m256i row = _mm256_set1_epi32(row_sum[b - first]);
+                const __m256i less = _mm256_slli_epi32(row, bits - 1);
+                __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+                narrow_row(w, cells, bits, (const uint8_t *)g->rows[0] + b * g->block, 1, sum);
+                UNROLL for (int h = 0; h < 2; h++) {
+                    sum[h] = _mm256_sub_epi32(sum[h], less);
+                    if (g->zero) {
+                        __m128i zero = _mm_loadl_epi64((const void *)(g->zero + group + 8 * h));
+                        __m256i share = _mm256_mullo_epi32(_mm256_cvtepi8_epi32(zero), row);
+                        sum[h] = _mm256_sub_epi32(sum[h], share);
+                    }
+                    __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[h]),
+                                                   _mm256_loadu_ps(g->scale + group + 8 * h));
+                    y[h] = _mm256_add_ps(y[h], product);
+                }
+            }
+            _mm256_storeu_ps(to, y[0]);
+            _mm256_storeu_ps(to + 8, y[1]);
+        }
+    }
+}
+
 INLINE void all_blocks(const struct qnt__gemm_blocks *g, int bits)
 {
     const int bias = bits == 8 ? 0 : 1 << (bits - 1);
@@ -97,6 +139,10 @@ INLINE void all_blocks(const struct qnt__gemm_blocks *g, int bits)
     int32_t row_sum[QNT__BLOCK_ROWS];
     block_sums acc;
 
+    if (g->m == 1 && bits != 8) {
+        narrow_one_row(g, bits);
+        return;
+    }
     for (size_t i = 0; i < g->m; i++) memset(g->y + i * g->ld, 0, columns * sizeof *g->y);
     for (size_t b = 0; b < blocks; b++) {
         if (bits == 8) multiply_wide(g, b, acc);

@@ -76,6 +76,50 @@ INLINE void narrow_cells(const uint8_t *cell, size_t cells, int bits, int bias, 
     }
 }
 
+/* total += 16 sums of the unsigned fields of n cells times one row, added in 16 bits. */
+INLINE void narrow_row_run(const uint8_t *cell, int n, int bits, const uint8_t *x, int x_signed,
+                           __m256i total[2])
+{
+    const int fields = bits == 4 ? 2 : 4;
+    __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    UNROLL for (int e = 0; e < n; e++, cell += qnt__cell_bytes(bits)) {
+        ask_ahead(cell);
+        UNROLL for (int f = 0; f < fields; f++, x += 4) {
+            int32_t four;
+            memcpy(&four, x, sizeof four);
+            const __m256i quad = _mm256_set1_epi32(four);
+            UNROLL for (int h = 0; h < 2; h++) {
+                __m256i field = half_field(cell, bits, f, h);
+                __m256i product = x_signed ? _mm256_maddubs_epi16(field, quad)
+                                           : _mm256_maddubs_epi16(quad, field);
+                sum[h] = _mm256_add_epi16(sum[h], product);
+            }
+        }
+    }
+    UNROLL for (int h = 0; h < 2; h++) {
+        __m256i wide = _mm256_madd_epi16(sum[h], _mm256_set1_epi16(1));
+        total[h] = _mm256_add_epi32(total[h], wide);
+    }
+}
+
+/* The same for any number of cells. A lane takes a quad's |x field| twice, 255 or 128 times the largest
+ * field: 4 bits fit 4 or 8 times, fewer bits more often. */
+INLINE void narrow_row(const uint8_t *cell, size_t cells, int bits, const uint8_t *x, int x_signed,
+                       __m256i total[2])
+{
+    const size_t run = bits > 2 && !x_signed ? 2 : 4;
+    for (; cells >= run; cells -= run) {
+        narrow_row_run(cell, (int)run, bits, x, x_signed, total);
+        cell += run * qnt__cell_bytes(bits);
+        x += run * qnt__cell_depth(bits);
+    }
+    for (; cells > 0; cells--) {
+        narrow_row_run(cell, 1, bits, x, x_signed, total);
+        cell += qnt__cell_bytes(bits);
+        x += qnt__cell_depth(bits);
+    }
+}
+
 /* acc (=, or += if add) rows x 16 sums over `quads` quads of the rows x. */
 INLINE void narrow_tile(const struct narrow *c, const uint8_t *const *x, int rows, size_t quads,
                         size_t run, int x_signed, int add, int32_t *acc, size_t ld)

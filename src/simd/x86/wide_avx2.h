@@ -1,8 +1,7 @@
 /*
- * Exact integer products of 8-bit weights with VPMADDWD: weights and activations are widened to 16
- * bits, a chunk of k at a time, into buffers in the first-level cache; then multiplying and adding is
- * all that is left to do. (VPMADDUBSW needs no widening, but saturates: narrow_avx2.h and pairs_avx2.h
- * say when it may be used.)
+ * Exact integer products of few rows and 8-bit weights with VPMADDWD: activations are widened to 16 bits, a
+ * chunk of k at a time, weights as they are read; nothing else is prepared. (VPMADDUBSW needs no widening,
+ * but saturates: narrow_avx2.h and pairs_avx2.h say when it may be used.)
  *
  * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a
  * column.
@@ -29,14 +28,20 @@
                 : "m"(x), "x"(w0), "x"(w1));                                                       \
     } while (0)
 
-enum { QUADS = 64 /* in a chunk */, MAX_ROWS = 6 /* 12 accumulators of 16 registers */ };
-
-struct wide {
-    __m256i w[QUADS][2][2];              /* [quad][even, odd][columns 0..7, 8..15] */
-    int32_t x[QNT__GEMM_ROWS][QUADS][2]; /* [row][quad][even, odd] */
+enum {
+    QUADS = 64,   /* in a chunk */
+    MAX_ROWS = 6, /* 12 accumulators of 16 registers */
+    AHEAD = 4096  /* bytes from where weights meet one row to where they are prefetched */
 };
 
-/* Widens `quads` quads of one row. */
+/* One row is as fast as its weights arrive, and there are too many instructions to each of them for the CPU
+ * to look far ahead by itself. */
+INLINE void ask_ahead(const uint8_t *cell)
+{
+    _mm_prefetch((const void *)((uintptr_t)cell + AHEAD), _MM_HINT_T0);
+}
+
+/* Widens `quads` quads of one row, each to [even, odd]. */
 INLINE void widen_row(const uint8_t *x, size_t quads, int is_signed, int32_t (*to)[2])
 {
     const __m128i even_mask = _mm_set1_epi32(0x00ff00ff);
@@ -62,22 +67,9 @@ INLINE void widen_row(const uint8_t *x, size_t quads, int is_signed, int32_t (*t
     }
 }
 
-/* Widens cells of 8-bit codes. */
-INLINE void widen_cells(const uint8_t *cell, size_t cells, __m256i (*to)[2][2])
-{
-    for (; cells > 0; cells--, cell += 64, to++) {
-        UNROLL for (int half = 0; half < 2; half++) {
-            __m256i w = _mm256_loadu_si256((const void *)(cell + 32 * half));
-            (*to)[0][half] = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
-            (*to)[1][half] = _mm256_srai_epi16(w, 8);
-        }
-    }
-}
-
-/* acc (=, or += if add) rows x 16 sums over the quads of c->w; that of number q meets quad place[q] of the
- * rows, or quad q if place is NULL. */
-INLINE void wide_tile(const struct wide *c, size_t row, int rows, const uint8_t *place, size_t quads,
-                      int add, int32_t *acc, size_t ld)
+/* acc (=, or += if add) rows x 16 sums over the cells; x: the first row, widened. */
+INLINE void wide_tile(const uint8_t *cell, size_t cells, int32_t (*x)[QUADS][2], int rows, int add,
+                      int32_t *acc, size_t ld)
 {
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) {
@@ -86,12 +78,15 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, const uint8_t 
             sum[i][h] = add ? _mm256_loadu_si256(from) : _mm256_setzero_si256();
         }
     }
-    for (size_t q = 0; q < quads; q++) {
-        const size_t at = place ? place[q] : q;
+    for (size_t q = 0; q < cells; q++, cell += 64) {
+        const __m256i_u *w = (const void *)cell;
+        if (rows == 1) ask_ahead(cell);
         UNROLL for (int odd = 0; odd < 2; odd++) {
-            __m256i w0 = c->w[q][odd][0], w1 = c->w[q][odd][1];
+            __m256i w0 = w[0], w1 = w[1];
+            if (!odd) w0 = _mm256_slli_epi16(w0, 8), w1 = _mm256_slli_epi16(w1, 8);
+            w0 = _mm256_srai_epi16(w0, 8), w1 = _mm256_srai_epi16(w1, 8);
             UNROLL for (int i = 0; i < rows; i++) {
-                MULTIPLY_ADD(sum[i][0], sum[i][1], c->x[row + (size_t)i][at][odd], w0, w1);
+                MULTIPLY_ADD(sum[i][0], sum[i][1], x[i][q][odd], w0, w1);
             }
         }
     }
@@ -102,20 +97,20 @@ INLINE void wide_tile(const struct wide *c, size_t row, int rows, const uint8_t 
     }
 }
 
-/* All rows of a chunk, in pieces as even as possible. */
-static inline void wide_rows(const struct wide *c, size_t m, const uint8_t *place, size_t quads, int add,
+/* All rows, in pieces as even as possible. */
+static inline void wide_rows(const uint8_t *cell, size_t cells, int32_t (*x)[QUADS][2], size_t m, int add,
                              int32_t *acc, size_t ld)
 {
     for (size_t row = 0; row < m;) {
         size_t left = m - row, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
         int32_t *to = acc + row * ld;
         switch (rows) {
-        case 1: wide_tile(c, row, 1, place, quads, add, to, ld); break;
-        case 2: wide_tile(c, row, 2, place, quads, add, to, ld); break;
-        case 3: wide_tile(c, row, 3, place, quads, add, to, ld); break;
-        case 4: wide_tile(c, row, 4, place, quads, add, to, ld); break;
-        case 5: wide_tile(c, row, 5, place, quads, add, to, ld); break;
-        default: wide_tile(c, row, 6, place, quads, add, to, ld); break;
+        case 1: wide_tile(cell, cells, x + row, 1, add, to, ld); break;
+        case 2: wide_tile(cell, cells, x + row, 2, add, to, ld); break;
+        case 3: wide_tile(cell, cells, x + row, 3, add, to, ld); break;
+        case 4: wide_tile(cell, cells, x + row, 4, add, to, ld); break;
+        case 5: wide_tile(cell, cells, x + row, 5, add, to, ld); break;
+        default: wide_tile(cell, cells, x + row, 6, add, to, ld); break;
         }
         row += rows;
     }
