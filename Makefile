@@ -61,7 +61,11 @@ FLAGS_avx512vnni := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -ma
 FLAGS_avx512vbmi := $(FLAGS_avx512vnni) -mavx512vbmi -mavx512vbmi2 -mavx512bitalg -mavx512vpopcntdq
 FLAGS_neon :=
 FLAGS_neondot := -march=armv8.2-a+dotprod
-isa_flags = $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1)))))
+# Of kernels a debugger knows the lines: where their vectors are at each of them takes longer to write
+# down than to compile them.
+KERNEL_FLAGS := $(if $(DEBUG),,$(if $(filter -g,$(CFLAGS)),-g1))
+kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),\
+                   $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1))))) $(KERNEL_FLAGS))
 
 SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c \
            $(wildcard src/simd/c/*.c) $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
@@ -95,7 +99,7 @@ $(BUILD)/sources: FORCE
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC  $<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(call isa_flags,$<) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(call kernel_flags,$<) -MMD -MP -c -o $@ $<
 
 # One relocatable object in which only the API is global: names cannot clash in a static link.
 $(STATIC): $(OBJECTS) $(BUILD)/sources
