@@ -22,6 +22,7 @@ DESTDIR ?=
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 DOCDIR ?= $(PREFIX)/share/doc/libqnt
+DIST ?= dist
 SAN ?=# e.g. address,undefined or thread
 COV ?=# 1: coverage
 DEBUG ?=# 1: no optimisation
@@ -46,11 +47,13 @@ say = $(if $(filter 1,$(V)),,@echo "  $1")
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wundef -Werror
+# Without optimisation gcc's intrinsics are macros, and these warn.
+UNOPTIMISED := $(if $(COV)$(DEBUG),-O0 -w)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # Contraction would fuse a multiplication and an addition on some CPUs only.
 ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off \
               -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) $(SAN_FLAGS) \
-              $(if $(COV),--coverage -O0) $(if $(DEBUG),-O0 -g)
+              $(if $(COV),--coverage) $(if $(DEBUG),-g) $(UNOPTIMISED)
 ALL_LDFLAGS := $(LDFLAGS) $(SAN_FLAGS) $(if $(COV),--coverage)
 # A sanitizer's run time lives in the program, so its names are undefined in the library.
 SHARED_FLAGS := -shared -Wl,-soname,libqnt.so.$(ABI) -Wl,--version-script=lib/qnt.map \
@@ -61,7 +64,11 @@ FLAGS_avx512vnni := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -ma
 FLAGS_avx512vbmi := $(FLAGS_avx512vnni) -mavx512vbmi -mavx512vbmi2 -mavx512bitalg -mavx512vpopcntdq
 FLAGS_neon :=
 FLAGS_neondot := -march=armv8.2-a+dotprod
-isa_flags = $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1)))))
+# Of kernels a debugger knows the lines: where their vectors are at each of them takes longer to write
+# down than to compile them.
+KERNEL_FLAGS := $(if $(DEBUG),,$(if $(filter -g,$(CFLAGS)),-g1))
+kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),\
+                   $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1))))) $(KERNEL_FLAGS))
 
 SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c \
            $(wildcard src/simd/c/*.c) $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
@@ -95,7 +102,7 @@ $(BUILD)/sources: FORCE
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC  $<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(call isa_flags,$<) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(call kernel_flags,$<) -MMD -MP -c -o $@ $<
 
 # One relocatable object in which only the API is global: names cannot clash in a static link.
 $(STATIC): $(OBJECTS) $(BUILD)/sources
@@ -150,9 +157,9 @@ uninstall: ## remove what install put there
 
 .PHONY: dist
 dist: ## pack the committed tree: dist/libqnt-VERSION.tar.gz, the same bytes every time
-	@mkdir -p dist
+	@mkdir -p $(DIST)
 	git archive --format=tar --prefix=libqnt-$(VERSION)/ HEAD | \
-	    gzip -9n >dist/libqnt-$(VERSION).tar.gz
+	    gzip -9n >$(DIST)/libqnt-$(VERSION).tar.gz
 
 # ---- tests, examples, documentation ----
 

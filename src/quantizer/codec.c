@@ -96,7 +96,8 @@ static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
 {
     const struct qnt__simd *simd = &job->context->simd;
     bool packed = !job->codes.count || job->codes.bits < 8;
-    size_t most = !packed ? chunk->count : chunk->rows == 1 ? PART : ROWS / job->code_bytes;
+    bool share = chunk->rows > 1 && job->x.count; /* decoding computes nothing for a group */
+    size_t most = !packed ? chunk->count : share ? ROWS / job->code_bytes : PART;
     struct qnt__chunk part = *chunk;
     uint16_t buffer[ROWS / 2];
 

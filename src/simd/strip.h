@@ -15,7 +15,16 @@ struct qnt__strip {
     float scale[QNT__STRIP], offset[QNT__STRIP], low[QNT__STRIP], high[QNT__STRIP];
     float inverse[QNT__STRIP], limit[QNT__STRIP]; /* struct qnt__quotient */
     int32_t zero[QNT__STRIP];
+    size_t ahead; /* bytes from where floats are read to where they are prefetched */
+    bool even;    /* of single elements, no offset, one zero point; only set where it is used */
 };
+
+/* Where rows are longer than a strip, what comes next is not behind it but in the next row; the one
+ * after that is as far as AHEAD. */
+static inline size_t qnt__strip_ahead(size_t n, size_t row, size_t wide)
+{
+    return row < n && row > wide ? 2 * row * sizeof(float) : QNT__AHEAD;
+}
 
 /* Group `group` becomes number i of the strip. */
 static inline void qnt__strip_set(const struct qnt__affine_each *q, size_t group,
@@ -46,6 +55,7 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
         const struct qnt__affine_each q = *each; /* no store can change it */                      \
         struct qnt__strip strip;                                                                   \
         const size_t row = q.period && q.period < n ? q.period : n, wide = q.run * QNT__STRIP;     \
+        strip.ahead = qnt__strip_ahead(n, row, wide);                                              \
         for (size_t first = 0; first < row; first += wide) {                                       \
             const size_t columns = row - first < wide ? row - first : wide;                         \
             load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                   \

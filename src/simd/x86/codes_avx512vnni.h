@@ -14,9 +14,14 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
 
+INLINE void prefetch_at(const void *x, size_t ahead)
+{
+    _mm_prefetch((const void *)((uintptr_t)x + ahead), _MM_HINT_T0);
+}
+
 INLINE void prefetch(const void *x)
 {
-    _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
+    prefetch_at(x, QNT__AHEAD);
 }
 
 INLINE __mmask16 first_lanes(size_t n)

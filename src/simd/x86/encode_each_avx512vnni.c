@@ -2,39 +2,58 @@
  * Encoding neighbours of different groups by the affine scheme: row by row a strip of groups that the rows
  * have in common, or a strip of runs, 64 elements at a time.
  */
+#include <math.h>
+
 #include "../strip.h"
 #include "encode_avx512vnni.h"
+
+/* Are these groups of single elements, without offset and with one zero point? */
+static bool are_even(const struct qnt__affine_each *q, size_t first, size_t count)
+{
+    if (q->run > 1 || q->offset || !q->zero) return q->run == 1 && !q->offset;
+    const __m512i one = _mm512_set1_epi32(q->zero[first]);
+    __mmask16 differ = 0;
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 some = first_lanes(count - i);
+        __m512i zero = _mm512_maskz_loadu_epi32(some, q->zero + first + i);
+        differ |= _mm512_mask_cmpneq_epi32_mask(some, zero, one);
+    }
+    return !differ;
+}
 
 /*
  * Groups first..first + count - 1. VRCP14PS errs by 2^-14 at most, a step of Newton's iteration leaves
  * 2^-28 and what rounding adds, 2^-23 together, so product and quotient differ by less than 2^-21 of
- * themselves (quotient.h). Inverses that are not positive and normal are not trusted.
+ * themselves (quotient.h). Inverses that are not positive and normal are not trusted: with NaN in their
+ * place all products are doubtful. Of an even strip the first sixteen groups say all but the scales.
  */
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
                        struct qnt__strip *s)
 {
     enum { NOT_POSITIVE_AND_NORMAL = 0xff };
     const __m512 one = _mm512_set1_ps(1.0f), half = _mm512_set1_ps(0.5f);
+    s->even = are_even(q, first, count);
     for (size_t i = 0; i < count; i += 16) {
         const __mmask16 some = first_lanes(count - i);
         const size_t at = first + i;
         __m512 scale = _mm512_mask_loadu_ps(one, some, q->scale + at), offset = _mm512_setzero_ps();
+        __m512 inverse = _mm512_rcp14_ps(scale);
+        inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(scale, inverse, _mm512_set1_ps(2.0f)));
+        __mmask16 never = _mm512_fpclass_ps_mask(inverse, NOT_POSITIVE_AND_NORMAL);
+        _mm512_storeu_ps(s->scale + i, scale);
+        _mm512_storeu_ps(s->inverse + i, _mm512_mask_mov_ps(inverse, never, _mm512_set1_ps(NAN)));
+        if (s->even && i) continue;
         __m512i zero = _mm512_setzero_si512();
         if (q->offset) offset = _mm512_maskz_loadu_ps(some, q->offset + at);
         if (q->zero) zero = _mm512_maskz_loadu_epi32(some, q->zero + at);
         __m512 low = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->first), zero));
         __m512 high = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->last), zero));
-        __m512 inverse = _mm512_rcp14_ps(scale);
-        inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(scale, inverse, _mm512_set1_ps(2.0f)));
         __m512 most = _mm512_max_ps(_mm512_abs_ps(low), high);
         __m512 limit = _mm512_fnmadd_ps(most, _mm512_set1_ps(0x1p-20f), half);
-        __mmask16 never = _mm512_fpclass_ps_mask(inverse, NOT_POSITIVE_AND_NORMAL);
-        _mm512_storeu_ps(s->scale + i, scale);
         _mm512_storeu_ps(s->offset + i, offset);
         _mm512_storeu_ps(s->low + i, low);
         _mm512_storeu_ps(s->high + i, high);
-        _mm512_storeu_ps(s->inverse + i, inverse);
-        _mm512_storeu_ps(s->limit + i, _mm512_mask_mov_ps(limit, never, _mm512_set1_ps(-1.0f)));
+        _mm512_storeu_ps(s->limit + i, limit);
         _mm512_storeu_si512(s->zero + i, zero);
     }
 }
@@ -57,41 +76,50 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
                           _mm512_set1_epi32(s->zero[i])};
 }
 
-/* The parameters of sixteen elements from element i of a strip of runs on; run 1, 16 or 32. */
-INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run)
+/* The parameters of sixteen elements from element i of a strip of runs on; run 1, 16 or 32. Of single
+ * elements in an even strip only the scales differ from those of `first`: one load instead of six. */
+INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run, bool even,
+                               const struct group *first)
 {
-    return run == 1 ? groups_at(s, i) : group_at(s, i / run);
+    if (run > 1) return group_at(s, i / run);
+    if (!even) return groups_at(s, i);
+    struct group g = *first;
+    g.scale = _mm512_loadu_ps(s->scale + i), g.inverse = _mm512_loadu_ps(s->inverse + i);
+    return g;
 }
 
 /* From element i of a strip on. */
-INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, const float *x, __m512i code[4])
+INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, bool even,
+                     const struct group *first, const float *x, size_t ahead, __m512i code[4])
 {
     __mmask16 doubtful = 0;
     UNROLL for (size_t k = 0; k < 4; k++) {
-        const struct group g = parameters(s, i + 16 * k, run);
-        prefetch(x + 16 * k);
+        const struct group g = parameters(s, i + 16 * k, run, even, first);
+        prefetch_at(x + 16 * k, ahead);
         code[k] = _mm512_add_epi32(steps_16(&g, _mm512_loadu_ps(x + 16 * k), &doubtful), g.zero);
     }
     if (!__builtin_expect(doubtful, 0)) return;
     UNROLL for (size_t k = 0; k < 4; k++) {
-        const struct group g = parameters(s, i + 16 * k, run);
+        const struct group g = parameters(s, i + 16 * k, run, even, first);
         code[k] = _mm512_add_epi32(divide(&g, _mm512_loadu_ps(x + 16 * k)), g.zero);
     }
 }
 
 #define ENCODE_STRIP(width, type)                                                                  \
-    INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, const float *x,    \
-                                        size_t n, type *codes, bool stream)                        \
+    INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, bool even,         \
+                                        const float *x, size_t n, type *codes, bool stream)        \
     {                                                                                              \
+        const struct group first = group_at(s, 0); /* no store can change it */                    \
+        const size_t ahead = s->ahead;                                                             \
         size_t i = 0;                                                                              \
         for (; i + 64 <= n; i += 64) {                                                             \
             __m512i code[4];                                                                       \
-            codes_64(s, i, run, x + i, code);                                                      \
+            codes_64(s, i, run, even, &first, x + i, ahead, code);                                 \
             put_64_codes_##width(code, codes + i, stream);                                         \
         }                                                                                          \
         for (; i < n; i += 16) {                                                                   \
             const __mmask16 some = first_lanes(n - i);                                             \
-            const struct group g = parameters(s, i, run);                                          \
+            const struct group g = parameters(s, i, run, even, &first);                            \
             put_some_##width(codes_16(&g, _mm512_maskz_loadu_ps(some, x + i)), codes + i, some);   \
         }                                                                                          \
     }                                                                                              \
@@ -108,9 +136,10 @@ INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, const flo
     static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
                                      size_t n, type *codes, bool stream)                           \
     {                                                                                              \
-        if (run == 1) encode_elements_##width(s, 1, x, n, codes, stream);                          \
-        else if (run == 16) encode_elements_##width(s, 16, x, n, codes, stream);                   \
-        else if (run == 32) encode_elements_##width(s, 32, x, n, codes, stream);                   \
+        if (run == 1 && s->even) encode_elements_##width(s, 1, true, x, n, codes, stream);         \
+        else if (run == 1) encode_elements_##width(s, 1, false, x, n, codes, stream);              \
+        else if (run == 16) encode_elements_##width(s, 16, false, x, n, codes, stream);            \
+        else if (run == 32) encode_elements_##width(s, 32, false, x, n, codes, stream);            \
         else encode_runs_##width(s, run, x, n, codes, stream);                                     \
     }
 
