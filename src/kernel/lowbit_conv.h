@@ -42,6 +42,7 @@ struct qnt__lowbit_conv {
     struct qnt__lowbit_limits limits;
     struct qnt__lowbit_packed packed;
     const struct qnt__lowbit_affine *affine; /* NULL: sums or digits */
+    const uint8_t *filters; /* of layers that may run in tiles, see lowbit_tiles.c; or NULL */
     const struct qnt__view *sums;            /* int32 [B,OH,OW,O] or NULL */
     const struct qnt__view *identity, *y;    /* of affine: float32, channels adjacent; or NULL */
 
@@ -56,6 +57,7 @@ struct qnt__lowbit_conv {
     size_t pair_taps; /* 0: no pairs of pixels in the last block of a group */
     uint8_t *pairs;   /* [groups][depth][pair_taps][64] */
     ptrdiff_t *pair;  /* [pair_taps] as tap */
+    uint8_t *unpacked; /* [B][H][2 tiles + 2][groups][channels], in tiles */
     int32_t *digits; /* [B][H][groups][W]: sums over the digits of a pixel */
     uint8_t *line;   /* [workers][line_bytes] */
     size_t line_bytes;
@@ -91,6 +93,14 @@ size_t qnt__lowbit_pair_taps(const struct qnt__lowbit_conv *c);
 
 /* Weights and places of those taps. */
 void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrdiff_t *tap);
+
+/* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps, and
+ * thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it takes. */
+size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c);
+void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters);
+bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c);
+size_t qnt__lowbit_tiles_workspace(struct qnt__lowbit_conv *c);
+qnt_status qnt__lowbit_tiles_run(struct qnt__lowbit_conv *c, void *workspace);
 
 /* Bytes that a run takes, for any alignment of the block; SIZE_MAX if they do not fit. */
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c);

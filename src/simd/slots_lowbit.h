@@ -127,12 +127,56 @@ struct qnt__lowbit_floats {
     int first, last; /* 0 or 1 */
 };
 
+/*
+ * Convolutions of 3 x 3 in tiles of 2 x 2 pixels of the result, by minimal filtering, F(2 x 2, 3 x 3) (Winograd
+ * 1980; Lavin and Gray, CVPR 2016): 16 products for what otherwise takes 36. All in integers, exact: filters
+ * are doubled in both directions, which makes sums four times as large.
+ *
+ * With a tile's pixels d[4][4] and B = (1 0 -1 0, 0 1 1 0, 0 -1 1 0, 0 1 0 -1), that is rows of
+ *     v0 = d0 - d2,  v1 = d1 + d2,  v2 = d2 - d1,  v3 = d1 - d3
+ * down and then along: to[(4 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + v[r][j] of pixels 2 i to 2 i + 3 of
+ * the four lines. Digits of -6 to 12 become unsigned.
+ */
+enum { QNT__LOWBIT_RAISE = 6, QNT__LOWBIT_PLACES = 16 };
+
+struct qnt__lowbit_pixels {
+    const uint8_t *line[4]; /* of digits 0..3, [2 n + 2][bytes] */
+    uint8_t *to;            /* written, [16][n][bytes], ld apart */
+    size_t n, bytes, ld;
+};
+
+/*
+ * The other direction, with products m[place 4 r + j][i][c] of n tiles, c < columns: rows of
+ *     y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3
+ * down and then along give y[r][j], and v = (y[r][j] + bias[2 r + j][c]) / 4 are sums of pixels
+ * 2 i + j of line r, modulo 2^32; the division is an arithmetic shift, and leaves no remainder.
+ *
+ * sums[r][2 i + j][c] = v, or, with limits and v within int16,
+ * codes[r][2 i + j][c] = number of t < 3 with (v ^ flip[c]) >= limit[t][c].
+ */
+struct qnt__lowbit_tiles {
+    const int32_t *m;     /* [16][n][64], ld apart */
+    const int32_t *bias;  /* [4][64] */
+    const int16_t *limit; /* [3][64], or NULL: sums */
+    const int16_t *flip;  /* [64], 0 or -1; with limits */
+    int32_t *sums[2];     /* written, [2 n][64] each, or */
+    uint8_t *codes[2];    /* written, likewise */
+    size_t n, ld;
+    size_t columns; /* 32 or 64: more are not read, and what is written there means nothing */
+};
+
 #define QNT__SLOTS_LOWBIT(X)                                                                       \
     X(conv_lowbit, void, (const struct qnt__lowbit *g))                                            \
     X(codes_lowbit, void, (const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f))        \
     X(finish_lowbit, void, (const struct qnt__lowbit_finish *f))                                   \
     X(box_lowbit, void, (const struct qnt__lowbit_box *b))                                         \
     X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
+    X(tile_pixels, void, (const struct qnt__lowbit_pixels *p))                                     \
+    X(join_tiles, void, (const struct qnt__lowbit_tiles *t))                                       \
+    /* to[i to_step + c] = digit c / T of byte c % T at x + i T, T = ceil(channels / 3), i < n,    \
+     * c < channels <= to_step, and 0 for other c; x has n T bytes */                              \
+    X(unpack_lowbit, void,                                                                         \
+      (const uint8_t *x, size_t n, size_t channels, uint8_t *to, size_t to_step))                  \
     /* sum[i] = sum over the digits of the `triples` bytes at x + i step, i < n */                 \
     X(digits_lowbit, void,                                                                         \
       (const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum))                     \
