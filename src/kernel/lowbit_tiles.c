@@ -17,9 +17,10 @@ enum {
     PLACES = QNT__LOWBIT_PLACES,
     TAPS = 9,
     LARGEST = 127 / TAPS, /* weight whose filtered forms are bytes */
-    MOST = 1 << 20,       /* bytes of a group's filters, which are to stay in the second cache */
+    MOST = 5 << 18,       /* bytes of a group's filters, which are to stay in the second cache */
     TILES = 28,           /* of a strip */
-    ROWS = 8              /* of tiles in a strip, at most */
+    ROWS = 8,             /* of tiles in a strip, at most */
+    APART = 64            /* bytes that keep places from being multiples of a page apart */
 };
 
 /* Of one block of 64 outputs. */
@@ -222,23 +223,25 @@ struct strip {
     int32_t *products;  /* [16][tiles][64] */
     int32_t *sums;      /* [2][2 tiles][64], or codes */
     size_t image, row, rows, tiles; /* of tiles; at a time */
+    size_t pixels_ld, products_ld;  /* from one place to the next */
 };
 
 /* Every part of a strip, and what its lines take. */
 static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t outputs = c->affine ? c->g.outputs : 0, places = PLACES * t->strip * t->most;
+    const size_t outputs = c->affine ? c->g.outputs : 0, tiles = t->strip * t->most;
     const size_t lines = 2 * t->strip;
     size_t code = 0, sum, pixels;
     *end = 0;
     if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, c->g.out_width, &code))
         return false;
     return qnt__mul(outputs, c->g.out_width, &sum) && qnt__mul(sum, lines, &sum) &&
-           qnt__mul(code, lines, &code) && qnt__mul(places, t->pixel, &pixels) &&
+           qnt__mul(code, lines, &code) && qnt__mul(tiles, t->pixel, &pixels) &&
+           qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
-           qnt__append(end, places * COLUMNS, sizeof(int32_t), &at[3]) &&
+           qnt__append(end, PLACES * (tiles * COLUMNS * sizeof(int32_t) + APART), 1, &at[3]) &&
            qnt__append(end, 4 * t->most * COLUMNS, sizeof(int32_t), &at[4]);
 }
 
@@ -284,7 +287,7 @@ static void filter_pixels(const struct tiles *t, const struct strip *s, size_t c
         struct qnt__lowbit_pixels p = {.to = s->pixels + r * s->tiles * t->pixel,
                                        .n = s->tiles,
                                        .bytes = t->pixel,
-                                       .ld = s->rows * s->tiles * t->pixel};
+                                       .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
             const size_t line = qnt__min(2 * (s->row + r) + l, c->g.height - 1);
             p.line[l] = c->unpacked + (s->image * c->g.height + line) * t->line_bytes + 2 * column * t->pixel;
@@ -304,12 +307,12 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
         for (size_t i = 0, m; i < tiles; i += m) {
             m = qnt__min(QNT__GEMM_ROWS, tiles - i);
             for (size_t k = 0; k < m; k++)
-                rows[k] = s->pixels + (p * tiles + i + k) * t->pixel + from * t->depth;
+                rows[k] = s->pixels + p * s->pixels_ld + (i + k) * t->pixel + from * t->depth;
             t->c->context->simd.gemm_s8(
                 &(struct qnt__gemm){.rows = rows,
                                     .taps = &start,
                                     .weight = f->panels + p * QNT__BLOCK_PANELS * panel_bytes(t->c),
-                                    .acc = s->products + (p * tiles + i) * COLUMNS,
+                                    .acc = s->products + p * s->products_ld + i * COLUMNS,
                                     .m = m,
                                     .panels = panels,
                                     .tap_count = 1,
@@ -326,7 +329,7 @@ static void join(const struct tiles *t, const struct strip *s, const struct filt
                  size_t output, size_t n)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t tiles = s->rows * s->tiles, line = 2 * s->tiles * COLUMNS;
+    const size_t line = 2 * s->tiles * COLUMNS;
     const size_t m = qnt__min(2 * s->tiles, c->g.out_width - 2 * column);
     uint8_t *codes = (uint8_t *)s->sums;
     for (size_t r = 0; r < s->rows; r++) {
@@ -338,7 +341,7 @@ static void join(const struct tiles *t, const struct strip *s, const struct filt
             .sums = {s->sums, s->sums + line},
             .codes = {codes, codes + line},
             .n = s->tiles,
-            .ld = tiles * COLUMNS,
+            .ld = s->products_ld,
             .columns = n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS});
         for (size_t i = 0; i < 2; i++) {
             const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
@@ -363,6 +366,8 @@ static void run_strip(void *task, size_t index, size_t worker)
     open_strip(t, index, c->line + worker * t->space, &s);
     for (size_t column = 0; column < t->columns; column += s.tiles) {
         s.tiles = qnt__min(t->most, t->columns - column);
+        s.pixels_ld = s.rows * s.tiles * t->pixel + APART;
+        s.products_ld = s.rows * s.tiles * COLUMNS + APART / sizeof *s.products;
         filter_pixels(t, &s, column);
         for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
             const size_t group = b / c->blocks, block = b % c->blocks;

@@ -46,6 +46,74 @@ void qnt__digits_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t step, size
     }
 }
 
+/*
+ * Up to 64 channels from `first` on, of which some are there: VPERMB brings a channel's byte to its place, and
+ * VPMULTISHIFTQB its digit to bit 0.
+ */
+struct part {
+    __m512i byte, shift;
+    __mmask64 some;
+};
+
+/* Lanes from the one of channel `from` on. */
+INLINE __mmask64 behind(size_t from, size_t start)
+{
+    return from <= start ? ~(__mmask64)0 : ~first(from - start);
+}
+
+INLINE __m512i lanes_0_to_63(void)
+{
+    return _mm512_add_epi8(_mm512_set1_epi64(0x0706050403020100),
+                           _mm512_set_epi64(0x3838383838383838, 0x3030303030303030, 0x2828282828282828,
+                                            0x2020202020202020, 0x1818181818181818, 0x1010101010101010,
+                                            0x0808080808080808, 0));
+}
+
+INLINE struct part find_part(size_t start, size_t channels, size_t triples)
+{
+    const __m512i lane = lanes_0_to_63(), less = _mm512_set1_epi8((char)(0 - triples));
+    const __mmask64 second = behind(triples, start), third = behind(2 * triples, start);
+    struct part p = {.some = ~behind(channels, start)};
+    __m512i byte = _mm512_add_epi8(lane, _mm512_set1_epi8((char)start));
+    byte = _mm512_mask_add_epi8(byte, second, byte, less);
+    p.byte = _mm512_mask_add_epi8(byte, third, byte, less);
+    const __m512i two = _mm512_set1_epi8(2);
+    __m512i shift = _mm512_slli_epi16(_mm512_and_si512(lane, _mm512_set1_epi8(7)), 3);
+    shift = _mm512_mask_add_epi8(shift, second, shift, two);
+    p.shift = _mm512_mask_add_epi8(shift, third, shift, two);
+    return p;
+}
+
+INLINE __m512i unpack_part(const struct part *p, __m512i bytes)
+{
+    return _mm512_and_si512(_mm512_multishift_epi64_epi8(p->shift, bytes), _mm512_set1_epi8(3));
+}
+
+/* Runs of up to 128 triples; longer ones word by word. */
+void qnt__unpack_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t channels, uint8_t *to,
+                                   size_t to_step)
+{
+    enum { MOST = 6 };
+    const size_t triples = (channels + 2) / 3, parts = (to_step + 63) / 64;
+    struct part part[MOST];
+    if (parts > MOST || triples > 128) {
+        qnt__unpack_lowbit_avx512vnni(x, n, channels, to, to_step);
+        return;
+    }
+    for (size_t p = 0; p < parts; p++) part[p] = find_part(64 * p, channels, triples);
+    const __mmask64 low = first(triples), high = triples > 64 ? first(triples - 64) : 0;
+    for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
+        const __m512i a = _mm512_maskz_loadu_epi8(low, x);
+        const __m512i b = high ? _mm512_maskz_loadu_epi8(high, x + 64) : a;
+        for (size_t p = 0; p < parts; p++) {
+            __m512i bytes = high ? _mm512_permutex2var_epi8(a, part[p].byte, b)
+                                 : _mm512_permutexvar_epi8(part[p].byte, a);
+            bytes = _mm512_maskz_mov_epi8(part[p].some, unpack_part(&part[p], bytes));
+            _mm512_mask_storeu_epi8(to + 64 * p, first(to_step - 64 * p), bytes);
+        }
+    }
+}
+
 /* In a word of two triples, three bits move to bit 0 and three to bit 3. An odd one is the second
  * of a word, as if none was before it. */
 INLINE __m256i join(__m512i x)
