@@ -1,6 +1,6 @@
 /*
- * Layers of 3 x 3 taps in tiles of 2 x 2 pixels of the result (slots_lowbit.h): 16 products of bytes for what
- * otherwise takes 36, or 12 look-ups. Weights as the numbers that digits stand for are filtered when the layer is
+ * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for what
+ * otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered when the layer is
  * made, so that sums need no box sums; pixels are unpacked and filtered, strip by strip of tiles; products
  * are those of integer layers, one for each place of a tile.
  */
@@ -16,8 +16,11 @@ enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
     PLACES = QNT__LOWBIT_PLACES,
     TAPS = 9,
-    LARGEST = 127 / TAPS, /* weight whose filtered forms are bytes */
-    MOST = 5 << 18,       /* bytes of a group's filters, which are to stay in the second cache */
+    TILE = QNT__LOWBIT_TILE,
+    PIXELS = 2 * TILE,
+    LARGEST = 6,          /* weight whose filtered forms, 21 times as large at most, are bytes */
+    REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
+    MOST = 7 << 18,       /* bytes of a group's filters, which are to stay in the second cache */
     TILES = 28,           /* of a strip */
     ROWS = 8,             /* of tiles in a strip, at most */
     APART = 64            /* bytes that keep places from being multiples of a page apart */
@@ -25,9 +28,9 @@ enum {
 
 /* Of one block of 64 outputs. */
 struct filters {
-    int32_t *bias;         /* [4][64] */
+    int32_t *bias;         /* [8][64] */
     int16_t *limit, *flip; /* [3][64], [64] */
-    uint8_t *panels;       /* [16][4] panels of `depth` */
+    uint8_t *panels;       /* [24][4] panels of `depth` */
 };
 
 static size_t depth_of(const struct qnt__lowbit_conv *c)
@@ -42,7 +45,7 @@ static size_t panel_bytes(const struct qnt__lowbit_conv *c)
 
 static size_t block_bytes(const struct qnt__lowbit_conv *c)
 {
-    return COLUMNS * (4 * sizeof(int32_t) + 4 * sizeof(int16_t)) +
+    return COLUMNS * (PIXELS * sizeof(int32_t) + 4 * sizeof(int16_t)) +
            (size_t)PLACES * QNT__BLOCK_PANELS * panel_bytes(c);
 }
 
@@ -51,7 +54,7 @@ static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t
     struct filters f;
     at += (group * c->blocks + block) * block_bytes(c);
     f.bias = (int32_t *)(void *)at;
-    f.limit = (int16_t *)(void *)(at + 4 * COLUMNS * sizeof *f.bias);
+    f.limit = (int16_t *)(void *)(at + PIXELS * COLUMNS * sizeof *f.bias);
     f.flip = f.limit + 3 * COLUMNS;
     f.panels = (uint8_t *)(void *)(f.flip + COLUMNS);
     return f;
@@ -76,7 +79,7 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
     for (int i = 0; i < 2; i++)
         if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
     if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
-    if (qnt__lowbit_reach(c) >= INT16_MAX) return 0;
+    if (qnt__lowbit_reach(c) >= REACH) return 0;
     if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
     return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
 }
@@ -90,41 +93,52 @@ static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, siz
     return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + second) & 1;
 }
 
-/* Twice the rows of G: w becomes u, `step` apart each. */
-static void filter_row(const int32_t *w, int32_t *u, size_t step)
+/* Three taps down, w a line apart, doubled. */
+static void filter_down(const int32_t *w, int32_t u[4])
 {
     u[0] = 2 * w[0];
-    u[step] = w[0] + w[step] + w[2 * step];
-    u[2 * step] = w[0] - w[step] + w[2 * step];
-    u[3 * step] = 2 * w[2 * step];
+    u[1] = w[0] + w[3] + w[6];
+    u[2] = w[0] - w[3] + w[6];
+    u[3] = 2 * w[6];
+}
+
+/* Three taps across; with the factors of the results, 24 times what they are. */
+static void filter_across(const int32_t w[3], int32_t u[6])
+{
+    u[0] = 3 * w[0];
+    u[1] = w[0] + w[1] + w[2];
+    u[2] = w[0] - w[1] + w[2];
+    u[3] = w[0] + 2 * w[1] + 4 * w[2];
+    u[4] = w[0] - 2 * w[1] + 4 * w[2];
+    u[5] = 3 * w[2];
 }
 
 static void filter_taps(const int32_t w[TAPS], int32_t u[PLACES])
 {
-    int32_t down[PLACES] = {0}, across[PLACES] = {0};
-    for (size_t i = 0; i < TAPS; i++) across[i / 3 * 4 + i % 3] = w[i];
-    for (size_t j = 0; j < 3; j++) filter_row(across + j, down + j, 4);
-    for (size_t r = 0; r < 4; r++) filter_row(down + 4 * r, u + 4 * r, 1);
+    int32_t down[3][4];
+    for (size_t j = 0; j < 3; j++) filter_down(w + j, down[j]);
+    for (size_t r = 0; r < 4; r++)
+        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, u + 6 * r);
 }
 
 /* What raised pixels add to the results of a tile, from the sums of filters over channels. */
-static void find_bias(const int32_t u[PLACES], int32_t bias[4])
+static void find_bias(const int32_t u[PLACES], int32_t bias[PIXELS])
 {
-    int32_t row[2][4];
-    for (size_t j = 0; j < 4; j++) {
-        row[0][j] = u[j] + u[4 + j] + u[8 + j];
-        row[1][j] = u[4 + j] - u[8 + j] - u[12 + j];
-    }
-    for (size_t r = 0; r < 2; r++) {
-        bias[2 * r] = row[r][0] + row[r][1] + row[r][2];
-        bias[2 * r + 1] = row[r][1] - row[r][2] - row[r][3];
+    for (size_t r = 0; r < 2; r++, bias += TILE) {
+        int32_t m[6];
+        for (size_t j = 0; j < 6; j++)
+            m[j] = r ? u[6 + j] - u[12 + j] - u[18 + j] : u[j] + u[6 + j] + u[12 + j];
+        bias[0] = 2 * m[0] - 4 * (m[1] + m[2]) + m[3] + m[4];
+        bias[1] = -4 * (m[1] - m[2]) + 2 * (m[3] - m[4]);
+        bias[2] = -4 * (m[1] + m[2]) + 4 * (m[3] + m[4]);
+        bias[3] = -4 * (m[1] - m[2]) + 8 * (m[3] - m[4]) + 8 * m[5];
     }
 }
 
 static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f, const uint8_t *taps,
                           size_t column)
 {
-    int32_t all[PLACES] = {0}, bias[4];
+    int32_t all[PLACES] = {0}, bias[PIXELS];
     for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
         int32_t w[TAPS], u[PLACES];
         for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
@@ -136,19 +150,27 @@ static void filter_column(const struct qnt__lowbit_conv *c, const struct filters
         }
     }
     find_bias(all, bias);
-    for (size_t k = 0; k < 4; k++) f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
+    for (size_t k = 0; k < PIXELS; k++) f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
 }
 
-/* No sum reaches the largest int16. */
-static int16_t narrow(int32_t t)
+/*
+ * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
+ * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
+ */
+static int16_t scale_limit(int64_t t, bool falls)
 {
+    t = falls ? ~t : t;
+    t = (3 * t - (t & 1)) / 2;
+    t = falls ? ~t : t;
     return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
 }
 
 static void take_wide(const struct filters *f, const int32_t *from)
 {
-    for (size_t i = 0; i < 3 * COLUMNS; i++) f->limit[i] = narrow(from[i]);
-    for (size_t i = 0; i < COLUMNS; i++) f->flip[i] = (int16_t)from[3 * COLUMNS + i];
+    for (size_t i = 0; i < COLUMNS; i++) {
+        f->flip[i] = (int16_t)from[3 * COLUMNS + i];
+        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS) f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+    }
 }
 
 /*
@@ -163,11 +185,11 @@ static void take_narrow(const struct filters *f, const int16_t *from, int32_t ha
         f->flip[i] = from[(size_t)(half + 1) * 3 * COLUMNS + at];
         for (size_t k = 0; k < 3; k++) {
             int32_t t = from[k * COLUMNS + at];
-            if (half && t != INT16_MAX) {
+            if (half) {
                 const int32_t other = from[(3 + k) * COLUMNS + at];
                 t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
             }
-            f->limit[k * COLUMNS + i] = narrow(t);
+            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
         }
     }
 }
@@ -204,7 +226,7 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
 {
     struct tiles t = {.c = c,
                       .rows = qnt__ceil_div(c->g.out_height, 2),
-                      .columns = qnt__ceil_div(c->g.out_width, 2),
+                      .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .depth = depth_of(c)};
     t.most = qnt__min(t.columns, TILES);
     t.strip = qnt__min(qnt__max(TILES / qnt__max(t.most, 1), 1), ROWS);
@@ -219,9 +241,9 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
 /* Room of a worker for a strip. */
 struct strip {
     struct qnt__lowbit_line lines[2 * ROWS];
-    uint8_t *pixels;    /* [16][tiles][pixel], filtered */
-    int32_t *products;  /* [16][tiles][64] */
-    int32_t *sums;      /* [2][2 tiles][64], or codes */
+    uint8_t *pixels;    /* [24][tiles][pixel], filtered */
+    int32_t *products;  /* [24][tiles][64] */
+    int32_t *sums;      /* [2][4 tiles][64], or codes */
     size_t image, row, rows, tiles; /* of tiles; at a time */
     size_t pixels_ld, products_ld;  /* from one place to the next */
 };
@@ -242,14 +264,14 @@ static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
            qnt__append(end, PLACES * (tiles * COLUMNS * sizeof(int32_t) + APART), 1, &at[3]) &&
-           qnt__append(end, 4 * t->most * COLUMNS, sizeof(int32_t), &at[4]);
+           qnt__append(end, PIXELS * t->most * COLUMNS, sizeof(int32_t), &at[4]);
 }
 
 static bool lay_out(struct tiles *t, size_t at[3])
 {
     const struct qnt__geometry *g = &t->c->g;
     size_t strip[6], all, end = 0;
-    return lay_out_strip(t, strip, &t->space) && qnt__mul(2 * t->columns + 2, t->pixel, &t->line_bytes) &&
+    return lay_out_strip(t, strip, &t->space) && qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) &&
            qnt__mul(t->line_bytes, g->batch, &all) && qnt__mul(all, g->height, &all) &&
            qnt__append(&end, all, 1, &at[0]) &&
            qnt__append(&end, t->space, t->c->context->workers, &at[1]) &&
@@ -290,7 +312,7 @@ static void filter_pixels(const struct tiles *t, const struct strip *s, size_t c
                                        .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
             const size_t line = qnt__min(2 * (s->row + r) + l, c->g.height - 1);
-            p.line[l] = c->unpacked + (s->image * c->g.height + line) * t->line_bytes + 2 * column * t->pixel;
+            p.line[l] = c->unpacked + (s->image * c->g.height + line) * t->line_bytes + TILE * column * t->pixel;
         }
         c->context->simd.tile_pixels(&p);
     }
@@ -329,8 +351,8 @@ static void join(const struct tiles *t, const struct strip *s, const struct filt
                  size_t output, size_t n)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t line = 2 * s->tiles * COLUMNS;
-    const size_t m = qnt__min(2 * s->tiles, c->g.out_width - 2 * column);
+    const size_t line = TILE * s->tiles * COLUMNS;
+    const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
     uint8_t *codes = (uint8_t *)s->sums;
     for (size_t r = 0; r < s->rows; r++) {
         c->context->simd.join_tiles(&(struct qnt__lowbit_tiles){
@@ -347,9 +369,9 @@ static void join(const struct tiles *t, const struct strip *s, const struct filt
             const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
             if (l->row >= c->g.out_height) continue;
             if (c->limits.data)
-                qnt__lowbit_keep_codes(c, l, codes + i * line, COLUMNS, 2 * column, m, output, n);
+                qnt__lowbit_keep_codes(c, l, codes + i * line, COLUMNS, TILE * column, m, output, n);
             else
-                qnt__lowbit_keep_sums(c, l, s->sums + i * line, COLUMNS, 2 * column, m, output, n);
+                qnt__lowbit_keep_sums(c, l, s->sums + i * line, COLUMNS, TILE * column, m, output, n);
         }
     }
 }

@@ -14,18 +14,22 @@ INLINE lanes widen(const int16_t *from)
     return __builtin_convertvector(*(const halves *)(const void *)from, lanes);
 }
 
-INLINE void join_sum(const struct qnt__lowbit_tiles *t, wraps y, int place, size_t at, size_t c)
+INLINE wraps load_wraps(const int32_t *from)
 {
-    const int r = place / 2;
-    y += *(const wraps *)(const void *)(t->bias + place * QNT__LOWBIT_COLUMNS + c);
-    lanes v = (lanes)y >> 2;
+    return *(const wraps *)(const void *)from;
+}
+
+/* What becomes of y of one pixel. */
+INLINE void keep(const struct qnt__lowbit_tiles *t, wraps y, size_t r, size_t j, size_t i, size_t c)
+{
+    const size_t at = (QNT__LOWBIT_TILE * i + j) * QNT__LOWBIT_COLUMNS + c;
+    y += *(const wraps *)(const void *)(t->bias + (QNT__LOWBIT_TILE * r + j) * QNT__LOWBIT_COLUMNS + c);
     if (!t->limit) {
-        *(lanes *)(void *)(t->sums[r] + at) = v;
+        *(wraps *)(void *)(t->sums[r] + at) = (wraps)((lanes)y >> 4) * 0xaaaaaaabu;
         return;
     }
-    lanes count = {0};
-    v ^= widen(t->flip + c);
-    for (size_t k = 0; k < 3; k++) count -= v >= widen(t->limit + k * QNT__LOWBIT_COLUMNS + c);
+    lanes count = {0}, s = ((lanes)y >> 5) ^ widen(t->flip + c);
+    for (size_t k = 0; k < 3; k++) count -= s >= widen(t->limit + k * QNT__LOWBIT_COLUMNS + c);
     *(bytes *)(void *)(t->codes[r] + at) = __builtin_convertvector(count, bytes);
 }
 
@@ -33,19 +37,22 @@ INLINE void join_tiles(const struct qnt__lowbit_tiles *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c += LANES_32) {
-            const size_t at = 2 * i * QNT__LOWBIT_COLUMNS + c;
-            wraps row[2][4];
-            for (size_t j = 0; j < 4; j++) {
-                const wraps *m = (const void *)(t->m + j * t->ld + i * QNT__LOWBIT_COLUMNS + c);
-                const size_t down = 4 * t->ld / LANES_32;
-                wraps m1 = m[down], m2 = m[2 * down];
-                row[0][j] = m[0] + m1 + m2;
-                row[1][j] = m1 - m2 - m[3 * down];
+            wraps row[2][6];
+            for (size_t j = 0; j < 6; j++) {
+                const int32_t *at = t->m + j * t->ld + i * QNT__LOWBIT_COLUMNS + c;
+                const size_t down = 6 * t->ld;
+                const wraps m0 = load_wraps(at), m1 = load_wraps(at + down), m2 = load_wraps(at + 2 * down),
+                            m3 = load_wraps(at + 3 * down);
+                row[0][j] = m0 + m1 + m2;
+                row[1][j] = m1 - m2 - m3;
             }
-            for (int r = 0; r < 2; r++) {
-                const wraps *y = row[r];
-                join_sum(t, y[0] + y[1] + y[2], 2 * r, at, c);
-                join_sum(t, y[1] - y[2] - y[3], 2 * r + 1, at + QNT__LOWBIT_COLUMNS, c);
+            for (size_t r = 0; r < 2; r++) {
+                const wraps *m = row[r], p = (m[1] + m[2]) << 2, q = (m[1] - m[2]) << 2;
+                const wraps s = m[3] + m[4], d = m[3] - m[4];
+                keep(t, (m[0] << 1) + s - p, r, 0, i, c);
+                keep(t, (d << 1) - q, r, 1, i, c);
+                keep(t, (s << 2) - p, r, 2, i, c);
+                keep(t, ((d + m[5]) << 3) - q, r, 3, i, c);
             }
         }
     }

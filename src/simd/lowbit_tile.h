@@ -20,25 +20,44 @@ INLINE void filter_down(const struct qnt__lowbit_pixels *p, size_t at, digits v[
     v[0] = d0 - d2, v[1] = d1 + d2, v[2] = d2 - d1, v[3] = d1 - d3;
 }
 
+INLINE void store_digits(uint8_t *to, digits v)
+{
+    *(digits *)(void *)to = v;
+}
+
+/* Bytes have no shifts: sums instead. */
+INLINE digits twice(digits d)
+{
+    return d + d;
+}
+
+INLINE void filter_across(const digits d[6], uint8_t *to, size_t ld)
+{
+    const digits raised = d[4] + QNT__LOWBIT_RAISE, even = raised - d[2], odd = twice(d[3] - d[1]);
+    const digits f = raised - twice(twice(d[2])), h = d[3] - twice(twice(d[1]));
+    store_digits(to, twice(twice(d[0] - d[2])) + even);
+    store_digits(to + ld, f + h);
+    store_digits(to + 2 * ld, f - h);
+    store_digits(to + 3 * ld, even + odd);
+    store_digits(to + 4 * ld, even - odd);
+    store_digits(to + 5 * ld, d[5] - d[3] + QNT__LOWBIT_RAISE - twice(odd));
+}
+
 /* VECTOR bytes of all tiles; neighbouring tiles share two columns. */
 INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
 {
-    digits v[4][4];
+    digits v[6][4];
     uint8_t *to = p->to + b;
     filter_down(p, b, v[0]);
     filter_down(p, b + p->bytes, v[1]);
     for (size_t i = 0; i < p->n; i++, to += p->bytes) {
-        filter_down(p, b + (2 * i + 2) * p->bytes, v[2]);
-        filter_down(p, b + (2 * i + 3) * p->bytes, v[3]);
-        for (int r = 0; r < 4; r++) {
-            uint8_t *row = to + (size_t)(4 * r) * p->ld;
-            *(digits *)(void *)row = v[0][r] - v[2][r] + QNT__LOWBIT_RAISE;
-            *(digits *)(void *)(row + p->ld) = v[1][r] + v[2][r] + QNT__LOWBIT_RAISE;
-            *(digits *)(void *)(row + 2 * p->ld) = v[2][r] - v[1][r] + QNT__LOWBIT_RAISE;
-            *(digits *)(void *)(row + 3 * p->ld) = v[1][r] - v[3][r] + QNT__LOWBIT_RAISE;
+        for (size_t j = 2; j < 6; j++) filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
+        for (size_t r = 0; r < 4; r++) {
+            const digits d[6] = {v[0][r], v[1][r], v[2][r], v[3][r], v[4][r], v[5][r]};
+            filter_across(d, to + 6 * r * p->ld, p->ld);
         }
-        memcpy(v[0], v[2], sizeof v[0]);
-        memcpy(v[1], v[3], sizeof v[1]);
+        memcpy(v[0], v[4], sizeof v[0]);
+        memcpy(v[1], v[5], sizeof v[1]);
     }
 }
 
@@ -56,7 +75,7 @@ INLINE void tile_pixels(const struct qnt__lowbit_pixels *p)
 
 /*
  * Digits of one run of channels to its place: each third is written in whole vectors, and what is
- * beyond it is written again after that. `x_left` and `to_left` bytes may be read and written.
+ * beyond it is written again after that.
  */
 INLINE void unpack_run(const uint8_t *x, size_t channels, uint8_t *to, size_t to_step)
 {

@@ -128,38 +128,43 @@ struct qnt__lowbit_floats {
 };
 
 /*
- * Convolutions of 3 x 3 in tiles of 2 x 2 pixels of the result, by minimal filtering, F(2 x 2, 3 x 3) (Winograd
- * 1980; Lavin and Gray, CVPR 2016): 16 products for what otherwise takes 36. All in integers, exact: filters
- * are doubled in both directions, which makes sums four times as large.
+ * Convolutions of 3 x 3 in tiles of 2 lines of 4 pixels of the result, by minimal filtering, F(2, 3) down and
+ * F(4, 3) across (Winograd 1980; Lavin and Gray, CVPR 2016): 24 products for what otherwise takes 72. All in
+ * integers, exact: filters are scaled to integers, which makes sums 48 times as large.
  *
- * With a tile's pixels d[4][4] and B = (1 0 -1 0, 0 1 1 0, 0 -1 1 0, 0 1 0 -1), that is rows of
- *     v0 = d0 - d2,  v1 = d1 + d2,  v2 = d2 - d1,  v3 = d1 - d3
- * down and then along: to[(4 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + v[r][j] of pixels 2 i to 2 i + 3 of
- * the four lines. Digits of -6 to 12 become unsigned.
+ * Pixels d become, down and then across,
+ *     d0 - d2,  d1 + d2,  d2 - d1,  d1 - d3
+ *     4 d0 - 5 d2 + d4,  -4 d1 - 4 d2 + d3 + d4,  4 d1 - 4 d2 - d3 + d4,
+ *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
+ * to[(6 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of the four
+ * lines. Digits become -48 to 30, raised to be unsigned.
  */
-enum { QNT__LOWBIT_RAISE = 6, QNT__LOWBIT_PLACES = 16 };
+enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
 
 struct qnt__lowbit_pixels {
-    const uint8_t *line[4]; /* of digits 0..3, [2 n + 2][bytes] */
-    uint8_t *to;            /* written, [16][n][bytes], ld apart */
+    const uint8_t *line[4]; /* of digits 0..3, [4 n + 2][bytes] */
+    uint8_t *to;            /* written, [24][n][bytes], ld apart */
     size_t n, bytes, ld;
 };
 
 /*
- * The other direction, with products m[place 4 r + j][i][c] of n tiles, c < columns: rows of
- *     y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3
- * down and then along give y[r][j], and v = (y[r][j] + bias[2 r + j][c]) / 4 are sums of pixels
- * 2 i + j of line r, modulo 2^32; the division is an arithmetic shift, and leaves no remainder.
+ * The other direction, with products m[place 6 r + j][i][c] of n tiles, c < columns. Down and then across,
+ *     m0 + m1 + m2,  m1 - m2 - m3
+ *     2 m0 - 4 (m1 + m2) + (m3 + m4),  -4 (m1 - m2) + 2 (m3 - m4),
+ *     -4 (m1 + m2) + 4 (m3 + m4),  -4 (m1 - m2) + 8 (m3 - m4) + 8 m5
+ * and bias[4 r + j][c] make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are
+ * arithmetic.
  *
- * sums[r][2 i + j][c] = v, or, with limits and v within int16,
- * codes[r][2 i + j][c] = number of t < 3 with (v ^ flip[c]) >= limit[t][c].
+ * sums[r][4 i + j][c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and s = y >> 5 within
+ * int16: codes[r][4 i + j][c] = number of t < 3 with (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it
+ * is as good.
  */
 struct qnt__lowbit_tiles {
-    const int32_t *m;     /* [16][n][64], ld apart */
-    const int32_t *bias;  /* [4][64] */
+    const int32_t *m;     /* [24][n][64], ld apart */
+    const int32_t *bias;  /* [8][64] */
     const int16_t *limit; /* [3][64], or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
-    int32_t *sums[2];     /* written, [2 n][64] each, or */
+    int32_t *sums[2];     /* written, [4 n][64] each, or */
     uint8_t *codes[2];    /* written, likewise */
     size_t n, ld;
     size_t columns; /* 32 or 64: more are not read, and what is written there means nothing */

@@ -1,65 +1,74 @@
-/* Convolutions of digits in tiles: minimal filtering, F(2 x 2, 3 x 3), as slots_lowbit.h writes it down. */
+/* Convolutions of digits in tiles: minimal filtering, as slots_lowbit.h writes it down. */
 #include "../slots.h"
+
+enum { COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE };
 
 void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         for (size_t b = 0; b < p->bytes; b++) {
-            int down[4][4];
+            int down[4][6];
             uint8_t *to = p->to + i * p->bytes + b;
-            for (size_t j = 0; j < 4; j++) {
-                const size_t at = (2 * i + j) * p->bytes + b;
+            for (size_t j = 0; j < 6; j++) {
+                const size_t at = (TILE * i + j) * p->bytes + b;
                 const int d0 = p->line[0][at], d1 = p->line[1][at], d2 = p->line[2][at],
                           d3 = p->line[3][at];
                 down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1, down[3][j] = d1 - d3;
             }
-            for (size_t r = 0; r < 4; r++, to += 4 * p->ld) {
-                const int *v = down[r];
-                const int row[4] = {v[0] - v[2], v[1] + v[2], v[2] - v[1], v[1] - v[3]};
-                for (size_t j = 0; j < 4; j++) to[j * p->ld] = (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
+            for (size_t r = 0; r < 4; r++) {
+                const int *d = down[r];
+                const int row[6] = {4 * d[0] - 5 * d[2] + d[4],          -4 * (d[1] + d[2]) + d[3] + d[4],
+                                    4 * (d[1] - d[2]) - d[3] + d[4],     2 * (d[3] - d[1]) - d[2] + d[4],
+                                    2 * (d[1] - d[3]) - d[2] + d[4],     4 * d[1] - 5 * d[3] + d[5]};
+                for (size_t j = 0; j < 6; j++, to += p->ld) *to = (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
             }
         }
     }
 }
 
-/* v / 4, rounded down. */
-static int32_t quarter(uint32_t v)
+/* y of line r of tile i, for one column. */
+static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, size_t r, uint32_t y[TILE])
 {
-    return (int32_t)((v >> 2 ^ 1u << 29) - (1u << 29));
+    uint32_t m[6];
+    for (size_t j = 0; j < 6; j++) {
+        const int32_t *at = t->m + j * t->ld + i * COLUMNS + c;
+        const size_t down = 6 * t->ld;
+        m[j] = r ? (uint32_t)at[down] - (uint32_t)at[2 * down] - (uint32_t)at[3 * down]
+                 : (uint32_t)at[0] + (uint32_t)at[down] + (uint32_t)at[2 * down];
+    }
+    const uint32_t p = 4 * (m[1] + m[2]), q = 4 * (m[1] - m[2]), s = m[3] + m[4], d = m[3] - m[4];
+    y[0] = 2 * m[0] + s - p;
+    y[1] = 2 * d - q;
+    y[2] = 4 * s - p;
+    y[3] = 8 * (d + m[5]) - q;
+    for (size_t j = 0; j < TILE; j++) y[j] += (uint32_t)t->bias[(TILE * r + j) * COLUMNS + c];
 }
 
-/* The two pixels of line r of a tile, for one column. */
-static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, int r, int32_t sum[2])
+/* y >> n of two's complement. */
+static int32_t shift(uint32_t y, int n)
 {
-    uint32_t row[4];
-    for (size_t j = 0; j < 4; j++) {
-        const int32_t *m = t->m + j * t->ld + i * QNT__LOWBIT_COLUMNS + c;
-        const size_t down = 4 * t->ld;
-        row[j] = r ? (uint32_t)m[down] - (uint32_t)m[2 * down] - (uint32_t)m[3 * down]
-                   : (uint32_t)m[0] + (uint32_t)m[down] + (uint32_t)m[2 * down];
-    }
-    const int32_t *bias = t->bias + 2 * r * QNT__LOWBIT_COLUMNS + c;
-    sum[0] = quarter(row[0] + row[1] + row[2] + (uint32_t)bias[0]);
-    sum[1] = quarter(row[1] - row[2] - row[3] + (uint32_t)bias[QNT__LOWBIT_COLUMNS]);
+    const uint32_t sign = 1u << (31 - n);
+    return (int32_t)(((y >> n) ^ sign) - sign);
+}
+
+static uint8_t count(const struct qnt__lowbit_tiles *t, size_t c, int32_t s)
+{
+    int reached = 0;
+    for (size_t k = 0; k < 3; k++) reached += (s ^ t->flip[c]) >= t->limit[k * COLUMNS + c];
+    return (uint8_t)reached;
 }
 
 void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c++) {
-            for (int r = 0; r < 2; r++) {
-                int32_t sum[2];
-                join_line(t, i, c, r, sum);
-                for (size_t j = 0; j < 2; j++) {
-                    const size_t at = (2 * i + j) * QNT__LOWBIT_COLUMNS + c;
-                    if (!t->limit) {
-                        t->sums[r][at] = sum[j];
-                        continue;
-                    }
-                    int count = 0;
-                    for (size_t k = 0; k < 3; k++)
-                        count += (sum[j] ^ t->flip[c]) >= t->limit[k * QNT__LOWBIT_COLUMNS + c];
-                    t->codes[r][at] = (uint8_t)count;
+            for (size_t r = 0; r < 2; r++) {
+                uint32_t y[TILE];
+                join_line(t, i, c, r, y);
+                for (size_t j = 0; j < TILE; j++) {
+                    const size_t at = (TILE * i + j) * COLUMNS + c;
+                    if (t->limit) t->codes[r][at] = count(t, c, shift(y[j], 5));
+                    else t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
                 }
             }
         }

@@ -10,40 +10,52 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS };
+enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE, PIXELS = 2 * TILE };
 
 #include "../lowbit_tile.h"
 
-/* Sums y[2 r + j] of 16 columns of a tile. */
-INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, __m512i y[4])
+INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
+INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
+
+/* y[4 r + j] of 16 columns of a tile. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, __m512i y[PIXELS])
 {
-    __m512i row[2][4];
+    __m512i row[2][6];
     m += c;
-    UNROLL for (int j = 0; j < 4; j++, m += t->ld) {
-        __m512i m0 = _mm512_loadu_si512(m), m1 = _mm512_loadu_si512(m + 4 * t->ld),
-                m2 = _mm512_loadu_si512(m + 8 * t->ld), m3 = _mm512_loadu_si512(m + 12 * t->ld);
-        row[0][j] = _mm512_add_epi32(_mm512_add_epi32(m0, m1), m2);
-        row[1][j] = _mm512_sub_epi32(_mm512_sub_epi32(m1, m2), m3);
+    UNROLL for (int j = 0; j < 6; j++, m += t->ld) {
+        __m512i m0 = _mm512_loadu_si512(m), m1 = _mm512_loadu_si512(m + 6 * t->ld),
+                m2 = _mm512_loadu_si512(m + 12 * t->ld), m3 = _mm512_loadu_si512(m + 18 * t->ld);
+        row[0][j] = add(add(m0, m1), m2);
+        row[1][j] = sub(sub(m1, m2), m3);
     }
     UNROLL for (int r = 0; r < 2; r++) {
-        const __m512i *x = row[r];
-        y[2 * r] = _mm512_add_epi32(_mm512_add_epi32(x[0], x[1]), x[2]);
-        y[2 * r + 1] = _mm512_sub_epi32(_mm512_sub_epi32(x[1], x[2]), x[3]);
+        const __m512i *x = row[r], s = add(x[3], x[4]), d = sub(x[3], x[4]);
+        __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2), q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
+        y[4 * r] = sub(add(add(x[0], x[0]), s), p);
+        y[4 * r + 1] = sub(add(d, d), q);
+        y[4 * r + 2] = sub(_mm512_slli_epi32(s, 2), p);
+        y[4 * r + 3] = sub(_mm512_slli_epi32(add(d, x[5]), 3), q);
     }
-    UNROLL for (int k = 0; k < 4; k++) {
-        y[k] = _mm512_add_epi32(y[k], _mm512_loadu_si512(t->bias + k * COLUMNS + c));
-        y[k] = _mm512_srai_epi32(y[k], 2);
-    }
+    UNROLL for (int k = 0; k < PIXELS; k++)
+        y[k] = add(y[k], _mm512_loadu_si512(t->bias + k * COLUMNS + c));
+}
+
+/* Pixel k of tile i in a line. */
+INLINE size_t place(size_t i, int k)
+{
+    return (TILE * i + (size_t)k % TILE) * COLUMNS;
 }
 
 static void join_sums(const struct qnt__lowbit_tiles *t)
 {
+    const __m512i third = _mm512_set1_epi32((int)0xaaaaaaabu);
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c += 16) {
-            __m512i y[4];
+            __m512i y[PIXELS];
             join(t, t->m + i * COLUMNS, c, y);
-            UNROLL for (int k = 0; k < 4; k++)
-                _mm512_storeu_si512(t->sums[k / 2] + (2 * i + (size_t)k % 2) * COLUMNS + c, y[k]);
+            UNROLL for (int k = 0; k < PIXELS; k++)
+                _mm512_storeu_si512(t->sums[k / TILE] + place(i, k) + c,
+                                    _mm512_mullo_epi32(_mm512_srai_epi32(y[k], 4), third));
         }
     }
 }
@@ -59,14 +71,15 @@ INLINE __m512i in_order(const int16_t *from)
 
 /* Codes of 32 columns, in 16 bits. */
 INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, const __m512i limit[4],
-                  __m512i codes[4])
+                  __m512i codes[PIXELS])
 {
     const __m512i one = _mm512_set1_epi16(1);
-    __m512i low[4], high[4];
+    __m512i low[PIXELS], high[PIXELS];
     join(t, m, c, low);
     join(t, m, c + 16, high);
-    UNROLL for (int k = 0; k < 4; k++) {
-        __m512i s = _mm512_xor_si512(_mm512_packs_epi32(low[k], high[k]), limit[3]);
+    UNROLL for (int k = 0; k < PIXELS; k++) {
+        __m512i s = _mm512_packs_epi32(_mm512_srai_epi32(low[k], 5), _mm512_srai_epi32(high[k], 5));
+        s = _mm512_xor_si512(s, limit[3]);
         __m512i n = _mm512_set1_epi16(3);
         UNROLL for (int l = 0; l < 3; l++)
             n = _mm512_mask_sub_epi16(n, _mm512_cmplt_epi16_mask(s, limit[l]), n, one);
@@ -89,11 +102,11 @@ static void count_columns(const struct qnt__lowbit_tiles *t, int parts)
         limit[p][3] = in_order(t->flip + 32 * p);
     }
     for (size_t i = 0; i < t->n; i++) {
-        __m512i codes[2][4];
+        __m512i codes[2][PIXELS];
         UNROLL for (int p = 0; p < parts; p++)
             count(t, t->m + i * COLUMNS, (size_t)(32 * p), limit[p], codes[p]);
-        UNROLL for (int k = 0; k < 4; k++) {
-            uint8_t *to = t->codes[k / 2] + (2 * i + (size_t)k % 2) * COLUMNS;
+        UNROLL for (int k = 0; k < PIXELS; k++) {
+            uint8_t *to = t->codes[k / TILE] + place(i, k);
             __m512i all = restore(codes[0][k], codes[parts - 1][k]);
             if (parts == 2) _mm512_storeu_si512(to, all);
             else _mm256_storeu_si256((void *)to, _mm512_castsi512_si256(all));
