@@ -20,9 +20,10 @@ enum {
     PIXELS = 2 * TILE,
     LARGEST = 6,          /* weight whose filtered forms, 21 times as large at most, are bytes */
     REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
+    FEWEST = 16,          /* channels of a group */
     MOST = 7 << 18,       /* bytes of a group's filters, which are to stay in the second cache */
     TILES = 28,           /* of a strip */
-    ROWS = 8,             /* of tiles in a strip, at most */
+    ROWS = 8,             /* of a strip, at most */
     APART = 64            /* bytes that keep places from being multiples of a page apart */
 };
 
@@ -78,6 +79,7 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
     size_t group, bytes;
     for (int i = 0; i < 2; i++)
         if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
+    if (c->sixes || g->channels / g->groups < FEWEST) return 0;
     if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
     if (qnt__lowbit_reach(c) >= REACH) return 0;
     if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
@@ -88,9 +90,7 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
 static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap, size_t channel)
 {
     const size_t t = channel % c->triples, s = channel / c->triples;
-    if (!c->sixes) return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
-    const size_t second = t % 2 || t + 1 == c->triples ? 3 : 0;
-    return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + second) & 1;
+    return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
 }
 
 /* Three taps down, w a line apart, doubled. */
@@ -419,9 +419,15 @@ static void unpack_line(void *task, size_t index, size_t worker)
     memset(to + width * t->pixel, 0, t->line_bytes - width * t->pixel);
 }
 
+/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and look-ups
+ * are faster. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 {
-    return c->filters && c->g.out_height > 0 && c->g.out_width > 0 && c->g.batch > 0;
+    const size_t width = qnt__round_up(c->g.out_width, TILE), height = qnt__round_up(c->g.out_height, 2);
+    size_t all;
+    if (!c->filters || c->g.batch == 0 || !qnt__mul(width, height, &all)) return false;
+    const size_t wanted = c->g.out_width * c->g.out_height;
+    return all >= 4 * PIXELS && all - wanted <= wanted / 4;
 }
 
 size_t qnt__lowbit_tiles_workspace(struct qnt__lowbit_conv *c)
