@@ -57,7 +57,6 @@ struct qnt__lowbit_conv {
     size_t pair_taps; /* 0: no pairs of pixels in the last block of a group */
     uint8_t *pairs;   /* [groups][depth][pair_taps][64] */
     ptrdiff_t *pair;  /* [pair_taps] as tap */
-    uint8_t *unpacked; /* [B][H][4 tiles + 2][groups][channels], in tiles */
     int32_t *digits; /* [B][H][groups][W]: sums over the digits of a pixel */
     uint8_t *line;   /* [workers][line_bytes] */
     size_t line_bytes;

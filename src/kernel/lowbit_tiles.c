@@ -241,10 +241,12 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
 /* Room of a worker for a strip. */
 struct strip {
     struct qnt__lowbit_line lines[2 * ROWS];
+    uint8_t *unpacked;  /* [seen][4 columns + 2][pixel] */
     uint8_t *pixels;    /* [24][tiles][pixel], filtered */
     int32_t *products;  /* [24][tiles][64] */
     int32_t *sums;      /* [2][4 tiles][64], or codes */
     size_t image, row, rows, tiles; /* of tiles; at a time */
+    size_t seen;                    /* lines of pixels */
     size_t pixels_ld, products_ld;  /* from one place to the next */
 };
 
@@ -264,18 +266,17 @@ static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
            qnt__append(end, PLACES * (tiles * COLUMNS * sizeof(int32_t) + APART), 1, &at[3]) &&
-           qnt__append(end, PIXELS * t->most * COLUMNS, sizeof(int32_t), &at[4]);
+           qnt__append(end, PIXELS * t->most * COLUMNS, sizeof(int32_t), &at[4]) &&
+           qnt__append(end, lines + 2, t->line_bytes, &at[5]);
 }
 
-static bool lay_out(struct tiles *t, size_t at[3])
+static bool lay_out(struct tiles *t, size_t *bytes)
 {
-    const struct qnt__geometry *g = &t->c->g;
-    size_t strip[6], all, end = 0;
-    return lay_out_strip(t, strip, &t->space) && qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) &&
-           qnt__mul(t->line_bytes, g->batch, &all) && qnt__mul(all, g->height, &all) &&
-           qnt__append(&end, all, 1, &at[0]) &&
-           qnt__append(&end, t->space, t->c->context->workers, &at[1]) &&
-           qnt__add(end, QNT__CARVE_ALIGN, &at[2]);
+    size_t at[6], room;
+    *bytes = 0;
+    return qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) && lay_out_strip(t, at, &t->space) &&
+           qnt__append(bytes, t->space, t->c->context->workers, &room) &&
+           qnt__add(*bytes, QNT__CARVE_ALIGN, bytes);
 }
 
 static void open_strip(const struct tiles *t, size_t index, uint8_t *space, struct strip *s)
@@ -286,6 +287,8 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     s->image = index / t->strips;
     s->row = index % t->strips * t->strip;
     s->rows = qnt__min(t->strip, t->rows - s->row);
+    s->seen = qnt__min(2 * s->rows + 2, c->g.height - 2 * s->row);
+    s->unpacked = space + at[5];
     s->pixels = space + at[2];
     s->products = (int32_t *)(void *)(space + at[3]);
     s->sums = (int32_t *)(void *)(space + at[4]);
@@ -301,6 +304,19 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     if (c->packed.data) memset(space + at[1], 0, 2 * s->rows * width * pixel);
 }
 
+/* The lines that the strip sees. */
+static void unpack(const struct tiles *t, const struct strip *s)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t runs = c->g.width * c->g.groups, used = c->g.width * t->pixel;
+    const uint8_t *x = c->pixels + (s->image * c->g.height + 2 * s->row) * runs * c->triples;
+    uint8_t *to = s->unpacked;
+    for (size_t l = 0; l < s->seen; l++, x += runs * c->triples, to += t->line_bytes) {
+        c->context->simd.unpack_lowbit(x, runs, c->g.channels / c->g.groups, to, t->depth);
+        memset(to + used, 0, t->line_bytes - used);
+    }
+}
+
 /* Pixels of s->tiles columns of tiles; a line beyond the image is one that no result sees. */
 static void filter_pixels(const struct tiles *t, const struct strip *s, size_t column)
 {
@@ -311,8 +327,8 @@ static void filter_pixels(const struct tiles *t, const struct strip *s, size_t c
                                        .bytes = t->pixel,
                                        .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
-            const size_t line = qnt__min(2 * (s->row + r) + l, c->g.height - 1);
-            p.line[l] = c->unpacked + (s->image * c->g.height + line) * t->line_bytes + TILE * column * t->pixel;
+            const size_t line = qnt__min(2 * r + l, s->seen - 1);
+            p.line[l] = s->unpacked + line * t->line_bytes + TILE * column * t->pixel;
         }
         c->context->simd.tile_pixels(&p);
     }
@@ -386,6 +402,7 @@ static void run_strip(void *task, size_t index, size_t worker)
     } filters = {c->filters};
     struct strip s;
     open_strip(t, index, c->line + worker * t->space, &s);
+    unpack(t, &s);
     for (size_t column = 0; column < t->columns; column += s.tiles) {
         s.tiles = qnt__min(t->most, t->columns - column);
         s.pixels_ld = s.rows * s.tiles * t->pixel + APART;
@@ -407,18 +424,6 @@ static void run_strip(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
-static void unpack_line(void *task, size_t index, size_t worker)
-{
-    const struct tiles *t = task;
-    const struct qnt__lowbit_conv *c = t->c;
-    const size_t width = c->g.width, groups = c->g.groups;
-    uint8_t *to = c->unpacked + index * t->line_bytes;
-    (void)worker;
-    c->context->simd.unpack_lowbit(c->pixels + index * width * groups * c->triples, width * groups,
-                                   c->g.channels / groups, to, t->depth);
-    memset(to + width * t->pixel, 0, t->line_bytes - width * t->pixel);
-}
-
 /* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and look-ups
  * are faster. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
@@ -433,21 +438,18 @@ bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 size_t qnt__lowbit_tiles_workspace(struct qnt__lowbit_conv *c)
 {
     struct tiles t = divide(c);
-    size_t at[3];
-    return lay_out(&t, at) ? at[2] : SIZE_MAX;
+    size_t bytes;
+    return lay_out(&t, &bytes) ? bytes : SIZE_MAX;
 }
 
 qnt_status qnt__lowbit_tiles_run(struct qnt__lowbit_conv *c, void *workspace)
 {
     struct tiles t = divide(c);
-    size_t at[3];
-    uint8_t *bytes = workspace;
-    bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
-    lay_out(&t, at);
+    size_t bytes;
+    lay_out(&t, &bytes);
     c->parts = 1;
-    c->unpacked = bytes + at[0];
-    c->line = bytes + at[1];
-    QNT__TRY(qnt__parallel(c->context, unpack_line, &t, c->g.batch * c->g.height));
+    c->line = workspace;
+    c->line += -(uintptr_t)c->line % QNT__CARVE_ALIGN;
     if (c->packed.data) qnt__lowbit_clear_border(c);
     return qnt__parallel(c->context, run_strip, &t, c->g.batch * t.strips);
 }
