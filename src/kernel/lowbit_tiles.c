@@ -254,13 +254,13 @@ struct strip {
 static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t outputs = c->affine ? c->g.outputs : 0, tiles = t->strip * t->most;
+    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0, tiles = t->strip * t->most;
     const size_t lines = 2 * t->strip;
     size_t code = 0, sum, pixels;
     *end = 0;
-    if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, c->g.out_width, &code))
+    if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, width, &code))
         return false;
-    return qnt__mul(outputs, c->g.out_width, &sum) && qnt__mul(sum, lines, &sum) &&
+    return qnt__mul(outputs, width, &sum) && qnt__mul(sum, lines, &sum) &&
            qnt__mul(code, lines, &code) && qnt__mul(tiles, t->pixel, &pixels) &&
            qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
@@ -292,7 +292,7 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     s->pixels = space + at[2];
     s->products = (int32_t *)(void *)(space + at[3]);
     s->sums = (int32_t *)(void *)(space + at[4]);
-    const size_t pixel = c->packed.groups * 3 * c->packed.triples, width = c->g.out_width;
+    const size_t pixel = c->packed.groups * 3 * c->packed.triples, width = TILE * t->columns;
     for (size_t l = 0; l < 2 * s->rows; l++) {
         s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
                                                 .row = 2 * s->row + l,
@@ -362,33 +362,48 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
     }
 }
 
-/* Products to the lines. */
+/* Whether n sums or codes of a block lie in a line as they leave the slot: nothing is written behind them. */
+static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
+{
+    if (n != COLUMNS && n != COLUMNS / 2) return false;
+    return c->affine ? !c->affine->transpose : c->packed.groups == c->g.groups;
+}
+
+/* Products to two lines, first of all by way of s->sums if they are not in place there. */
+static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j, size_t r,
+                       size_t column, size_t output, size_t n)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const bool in_place = is_in_place(c, n);
+    const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
+    const size_t group = output / c->group_outputs, code = group * 3 * c->packed.triples + output % c->group_outputs;
+    for (size_t i = 0; i < 2; i++) {
+        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        const size_t part = i * TILE * s->tiles * COLUMNS;
+        j->sums[i] = in_place ? l->sum + TILE * column * l->outputs + output : s->sums + part;
+        j->codes[i] = in_place ? l->code + TILE * column * l->pixel + code : (uint8_t *)s->sums + part;
+        j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
+    }
+    c->context->simd.join_tiles(j);
+    for (size_t i = 0; !in_place && i < 2; i++) {
+        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        if (j->limit) qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, TILE * column, m, output, n);
+        else qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, TILE * column, m, output, n);
+    }
+}
+
 static void join(const struct tiles *t, const struct strip *s, const struct filters *f, size_t column,
                  size_t output, size_t n)
 {
-    const struct qnt__lowbit_conv *c = t->c;
-    const size_t line = TILE * s->tiles * COLUMNS;
-    const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
-    uint8_t *codes = (uint8_t *)s->sums;
     for (size_t r = 0; r < s->rows; r++) {
-        c->context->simd.join_tiles(&(struct qnt__lowbit_tiles){
-            .m = s->products + r * s->tiles * COLUMNS,
-            .bias = f->bias,
-            .limit = c->limits.data ? f->limit : NULL,
-            .flip = f->flip,
-            .sums = {s->sums, s->sums + line},
-            .codes = {codes, codes + line},
-            .n = s->tiles,
-            .ld = s->products_ld,
-            .columns = n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS});
-        for (size_t i = 0; i < 2; i++) {
-            const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
-            if (l->row >= c->g.out_height) continue;
-            if (c->limits.data)
-                qnt__lowbit_keep_codes(c, l, codes + i * line, COLUMNS, TILE * column, m, output, n);
-            else
-                qnt__lowbit_keep_sums(c, l, s->sums + i * line, COLUMNS, TILE * column, m, output, n);
-        }
+        struct qnt__lowbit_tiles j = {.m = s->products + r * s->tiles * COLUMNS,
+                                      .bias = f->bias,
+                                      .limit = t->c->limits.data ? f->limit : NULL,
+                                      .flip = f->flip,
+                                      .n = s->tiles,
+                                      .ld = s->products_ld,
+                                      .columns = n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
+        join_lines(t, s, &j, r, column, output, n);
     }
 }
 

@@ -22,7 +22,7 @@ INLINE wraps load_wraps(const int32_t *from)
 /* What becomes of y of one pixel. */
 INLINE void keep(const struct qnt__lowbit_tiles *t, wraps y, size_t r, size_t j, size_t i, size_t c)
 {
-    const size_t at = (QNT__LOWBIT_TILE * i + j) * QNT__LOWBIT_COLUMNS + c;
+    const size_t at = (QNT__LOWBIT_TILE * i + j) * t->step + c;
     y += *(const wraps *)(const void *)(t->bias + (QNT__LOWBIT_TILE * r + j) * QNT__LOWBIT_COLUMNS + c);
     if (!t->limit) {
         *(wraps *)(void *)(t->sums[r] + at) = (wraps)((lanes)y >> 4) * 0xaaaaaaabu;

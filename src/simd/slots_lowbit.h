@@ -155,8 +155,8 @@ struct qnt__lowbit_pixels {
  * and bias[4 r + j][c] make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are
  * arithmetic.
  *
- * sums[r][4 i + j][c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and s = y >> 5 within
- * int16: codes[r][4 i + j][c] = number of t < 3 with (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it
+ * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
+ * s = y >> 5 within int16: codes[r][(4 i + j) step + c] = number of t < 3 with (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it
  * is as good.
  */
 struct qnt__lowbit_tiles {
@@ -164,10 +164,11 @@ struct qnt__lowbit_tiles {
     const int32_t *bias;  /* [8][64] */
     const int16_t *limit; /* [3][64], or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
-    int32_t *sums[2];     /* written, [4 n][64] each, or */
-    uint8_t *codes[2];    /* written, likewise */
+    int32_t *sums[2];     /* written, or */
+    uint8_t *codes[2];    /* written */
     size_t n, ld;
-    size_t columns; /* 32 or 64: more are not read, and what is written there means nothing */
+    size_t step;    /* from one pixel to the next, at least `columns` */
+    size_t columns; /* 32 or 64 */
 };
 
 #define QNT__SLOTS_LOWBIT(X)                                                                       \

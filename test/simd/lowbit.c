@@ -385,9 +385,11 @@ static void tiles_to_results(void)
 {
     for (int turn = 0; turn < ROUNDS(80); turn++) {
         const size_t n = (size_t)random_in(0, 3), columns = (size_t)random_in(1, 2) * 32,
+                     step = columns + (size_t)random_in(0, 9),
+                     all = n ? (4 * n - 1) * step + columns : 0,
                      ld = n * 64 + (size_t)random_in(0, 40), from = n ? (23 * ld + n * 64) * 4 : 0;
         const bool as_codes = turn % 2, wild = !as_codes && turn % 4;
-        guarded m = guard(from, random_in(0, 1)), to[2] = {guard(n * 256 * 4, 1), guard(n * 256 * 4, 1)};
+        guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
         int32_t bias[8 * 64];
         int16_t limit[3 * 64], flip[64];
         struct qnt__lowbit_tiles t = {.m = (void *)m.data,
@@ -398,6 +400,7 @@ static void tiles_to_results(void)
                                       .codes = {to[0].data, to[1].data},
                                       .n = n,
                                       .ld = ld,
+                                      .step = step,
                                       .columns = columns};
         for (size_t e = 0; e < from / 4; e++) {
             int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-2000, 2000);
@@ -408,11 +411,11 @@ static void tiles_to_results(void)
             limit[e] = (int16_t)(e % 13 ? random_in(-9000, 9000) : e % 2 ? INT16_MAX : INT16_MIN + 1);
         for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
         for (int l = 0; l < levels; l++) {
-            for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, n * 256 * 4);
+            for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
             tables[l].join_tiles(&t);
             for (size_t e = 0; e < 8 * n * columns; e++) {
                 const size_t c = e % columns, j = e / columns % 4, i = e / columns / 4 % n,
-                             r = e / columns / 4 / n, at = (4 * i + j) * 64 + c;
+                             r = e / columns / 4 / n, at = (4 * i + j) * step + c;
                 const uint32_t y = joined(&t, i, r, j, c);
                 const int64_t whole = y < 1u << 31 ? (int64_t)y : (int64_t)y - ((int64_t)1 << 32);
                 if (as_codes) {
@@ -427,6 +430,10 @@ static void tiles_to_results(void)
                 CHECK_MSG(sum * 3 == (uint32_t)((whole - (whole & 15)) / 16), "%s column %zu of %zu",
                           names[l], c, columns);
             }
+            const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels */
+            for (size_t e = 0; e < all * unit; e++)
+                if (e / unit % step >= columns)
+                    CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu", names[l], e);
         }
         unguard(&m), unguard(&to[0]), unguard(&to[1]);
     }

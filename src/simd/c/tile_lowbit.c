@@ -66,7 +66,7 @@ void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
                 uint32_t y[TILE];
                 join_line(t, i, c, r, y);
                 for (size_t j = 0; j < TILE; j++) {
-                    const size_t at = (TILE * i + j) * COLUMNS + c;
+                    const size_t at = (TILE * i + j) * t->step + c;
                     if (t->limit) t->codes[r][at] = count(t, c, shift(y[j], 5));
                     else t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
                 }

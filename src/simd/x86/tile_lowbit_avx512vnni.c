@@ -41,9 +41,9 @@ INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, 
 }
 
 /* Pixel k of tile i in a line. */
-INLINE size_t place(size_t i, int k)
+INLINE size_t place(const struct qnt__lowbit_tiles *t, size_t i, int k)
 {
-    return (TILE * i + (size_t)k % TILE) * COLUMNS;
+    return (TILE * i + (size_t)k % TILE) * t->step;
 }
 
 static void join_sums(const struct qnt__lowbit_tiles *t)
@@ -54,7 +54,7 @@ static void join_sums(const struct qnt__lowbit_tiles *t)
             __m512i y[PIXELS];
             join(t, t->m + i * COLUMNS, c, y);
             UNROLL for (int k = 0; k < PIXELS; k++)
-                _mm512_storeu_si512(t->sums[k / TILE] + place(i, k) + c,
+                _mm512_storeu_si512(t->sums[k / TILE] + place(t, i, k) + c,
                                     _mm512_mullo_epi32(_mm512_srai_epi32(y[k], 4), third));
         }
     }
@@ -106,7 +106,7 @@ static void count_columns(const struct qnt__lowbit_tiles *t, int parts)
         UNROLL for (int p = 0; p < parts; p++)
             count(t, t->m + i * COLUMNS, (size_t)(32 * p), limit[p], codes[p]);
         UNROLL for (int k = 0; k < PIXELS; k++) {
-            uint8_t *to = t->codes[k / TILE] + place(i, k);
+            uint8_t *to = t->codes[k / TILE] + place(t, i, k);
             __m512i all = restore(codes[0][k], codes[parts - 1][k]);
             if (parts == 2) _mm512_storeu_si512(to, all);
             else _mm256_storeu_si256((void *)to, _mm512_castsi512_si256(all));
