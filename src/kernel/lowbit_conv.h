@@ -93,8 +93,9 @@ size_t qnt__lowbit_pair_taps(const struct qnt__lowbit_conv *c);
 /* Weights and places of those taps. */
 void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrdiff_t *tap);
 
-/* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps, and
- * thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it takes. */
+/* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps,
+ * and thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it
+ * takes. */
 size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c);
 void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters);
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c);

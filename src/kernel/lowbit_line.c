@@ -6,8 +6,9 @@
 enum { COLUMNS = QNT__LOWBIT_COLUMNS };
 
 /* To the line, transposed if that is asked for. */
-void qnt__lowbit_keep_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, const int32_t *acc,
-                      size_t ld, size_t column, size_t m, size_t output, size_t n)
+void qnt__lowbit_keep_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                           const int32_t *acc, size_t ld, size_t column, size_t m, size_t output,
+                           size_t n)
 {
     int32_t *to = l->sum + column * l->outputs;
     for (size_t i = 0; i < m; i++, acc += ld, to += l->outputs) {
@@ -21,8 +22,9 @@ void qnt__lowbit_keep_sums(const struct qnt__lowbit_conv *c, const struct qnt__l
 }
 
 /* Codes to the line, run by run of one group of the result. */
-void qnt__lowbit_keep_codes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, const uint8_t *codes,
-                       size_t ld, size_t column, size_t m, size_t output, size_t n)
+void qnt__lowbit_keep_codes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                            const uint8_t *codes, size_t ld, size_t column, size_t m, size_t output,
+                            size_t n)
 {
     const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
     for (size_t j = 0; j < n;) {

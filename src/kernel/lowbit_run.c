@@ -31,7 +31,8 @@ static void sum_line(void *task, size_t index, size_t worker)
 }
 
 /* Sums of digits that the pixels of a line of the result meet. */
-static void sum_boxes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, size_t group)
+static void sum_boxes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                      size_t group)
 {
     const struct qnt__geometry *g = &c->g;
     const size_t ld = g->groups * g->width;
@@ -49,8 +50,9 @@ static void sum_boxes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit
 
 /* ---- what becomes of m pixels of a block: outputs `output` to output + n - 1, ld apart ---- */
 
-static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, const int32_t *acc,
-                       size_t ld, size_t column, size_t m, size_t output, size_t n)
+static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                       const int32_t *acc, size_t ld, size_t column, size_t m, size_t output,
+                       size_t n)
 {
     const struct qnt__view *y = c->sums;
     for (size_t i = 0; i < m; i++, acc += ld) {
@@ -69,8 +71,8 @@ struct block {
     const void *limits; /* or NULL */
 };
 
-static struct block find_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, size_t group,
-                               size_t block)
+static struct block find_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                               size_t group, size_t block)
 {
     const struct qnt__geometry *g = &c->g;
     const size_t pixel = g->groups * c->x_bytes, from = (group + g->group_shift) % g->groups;
@@ -135,8 +137,8 @@ static void run_stretch(const struct qnt__lowbit_conv *c, const struct qnt__lowb
     }
 }
 
-static void run_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l, size_t group,
-                      size_t block)
+static void run_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                      size_t group, size_t block)
 {
     const struct block b = find_block(c, l, group, block);
     const size_t width = c->g.out_width, paired = b.pairs ? width / 2 * 2 : 0;
@@ -152,10 +154,10 @@ static void run_line(void *task, size_t index, size_t worker)
     const size_t groups = c->g.groups / c->parts, part = index % c->parts;
     const size_t width = c->g.out_width, row = index / c->parts;
     struct qnt__lowbit_line l = {.image = row / c->g.out_height,
-                     .row = row % c->g.out_height,
-                     .first = part * groups * c->group_outputs,
-                     .outputs = groups * c->group_outputs,
-                     .pixel = c->packed.groups / c->parts * 3 * c->packed.triples};
+                                 .row = row % c->g.out_height,
+                                 .first = part * groups * c->group_outputs,
+                                 .outputs = groups * c->group_outputs,
+                                 .pixel = c->packed.groups / c->parts * 3 * c->packed.triples};
     void *space = c->line + worker * c->line_bytes;
     l.box = qnt__carve(&space, width, sizeof *l.box);
     l.sum = qnt__carve(&space, c->affine ? width * l.outputs : 0, sizeof *l.sum);

@@ -1,8 +1,8 @@
 /*
- * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for what
- * otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered when the layer is
- * made, so that sums need no box sums; pixels are unpacked and filtered, strip by strip of tiles; products
- * are those of integer layers, one for each place of a tile.
+ * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
+ * what otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered
+ * when the layer is made, so that sums need no box sums; pixels are unpacked and filtered, strip by
+ * strip of tiles; products are those of integer layers, one for each place of a tile.
  */
 #include <string.h>
 
@@ -18,13 +18,13 @@ enum {
     TAPS = 9,
     TILE = QNT__LOWBIT_TILE,
     PIXELS = 2 * TILE,
-    LARGEST = 6,          /* weight whose filtered forms, 21 times as large at most, are bytes */
+    LARGEST = 6, /* weight whose filtered forms, 21 times as large at most, are bytes */
     REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
-    FEWEST = 16,          /* channels of a group */
-    MOST = 7 << 18,       /* bytes of a group's filters, which are to stay in the second cache */
-    TILES = 28,           /* of a strip */
-    ROWS = 8,             /* of a strip, at most */
-    APART = 64            /* bytes that keep places from being multiples of a page apart */
+    FEWEST = 16,               /* channels of a group */
+    MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
+    TILES = 28,     /* of a strip */
+    ROWS = 8,       /* of a strip, at most */
+    APART = 64      /* bytes that keep places from being multiples of a page apart */
 };
 
 /* Of one block of 64 outputs. */
@@ -50,7 +50,8 @@ static size_t block_bytes(const struct qnt__lowbit_conv *c)
            (size_t)PLACES * QNT__BLOCK_PANELS * panel_bytes(c);
 }
 
-static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t group, size_t block)
+static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t group,
+                           size_t block)
 {
     struct filters f;
     at += (group * c->blocks + block) * block_bytes(c);
@@ -87,7 +88,8 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
 }
 
 /* The digit of a tap for one channel. */
-static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap, size_t channel)
+static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
+                    size_t channel)
 {
     const size_t t = channel % c->triples, s = channel / c->triples;
     return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
@@ -135,8 +137,8 @@ static void find_bias(const int32_t u[PLACES], int32_t bias[PIXELS])
     }
 }
 
-static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f, const uint8_t *taps,
-                          size_t column)
+static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f,
+                          const uint8_t *taps, size_t column)
 {
     int32_t all[PLACES] = {0}, bias[PIXELS];
     for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
@@ -144,13 +146,15 @@ static void filter_column(const struct qnt__lowbit_conv *c, const struct filters
         for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
         filter_taps(w, u);
         for (size_t p = 0; p < PLACES; p++) {
-            uint8_t *panel = f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) * panel_bytes(c);
+            uint8_t *panel =
+                f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) * panel_bytes(c);
             panel[k / 4 * 64 + column % QNT__PANEL * 4 + k % 4] = (uint8_t)u[p];
             all[p] += u[p];
         }
     }
     find_bias(all, bias);
-    for (size_t k = 0; k < PIXELS; k++) f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
+    for (size_t k = 0; k < PIXELS; k++)
+        f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
 }
 
 /*
@@ -169,14 +173,15 @@ static void take_wide(const struct filters *f, const int32_t *from)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
         f->flip[i] = (int16_t)from[3 * COLUMNS + i];
-        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS) f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
+            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
     }
 }
 
 /*
- * Thresholds of sums, from those of sums that were halved: one set for each remainder r. With v = 2 s - r
- * set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or s <= floor((t + r) / 2), and t is the
- * sum of both.
+ * Thresholds of sums, from those of sums that were halved: one set for each remainder r. With
+ * v = 2 s - r set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or
+ * s <= floor((t + r) / 2), and t is the sum of both.
  */
 static void take_narrow(const struct filters *f, const int16_t *from, int32_t half)
 {
@@ -203,9 +208,12 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
         for (size_t column = 0; column < n; column++)
             filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
         if (!c->limits.data) continue;
-        const void *limits = (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
-        if (c->limits.half < 0) take_wide(&f, limits);
-        else take_narrow(&f, limits, c->limits.half);
+        const void *limits =
+            (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
+        if (c->limits.half < 0)
+            take_wide(&f, limits);
+        else
+            take_narrow(&f, limits, c->limits.half);
     }
 }
 
@@ -214,12 +222,12 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
 /* What a run is made of; a strip has whole rows of tiles. */
 struct tiles {
     const struct qnt__lowbit_conv *c;
-    size_t rows, columns;  /* tiles of an image */
-    size_t strip, strips;  /* rows of a strip, strips of an image */
-    size_t most;           /* columns at a time */
-    size_t depth, pixel;   /* bytes of a group, of all groups */
-    size_t line_bytes;     /* of unpacked pixels */
-    size_t space;          /* of a worker */
+    size_t rows, columns; /* tiles of an image */
+    size_t strip, strips; /* rows of a strip, strips of an image */
+    size_t most;          /* columns at a time */
+    size_t depth, pixel;  /* bytes of a group, of all groups */
+    size_t line_bytes;    /* of unpacked pixels */
+    size_t space;         /* of a worker */
 };
 
 static struct tiles divide(const struct qnt__lowbit_conv *c)
@@ -241,10 +249,10 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
 /* Room of a worker for a strip. */
 struct strip {
     struct qnt__lowbit_line lines[2 * ROWS];
-    uint8_t *unpacked;  /* [seen][4 columns + 2][pixel] */
-    uint8_t *pixels;    /* [24][tiles][pixel], filtered */
-    int32_t *products;  /* [24][tiles][64] */
-    int32_t *sums;      /* [2][4 tiles][64], or codes */
+    uint8_t *unpacked;              /* [seen][4 columns + 2][pixel] */
+    uint8_t *pixels;                /* [24][tiles][pixel], filtered */
+    int32_t *products;              /* [24][tiles][64] */
+    int32_t *sums;                  /* [2][4 tiles][64], or codes */
     size_t image, row, rows, tiles; /* of tiles; at a time */
     size_t seen;                    /* lines of pixels */
     size_t pixels_ld, products_ld;  /* from one place to the next */
@@ -254,7 +262,8 @@ struct strip {
 static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0, tiles = t->strip * t->most;
+    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0,
+                 tiles = t->strip * t->most;
     const size_t lines = 2 * t->strip;
     size_t code = 0, sum, pixels;
     *end = 0;
@@ -274,7 +283,8 @@ static bool lay_out(struct tiles *t, size_t *bytes)
 {
     size_t at[6], room;
     *bytes = 0;
-    return qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) && lay_out_strip(t, at, &t->space) &&
+    return qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) &&
+           lay_out_strip(t, at, &t->space) &&
            qnt__append(bytes, t->space, t->c->context->workers, &room) &&
            qnt__add(*bytes, QNT__CARVE_ALIGN, bytes);
 }
@@ -297,7 +307,8 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
         s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
                                                 .row = 2 * s->row + l,
                                                 .outputs = c->g.outputs,
-                                                .sum = (int32_t *)(void *)(space + at[0]) + l * width * c->g.outputs,
+                                                .sum = (int32_t *)(void *)(space + at[0]) +
+                                                       l * width * c->g.outputs,
                                                 .code = space + at[1] + l * width * pixel,
                                                 .pixel = pixel};
     }
@@ -335,8 +346,8 @@ static void filter_pixels(const struct tiles *t, const struct strip *s, size_t c
 }
 
 /* Products of one block of a group for all places. */
-static void multiply(const struct tiles *t, const struct strip *s, const struct filters *f, size_t from,
-                     size_t panels)
+static void multiply(const struct tiles *t, const struct strip *s, const struct filters *f,
+                     size_t from, size_t panels)
 {
     static const ptrdiff_t start = 0;
     const size_t tiles = s->rows * s->tiles;
@@ -362,7 +373,7 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
     }
 }
 
-/* Whether n sums or codes of a block lie in a line as they leave the slot: nothing is written behind them. */
+/* Whether n sums or codes of a block lie in a line as they leave the slot, none written behind them. */
 static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
 {
     if (n != COLUMNS && n != COLUMNS / 2) return false;
@@ -370,30 +381,34 @@ static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
 }
 
 /* Products to two lines, first of all by way of s->sums if they are not in place there. */
-static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j, size_t r,
-                       size_t column, size_t output, size_t n)
+static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
+                       size_t r, size_t column, size_t output, size_t n)
 {
     const struct qnt__lowbit_conv *c = t->c;
     const bool in_place = is_in_place(c, n);
     const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
-    const size_t group = output / c->group_outputs, code = group * 3 * c->packed.triples + output % c->group_outputs;
+    const size_t group = output / c->group_outputs,
+                 code = group * 3 * c->packed.triples + output % c->group_outputs;
     for (size_t i = 0; i < 2; i++) {
         const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
         const size_t part = i * TILE * s->tiles * COLUMNS;
         j->sums[i] = in_place ? l->sum + TILE * column * l->outputs + output : s->sums + part;
-        j->codes[i] = in_place ? l->code + TILE * column * l->pixel + code : (uint8_t *)s->sums + part;
+        j->codes[i] =
+            in_place ? l->code + TILE * column * l->pixel + code : (uint8_t *)s->sums + part;
         j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
     }
     c->context->simd.join_tiles(j);
     for (size_t i = 0; !in_place && i < 2; i++) {
         const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
-        if (j->limit) qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, TILE * column, m, output, n);
-        else qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, TILE * column, m, output, n);
+        if (j->limit)
+            qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, TILE * column, m, output, n);
+        else
+            qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, TILE * column, m, output, n);
     }
 }
 
-static void join(const struct tiles *t, const struct strip *s, const struct filters *f, size_t column,
-                 size_t output, size_t n)
+static void join(const struct tiles *t, const struct strip *s, const struct filters *f,
+                 size_t column, size_t output, size_t n)
 {
     for (size_t r = 0; r < s->rows; r++) {
         struct qnt__lowbit_tiles j = {.m = s->products + r * s->tiles * COLUMNS,
@@ -439,11 +454,12 @@ static void run_strip(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
-/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and look-ups
- * are faster. */
+/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and
+ * look-ups are faster. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 {
-    const size_t width = qnt__round_up(c->g.out_width, TILE), height = qnt__round_up(c->g.out_height, 2);
+    const size_t width = qnt__round_up(c->g.out_width, TILE),
+                 height = qnt__round_up(c->g.out_height, 2);
     size_t all;
     if (!c->filters || c->g.batch == 0 || !qnt__mul(width, height, &all)) return false;
     const size_t wanted = c->g.out_width * c->g.out_height;

@@ -24,7 +24,7 @@ struct qnt_lowbit_layer {
     const void *data; /* taps, limits, scale, shift */
     size_t bytes;
     bool borrowed;                /* data belong to a blob */
-    void *filters; /* made of data, or NULL: layers that run in tiles */
+    void *filters;                /* made of data, or NULL: layers that run in tiles */
     size_t filter_bytes;
     struct qnt__lowbit_conv conv; /* what does not depend on the input; no context */
     struct qnt__lowbit_affine affine;

@@ -23,7 +23,8 @@ INLINE wraps load_wraps(const int32_t *from)
 INLINE void keep(const struct qnt__lowbit_tiles *t, wraps y, size_t r, size_t j, size_t i, size_t c)
 {
     const size_t at = (QNT__LOWBIT_TILE * i + j) * t->step + c;
-    y += *(const wraps *)(const void *)(t->bias + (QNT__LOWBIT_TILE * r + j) * QNT__LOWBIT_COLUMNS + c);
+    y += *(const wraps *)(const void *)(t->bias + (QNT__LOWBIT_TILE * r + j) * QNT__LOWBIT_COLUMNS +
+                                        c);
     if (!t->limit) {
         *(wraps *)(void *)(t->sums[r] + at) = (wraps)((lanes)y >> 4) * 0xaaaaaaabu;
         return;
@@ -41,8 +42,8 @@ INLINE void join_tiles(const struct qnt__lowbit_tiles *t)
             for (size_t j = 0; j < 6; j++) {
                 const int32_t *at = t->m + j * t->ld + i * QNT__LOWBIT_COLUMNS + c;
                 const size_t down = 6 * t->ld;
-                const wraps m0 = load_wraps(at), m1 = load_wraps(at + down), m2 = load_wraps(at + 2 * down),
-                            m3 = load_wraps(at + 3 * down);
+                const wraps m0 = load_wraps(at), m1 = load_wraps(at + down),
+                            m2 = load_wraps(at + 2 * down), m3 = load_wraps(at + 3 * down);
                 row[0][j] = m0 + m1 + m2;
                 row[1][j] = m1 - m2 - m3;
             }

@@ -51,7 +51,8 @@ INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
     filter_down(p, b, v[0]);
     filter_down(p, b + p->bytes, v[1]);
     for (size_t i = 0; i < p->n; i++, to += p->bytes) {
-        for (size_t j = 2; j < 6; j++) filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
+        for (size_t j = 2; j < 6; j++)
+            filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
         for (size_t r = 0; r < 4; r++) {
             const digits d[6] = {v[0][r], v[1][r], v[2][r], v[3][r], v[4][r], v[5][r]};
             filter_across(d, to + 6 * r * p->ld, p->ld);

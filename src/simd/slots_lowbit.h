@@ -128,16 +128,16 @@ struct qnt__lowbit_floats {
 };
 
 /*
- * Convolutions of 3 x 3 in tiles of 2 lines of 4 pixels of the result, by minimal filtering, F(2, 3) down and
- * F(4, 3) across (Winograd 1980; Lavin and Gray, CVPR 2016): 24 products for what otherwise takes 72. All in
- * integers, exact: filters are scaled to integers, which makes sums 48 times as large.
+ * Convolutions of 3 x 3 in tiles of 2 lines of 4 pixels of the result, by minimal filtering, F(2, 3)
+ * down and F(4, 3) across (Winograd 1980; Lavin and Gray, CVPR 2016): 24 products for what otherwise
+ * takes 72. All in integers, exact: filters are scaled to integers, which makes sums 48 times as large.
  *
  * Pixels d become, down and then across,
  *     d0 - d2,  d1 + d2,  d2 - d1,  d1 - d3
  *     4 d0 - 5 d2 + d4,  -4 d1 - 4 d2 + d3 + d4,  4 d1 - 4 d2 - d3 + d4,
  *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
- * to[(6 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of the four
- * lines. Digits become -48 to 30, raised to be unsigned.
+ * to[(6 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
+ * the four lines. Digits become -48 to 30, raised to be unsigned.
  */
 enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
 
@@ -148,7 +148,8 @@ struct qnt__lowbit_pixels {
 };
 
 /*
- * The other direction, with products m[place 6 r + j][i][c] of n tiles, c < columns. Down and then across,
+ * The other direction, with products m[place 6 r + j][i][c] of n tiles, c < columns. Down and then
+ * across,
  *     m0 + m1 + m2,  m1 - m2 - m3
  *     2 m0 - 4 (m1 + m2) + (m3 + m4),  -4 (m1 - m2) + 2 (m3 - m4),
  *     -4 (m1 + m2) + 4 (m3 + m4),  -4 (m1 - m2) + 8 (m3 - m4) + 8 m5
@@ -156,8 +157,8 @@ struct qnt__lowbit_pixels {
  * arithmetic.
  *
  * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
- * s = y >> 5 within int16: codes[r][(4 i + j) step + c] = number of t < 3 with (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it
- * is as good.
+ * s = y >> 5 within int16, codes[r][(4 i + j) step + c] = number of t < 3 with
+ * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
  */
 struct qnt__lowbit_tiles {
     const int32_t *m;     /* [24][n][64], ld apart */

@@ -313,7 +313,8 @@ static void unpacks(void)
         uint8_t want[5 * 432] = {0};
         for (size_t i = 0; i < n; i++)
             for (size_t k = 0; k < channels; k++)
-                want[i * step + k] = (uint8_t)digit(x.data[i * triples + k % triples], (int)(k / triples));
+                want[i * step + k] =
+                    (uint8_t)digit(x.data[i * triples + k % triples], (int)(k / triples));
         for (int l = 0; l < levels; l++) {
             memset(to.data, 0xaa, n * step);
             tables[l].unpack_lowbit(x.data, n, channels, to.data, step);
@@ -361,8 +362,8 @@ static void tiles_of_pixels(void)
                         sum += of_pixels[0][place / 6][r] * of_pixels[1][place % 6][j] *
                                p.line[r][(4 * i + j) * bytes + b];
                 const int got = to.data[place * ld + i * bytes + b];
-                CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes, place,
-                          got, sum);
+                CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes,
+                          place, got, sum);
             }
         }
         for (int i = 0; i < 4; i++) unguard(&line[i]);
@@ -408,7 +409,9 @@ static void tiles_to_results(void)
         }
         for (size_t e = 0; e < 8 * 64; e++) bias[e] = (int32_t)random_in(-500000, 500000);
         for (size_t e = 0; e < 3 * 64; e++)
-            limit[e] = (int16_t)(e % 13 ? random_in(-9000, 9000) : e % 2 ? INT16_MAX : INT16_MIN + 1);
+            limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
+                                 : e % 2 ? INT16_MAX
+                                         : INT16_MIN + 1);
         for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
@@ -421,19 +424,22 @@ static void tiles_to_results(void)
                 if (as_codes) {
                     int64_t s = (whole - (whole & 31)) / 32;
                     int count = 0;
-                    for (size_t k = 0; k < 3; k++) count += (flip[c] ? -1 - s : s) >= limit[k * 64 + c];
-                    CHECK_MSG(t.codes[r][at] == count, "%s column %zu of %zu", names[l], c, columns);
+                    for (size_t k = 0; k < 3; k++)
+                        count += (flip[c] ? -1 - s : s) >= limit[k * 64 + c];
+                    CHECK_MSG(t.codes[r][at] == count, "%s column %zu of %zu", names[l], c,
+                              columns);
                     continue;
                 }
                 uint32_t sum;
                 memcpy(&sum, to[r].data + 4 * at, 4);
-                CHECK_MSG(sum * 3 == (uint32_t)((whole - (whole & 15)) / 16), "%s column %zu of %zu",
-                          names[l], c, columns);
+                CHECK_MSG(sum * 3 == (uint32_t)((whole - (whole & 15)) / 16),
+                          "%s column %zu of %zu", names[l], c, columns);
             }
             const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels */
             for (size_t e = 0; e < all * unit; e++)
                 if (e / unit % step >= columns)
-                    CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu", names[l], e);
+                    CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu",
+                              names[l], e);
         }
         unguard(&m), unguard(&to[0]), unguard(&to[1]);
     }

@@ -738,10 +738,10 @@ static qnt_status make(const qnt_context *context, const qnt_conv *conv, const q
 {
     const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3};
     if (of_thresholds)
-        return qnt_lowbit_layer_of_thresholds(context, conv, &spec, weight, TENSOR(sum, QNT_INT, 32, 5, 3),
-                                              NULL, layer);
-    return qnt_lowbit_layer_create(context, conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, 1), NULL, NULL,
-                                   layer);
+        return qnt_lowbit_layer_of_thresholds(context, conv, &spec, weight,
+                                              TENSOR(sum, QNT_INT, 32, 5, 3), NULL, layer);
+    return qnt_lowbit_layer_create(context, conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, 1),
+                                   NULL, NULL, layer);
 }
 
 /* The n-th allocation fails, for every n until all succeed, of layers that have filters and of those

@@ -257,8 +257,8 @@ static void tiles(void)
         fill(&s);
         tiles_seen = 0;
         compare(&s, "tiles");
-        CHECK_MSG((tiles_seen > 0) == in_tiles(&s), "%d x %d, %d channels: %zu tiles", (int)s.oh, (int)s.ow,
-                  (int)s.ch, tiles_seen);
+        CHECK_MSG((tiles_seen > 0) == in_tiles(&s), "%d x %d, %d channels: %zu tiles", (int)s.oh,
+                  (int)s.ow, (int)s.ch, tiles_seen);
     }
     OK(qnt_context_set_parallel(c, NULL, NULL, 1));
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
@@ -271,8 +271,15 @@ static void large_tiles(void)
     c->simd.join_tiles = count_tiles;
     for (int64_t ch = 269; ch <= 270; ch++) {
         for (int sign = 0; sign < 2; sign++) {
-            struct shape s = {.h = 4, .w = 8, .ch = ch, .o = 3, .kernel = 3, .groups = 1, .stride = 1,
-                              .dilation = 1, .edge = 1};
+            struct shape s = {.h = 4,
+                              .w = 8,
+                              .ch = ch,
+                              .o = 3,
+                              .kernel = 3,
+                              .groups = 1,
+                              .stride = 1,
+                              .dilation = 1,
+                              .edge = 1};
             close_shape(&s);
             fill(&s);
             memset(x, 3, (size_t)(s.h * s.w * ch));

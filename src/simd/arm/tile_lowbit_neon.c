@@ -18,7 +18,8 @@ void qnt__join_tiles_neon(const struct qnt__lowbit_tiles *t)
     join_tiles(t);
 }
 
-void qnt__unpack_lowbit_neon(const uint8_t *x, size_t n, size_t channels, uint8_t *to, size_t to_step)
+void qnt__unpack_lowbit_neon(const uint8_t *x, size_t n, size_t channels, uint8_t *to,
+                             size_t to_step)
 {
     unpack_lowbit(x, n, channels, to, to_step);
 }

@@ -13,21 +13,25 @@ void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
                 const size_t at = (TILE * i + j) * p->bytes + b;
                 const int d0 = p->line[0][at], d1 = p->line[1][at], d2 = p->line[2][at],
                           d3 = p->line[3][at];
-                down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1, down[3][j] = d1 - d3;
+                down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1,
+                down[3][j] = d1 - d3;
             }
             for (size_t r = 0; r < 4; r++) {
                 const int *d = down[r];
-                const int row[6] = {4 * d[0] - 5 * d[2] + d[4],          -4 * (d[1] + d[2]) + d[3] + d[4],
-                                    4 * (d[1] - d[2]) - d[3] + d[4],     2 * (d[3] - d[1]) - d[2] + d[4],
-                                    2 * (d[1] - d[3]) - d[2] + d[4],     4 * d[1] - 5 * d[3] + d[5]};
-                for (size_t j = 0; j < 6; j++, to += p->ld) *to = (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
+                const int row[6] = {
+                    4 * d[0] - 5 * d[2] + d[4],      -4 * (d[1] + d[2]) + d[3] + d[4],
+                    4 * (d[1] - d[2]) - d[3] + d[4], 2 * (d[3] - d[1]) - d[2] + d[4],
+                    2 * (d[1] - d[3]) - d[2] + d[4], 4 * d[1] - 5 * d[3] + d[5]};
+                for (size_t j = 0; j < 6; j++, to += p->ld)
+                    *to = (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
             }
         }
     }
 }
 
 /* y of line r of tile i, for one column. */
-static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, size_t r, uint32_t y[TILE])
+static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, size_t r,
+                      uint32_t y[TILE])
 {
     uint32_t m[6];
     for (size_t j = 0; j < 6; j++) {
@@ -67,8 +71,10 @@ void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
                 join_line(t, i, c, r, y);
                 for (size_t j = 0; j < TILE; j++) {
                     const size_t at = (TILE * i + j) * t->step + c;
-                    if (t->limit) t->codes[r][at] = count(t, c, shift(y[j], 5));
-                    else t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
+                    if (t->limit)
+                        t->codes[r][at] = count(t, c, shift(y[j], 5));
+                    else
+                        t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
                 }
             }
         }

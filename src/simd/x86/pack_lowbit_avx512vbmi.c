@@ -47,8 +47,8 @@ void qnt__digits_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t step, size
 }
 
 /*
- * Lanes whose digits VPERMB brings to their place, as bytes, and VPMULTISHIFTQB to bit 0; `some` have one, `all` are
- * written.
+ * Lanes whose digits VPERMB brings to their place, as bytes, and VPMULTISHIFTQB to bit 0; `some` have
+ * one, `all` are written.
  */
 struct part {
     __m512i byte, shift;
@@ -58,8 +58,9 @@ struct part {
 INLINE __m512i lanes_0_to_63(void)
 {
     return _mm512_add_epi8(_mm512_set1_epi64(0x0706050403020100),
-                           _mm512_set_epi64(0x3838383838383838, 0x3030303030303030, 0x2828282828282828,
-                                            0x2020202020202020, 0x1818181818181818, 0x1010101010101010,
+                           _mm512_set_epi64(0x3838383838383838, 0x3030303030303030,
+                                            0x2828282828282828, 0x2020202020202020,
+                                            0x1818181818181818, 0x1010101010101010,
                                             0x0808080808080808, 0));
 }
 
@@ -101,12 +102,13 @@ INLINE struct part find_two(size_t channels, size_t triples, size_t to_step)
 INLINE void unpack_part(const struct part *p, __m512i bytes, uint8_t *to)
 {
     const __m512i digit = _mm512_maskz_set1_epi8(p->some, 3);
-    _mm512_mask_storeu_epi8(to, p->all, _mm512_and_si512(_mm512_multishift_epi64_epi8(p->shift, bytes), digit));
+    _mm512_mask_storeu_epi8(to, p->all,
+                            _mm512_and_si512(_mm512_multishift_epi64_epi8(p->shift, bytes), digit));
 }
 
 /* n runs of up to 64 triples, in a known number of parts. */
-INLINE void unpack_short(const struct part *part, size_t parts, const uint8_t *x, size_t n, size_t triples,
-                         uint8_t *to, size_t to_step)
+INLINE void unpack_short(const struct part *part, size_t parts, const uint8_t *x, size_t n,
+                         size_t triples, uint8_t *to, size_t to_step)
 {
     const __mmask64 low = first(triples);
     for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
@@ -117,8 +119,8 @@ INLINE void unpack_short(const struct part *part, size_t parts, const uint8_t *x
 }
 
 /* And of up to 128. */
-INLINE void unpack_long(const struct part *part, size_t parts, const uint8_t *x, size_t n, size_t triples,
-                        uint8_t *to, size_t to_step)
+INLINE void unpack_long(const struct part *part, size_t parts, const uint8_t *x, size_t n,
+                        size_t triples, uint8_t *to, size_t to_step)
 {
     const __mmask64 high = first(triples - 64);
     for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
@@ -144,11 +146,16 @@ void qnt__unpack_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t channels, 
         unpack_short(part, 1, x, n / 2, 2 * triples, to, 2 * to_step);
         x += n / 2 * 2 * triples, to += n / 2 * 2 * to_step, n %= 2;
     }
-    for (size_t p = 0; p < parts; p++) part[p] = find_part((ptrdiff_t)(64 * p), channels, triples, to_step);
-    if (triples > 64) unpack_long(part, parts, x, n, triples, to, to_step);
-    else if (parts == 1) unpack_short(part, 1, x, n, triples, to, to_step);
-    else if (parts == 2) unpack_short(part, 2, x, n, triples, to, to_step);
-    else unpack_short(part, parts, x, n, triples, to, to_step);
+    for (size_t p = 0; p < parts; p++)
+        part[p] = find_part((ptrdiff_t)(64 * p), channels, triples, to_step);
+    if (triples > 64)
+        unpack_long(part, parts, x, n, triples, to, to_step);
+    else if (parts == 1)
+        unpack_short(part, 1, x, n, triples, to, to_step);
+    else if (parts == 2)
+        unpack_short(part, 2, x, n, triples, to, to_step);
+    else
+        unpack_short(part, parts, x, n, triples, to, to_step);
 }
 
 /* In a word of two triples, three bits move to bit 0 and three to bit 3. An odd one is the second

@@ -1,7 +1,7 @@
 /*
- * Convolutions of digits in tiles, 64 bytes or 32 sums at a time. Codes are counted in 16 bits: VPACKSSDW makes
- * of two registers one whose lane q of 128 bits has columns 4 q to 4 q + 3 and those 16 further on; thresholds
- * are brought into that order, and codes back.
+ * Convolutions of digits in tiles, 64 bytes or 32 sums at a time. Codes are counted in 16 bits:
+ * VPACKSSDW makes of two registers one whose lane q of 128 bits has columns 4 q to 4 q + 3 and those 16
+ * further on; thresholds are brought into that order, and codes back.
  */
 #include <immintrin.h>
 
@@ -30,7 +30,8 @@ INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, 
     }
     UNROLL for (int r = 0; r < 2; r++) {
         const __m512i *x = row[r], s = add(x[3], x[4]), d = sub(x[3], x[4]);
-        __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2), q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
+        __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2),
+                q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
         y[4 * r] = sub(add(add(x[0], x[0]), s), p);
         y[4 * r + 1] = sub(add(d, d), q);
         y[4 * r + 2] = sub(_mm512_slli_epi32(s, 2), p);
@@ -63,15 +64,15 @@ static void join_sums(const struct qnt__lowbit_tiles *t)
 /* 32 numbers in the order of VPACKSSDW. */
 INLINE __m512i in_order(const int16_t *from)
 {
-    const __m512i order = _mm512_set_epi64(0x001f001e001d001c, 0x000f000e000d000c, 0x001b001a00190018,
-                                           0x000b000a00090008, 0x0017001600150014, 0x0007000600050004,
-                                           0x0013001200110010, 0x0003000200010000);
+    const __m512i order = _mm512_set_epi64(
+        0x001f001e001d001c, 0x000f000e000d000c, 0x001b001a00190018, 0x000b000a00090008,
+        0x0017001600150014, 0x0007000600050004, 0x0013001200110010, 0x0003000200010000);
     return _mm512_permutexvar_epi16(order, _mm512_loadu_si512(from));
 }
 
 /* Codes of 32 columns, in 16 bits. */
-INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, const __m512i limit[4],
-                  __m512i codes[PIXELS])
+INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c,
+                  const __m512i limit[4], __m512i codes[PIXELS])
 {
     const __m512i one = _mm512_set1_epi16(1);
     __m512i low[PIXELS], high[PIXELS];
