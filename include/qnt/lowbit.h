@@ -29,6 +29,12 @@
  * A layer whose weights all have digits 0 and 1 makes six products at once, and runs fastest on pixels
  * whose digits are 0 and 1 too, which a run finds out by itself. Pixels have the same layout then.
  *
+ * A layer of 3 x 3 taps, stride and dilation 1, with 16 channels in a group or more, weights of two bits
+ * up to 6 in magnitude and |v| up to 21843, also holds filtered weights, eight times as many bytes as the
+ * taps, unless those of a group would be more than 1.75 MiB: with them a run multiplies bytes in tiles of
+ * 2 x 4 pixels, a third of the products, where no more than a fifth of the tiles' pixels lies beyond the
+ * result. What comes out is the same.
+ *
  * Layers are saved and loaded as blobs (qnt/io.h).
  *
  * A host whose reference computes in another order hands over that function itself:

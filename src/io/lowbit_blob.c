@@ -91,6 +91,7 @@ qnt_status qnt_lowbit_layer_load(const qnt_context *context, const void *data, s
     *layer = draft;
     qnt__lowbit_layer_attach(layer, arrays);
     qnt_status status = qnt__lowbit_layer_verify(context, layer);
+    if (status == QNT_OK) status = qnt__lowbit_layer_derive(context, layer);
     if (status == QNT_OK) *out = layer;
     else qnt_lowbit_layer_destroy(layer);
     return status;

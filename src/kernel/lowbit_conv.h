@@ -42,6 +42,7 @@ struct qnt__lowbit_conv {
     struct qnt__lowbit_limits limits;
     struct qnt__lowbit_packed packed;
     const struct qnt__lowbit_affine *affine; /* NULL: sums or digits */
+    const uint8_t *filters; /* of layers that may run in tiles, see lowbit_tiles.c; or NULL */
     const struct qnt__view *sums;            /* int32 [B,OH,OW,O] or NULL */
     const struct qnt__view *identity, *y;    /* of affine: float32, channels adjacent; or NULL */
 
@@ -91,6 +92,15 @@ size_t qnt__lowbit_pair_taps(const struct qnt__lowbit_conv *c);
 
 /* Weights and places of those taps. */
 void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrdiff_t *tap);
+
+/* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps,
+ * and thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it
+ * takes. */
+size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c);
+void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters);
+bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c);
+size_t qnt__lowbit_tiles_workspace(struct qnt__lowbit_conv *c);
+qnt_status qnt__lowbit_tiles_run(struct qnt__lowbit_conv *c, void *workspace);
 
 /* Bytes that a run takes, for any alignment of the block; SIZE_MAX if they do not fit. */
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c);

@@ -5,23 +5,13 @@
  */
 #include <string.h>
 
-#include "base/carve.h"
 #include "base/try.h"
 #include "lowbit.h"
-#include "lowbit_conv.h"
+#include "lowbit_line.h"
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
     PIXELS = 56 /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
-};
-
-/* A task: outputs first to first + outputs - 1 of a line, and its room. */
-struct line {
-    size_t image, row, first, outputs;
-    int32_t *box;  /* [width] */
-    int32_t *sum;  /* [width][outputs], on the way to floats */
-    uint8_t *code; /* [width][groups of the result in this part][3 T] */
-    size_t pixel;  /* bytes of a pixel in `code` */
 };
 
 static void sum_line(void *task, size_t index, size_t worker)
@@ -41,7 +31,8 @@ static void sum_line(void *task, size_t index, size_t worker)
 }
 
 /* Sums of digits that the pixels of a line of the result meet. */
-static void sum_boxes(const struct qnt__lowbit_conv *c, const struct line *l, size_t group)
+static void sum_boxes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                      size_t group)
 {
     const struct qnt__geometry *g = &c->g;
     const size_t ld = g->groups * g->width;
@@ -59,8 +50,9 @@ static void sum_boxes(const struct qnt__lowbit_conv *c, const struct line *l, si
 
 /* ---- what becomes of m pixels of a block: outputs `output` to output + n - 1, ld apart ---- */
 
-static void store_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
-                       size_t ld, size_t column, size_t m, size_t output, size_t n)
+static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                       const int32_t *acc, size_t ld, size_t column, size_t m, size_t output,
+                       size_t n)
 {
     const struct qnt__view *y = c->sums;
     for (size_t i = 0; i < m; i++, acc += ld) {
@@ -68,42 +60,6 @@ static void store_sums(const struct qnt__lowbit_conv *c, const struct line *l, c
                      (int64_t)(column + i) * y->strides[2] + (int64_t)output * y->strides[3];
         int32_t *to = (int32_t *)(void *)y->data;
         for (size_t j = 0; j < n; j++) to[at + (int64_t)j * y->strides[3]] = acc[j];
-    }
-}
-
-/* To the line, transposed if that is asked for. */
-static void keep_sums(const struct qnt__lowbit_conv *c, const struct line *l, const int32_t *acc,
-                      size_t ld, size_t column, size_t m, size_t output, size_t n)
-{
-    int32_t *to = l->sum + column * l->outputs;
-    for (size_t i = 0; i < m; i++, acc += ld, to += l->outputs) {
-        if (!c->affine->transpose) {
-            memcpy(to + output - l->first, acc, n * sizeof *to);
-            continue;
-        }
-        const size_t group = output / c->group_outputs, at = output % c->group_outputs;
-        for (size_t j = 0; j < n; j++) to[(at + j) * c->g.groups + group] = acc[j];
-    }
-}
-
-/* Codes to the line, run by run of one group of the result. */
-static void keep_codes(const struct qnt__lowbit_conv *c, const struct line *l, const uint8_t *codes,
-                       size_t ld, size_t column, size_t m, size_t output, size_t n)
-{
-    const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
-    for (size_t j = 0; j < n;) {
-        size_t group = (first + j) / channels, at = (first + j) % channels;
-        size_t run = qnt__min(channels - at, n - j);
-        uint8_t *to = l->code + column * l->pixel + group * 3 * c->packed.triples + at;
-        if (run == COLUMNS) { /* a length that the compiler knows */
-            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS, COLUMNS);
-        } else if (run == COLUMNS / 2) {
-            for (size_t i = 0; i < m; i++)
-                memcpy(to + i * l->pixel, codes + i * ld + j, COLUMNS / 2);
-        } else {
-            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * ld + j, run);
-        }
-        j += run;
     }
 }
 
@@ -115,8 +71,8 @@ struct block {
     const void *limits; /* or NULL */
 };
 
-static struct block find_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
-                               size_t block)
+static struct block find_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                               size_t group, size_t block)
 {
     const struct qnt__geometry *g = &c->g;
     const size_t pixel = g->groups * c->x_bytes, from = (group + g->group_shift) % g->groups;
@@ -135,7 +91,7 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct li
 }
 
 /* Pixels `column` to `end` - 1, two at a time if `pixels` is 2. */
-static void run_stretch(const struct qnt__lowbit_conv *c, const struct line *l,
+static void run_stretch(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
                         const struct block *b, size_t column, size_t end, size_t pixels)
 {
     const struct qnt__geometry *g = &c->g;
@@ -173,16 +129,16 @@ static void run_stretch(const struct qnt__lowbit_conv *c, const struct line *l,
             simd->finish_lowbit(&wide);
         }
         if (b->limits)
-            keep_codes(c, l, codes, ld, column, m, b->first, b->n);
+            qnt__lowbit_keep_codes(c, l, codes, ld, column, m, b->first, b->n);
         else if (c->affine)
-            keep_sums(c, l, acc, ld, column, m, b->first, b->n);
+            qnt__lowbit_keep_sums(c, l, acc, ld, column, m, b->first, b->n);
         else
             store_sums(c, l, acc, ld, column, m, b->first, b->n);
     }
 }
 
-static void run_block(const struct qnt__lowbit_conv *c, const struct line *l, size_t group,
-                      size_t block)
+static void run_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                      size_t group, size_t block)
 {
     const struct block b = find_block(c, l, group, block);
     const size_t width = c->g.out_width, paired = b.pairs ? width / 2 * 2 : 0;
@@ -192,65 +148,16 @@ static void run_block(const struct qnt__lowbit_conv *c, const struct line *l, si
 
 /* ---- a line ---- */
 
-static const float *float_at(const struct qnt__view *v, const struct line *l, size_t x)
-{
-    if (!v) return NULL;
-    int64_t at = (int64_t)l->image * v->strides[0] + (int64_t)l->row * v->strides[1] +
-                 (int64_t)x * v->strides[2] + (int64_t)l->first;
-    return (const float *)(const void *)v->data + at;
-}
-
-static void run_floats(const struct qnt__lowbit_conv *c, const struct line *l)
-{
-    const struct qnt__lowbit_affine *a = c->affine;
-    const size_t channels = c->packed.data ? c->g.outputs / c->packed.groups : l->outputs;
-    struct qnt__lowbit_floats f = {.first = a->first, .last = a->last};
-    memcpy(f.limit, a->limit, sizeof f.limit);
-    for (size_t x = 0; x < c->g.out_width; x++) {
-        const float *identity = float_at(c->identity, l, x), *y = float_at(c->y, l, x);
-        for (size_t o = 0; o < l->outputs; o += f.n) {
-            f.n = qnt__min(channels, l->outputs - o);
-            f.sum = l->sum + x * l->outputs + o;
-            f.scale = a->scale + l->first + o;
-            f.shift = a->shift + l->first + o;
-            f.identity = identity ? identity + o : NULL;
-            union { /* y is a view of what is written */
-                const float *in;
-                float *out;
-            } u = {y ? y + o : NULL};
-            f.y = u.out;
-            if (c->packed.data)
-                f.codes = l->code + x * l->pixel + o / channels * 3 * c->packed.triples;
-            c->context->simd.floats_lowbit(&f);
-        }
-    }
-}
-
-/* The line's codes to their place in the packed result. */
-static void pack_line(const struct qnt__lowbit_conv *c, const struct line *l)
-{
-    const struct qnt__lowbit_packed *p = &c->packed;
-    const size_t groups = p->groups / c->parts, bytes = p->groups * p->triples;
-    const size_t group = l->first / (c->g.outputs / p->groups);
-    uint8_t *to = p->data +
-                  ((l->image * p->height + p->top + l->row) * p->width + p->left) * bytes +
-                  group * p->triples;
-    for (size_t g = 0; g < groups; g++) {
-        c->context->simd.pack_lowbit(l->code + g * 3 * p->triples, l->pixel, c->g.out_width,
-                                     p->triples, to + g * p->triples, bytes);
-    }
-}
-
 static void run_line(void *task, size_t index, size_t worker)
 {
     const struct qnt__lowbit_conv *c = task;
     const size_t groups = c->g.groups / c->parts, part = index % c->parts;
     const size_t width = c->g.out_width, row = index / c->parts;
-    struct line l = {.image = row / c->g.out_height,
-                     .row = row % c->g.out_height,
-                     .first = part * groups * c->group_outputs,
-                     .outputs = groups * c->group_outputs,
-                     .pixel = c->packed.groups / c->parts * 3 * c->packed.triples};
+    struct qnt__lowbit_line l = {.image = row / c->g.out_height,
+                                 .row = row % c->g.out_height,
+                                 .first = part * groups * c->group_outputs,
+                                 .outputs = groups * c->group_outputs,
+                                 .pixel = c->packed.groups / c->parts * 3 * c->packed.triples};
     void *space = c->line + worker * c->line_bytes;
     l.box = qnt__carve(&space, width, sizeof *l.box);
     l.sum = qnt__carve(&space, c->affine ? width * l.outputs : 0, sizeof *l.sum);
@@ -260,8 +167,8 @@ static void run_line(void *task, size_t index, size_t worker)
         sum_boxes(c, &l, (group + c->g.group_shift) % c->g.groups);
         for (size_t block = 0; block < c->blocks; block++) run_block(c, &l, group, block);
     }
-    if (c->affine) run_floats(c, &l);
-    if (c->packed.data) pack_line(c, &l);
+    if (c->affine) qnt__lowbit_run_floats(c, &l);
+    if (c->packed.data) qnt__lowbit_pack_line(c, &l);
 }
 
 /* ---- the call ---- */
@@ -284,23 +191,6 @@ static void set_taps(const struct qnt__lowbit_conv *c)
     for (size_t p = 0; p < c->tap_count; p++) {
         size_t down = p / g->kernel[1] * g->dilation[0], right = p % g->kernel[1] * g->dilation[1];
         c->tap[p] = (ptrdiff_t)((down * g->width + right) * pixel);
-    }
-}
-
-static void clear_border(const struct qnt__lowbit_conv *c)
-{
-    const struct qnt__lowbit_packed *p = &c->packed;
-    const size_t pixel = p->groups * p->triples, inside = c->g.out_width * pixel;
-    const size_t line = p->width * pixel, left = p->left * pixel;
-    uint8_t *to = p->data;
-    for (size_t i = 0; i < c->g.batch * p->height; i++, to += line) {
-        const size_t row = i % p->height;
-        if (row < p->top || row - p->top >= c->g.out_height) {
-            memset(to, 0, line);
-            continue;
-        }
-        memset(to, 0, left);
-        memset(to + left + inside, 0, line - left - inside);
     }
 }
 
@@ -345,6 +235,7 @@ static bool lay_out(struct qnt__lowbit_conv *c, size_t at[8])
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c)
 {
     size_t at[8];
+    if (qnt__lowbit_tiles_serve(c)) return qnt__lowbit_tiles_workspace(c);
     return lay_out(c, at) ? at[7] : SIZE_MAX;
 }
 
@@ -353,6 +244,7 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     size_t at[8];
     const struct qnt__geometry *g = &c->g;
     uint8_t *bytes = workspace;
+    if (qnt__lowbit_tiles_serve(c)) return qnt__lowbit_tiles_run(c, workspace);
     bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
     lay_out(c, at);
     c->tap = (ptrdiff_t *)(void *)(bytes + at[0]);
@@ -367,6 +259,6 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     choose_form(c);
     set_taps(c);
     if (c->pair_taps) qnt__lowbit_pair_up(c, c->pairs, c->pair);
-    if (c->packed.data) clear_border(c);
+    if (c->packed.data) qnt__lowbit_clear_border(c);
     return qnt__parallel(c->context, run_line, c, g->batch * g->out_height * c->parts);
 }

@@ -73,6 +73,27 @@ void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, const void *data)
     layer->affine.shift = (const float *)(const void *)(from.out + at[3]);
 }
 
+qnt_status qnt__lowbit_layer_derive(const qnt_context *context, qnt_lowbit_layer *layer)
+{
+    const size_t bytes = qnt__lowbit_filter_bytes(&layer->conv);
+    if (bytes == 0) return QNT_OK;
+    QNT__TRY(qnt__allocate(context, &layer->memory, bytes, &layer->filters));
+    layer->filter_bytes = bytes;
+    qnt__lowbit_filter(&layer->conv, layer->filters);
+    layer->conv.filters = layer->filters;
+    return QNT_OK;
+}
+
+/* The layer, complete, or its failure. */
+static qnt_status complete(const qnt_context *context, qnt_lowbit_layer **out)
+{
+    qnt_status status = qnt__lowbit_layer_derive(context, *out);
+    if (status == QNT_OK) return QNT_OK;
+    qnt_lowbit_layer_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
 /* ---- reading a request ---- */
 
 static qnt_status check_spec(const qnt_context *context, const qnt_lowbit_spec *s,
@@ -310,7 +331,7 @@ qnt_status qnt_lowbit_layer_create(const qnt_context *context, const qnt_conv *c
     if (output_q) QNT__TRY(qnt__find_limits(context, output_q, h.limit));
     QNT__TRY(build(context, &h, weight, out));
     fill(*out, &a, &b);
-    return QNT_OK;
+    return complete(context, out);
 }
 
 /* ---- from thresholds ---- */
@@ -371,7 +392,7 @@ qnt_status qnt_lowbit_layer_of_thresholds(const qnt_context *context, const qnt_
         read_row(&t, &f, o, row, &falls);
         qnt__lowbit_limits_set(&(*out)->conv, (size_t)o, row, falls);
     }
-    return QNT_OK;
+    return complete(context, out);
 }
 
 void qnt_lowbit_layer_destroy(qnt_lowbit_layer *layer)
@@ -383,5 +404,6 @@ void qnt_lowbit_layer_destroy(qnt_lowbit_layer *layer)
         void *block;
     } u = {layer->data};
     if (!layer->borrowed) qnt__free(&memory, u.block, layer->bytes);
+    qnt__free(&memory, layer->filters, layer->filter_bytes);
     qnt__free(&memory, layer, sizeof *layer);
 }

@@ -24,6 +24,8 @@ struct qnt_lowbit_layer {
     const void *data; /* taps, limits, scale, shift */
     size_t bytes;
     bool borrowed;                /* data belong to a blob */
+    void *filters;                /* made of data, or NULL: layers that run in tiles */
+    size_t filter_bytes;
     struct qnt__lowbit_conv conv; /* what does not depend on the input; no context */
     struct qnt__lowbit_affine affine;
 };
@@ -33,6 +35,9 @@ qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_laye
 
 /* Points conv and affine into data. */
 void qnt__lowbit_layer_attach(qnt_lowbit_layer *layer, const void *data);
+
+/* Makes what follows from data and is not kept in blobs. */
+qnt_status qnt__lowbit_layer_derive(const qnt_context *context, qnt_lowbit_layer *layer);
 
 /* Whether a layer can have these numbers, and these data: what making it guarantees. */
 qnt_status qnt__lowbit_head_verify(const qnt_context *context, const struct qnt__lowbit_head *h);

@@ -127,12 +127,63 @@ struct qnt__lowbit_floats {
     int first, last; /* 0 or 1 */
 };
 
+/*
+ * Convolutions of 3 x 3 in tiles of 2 lines of 4 pixels of the result, by minimal filtering, F(2, 3)
+ * down and F(4, 3) across (Winograd 1980; Lavin and Gray, CVPR 2016): 24 products for what otherwise
+ * takes 72. All in integers, exact: filters are scaled to integers, which makes sums 48 times as large.
+ *
+ * Pixels d become, down and then across,
+ *     d0 - d2,  d1 + d2,  d2 - d1,  d1 - d3
+ *     4 d0 - 5 d2 + d4,  -4 d1 - 4 d2 + d3 + d4,  4 d1 - 4 d2 - d3 + d4,
+ *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
+ * to[(6 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
+ * the four lines. Digits become -48 to 30, raised to be unsigned.
+ */
+enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
+
+struct qnt__lowbit_pixels {
+    const uint8_t *line[4]; /* of digits 0..3, [4 n + 2][bytes] */
+    uint8_t *to;            /* written, [24][n][bytes], ld apart */
+    size_t n, bytes, ld;
+};
+
+/*
+ * The other direction, with products m[place 6 r + j][i][c] of n tiles, c < columns. Down and then
+ * across,
+ *     m0 + m1 + m2,  m1 - m2 - m3
+ *     2 m0 - 4 (m1 + m2) + (m3 + m4),  -4 (m1 - m2) + 2 (m3 - m4),
+ *     -4 (m1 + m2) + 4 (m3 + m4),  -4 (m1 - m2) + 8 (m3 - m4) + 8 m5
+ * and bias[4 r + j][c] make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are
+ * arithmetic.
+ *
+ * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
+ * s = y >> 5 within int16, codes[r][(4 i + j) step + c] = number of t < 3 with
+ * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
+ */
+struct qnt__lowbit_tiles {
+    const int32_t *m;     /* [24][n][64], ld apart */
+    const int32_t *bias;  /* [8][64] */
+    const int16_t *limit; /* [3][64], or NULL: sums */
+    const int16_t *flip;  /* [64], 0 or -1; with limits */
+    int32_t *sums[2];     /* written, or */
+    uint8_t *codes[2];    /* written */
+    size_t n, ld;
+    size_t step;    /* from one pixel to the next, at least `columns` */
+    size_t columns; /* 32 or 64 */
+};
+
 #define QNT__SLOTS_LOWBIT(X)                                                                       \
     X(conv_lowbit, void, (const struct qnt__lowbit *g))                                            \
     X(codes_lowbit, void, (const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f))        \
     X(finish_lowbit, void, (const struct qnt__lowbit_finish *f))                                   \
     X(box_lowbit, void, (const struct qnt__lowbit_box *b))                                         \
     X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
+    X(tile_pixels, void, (const struct qnt__lowbit_pixels *p))                                     \
+    X(join_tiles, void, (const struct qnt__lowbit_tiles *t))                                       \
+    /* to[i to_step + c] = digit c / T of byte c % T at x + i T, T = ceil(channels / 3), i < n,    \
+     * c < channels <= to_step, and 0 for other c; x has n T bytes */                              \
+    X(unpack_lowbit, void,                                                                         \
+      (const uint8_t *x, size_t n, size_t channels, uint8_t *to, size_t to_step))                  \
     /* sum[i] = sum over the digits of the `triples` bytes at x + i step, i < n */                 \
     X(digits_lowbit, void,                                                                         \
       (const uint8_t *x, size_t n, size_t step, size_t triples, int32_t *sum))                     \

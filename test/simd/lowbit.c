@@ -1,7 +1,7 @@
 /*
  * Convolution stretches of 2-bit codes on every level, against a plain loop over digits: random
  * kernels, strides and dilations, all tile remainders, extremes beyond 16-bit sums, guard pages on
- * both sides; and what surrounds them: sums over digits, thresholds, floats, packing.
+ * both sides; and what surrounds them: sums over digits, thresholds, floats, packing, tiles.
  */
 #include <math.h>
 
@@ -303,6 +303,148 @@ static void joins(void)
     }
 }
 
+/* Runs of every length, so that digits come from everywhere in vectors, with bytes behind them. */
+static void unpacks(void)
+{
+    for (size_t channels = 1; channels <= 420; channels += channels < 280 ? 1 : 7) {
+        const size_t n = (size_t)random_in(0, 5), triples = (channels + 2) / 3;
+        const size_t step = channels + (size_t)random_in(0, 5);
+        guarded x = random_digits(n * triples, false), to = guard(n * step, random_in(0, 1));
+        uint8_t want[5 * 432] = {0};
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < channels; k++)
+                want[i * step + k] =
+                    (uint8_t)digit(x.data[i * triples + k % triples], (int)(k / triples));
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0xaa, n * step);
+            tables[l].unpack_lowbit(x.data, n, channels, to.data, step);
+            CHECK_MSG(!memcmp(to.data, want, n * step), "%s %zu channels", names[l], channels);
+        }
+        unguard(&x), unguard(&to);
+    }
+}
+
+/* Down and across, as matrices. */
+static const int of_pixels[2][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}},
+                                       {{4, 0, -5, 0, 1, 0},
+                                        {0, -4, -4, 1, 1, 0},
+                                        {0, 4, -4, -1, 1, 0},
+                                        {0, -2, -1, 2, 1, 0},
+                                        {0, 2, -1, -2, 1, 0},
+                                        {0, 4, 0, -5, 0, 1}}},
+                 of_results[2][4][6] = {{{1, 1, 1, 0}, {0, 1, -1, -1}},
+                                        {{2, -4, -4, 1, 1, 0},
+                                         {0, -4, 4, 2, -2, 0},
+                                         {0, -4, -4, 4, 4, 0},
+                                         {0, -4, 4, 8, -8, 8}}};
+
+static void tiles_of_pixels(void)
+{
+    for (size_t bytes = 1; bytes <= 150; bytes++) {
+        const size_t n = (size_t)random_in(0, 4), ld = n * bytes + (size_t)random_in(0, 9);
+        const bool extreme = bytes % 4 == 0;
+        guarded line[4], to = guard(n ? 23 * ld + n * bytes : 0, random_in(0, 1));
+        struct qnt__lowbit_pixels p = {.to = to.data, .n = n, .bytes = bytes, .ld = ld};
+        for (int i = 0; i < 4; i++) {
+            line[i] = guard((4 * n + 2) * bytes, random_in(0, 1));
+            for (size_t e = 0; e < (4 * n + 2) * bytes; e++)
+                line[i].data[e] = (uint8_t)(extreme ? 3 * random_in(0, 1) : random_in(0, 3));
+            p.line[i] = line[i].data;
+        }
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0xaa, n ? 23 * ld + n * bytes : 0);
+            tables[l].tile_pixels(&p);
+            for (size_t e = 0; e < 24 * n * bytes; e++) {
+                const size_t place = e / (n * bytes), i = e / bytes % n, b = e % bytes;
+                int sum = 48;
+                for (size_t r = 0; r < 4; r++)
+                    for (size_t j = 0; j < 6; j++)
+                        sum += of_pixels[0][place / 6][r] * of_pixels[1][place % 6][j] *
+                               p.line[r][(4 * i + j) * bytes + b];
+                const int got = to.data[place * ld + i * bytes + b];
+                CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes,
+                          place, got, sum);
+            }
+        }
+        for (int i = 0; i < 4; i++) unguard(&line[i]);
+        unguard(&to);
+    }
+}
+
+/* 48 times a sum, modulo 2^32. */
+static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, size_t j, size_t c)
+{
+    uint32_t y = (uint32_t)t->bias[(4 * r + j) * 64 + c];
+    for (size_t place = 0; place < 24; place++)
+        y += (uint32_t)(of_results[0][r][place / 6] * of_results[1][j][place % 6]) *
+             (uint32_t)t->m[place * t->ld + i * 64 + c];
+    return y;
+}
+
+/* To sums of products of any size, and to codes. */
+static void tiles_to_results(void)
+{
+    for (int turn = 0; turn < ROUNDS(80); turn++) {
+        const size_t n = (size_t)random_in(0, 3), columns = (size_t)random_in(1, 2) * 32,
+                     step = columns + (size_t)random_in(0, 9),
+                     all = n ? (4 * n - 1) * step + columns : 0,
+                     ld = n * 64 + (size_t)random_in(0, 40), from = n ? (23 * ld + n * 64) * 4 : 0;
+        const bool as_codes = turn % 2, wild = !as_codes && turn % 4;
+        guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
+        int32_t bias[8 * 64];
+        int16_t limit[3 * 64], flip[64];
+        struct qnt__lowbit_tiles t = {.m = (void *)m.data,
+                                      .bias = bias,
+                                      .limit = as_codes ? limit : NULL,
+                                      .flip = flip,
+                                      .sums = {(void *)to[0].data, (void *)to[1].data},
+                                      .codes = {to[0].data, to[1].data},
+                                      .n = n,
+                                      .ld = ld,
+                                      .step = step,
+                                      .columns = columns};
+        for (size_t e = 0; e < from / 4; e++) {
+            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-2000, 2000);
+            memcpy(m.data + 4 * e, &x, 4);
+        }
+        for (size_t e = 0; e < 8 * 64; e++) bias[e] = (int32_t)random_in(-500000, 500000);
+        for (size_t e = 0; e < 3 * 64; e++)
+            limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
+                                 : e % 2 ? INT16_MAX
+                                         : INT16_MIN + 1);
+        for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
+        for (int l = 0; l < levels; l++) {
+            for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
+            tables[l].join_tiles(&t);
+            for (size_t e = 0; e < 8 * n * columns; e++) {
+                const size_t c = e % columns, j = e / columns % 4, i = e / columns / 4 % n,
+                             r = e / columns / 4 / n, at = (4 * i + j) * step + c;
+                const uint32_t y = joined(&t, i, r, j, c);
+                const int64_t whole = y < 1u << 31 ? (int64_t)y : (int64_t)y - ((int64_t)1 << 32);
+                if (as_codes) {
+                    int64_t s = (whole - (whole & 31)) / 32;
+                    int count = 0;
+                    for (size_t k = 0; k < 3; k++)
+                        count += (flip[c] ? -1 - s : s) >= limit[k * 64 + c];
+                    CHECK_MSG(t.codes[r][at] == count, "%s column %zu of %zu", names[l], c,
+                              columns);
+                    continue;
+                }
+                uint32_t sum;
+                memcpy(&sum, to[r].data + 4 * at, 4);
+                CHECK_MSG(sum * 3 == (uint32_t)((whole - (whole & 15)) / 16),
+                          "%s column %zu of %zu", names[l], c, columns);
+            }
+            const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels */
+            for (size_t e = 0; e < all * unit; e++)
+                if (e / unit % step >= columns)
+                    CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu",
+                              names[l], e);
+        }
+        unguard(&m), unguard(&to[0]), unguard(&to[1]);
+    }
+}
+
 static void boxes(void)
 {
     for (int i = 0; i < ROUNDS(100); i++) {
@@ -411,6 +553,9 @@ int main(int argc, char **argv)
     RUN(digits);
     RUN(packs);
     RUN(joins);
+    RUN(unpacks);
+    RUN(tiles_of_pixels);
+    RUN(tiles_to_results);
     RUN(boxes);
     RUN(becomes_floats);
     RUN(no_channels);

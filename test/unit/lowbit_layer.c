@@ -1,10 +1,10 @@
 /*
  * Layers of packed digits against qnt_conv_s8 and the same floats in a plain loop: all results,
  * shuffles, thresholds over every sum that can occur, falling channels, ties, extreme weights, the
- * reach of cyclic modules, bad input.
+ * reach of cyclic modules, bad input, scarce memory.
  */
 #include "check.h"
-#include "kernel/lowbit_conv.h"
+#include "lowbit/layer.h"
 
 enum { MOST = 1 << 17 };
 
@@ -30,6 +30,8 @@ static struct shape random_shape(void)
                       .groups = (int)random_in(1, 4),
                       .stride = (int)random_in(1, 2),
                       .dilation = (int)random_in(1, 2)};
+    if (random_in(0, 3) == 0) /* may run in tiles */
+        s.kh = s.kw = 3, s.stride = s.dilation = 1, s.ch = random_in(16, 40);
     s.o = random_in(1, random_in(0, 3) ? 7 : 140 / s.groups);
     s.shift = (int)random_in(0, s.groups - 1);
     for (int i = 0; i < 4; i++) s.pad[i] = (int)random_in(0, 2);
@@ -710,6 +712,83 @@ static void bad_input(void)
     qnt_quantizer_destroy(q), qnt_quantizer_destroy(wide), qnt_quantizer_destroy(fresh);
 }
 
+/* ---- memory ---- */
+
+typedef struct {
+    int left, alive; /* allocations until one fails; blocks */
+} budget;
+
+static void *scarce(void *user, size_t size, size_t align)
+{
+    budget *b = user;
+    if (b->left-- <= 0) return NULL;
+    b->alive++;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void give_back(void *user, void *block, size_t size)
+{
+    (void)size;
+    ((budget *)user)->alive--;
+    free(block);
+}
+
+static qnt_status make(const qnt_context *context, const qnt_conv *conv, const qnt_tensor *weight,
+                       bool of_thresholds, qnt_lowbit_layer **layer)
+{
+    const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3};
+    if (of_thresholds)
+        return qnt_lowbit_layer_of_thresholds(context, conv, &spec, weight,
+                                              TENSOR(sum, QNT_INT, 32, 5, 3), NULL, layer);
+    return qnt_lowbit_layer_create(context, conv, &spec, weight, TENSOR(scale, QNT_FLOAT, 32, 1),
+                                   NULL, NULL, layer);
+}
+
+/* The n-th allocation fails, for every n until all succeed, of layers that have filters and of those
+ * that have none: when they are made, and when they are loaded. Nothing stays behind. */
+static void allocation_failure(void)
+{
+    qnt_context *context;
+    budget b = {1, 0};
+    CHECK(qnt_context_create(scarce, give_back, &b, &context) == QNT_OK);
+    memset(sum, 0, 15 * sizeof *sum);
+    fill(w, 5 * 9 * 16, 3);
+    w[0] = 3;
+    scale[0] = 1;
+    for (int kind = 0; kind < 8; kind++) {
+        const bool filters = kind % 2, of_thresholds = kind / 2 % 2, borrows = kind / 4;
+        const qnt_conv conv = {.size = sizeof conv, .groups = 1, .stride = {1, filters ? 1 : 2}};
+        const qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, 5, 3, 3, 16);
+        qnt_lowbit_layer *layer = NULL;
+        int n = 0;
+        for (qnt_status status = QNT_E_NOMEM; status != QNT_OK && n < 9; n++) {
+            b.left = n;
+            status = make(context, &conv, weight, of_thresholds, &layer);
+            CHECK(status == QNT_OK || (status == QNT_E_NOMEM && !layer && b.alive == 1));
+        }
+        CHECK(n == (filters ? 5 : 4)); /* one more than allocations; packing taps takes one */
+        CHECK((layer->filters != NULL) == filters);
+        size_t length;
+        OK(qnt_lowbit_layer_save(c, layer, NULL, 0, &length));
+        uint8_t *blob = aligned_alloc(64, length + 64 - length % 64);
+        OK(qnt_lowbit_layer_save(c, layer, blob, length, &length));
+        qnt_lowbit_layer_destroy(layer);
+        n = 0;
+        for (qnt_status status = QNT_E_NOMEM; status != QNT_OK && n < 9; n++) {
+            b.left = n;
+            status = qnt_lowbit_layer_load(context, blob, length, borrows ? QNT_BORROW : 0, &layer);
+            CHECK(status == QNT_OK || (status == QNT_E_NOMEM && !layer && b.alive == 1));
+        }
+        CHECK(n == 2 + !borrows + filters);
+        CHECK((layer->filters != NULL) == filters);
+        qnt_lowbit_layer_destroy(layer);
+        CHECK(b.alive == 1);
+        free(blob);
+    }
+    qnt_context_destroy(context);
+    CHECK(b.alive == 0);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -723,6 +802,7 @@ int main(int argc, char **argv)
     RUN(reachability);
     RUN(transposes);
     RUN(bad_input);
+    RUN(allocation_failure);
     qnt_context_destroy(c);
     return DONE;
 }

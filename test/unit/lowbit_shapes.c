@@ -203,6 +203,100 @@ static void kernels(void)
     }
 }
 
+static size_t tiles_seen;
+static void (*join_tiles)(const struct qnt__lowbit_tiles *);
+
+static void count_tiles(const struct qnt__lowbit_tiles *t)
+{
+    tiles_seen += t->n;
+    join_tiles(t);
+}
+
+/* Tasks from the last to the first, by three workers in turn. */
+static int32_t backwards(void *user, qnt_task_fn run, void *task, size_t count)
+{
+    (void)user;
+    while (count-- > 0) run(task, count, count % 3);
+    return 0;
+}
+
+static bool in_tiles(const struct shape *s)
+{
+    const int64_t wide = (s->ow + 3) / 4 * 4, high = (s->oh + 1) / 2 * 2, all = wide * high;
+    bool one_bit = true;
+    for (int64_t i = 0; i < s->o * s->groups * 9 * s->ch; i++) one_bit = one_bit && w[i] <= 1;
+    return !one_bit && all >= 32 && 5 * s->ow * s->oh >= 4 * all;
+}
+
+/* Layers that run in tiles, or just not: strips of several lines, lines of several strips, images that
+ * leave something of a tile over; at every level, by one worker and by three. */
+static void tiles(void)
+{
+    static const int64_t some[] = {16, 31, 32, 33, 64, 65};
+    for (int turn = 0; turn < 60; turn++) {
+        const int level = turn % 3;
+        struct shape s = {.h = random_in(1, 19),
+                          .w = turn % 10 ? random_in(1, 40) : random_in(110, 130),
+                          .ch = some[random_in(0, 5)],
+                          .o = outputs[random_in(0, 7)],
+                          .kernel = 3,
+                          .groups = (int)random_in(1, 2),
+                          .stride = 1,
+                          .dilation = 1,
+                          .edge = (int)random_in(0, 1),
+                          .flags = (int)random_in(0, 3)};
+        if (s.h < 3 || s.w < 3) s.edge = 1;
+        if (s.w > 100) s.h = 4, s.groups = 1;
+        OK(qnt_context_set_cpu(c, level == 1   ? 0
+                                  : level == 2 ? QNT_CPU_AVX2 & qnt_cpu_detect()
+                                               : qnt_cpu_detect()));
+        OK(qnt_context_set_parallel(c, turn % 2 ? backwards : NULL, NULL, turn % 2 ? 3 : 1));
+        join_tiles = c->simd.join_tiles;
+        c->simd.join_tiles = count_tiles;
+        close_shape(&s);
+        fill(&s);
+        tiles_seen = 0;
+        compare(&s, "tiles");
+        CHECK_MSG((tiles_seen > 0) == in_tiles(&s), "%d x %d, %d channels: %zu tiles", (int)s.oh,
+                  (int)s.ow, (int)s.ch, tiles_seen);
+    }
+    OK(qnt_context_set_parallel(c, NULL, NULL, 1));
+    OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
+}
+
+/* The largest sums of 269 channels that are 2 / 3 of what 16 bits hold, and of one more, which are not. */
+static void large_tiles(void)
+{
+    join_tiles = c->simd.join_tiles;
+    c->simd.join_tiles = count_tiles;
+    for (int64_t ch = 269; ch <= 270; ch++) {
+        for (int sign = 0; sign < 2; sign++) {
+            struct shape s = {.h = 4,
+                              .w = 8,
+                              .ch = ch,
+                              .o = 3,
+                              .kernel = 3,
+                              .groups = 1,
+                              .stride = 1,
+                              .dilation = 1,
+                              .edge = 1};
+            close_shape(&s);
+            fill(&s);
+            memset(x, 3, (size_t)(s.h * s.w * ch));
+            memset(w, sign ? 3 : 0, (size_t)(s.o * 9 * ch));
+            w[0] = 3;
+            for (int o = 0; o < 3; o++) {
+                scale[o] = o % 2 ? -1.0f : 1.0f;
+                shift[o] = (float)((o % 2 == sign ? -9 : 9) * 9 * ch) + 1;
+            }
+            tiles_seen = 0;
+            compare(&s, "large tiles");
+            CHECK((tiles_seen > 0) == (ch == 269));
+        }
+    }
+    c->simd.join_tiles = join_tiles;
+}
+
 /* A dense layer is a 1 x 1 kernel on one line: y = x W' for rows of any number and length. */
 static void dense(void)
 {
@@ -319,6 +413,8 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(widths);
     RUN(kernels);
+    RUN(tiles);
+    RUN(large_tiles);
     RUN(dense);
     RUN(ones);
     RUN(pairs);

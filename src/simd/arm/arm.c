@@ -58,6 +58,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->digits_lowbit = qnt__digits_lowbit_neon;
         table->pack_lowbit = qnt__pack_lowbit_neon;
         table->join_lowbit = qnt__join_lowbit_neon;
+        table->tile_pixels = qnt__tile_pixels_neon;
+        table->join_tiles = qnt__join_tiles_neon;
+        table->unpack_lowbit = qnt__unpack_lowbit_neon;
         table->split_rgb = qnt__split_rgb_neon;
         table->halve_u8 = qnt__halve_u8_neon;
         table->dct_s16 = qnt__dct_s16_neon;

@@ -46,6 +46,118 @@ void qnt__digits_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t step, size
     }
 }
 
+/*
+ * Lanes whose digits VPERMB brings to their place, as bytes, and VPMULTISHIFTQB to bit 0; `some` have
+ * one, `all` are written.
+ */
+struct part {
+    __m512i byte, shift;
+    __mmask64 some, all;
+};
+
+INLINE __m512i lanes_0_to_63(void)
+{
+    return _mm512_add_epi8(_mm512_set1_epi64(0x0706050403020100),
+                           _mm512_set_epi64(0x3838383838383838, 0x3030303030303030,
+                                            0x2828282828282828, 0x2020202020202020,
+                                            0x1818181818181818, 0x1010101010101010,
+                                            0x0808080808080808, 0));
+}
+
+/* Lanes from the one of channel `channel` on, where lane 0 has channel `start`. */
+INLINE __mmask64 behind(size_t channel, ptrdiff_t start)
+{
+    const ptrdiff_t lane = (ptrdiff_t)channel - start;
+    return lane <= 0 ? ~(__mmask64)0 : ~first((size_t)lane);
+}
+
+INLINE struct part find_part(ptrdiff_t start, size_t channels, size_t triples, size_t to_step)
+{
+    const __m512i lane = lanes_0_to_63(), less = _mm512_set1_epi8((char)(0 - triples));
+    const __m512i two = _mm512_set1_epi8(2);
+    const __mmask64 second = behind(triples, start), third = behind(2 * triples, start);
+    struct part p = {.some = ~behind(channels, start), .all = ~behind(to_step, start)};
+    __m512i byte = _mm512_add_epi8(lane, _mm512_set1_epi8((char)start));
+    __m512i shift = _mm512_slli_epi16(_mm512_and_si512(lane, _mm512_set1_epi8(7)), 3);
+    byte = _mm512_mask_add_epi8(byte, second, byte, less);
+    shift = _mm512_mask_add_epi8(shift, second, shift, two);
+    p.byte = _mm512_mask_add_epi8(byte, third, byte, less);
+    p.shift = _mm512_mask_add_epi8(shift, third, shift, two);
+    return p;
+}
+
+/* Two short runs, one behind the other. */
+INLINE struct part find_two(size_t channels, size_t triples, size_t to_step)
+{
+    struct part a = find_part(0, channels, triples, to_step),
+                b = find_part(-(ptrdiff_t)to_step, channels, triples, to_step);
+    const __mmask64 next = ~a.all;
+    b.byte = _mm512_add_epi8(b.byte, _mm512_set1_epi8((char)triples));
+    return (struct part){.byte = _mm512_mask_mov_epi8(a.byte, next, b.byte),
+                         .shift = _mm512_mask_mov_epi8(a.shift, next, b.shift),
+                         .some = (a.some & ~next) | (b.some & next),
+                         .all = first(2 * to_step)};
+}
+
+INLINE void unpack_part(const struct part *p, __m512i bytes, uint8_t *to)
+{
+    const __m512i digit = _mm512_maskz_set1_epi8(p->some, 3);
+    _mm512_mask_storeu_epi8(to, p->all,
+                            _mm512_and_si512(_mm512_multishift_epi64_epi8(p->shift, bytes), digit));
+}
+
+/* n runs of up to 64 triples, in a known number of parts. */
+INLINE void unpack_short(const struct part *part, size_t parts, const uint8_t *x, size_t n,
+                         size_t triples, uint8_t *to, size_t to_step)
+{
+    const __mmask64 low = first(triples);
+    for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
+        const __m512i bytes = _mm512_maskz_loadu_epi8(low, x);
+        for (size_t p = 0; p < parts; p++)
+            unpack_part(&part[p], _mm512_permutexvar_epi8(part[p].byte, bytes), to + 64 * p);
+    }
+}
+
+/* And of up to 128. */
+INLINE void unpack_long(const struct part *part, size_t parts, const uint8_t *x, size_t n,
+                        size_t triples, uint8_t *to, size_t to_step)
+{
+    const __mmask64 high = first(triples - 64);
+    for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
+        const __m512i a = _mm512_loadu_si512(x), b = _mm512_maskz_loadu_epi8(high, x + 64);
+        for (size_t p = 0; p < parts; p++)
+            unpack_part(&part[p], _mm512_permutex2var_epi8(a, part[p].byte, b), to + 64 * p);
+    }
+}
+
+/* Longer ones word by word. */
+void qnt__unpack_lowbit_avx512vbmi(const uint8_t *x, size_t n, size_t channels, uint8_t *to,
+                                   size_t to_step)
+{
+    enum { MOST = 6 };
+    const size_t triples = (channels + 2) / 3, parts = (to_step + 63) / 64;
+    struct part part[MOST];
+    if (parts > MOST || triples > 128) {
+        qnt__unpack_lowbit_avx512vnni(x, n, channels, to, to_step);
+        return;
+    }
+    if (to_step <= 32) {
+        part[0] = find_two(channels, triples, to_step);
+        unpack_short(part, 1, x, n / 2, 2 * triples, to, 2 * to_step);
+        x += n / 2 * 2 * triples, to += n / 2 * 2 * to_step, n %= 2;
+    }
+    for (size_t p = 0; p < parts; p++)
+        part[p] = find_part((ptrdiff_t)(64 * p), channels, triples, to_step);
+    if (triples > 64)
+        unpack_long(part, parts, x, n, triples, to, to_step);
+    else if (parts == 1)
+        unpack_short(part, 1, x, n, triples, to, to_step);
+    else if (parts == 2)
+        unpack_short(part, 2, x, n, triples, to, to_step);
+    else
+        unpack_short(part, parts, x, n, triples, to, to_step);
+}
+
 /* In a word of two triples, three bits move to bit 0 and three to bit 3. An odd one is the second
  * of a word, as if none was before it. */
 INLINE __m256i join(__m512i x)

@@ -55,6 +55,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(digits_lowbit, avx2);
         TAKE(pack_lowbit, avx2);
         TAKE(join_lowbit, avx2);
+        TAKE(tile_pixels, avx2);
+        TAKE(join_tiles, avx2);
+        TAKE(unpack_lowbit, avx2);
         TAKE(gemm_bits, avx2);
         TAKE(tabulate_bits, avx2);
         TAKE(look_up_bits, avx2);
@@ -83,6 +86,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
         TAKE(floats_lowbit, avx512vnni);
+        TAKE(tile_pixels, avx512vnni);
+        TAKE(join_tiles, avx512vnni);
+        TAKE(unpack_lowbit, avx512vnni);
         TAKE(gemm_blocks, avx512vnni);
         TAKE(gemm_f32, avx512vnni);
         TAKE(sum_rows, avx512vnni);
@@ -143,6 +149,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(digits_lowbit, avx512vbmi);
         TAKE(pack_lowbit, avx512vbmi);
         TAKE(join_lowbit, avx512vbmi);
+        TAKE(unpack_lowbit, avx512vbmi);
         TAKE(places_s16, avx512vbmi);
         TAKE(code_blocks, avx512vbmi);
     }

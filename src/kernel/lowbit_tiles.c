@@ -1,0 +1,486 @@
+/*
+ * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
+ * what otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered
+ * when the layer is made, so that sums need no box sums; pixels are unpacked and filtered, strip by
+ * strip of tiles; products are those of integer layers, one for each place of a tile.
+ */
+#include <string.h>
+
+#include "base/carve.h"
+#include "base/try.h"
+#include "lowbit.h"
+#include "lowbit_line.h"
+#include "simd/layout.h"
+
+enum {
+    COLUMNS = QNT__LOWBIT_COLUMNS,
+    PLACES = QNT__LOWBIT_PLACES,
+    TAPS = 9,
+    TILE = QNT__LOWBIT_TILE,
+    PIXELS = 2 * TILE,
+    LARGEST = 6, /* weight whose filtered forms, 21 times as large at most, are bytes */
+    REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
+    FEWEST = 16,               /* channels of a group */
+    MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
+    TILES = 28,     /* of a strip */
+    ROWS = 8,       /* of a strip, at most */
+    APART = 64      /* bytes that keep places from being multiples of a page apart */
+};
+
+/* Of one block of 64 outputs. */
+struct filters {
+    int32_t *bias;         /* [8][64] */
+    int16_t *limit, *flip; /* [3][64], [64] */
+    uint8_t *panels;       /* [24][4] panels of `depth` */
+};
+
+static size_t depth_of(const struct qnt__lowbit_conv *c)
+{
+    return qnt__round_up(c->g.channels / c->g.groups, qnt__cell_depth(8));
+}
+
+static size_t panel_bytes(const struct qnt__lowbit_conv *c)
+{
+    return depth_of(c) * QNT__PANEL;
+}
+
+static size_t block_bytes(const struct qnt__lowbit_conv *c)
+{
+    return COLUMNS * (PIXELS * sizeof(int32_t) + 4 * sizeof(int16_t)) +
+           (size_t)PLACES * QNT__BLOCK_PANELS * panel_bytes(c);
+}
+
+static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t group,
+                           size_t block)
+{
+    struct filters f;
+    at += (group * c->blocks + block) * block_bytes(c);
+    f.bias = (int32_t *)(void *)at;
+    f.limit = (int16_t *)(void *)(at + PIXELS * COLUMNS * sizeof *f.bias);
+    f.flip = f.limit + 3 * COLUMNS;
+    f.panels = (uint8_t *)(void *)(f.flip + COLUMNS);
+    return f;
+}
+
+/* ---- filters ---- */
+
+static int32_t weight_of(const struct qnt__lowbit_conv *c, int digit)
+{
+    return c->zero + digit * c->step;
+}
+
+static bool is_small(int32_t weight)
+{
+    return weight >= -LARGEST && weight <= LARGEST;
+}
+
+size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
+{
+    const struct qnt__geometry *g = &c->g;
+    size_t group, bytes;
+    for (int i = 0; i < 2; i++)
+        if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
+    if (c->sixes || g->channels / g->groups < FEWEST) return 0;
+    if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
+    if (qnt__lowbit_reach(c) >= REACH) return 0;
+    if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
+    return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
+}
+
+/* The digit of a tap for one channel. */
+static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
+                    size_t channel)
+{
+    const size_t t = channel % c->triples, s = channel / c->triples;
+    return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+}
+
+/* Three taps down, w a line apart, doubled. */
+static void filter_down(const int32_t *w, int32_t u[4])
+{
+    u[0] = 2 * w[0];
+    u[1] = w[0] + w[3] + w[6];
+    u[2] = w[0] - w[3] + w[6];
+    u[3] = 2 * w[6];
+}
+
+/* Three taps across; with the factors of the results, 24 times what they are. */
+static void filter_across(const int32_t w[3], int32_t u[6])
+{
+    u[0] = 3 * w[0];
+    u[1] = w[0] + w[1] + w[2];
+    u[2] = w[0] - w[1] + w[2];
+    u[3] = w[0] + 2 * w[1] + 4 * w[2];
+    u[4] = w[0] - 2 * w[1] + 4 * w[2];
+    u[5] = 3 * w[2];
+}
+
+static void filter_taps(const int32_t w[TAPS], int32_t u[PLACES])
+{
+    int32_t down[3][4];
+    for (size_t j = 0; j < 3; j++) filter_down(w + j, down[j]);
+    for (size_t r = 0; r < 4; r++)
+        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, u + 6 * r);
+}
+
+/* What raised pixels add to the results of a tile, from the sums of filters over channels. */
+static void find_bias(const int32_t u[PLACES], int32_t bias[PIXELS])
+{
+    for (size_t r = 0; r < 2; r++, bias += TILE) {
+        int32_t m[6];
+        for (size_t j = 0; j < 6; j++)
+            m[j] = r ? u[6 + j] - u[12 + j] - u[18 + j] : u[j] + u[6 + j] + u[12 + j];
+        bias[0] = 2 * m[0] - 4 * (m[1] + m[2]) + m[3] + m[4];
+        bias[1] = -4 * (m[1] - m[2]) + 2 * (m[3] - m[4]);
+        bias[2] = -4 * (m[1] + m[2]) + 4 * (m[3] + m[4]);
+        bias[3] = -4 * (m[1] - m[2]) + 8 * (m[3] - m[4]) + 8 * m[5];
+    }
+}
+
+static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f,
+                          const uint8_t *taps, size_t column)
+{
+    int32_t all[PLACES] = {0}, bias[PIXELS];
+    for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
+        int32_t w[TAPS], u[PLACES];
+        for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
+        filter_taps(w, u);
+        for (size_t p = 0; p < PLACES; p++) {
+            uint8_t *panel =
+                f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) * panel_bytes(c);
+            panel[k / 4 * 64 + column % QNT__PANEL * 4 + k % 4] = (uint8_t)u[p];
+            all[p] += u[p];
+        }
+    }
+    find_bias(all, bias);
+    for (size_t k = 0; k < PIXELS; k++)
+        f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
+}
+
+/*
+ * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
+ * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
+ */
+static int16_t scale_limit(int64_t t, bool falls)
+{
+    t = falls ? ~t : t;
+    t = (3 * t - (t & 1)) / 2;
+    t = falls ? ~t : t;
+    return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
+}
+
+static void take_wide(const struct filters *f, const int32_t *from)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        f->flip[i] = (int16_t)from[3 * COLUMNS + i];
+        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
+            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+    }
+}
+
+/*
+ * Thresholds of sums, from those of sums that were halved: one set for each remainder r. With
+ * v = 2 s - r set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or
+ * s <= floor((t + r) / 2), and t is the sum of both.
+ */
+static void take_narrow(const struct filters *f, const int16_t *from, int32_t half)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const size_t at = i % 2 * (COLUMNS / 2) + i / 2; /* even channels first */
+        f->flip[i] = from[(size_t)(half + 1) * 3 * COLUMNS + at];
+        for (size_t k = 0; k < 3; k++) {
+            int32_t t = from[k * COLUMNS + at];
+            if (half) {
+                const int32_t other = from[(3 + k) * COLUMNS + at];
+                t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
+            }
+            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
+        }
+    }
+}
+
+void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
+{
+    memset(filters, 0, qnt__lowbit_filter_bytes(c));
+    for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
+        const struct filters f = find(c, filters, b / c->blocks, b % c->blocks);
+        const size_t n = qnt__min(COLUMNS, c->group_outputs - b % c->blocks * COLUMNS);
+        for (size_t column = 0; column < n; column++)
+            filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
+        if (!c->limits.data) continue;
+        const void *limits =
+            (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
+        if (c->limits.half < 0)
+            take_wide(&f, limits);
+        else
+            take_narrow(&f, limits, c->limits.half);
+    }
+}
+
+/* ---- a strip of tiles ---- */
+
+/* What a run is made of; a strip has whole rows of tiles. */
+struct tiles {
+    const struct qnt__lowbit_conv *c;
+    size_t rows, columns; /* tiles of an image */
+    size_t strip, strips; /* rows of a strip, strips of an image */
+    size_t most;          /* columns at a time */
+    size_t depth, pixel;  /* bytes of a group, of all groups */
+    size_t line_bytes;    /* of unpacked pixels */
+    size_t space;         /* of a worker */
+};
+
+static struct tiles divide(const struct qnt__lowbit_conv *c)
+{
+    struct tiles t = {.c = c,
+                      .rows = qnt__ceil_div(c->g.out_height, 2),
+                      .columns = qnt__ceil_div(c->g.out_width, TILE),
+                      .depth = depth_of(c)};
+    t.most = qnt__min(t.columns, TILES);
+    t.strip = qnt__min(qnt__max(TILES / qnt__max(t.most, 1), 1), ROWS);
+    if (c->context->workers > 1)
+        t.strip = qnt__min(t.strip, qnt__ceil_div(qnt__max(t.rows, 1), c->context->workers));
+    t.strips = qnt__ceil_div(t.rows, t.strip);
+    t.strip = qnt__ceil_div(t.rows, qnt__max(t.strips, 1)); /* even ones */
+    t.pixel = t.depth * c->g.groups;
+    return t;
+}
+
+/* Room of a worker for a strip. */
+struct strip {
+    struct qnt__lowbit_line lines[2 * ROWS];
+    uint8_t *unpacked;              /* [seen][4 columns + 2][pixel] */
+    uint8_t *pixels;                /* [24][tiles][pixel], filtered */
+    int32_t *products;              /* [24][tiles][64] */
+    int32_t *sums;                  /* [2][4 tiles][64], or codes */
+    size_t image, row, rows, tiles; /* of tiles; at a time */
+    size_t seen;                    /* lines of pixels */
+    size_t pixels_ld, products_ld;  /* from one place to the next */
+};
+
+/* Every part of a strip, and what its lines take. */
+static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0,
+                 tiles = t->strip * t->most;
+    const size_t lines = 2 * t->strip;
+    size_t code = 0, sum, pixels;
+    *end = 0;
+    if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, width, &code))
+        return false;
+    return qnt__mul(outputs, width, &sum) && qnt__mul(sum, lines, &sum) &&
+           qnt__mul(code, lines, &code) && qnt__mul(tiles, t->pixel, &pixels) &&
+           qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
+           qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
+           qnt__append(end, pixels, 1, &at[2]) &&
+           qnt__append(end, PLACES * (tiles * COLUMNS * sizeof(int32_t) + APART), 1, &at[3]) &&
+           qnt__append(end, PIXELS * t->most * COLUMNS, sizeof(int32_t), &at[4]) &&
+           qnt__append(end, lines + 2, t->line_bytes, &at[5]);
+}
+
+static bool lay_out(struct tiles *t, size_t *bytes)
+{
+    size_t at[6], room;
+    *bytes = 0;
+    return qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) &&
+           lay_out_strip(t, at, &t->space) &&
+           qnt__append(bytes, t->space, t->c->context->workers, &room) &&
+           qnt__add(*bytes, QNT__CARVE_ALIGN, bytes);
+}
+
+static void open_strip(const struct tiles *t, size_t index, uint8_t *space, struct strip *s)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    size_t at[6], end;
+    lay_out_strip(t, at, &end);
+    s->image = index / t->strips;
+    s->row = index % t->strips * t->strip;
+    s->rows = qnt__min(t->strip, t->rows - s->row);
+    s->seen = qnt__min(2 * s->rows + 2, c->g.height - 2 * s->row);
+    s->unpacked = space + at[5];
+    s->pixels = space + at[2];
+    s->products = (int32_t *)(void *)(space + at[3]);
+    s->sums = (int32_t *)(void *)(space + at[4]);
+    const size_t pixel = c->packed.groups * 3 * c->packed.triples, width = TILE * t->columns;
+    for (size_t l = 0; l < 2 * s->rows; l++) {
+        s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
+                                                .row = 2 * s->row + l,
+                                                .outputs = c->g.outputs,
+                                                .sum = (int32_t *)(void *)(space + at[0]) +
+                                                       l * width * c->g.outputs,
+                                                .code = space + at[1] + l * width * pixel,
+                                                .pixel = pixel};
+    }
+    if (c->packed.data) memset(space + at[1], 0, 2 * s->rows * width * pixel);
+}
+
+/* The lines that the strip sees. */
+static void unpack(const struct tiles *t, const struct strip *s)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t runs = c->g.width * c->g.groups, used = c->g.width * t->pixel;
+    const uint8_t *x = c->pixels + (s->image * c->g.height + 2 * s->row) * runs * c->triples;
+    uint8_t *to = s->unpacked;
+    for (size_t l = 0; l < s->seen; l++, x += runs * c->triples, to += t->line_bytes) {
+        c->context->simd.unpack_lowbit(x, runs, c->g.channels / c->g.groups, to, t->depth);
+        memset(to + used, 0, t->line_bytes - used);
+    }
+}
+
+/* Pixels of s->tiles columns of tiles; a line beyond the image is one that no result sees. */
+static void filter_pixels(const struct tiles *t, const struct strip *s, size_t column)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    for (size_t r = 0; r < s->rows; r++) {
+        struct qnt__lowbit_pixels p = {.to = s->pixels + r * s->tiles * t->pixel,
+                                       .n = s->tiles,
+                                       .bytes = t->pixel,
+                                       .ld = s->pixels_ld};
+        for (size_t l = 0; l < 4; l++) {
+            const size_t line = qnt__min(2 * r + l, s->seen - 1);
+            p.line[l] = s->unpacked + line * t->line_bytes + TILE * column * t->pixel;
+        }
+        c->context->simd.tile_pixels(&p);
+    }
+}
+
+/* Products of one block of a group for all places. */
+static void multiply(const struct tiles *t, const struct strip *s, const struct filters *f,
+                     size_t from, size_t panels)
+{
+    static const ptrdiff_t start = 0;
+    const size_t tiles = s->rows * s->tiles;
+    const uint8_t *rows[QNT__GEMM_ROWS];
+    for (size_t p = 0; p < PLACES; p++) {
+        for (size_t i = 0, m; i < tiles; i += m) {
+            m = qnt__min(QNT__GEMM_ROWS, tiles - i);
+            for (size_t k = 0; k < m; k++)
+                rows[k] = s->pixels + p * s->pixels_ld + (i + k) * t->pixel + from * t->depth;
+            t->c->context->simd.gemm_s8(
+                &(struct qnt__gemm){.rows = rows,
+                                    .taps = &start,
+                                    .weight = f->panels + p * QNT__BLOCK_PANELS * panel_bytes(t->c),
+                                    .acc = s->products + p * s->products_ld + i * COLUMNS,
+                                    .m = m,
+                                    .panels = panels,
+                                    .tap_count = 1,
+                                    .depth = t->depth,
+                                    .panel_bytes = panel_bytes(t->c),
+                                    .ld = COLUMNS,
+                                    .bits = 8});
+        }
+    }
+}
+
+/* Whether n sums or codes of a block lie in a line as they leave the slot, none written behind them. */
+static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
+{
+    if (n != COLUMNS && n != COLUMNS / 2) return false;
+    return c->affine ? !c->affine->transpose : c->packed.groups == c->g.groups;
+}
+
+/* Products to two lines, first of all by way of s->sums if they are not in place there. */
+static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
+                       size_t r, size_t column, size_t output, size_t n)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const bool in_place = is_in_place(c, n);
+    const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
+    const size_t group = output / c->group_outputs,
+                 code = group * 3 * c->packed.triples + output % c->group_outputs;
+    for (size_t i = 0; i < 2; i++) {
+        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        const size_t part = i * TILE * s->tiles * COLUMNS;
+        j->sums[i] = in_place ? l->sum + TILE * column * l->outputs + output : s->sums + part;
+        j->codes[i] =
+            in_place ? l->code + TILE * column * l->pixel + code : (uint8_t *)s->sums + part;
+        j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
+    }
+    c->context->simd.join_tiles(j);
+    for (size_t i = 0; !in_place && i < 2; i++) {
+        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        if (j->limit)
+            qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, TILE * column, m, output, n);
+        else
+            qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, TILE * column, m, output, n);
+    }
+}
+
+static void join(const struct tiles *t, const struct strip *s, const struct filters *f,
+                 size_t column, size_t output, size_t n)
+{
+    for (size_t r = 0; r < s->rows; r++) {
+        struct qnt__lowbit_tiles j = {.m = s->products + r * s->tiles * COLUMNS,
+                                      .bias = f->bias,
+                                      .limit = t->c->limits.data ? f->limit : NULL,
+                                      .flip = f->flip,
+                                      .n = s->tiles,
+                                      .ld = s->products_ld,
+                                      .columns = n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
+        join_lines(t, s, &j, r, column, output, n);
+    }
+}
+
+static void run_strip(void *task, size_t index, size_t worker)
+{
+    const struct tiles *t = task;
+    const struct qnt__lowbit_conv *c = t->c;
+    union { /* who fills filters writes them */
+        const uint8_t *in;
+        uint8_t *out;
+    } filters = {c->filters};
+    struct strip s;
+    open_strip(t, index, c->line + worker * t->space, &s);
+    unpack(t, &s);
+    for (size_t column = 0; column < t->columns; column += s.tiles) {
+        s.tiles = qnt__min(t->most, t->columns - column);
+        s.pixels_ld = s.rows * s.tiles * t->pixel + APART;
+        s.products_ld = s.rows * s.tiles * COLUMNS + APART / sizeof *s.products;
+        filter_pixels(t, &s, column);
+        for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
+            const size_t group = b / c->blocks, block = b % c->blocks;
+            const size_t n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS);
+            const struct filters f = find(c, filters.out, group, block);
+            multiply(t, &s, &f, (group + c->g.group_shift) % c->g.groups, n <= COLUMNS / 2 ? 2 : 4);
+            join(t, &s, &f, column, group * c->group_outputs + block * COLUMNS, n);
+        }
+    }
+    for (size_t l = 0; l < 2 * s.rows && s.lines[l].row < c->g.out_height; l++) {
+        if (c->affine) qnt__lowbit_run_floats(c, &s.lines[l]);
+        if (c->packed.data) qnt__lowbit_pack_line(c, &s.lines[l]);
+    }
+}
+
+/* ---- the call ---- */
+
+/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and
+ * look-ups are faster. */
+bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
+{
+    const size_t width = qnt__round_up(c->g.out_width, TILE),
+                 height = qnt__round_up(c->g.out_height, 2);
+    size_t all;
+    if (!c->filters || c->g.batch == 0 || !qnt__mul(width, height, &all)) return false;
+    const size_t wanted = c->g.out_width * c->g.out_height;
+    return all >= 4 * PIXELS && all - wanted <= wanted / 4;
+}
+
+size_t qnt__lowbit_tiles_workspace(struct qnt__lowbit_conv *c)
+{
+    struct tiles t = divide(c);
+    size_t bytes;
+    return lay_out(&t, &bytes) ? bytes : SIZE_MAX;
+}
+
+qnt_status qnt__lowbit_tiles_run(struct qnt__lowbit_conv *c, void *workspace)
+{
+    struct tiles t = divide(c);
+    size_t bytes;
+    lay_out(&t, &bytes);
+    c->parts = 1;
+    c->line = workspace;
+    c->line += -(uintptr_t)c->line % QNT__CARVE_ALIGN;
+    if (c->packed.data) qnt__lowbit_clear_border(c);
+    return qnt__parallel(c->context, run_strip, &t, c->g.batch * t.strips);
+}

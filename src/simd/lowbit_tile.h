@@ -1,0 +1,104 @@
+/*
+ * Convolutions of digits in tiles (slots_lowbit.h), for GNU vectors of any width. The including file
+ * defines VECTOR, bytes of a vector, and INLINE.
+ */
+#include <string.h>
+
+typedef uint8_t digits __attribute__((vector_size(VECTOR), aligned(1), may_alias));
+typedef uint64_t words __attribute__((vector_size(VECTOR), aligned(1), may_alias));
+
+INLINE digits load_digits(const uint8_t *from)
+{
+    return *(const digits *)(const void *)from;
+}
+
+/* A column of four pixels, filtered downwards. */
+INLINE void filter_down(const struct qnt__lowbit_pixels *p, size_t at, digits v[4])
+{
+    digits d0 = load_digits(p->line[0] + at), d1 = load_digits(p->line[1] + at),
+           d2 = load_digits(p->line[2] + at), d3 = load_digits(p->line[3] + at);
+    v[0] = d0 - d2, v[1] = d1 + d2, v[2] = d2 - d1, v[3] = d1 - d3;
+}
+
+INLINE void store_digits(uint8_t *to, digits v)
+{
+    *(digits *)(void *)to = v;
+}
+
+/* Bytes have no shifts: sums instead. */
+INLINE digits twice(digits d)
+{
+    return d + d;
+}
+
+INLINE void filter_across(const digits d[6], uint8_t *to, size_t ld)
+{
+    const digits raised = d[4] + QNT__LOWBIT_RAISE, even = raised - d[2], odd = twice(d[3] - d[1]);
+    const digits f = raised - twice(twice(d[2])), h = d[3] - twice(twice(d[1]));
+    store_digits(to, twice(twice(d[0] - d[2])) + even);
+    store_digits(to + ld, f + h);
+    store_digits(to + 2 * ld, f - h);
+    store_digits(to + 3 * ld, even + odd);
+    store_digits(to + 4 * ld, even - odd);
+    store_digits(to + 5 * ld, d[5] - d[3] + QNT__LOWBIT_RAISE - twice(odd));
+}
+
+/* VECTOR bytes of all tiles; neighbouring tiles share two columns. */
+INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
+{
+    digits v[6][4];
+    uint8_t *to = p->to + b;
+    filter_down(p, b, v[0]);
+    filter_down(p, b + p->bytes, v[1]);
+    for (size_t i = 0; i < p->n; i++, to += p->bytes) {
+        for (size_t j = 2; j < 6; j++)
+            filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
+        for (size_t r = 0; r < 4; r++) {
+            const digits d[6] = {v[0][r], v[1][r], v[2][r], v[3][r], v[4][r], v[5][r]};
+            filter_across(d, to + 6 * r * p->ld, p->ld);
+        }
+        memcpy(v[0], v[4], sizeof v[0]);
+        memcpy(v[1], v[5], sizeof v[1]);
+    }
+}
+
+/* The last ones once more rather than one by one. */
+INLINE void tile_pixels(const struct qnt__lowbit_pixels *p)
+{
+    size_t b = 0;
+    if (p->bytes < VECTOR) {
+        qnt__tile_pixels_c(p);
+        return;
+    }
+    for (; b + VECTOR <= p->bytes; b += VECTOR) tile_bytes(p, b);
+    if (b < p->bytes) tile_bytes(p, p->bytes - VECTOR);
+}
+
+/*
+ * Digits of one run of channels to its place: each third is written in whole vectors, and what is
+ * beyond it is written again after that.
+ */
+INLINE void unpack_run(const uint8_t *x, size_t channels, uint8_t *to, size_t to_step)
+{
+    const size_t triples = (channels + 2) / 3;
+    for (int s = 0; s < 3; s++) {
+        for (size_t t = 0; t < triples; t += VECTOR) {
+            words w = *(const words *)(const void *)(x + t) >> 2 * s & 0x0303030303030303u;
+            *(words *)(void *)(to + (size_t)s * triples + t) = w;
+        }
+    }
+    for (size_t c = channels; c < to_step; c++) to[c] = 0;
+}
+
+/* The last runs, of which vectors would read or write too much, one digit after the other. */
+INLINE void unpack_lowbit(const uint8_t *x, size_t n, size_t channels, uint8_t *to, size_t to_step)
+{
+    const size_t triples = (channels + 2) / 3, whole = (triples + VECTOR - 1) / VECTOR * VECTOR;
+    const size_t x_bytes = n * triples, to_bytes = n * to_step;
+    size_t i = 0;
+    for (; i < n; i++) {
+        if (i * triples + whole > x_bytes || i * to_step + 2 * triples + whole > to_bytes) break;
+        unpack_run(x + i * triples, channels, to + i * to_step, to_step);
+    }
+    qnt__unpack_lowbit_c(x + i * triples, n - i, channels, to + i * to_step, to_step);
+}

@@ -1,0 +1,135 @@
+/*
+ * Convolutions of digits in tiles, 64 bytes or 32 sums at a time. Codes are counted in 16 bits:
+ * VPACKSSDW makes of two registers one whose lane q of 128 bits has columns 4 q to 4 q + 3 and those 16
+ * further on; thresholds are brought into that order, and codes back.
+ */
+#include <immintrin.h>
+
+#include "../slots.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE, PIXELS = 2 * TILE };
+
+#include "../lowbit_tile.h"
+
+INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
+INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
+
+/* y[4 r + j] of 16 columns of a tile. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, __m512i y[PIXELS])
+{
+    __m512i row[2][6];
+    m += c;
+    UNROLL for (int j = 0; j < 6; j++, m += t->ld) {
+        __m512i m0 = _mm512_loadu_si512(m), m1 = _mm512_loadu_si512(m + 6 * t->ld),
+                m2 = _mm512_loadu_si512(m + 12 * t->ld), m3 = _mm512_loadu_si512(m + 18 * t->ld);
+        row[0][j] = add(add(m0, m1), m2);
+        row[1][j] = sub(sub(m1, m2), m3);
+    }
+    UNROLL for (int r = 0; r < 2; r++) {
+        const __m512i *x = row[r], s = add(x[3], x[4]), d = sub(x[3], x[4]);
+        __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2),
+                q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
+        y[4 * r] = sub(add(add(x[0], x[0]), s), p);
+        y[4 * r + 1] = sub(add(d, d), q);
+        y[4 * r + 2] = sub(_mm512_slli_epi32(s, 2), p);
+        y[4 * r + 3] = sub(_mm512_slli_epi32(add(d, x[5]), 3), q);
+    }
+    UNROLL for (int k = 0; k < PIXELS; k++)
+        y[k] = add(y[k], _mm512_loadu_si512(t->bias + k * COLUMNS + c));
+}
+
+/* Pixel k of tile i in a line. */
+INLINE size_t place(const struct qnt__lowbit_tiles *t, size_t i, int k)
+{
+    return (TILE * i + (size_t)k % TILE) * t->step;
+}
+
+static void join_sums(const struct qnt__lowbit_tiles *t)
+{
+    const __m512i third = _mm512_set1_epi32((int)0xaaaaaaabu);
+    for (size_t i = 0; i < t->n; i++) {
+        for (size_t c = 0; c < t->columns; c += 16) {
+            __m512i y[PIXELS];
+            join(t, t->m + i * COLUMNS, c, y);
+            UNROLL for (int k = 0; k < PIXELS; k++)
+                _mm512_storeu_si512(t->sums[k / TILE] + place(t, i, k) + c,
+                                    _mm512_mullo_epi32(_mm512_srai_epi32(y[k], 4), third));
+        }
+    }
+}
+
+/* 32 numbers in the order of VPACKSSDW. */
+INLINE __m512i in_order(const int16_t *from)
+{
+    const __m512i order = _mm512_set_epi64(
+        0x001f001e001d001c, 0x000f000e000d000c, 0x001b001a00190018, 0x000b000a00090008,
+        0x0017001600150014, 0x0007000600050004, 0x0013001200110010, 0x0003000200010000);
+    return _mm512_permutexvar_epi16(order, _mm512_loadu_si512(from));
+}
+
+/* Codes of 32 columns, in 16 bits. */
+INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c,
+                  const __m512i limit[4], __m512i codes[PIXELS])
+{
+    const __m512i one = _mm512_set1_epi16(1);
+    __m512i low[PIXELS], high[PIXELS];
+    join(t, m, c, low);
+    join(t, m, c + 16, high);
+    UNROLL for (int k = 0; k < PIXELS; k++) {
+        __m512i s = _mm512_packs_epi32(_mm512_srai_epi32(low[k], 5), _mm512_srai_epi32(high[k], 5));
+        s = _mm512_xor_si512(s, limit[3]);
+        __m512i n = _mm512_set1_epi16(3);
+        UNROLL for (int l = 0; l < 3; l++)
+            n = _mm512_mask_sub_epi16(n, _mm512_cmplt_epi16_mask(s, limit[l]), n, one);
+        codes[k] = n;
+    }
+}
+
+/* Columns come as dwords q of each of four packed quarters; they go to where they belong. */
+INLINE __m512i restore(__m512i a, __m512i b)
+{
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
+}
+
+static void count_columns(const struct qnt__lowbit_tiles *t, int parts)
+{
+    __m512i limit[2][4];
+    UNROLL for (int p = 0; p < parts; p++) {
+        UNROLL for (int k = 0; k < 3; k++) limit[p][k] = in_order(t->limit + k * COLUMNS + 32 * p);
+        limit[p][3] = in_order(t->flip + 32 * p);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        __m512i codes[2][PIXELS];
+        UNROLL for (int p = 0; p < parts; p++)
+            count(t, t->m + i * COLUMNS, (size_t)(32 * p), limit[p], codes[p]);
+        UNROLL for (int k = 0; k < PIXELS; k++) {
+            uint8_t *to = t->codes[k / TILE] + place(t, i, k);
+            __m512i all = restore(codes[0][k], codes[parts - 1][k]);
+            if (parts == 2) _mm512_storeu_si512(to, all);
+            else _mm256_storeu_si256((void *)to, _mm512_castsi512_si256(all));
+        }
+    }
+}
+
+void qnt__tile_pixels_avx512vnni(const struct qnt__lowbit_pixels *p)
+{
+    if (p->bytes < VECTOR) qnt__tile_pixels_avx2(p);
+    else tile_pixels(p);
+}
+
+void qnt__join_tiles_avx512vnni(const struct qnt__lowbit_tiles *t)
+{
+    if (!t->limit) join_sums(t);
+    else if (t->columns == 32) count_columns(t, 1);
+    else count_columns(t, 2);
+}
+
+void qnt__unpack_lowbit_avx512vnni(const uint8_t *x, size_t n, size_t channels, uint8_t *to,
+                                   size_t to_step)
+{
+    unpack_lowbit(x, n, channels, to, to_step);
+}
