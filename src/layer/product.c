@@ -4,7 +4,7 @@
 
 /* Blocks of output rows of one task: as many as fit a cache, fewer if there would be less than MANY
  * tasks, but no fewer rows than kernels want. */
-enum { BLOCK = 48, MOST_BLOCKS = 5, MANY = 16 };
+enum { BLOCK = 48, MOST_BLOCKS = 5, MANY = 8 };
 
 /* What a task works on, and where. */
 struct piece {

@@ -59,6 +59,35 @@ static void zero_padding(void)
     qnt_context_destroy(context);
 }
 
+/* Small images under large kernels: every class of pixels at the edges, zones one and more pixels
+ * wide, channels that fill cells and others, with zero points and without. */
+static void borders(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < CASES(400); i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv(i % 4 ? STATIC : DYNAMIC);
+        if (i % 3) c.wflags |= QNT_SYMMETRIC;
+        if (i % 4 && i % 8) c.in.flags = c.in.zero = 0, c.in.bits = 8;
+        if (i % 2) c.channels = 4 * random_in(1, 8), c.spec.groups = c.spec.group_shift = 0;
+        c.batch = random_in(1, 3);
+        c.height = random_in(1, 9);
+        c.width = random_in(1, i % 5 ? 9 : 60);
+        for (int axis = 0; axis < 2; axis++) {
+            int64_t extent = axis ? c.width : c.height, span;
+            c.kernel[axis] = random_in(1, 7);
+            if (i % 2) c.spec.dilation[axis] = axis ? 0 : (int32_t)random_in(0, 3);
+            span = (c.kernel[axis] - 1) * (c.spec.dilation[axis] ? c.spec.dilation[axis] : 1) + 1;
+            c.spec.pad[axis] = (int32_t)random_in(0, random_in(0, 3) ? c.kernel[axis] : 12);
+            c.spec.pad[axis + 2] = (int32_t)random_in(0, random_in(0, 3) ? c.kernel[axis] : 12);
+            int64_t missing = span - extent - c.spec.pad[axis] - c.spec.pad[axis + 2];
+            if (missing > 0) c.spec.pad[axis] += (int32_t)missing; /* the kernel must fit */
+        }
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -67,5 +96,6 @@ int main(int argc, char **argv)
     RUN(dynamic_input);
     RUN(depthwise);
     RUN(zero_padding);
+    RUN(borders);
     return DONE;
 }

@@ -19,7 +19,8 @@
  * for the intrinsic. */
 #define DPBUSD(acc, u, s) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(s))
 
-/* Keeps a cell from being held in a register over all of its fields: loading it again is cheaper. */
+/* Keeps what follows from a pointer or an index from being held in registers: loading a cell again for each
+ * of its fields is cheaper, and so is adding an index to addresses. */
 #define FORGET(pointer) __asm__("" : "+r"(pointer))
 
 /* Fields of four k in a cell. */

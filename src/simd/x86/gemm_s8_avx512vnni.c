@@ -46,6 +46,7 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at < end; at += 4 * fields, w += cell_bytes) {
+            FORGET(at); /* one index for all rows, not a pointer to increment for each */
             UNROLL for (int f = 0; f < fields; f++) {
                 __m512i field[MAX_PANELS];
                 if (bits != 8) FORGET(w);
@@ -116,11 +117,13 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
     }
 }
 
-/* All rows of one group of panels, in pieces of 6, 4 or 2; of 5 and 3 too for bytes, the common case. */
+/* All rows of one group of panels, in few and equal pieces of 6, 4 or 2 rows; of 5 and 3 too for bytes,
+ * the common case. */
 INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits)
 {
     for (size_t row = 0; row < g->m;) {
-        size_t left = g->m - row, used = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : 6;
+        size_t left = g->m - row, pieces = (left + MAX_ROWS - 1) / MAX_ROWS;
+        size_t used = (left + pieces - 1) / pieces;
         if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
             one_row(g, row, panel, panels, bits);
         } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits);
