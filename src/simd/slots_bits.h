@@ -81,9 +81,10 @@ struct qnt__look_up_blocks {
 };
 
 /*
- * The same sums by tables of six codes, where an instruction looks bytes up in 64 entries. A word
- * has eleven tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes
- * that are 0. The last one's index may have anything in the two bits above.
+ * The same sums by tables of six codes, where an instruction looks bytes up in 64 entries and does
+ * not mind the two bits above. A word has eleven tables: of the six lower bits of each of its eight
+ * bytes, then of the two upper bits of three bytes, of three more, and of two with two codes that
+ * are 0 (qnt__bits_six() in layout.h): so eight indices are the bytes as they are.
  *
  * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are
  * 1 to QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.
