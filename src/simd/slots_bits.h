@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+    QNT__TABLE_ROWS = 48, /* most rows of one call */
+    QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
+};
+
 /*
  * Rows of bit planes against panels of 16 columns: acc[i][16 p + c] = sum over planes j of 2^j times the
  * number of bits in which plane j of row i differs from column c of panel p, times 2^shift.
@@ -24,17 +29,12 @@ struct qnt__gemm_bits {
     const uint64_t *b; /* panel p: [words][16] from b + p b_panel */
     size_t b_panel;
     int32_t *acc;  /* written, [m][ld] */
-    size_t m;      /* 1..QNT__BLOCK_ROWS */
+    size_t m;      /* 1..QNT__TABLE_ROWS */
     size_t panels; /* 1..QNT__BLOCK_PANELS */
     size_t planes; /* 1..8 */
     size_t words;  /* even, at least 2 */
     int shift;     /* 0 or 1 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
-};
-
-enum {
-    QNT__TABLE_ROWS = 48, /* most rows of one call of look_up_bits */
-    QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
 };
 
 /*
