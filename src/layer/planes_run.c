@@ -22,11 +22,11 @@ enum {
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL, /* of an epilogue */
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL,  /* most of a task */
     BYTE_ROWS = 256,                         /* that share planes which became bytes */
-    CHUNK_WORDS = 8,   /* of planes that become bytes together */
-    CELL_BYTES = 1024, /* of a word of a panel as bytes */
+    CHUNK_WORDS = 8,                         /* of planes that become bytes together */
+    CELL_BYTES = 1024,                       /* of a word of a panel as bytes */
     SLAB_BYTES = 1 << 22,
     SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
-    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
+    PAD = 64             /* rows a power of two apart would meet in the same sets of a cache */
 };
 
 /* What a task works on. */
@@ -36,7 +36,7 @@ struct piece {
     size_t panel, panels;  /* of the layer */
     size_t group, done, n; /* outputs of the group before it, and of it */
     size_t row, m;
-    int32_t *acc, *part;         /* [m][ld] */
+    int32_t *acc, *part; /* [m][ld] */
     size_t ld;
     const int32_t *row_constant; /* [m] of the slab, or NULL */
     uint32_t constant[QNT__BITS_PLANES][COLUMNS];
