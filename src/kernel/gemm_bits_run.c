@@ -28,7 +28,7 @@ enum {
     ROWS = 256,
     CELL_WORDS = 32,     /* of planes that are bytes at a time */
     CELL_BYTES = 1024,   /* of a word of a panel as bytes */
-    SIX_CACHE = 1 << 20, /* of tables, in a second-level cache */
+    SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
     SLAB_BYTES = 1 << 23,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -218,7 +218,9 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
  */
 static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
 {
-    static const int32_t one[QNT__BLOCK_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const int32_t one[QNT__TABLE_ROWS] = {
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
     *f = (struct qnt__finish){.acc = b->acc,
@@ -371,6 +373,33 @@ static void load_blocks(struct block *b)
     }
 }
 
+/* Of one plane; 1 where there are none. */
+static void load_coefs(const struct block *b, size_t plane, float *to)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__view *v = &g->b_coef;
+    const size_t n = b->n;
+    if (!g->has_b_coef) {
+        for (size_t c = 0; c < n; c++) to[c] = 1.0f;
+        return;
+    }
+    const int64_t step = v->strides[0];
+    const uint8_t *from =
+        v->data + 4 * ((int64_t)b->column * step + (int64_t)plane * v->strides[v->ndim - 1]);
+    if (step == 1) memcpy(to, from, n * sizeof *to);
+    for (size_t c = 0; step != 1 && c < n; c++)
+        memcpy(&to[c], from + 4 * step * (int64_t)c, sizeof *to);
+}
+
+static void load_ones(const struct block *b, size_t plane, int32_t *to)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const uint64_t *set = plane_of(b, plane) + g->words * QNT__PANEL;
+    for (size_t p = 0; p < panels_of(b); p++, set += panel_words(g), to += QNT__PANEL) {
+        for (size_t c = 0; c < QNT__PANEL; c++) to[c] = (int32_t)set[c];
+    }
+}
+
 static void load_columns(struct block *b)
 {
     const struct run *r = b->run;
@@ -379,16 +408,15 @@ static void load_columns(struct block *b)
         load_blocks(b);
         return;
     }
-    for (size_t c = 0; c < b->n; c++) {
-        size_t column = b->column + c;
-        for (size_t i = 0; i < g->b_planes; i++) {
-            b->coef[i][c] = qnt__bits_coef(g, column, i);
-            if (r->path != QNT__BITS_COUNT) continue;
-            const uint64_t *set = plane_of(b, i) + g->words * QNT__PANEL;
-            b->ones[i][c] = (int32_t)set[c / QNT__PANEL * panel_words(g) + c % QNT__PANEL];
-        }
-        b->doubles[c] = r->combine && qnt__bits_doubling(g, column);
-        b->doubling += b->doubles[c];
+    for (size_t i = 0; i < g->b_planes; i++) {
+        load_coefs(b, i, b->coef[i]);
+        if (r->path == QNT__BITS_COUNT) load_ones(b, i, b->ones[i]);
+    }
+    for (size_t c = 0; r->combine && c < b->n; c++) {
+        bool doubles = true;
+        for (size_t i = 1; i < g->b_planes; i++) doubles &= b->coef[i][c] == 2 * b->coef[i - 1][c];
+        b->doubles[c] = doubles;
+        b->doubling += doubles;
     }
 }
 
@@ -408,10 +436,10 @@ static void run_task(void *task, size_t index, size_t worker)
     b.column = index % column_tasks * r->task_columns;
     b.n = qnt__min(g->n - b.column, r->task_columns);
     b.doubling = 0;
+    memset(b.doubles, 0, sizeof b.doubles);
     load_columns(&b);
     bool tiles = !in_rows(&g->c) || (b.doubling > 0 && b.doubling < b.n);
-    bool few = r->path == QNT__BITS_COUNT || (tiles && g->blocks == 1);
-    size_t rows = few ? QNT__BLOCK_ROWS : r->task_rows;
+    size_t rows = tiles && g->blocks == 1 ? QNT__BLOCK_ROWS : r->task_rows;
     for (b.row = first; b.row < end; b.row += b.m) {
         b.m = qnt__min(end - b.row, rows);
         run_block(&b);

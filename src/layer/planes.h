@@ -16,6 +16,12 @@ static inline bool qnt__planes_two_digits(const struct qnt__run *run)
     return qnt__planes_code_bits(run) > QNT__DIGIT_MOST;
 }
 
+/* Are sums of codes looked up, of four or of six? */
+static inline bool qnt__planes_tables(const struct qnt__run *run)
+{
+    return run->planes.path == QNT__BITS_TABLE || run->planes.path == QNT__BITS_SIX;
+}
+
 /* A row of the slab in the form of the path, and what its sums have too much by (planes_run.c). */
 static inline uint8_t *qnt__planes_row(const struct qnt__run *run, size_t row)
 {

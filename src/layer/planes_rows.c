@@ -30,6 +30,10 @@ static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
     uint8_t *high = codes + 64 * words;
     int32_t sum;
     simd->sum_rows(&all, 1, &tap, 1, 64 * words, &sum);
+    if (run->planes.path == QNT__BITS_SIX) {
+        simd->tabulate_six(codes, words, to);
+        return sum;
+    }
     if (qnt__planes_two_digits(run)) {
         for (size_t k = 0; k < 64 * words; k++) {
             high[k] = (uint8_t)(codes[k] >> QNT__LOW_DIGIT);
@@ -46,7 +50,7 @@ static void prepare_row(const struct qnt__run *run, uint8_t *codes, const uint8_
     const struct qnt__planes *p = &run->planes;
     uint8_t *to = qnt__planes_row(run, row);
     gather(run, at, p->path == QNT__BITS_BYTES ? to : codes);
-    if (p->path == QNT__BITS_TABLE) {
+    if (qnt__planes_tables(run)) {
         *qnt__planes_sum(run, row) = tabulate(run, codes, to);
     } else if (p->path == QNT__BITS_COUNT) {
         const int bits = qnt__planes_code_bits(run);

@@ -1,7 +1,7 @@
 /*
  * Runs layers whose weights are planes of signs. The input codes of some rows get the form of the
- * path (kernel/bits.h) once for all outputs (planes_rows.c); tasks of 64 outputs form the integers,
- * and the epilogue is that of integer panels.
+ * path (kernel/bits.h) once for all outputs (planes_rows.c); tasks of 64 or 256 outputs form the
+ * integers, and the epilogue is that of integer panels.
  *
  * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D
  * the bits in which the plane differs from those of the codes, each weighted by the power of two of
@@ -19,12 +19,14 @@
 #include "planes.h"
 
 enum {
-    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    BYTE_ROWS = 256,   /* that share planes which became bytes */
-    CHUNK_WORDS = 8,   /* of planes that become bytes together */
-    CELL_BYTES = 1024, /* of a word of a panel as bytes */
+    NARROW = QNT__BLOCK_PANELS * QNT__PANEL, /* of an epilogue */
+    COLUMNS = QNT__SIX_PANELS * QNT__PANEL,  /* most of a task */
+    BYTE_ROWS = 256,                         /* that share planes which became bytes */
+    CHUNK_WORDS = 8,                         /* of planes that become bytes together */
+    CELL_BYTES = 1024,                       /* of a word of a panel as bytes */
     SLAB_BYTES = 1 << 22,
-    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
+    SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
+    PAD = 64             /* rows a power of two apart would meet in the same sets of a cache */
 };
 
 /* What a task works on. */
@@ -34,7 +36,8 @@ struct piece {
     size_t panel, panels;  /* of the layer */
     size_t group, done, n; /* outputs of the group before it, and of it */
     size_t row, m;
-    int32_t (*acc)[COLUMNS], (*part)[COLUMNS];
+    int32_t *acc, *part; /* [m][ld] */
+    size_t ld;
     const int32_t *row_constant; /* [m] of the slab, or NULL */
     uint32_t constant[QNT__BITS_PLANES][COLUMNS];
 };
@@ -46,19 +49,23 @@ static size_t row_bytes(const struct qnt__run *run, size_t words)
     switch (run->planes.path) {
     case QNT__BITS_COUNT: return 8 * (size_t)qnt__planes_code_bits(run) * words;
     case QNT__BITS_TABLE: return (qnt__planes_two_digits(run) ? 2u : 1u) * QNT__CODE_TABLES * words;
+    case QNT__BITS_SIX: return 64 * QNT__SIXES * words;
     default: return 64 * words;
     }
 }
 
-/* Rows that share a pass over the planes, and those of one call of a slot. */
+/* Rows that share a pass over the planes. */
 static size_t task_rows(const struct qnt__run *run)
 {
-    return run->planes.path == QNT__BITS_BYTES ? BYTE_ROWS : QNT__TABLE_ROWS;
+    if (run->planes.path == QNT__BITS_BYTES) return BYTE_ROWS;
+    if (run->planes.path != QNT__BITS_SIX) return QNT__TABLE_ROWS;
+    size_t rows = SIX_CACHE / run->planes.row_bytes / 4 * 4;
+    return qnt__max(qnt__min(rows, QNT__TABLE_ROWS), 4);
 }
 
-static size_t step_rows(const struct qnt__run *run)
+static size_t task_panels(const struct qnt__run *run)
 {
-    return run->planes.path == QNT__BITS_COUNT ? QNT__BLOCK_ROWS : task_rows(run);
+    return run->planes.path == QNT__BITS_SIX ? QNT__SIX_PANELS : QNT__BLOCK_PANELS;
 }
 
 bool qnt__planes_plan(struct qnt__run *run)
@@ -75,13 +82,12 @@ bool qnt__planes_plan(struct qnt__run *run)
                                               .a_planes = (size_t)qnt__planes_code_bits(run),
                                               .b_planes = 1,
                                               .blocks = 1};
-    enum qnt__bits_path path = qnt__bits_choose(&product);
-    bool other = path != QNT__BITS_COUNT && path != QNT__BITS_BYTES; /* some kind of tables */
-    p->path = other ? QNT__BITS_TABLE : path;
+    p->path = qnt__bits_choose(&product);
     p->row_bytes = row_bytes(run, p->words) + PAD;
     size_t tasks = qnt__max(SLAB_BYTES / p->row_bytes / task_rows(run), 1);
     p->slab = qnt__min(tasks * task_rows(run), run->rows);
-    size_t sums = qnt__min(step_rows(run), run->rows) * COLUMNS;
+    if (p->path == QNT__BITS_SIX) p->slab = qnt__min(p->slab, task_rows(run) * run->context->workers);
+    size_t sums = qnt__min(task_rows(run), run->rows) * task_panels(run) * QNT__PANEL;
     size_t cells = p->path == QNT__BITS_BYTES ? QNT__BLOCK_PANELS * CHUNK_WORDS * CELL_BYTES : 0;
     return qnt__append(&c->end, sums, 4, &p->acc) && qnt__append(&c->end, sums, 4, &p->part) &&
            qnt__append(&c->end, 128, p->words, &p->codes) &&
@@ -117,7 +123,7 @@ static void count(const struct piece *p, size_t plane, int shift, int32_t *acc)
                                      .planes = (size_t)qnt__planes_code_bits(p->run),
                                      .words = planes->words,
                                      .shift = shift,
-                                     .ld = COLUMNS};
+                                     .ld = p->ld};
     p->run->context->simd.gemm_bits(&g);
 }
 
@@ -134,9 +140,12 @@ static void look_up(const struct piece *p, size_t plane, int32_t *acc)
                                         .m = p->m,
                                         .panels = p->panels,
                                         .words = planes->words,
-                                        .ld = COLUMNS,
+                                        .ld = p->ld,
                                         .bits = two ? QNT__LOW_DIGIT : qnt__planes_code_bits(p->run)};
-    p->run->context->simd.look_up_bits(&g);
+    if (planes->path == QNT__BITS_SIX)
+        p->run->context->simd.look_up_six(&g);
+    else
+        p->run->context->simd.look_up_bits(&g);
 }
 
 /* Some words of twelve rows at most times bytes; sums go on from word 0. */
@@ -146,7 +155,7 @@ static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t r
     const struct qnt__simd *simd = &p->run->context->simd;
     const uint8_t *rows[QNT__BLOCK_ROWS];
     const ptrdiff_t tap = 0;
-    int32_t part[QNT__BLOCK_ROWS * COLUMNS];
+    int32_t part[QNT__BLOCK_ROWS * NARROW];
     size_t m = qnt__min(p->m - row, QNT__BLOCK_ROWS);
     for (size_t i = 0; i < m; i++) rows[i] = qnt__planes_row(p->run, p->row + row + i) + 64 * word;
     const struct qnt__gemm gemm = {.rows = rows,
@@ -158,10 +167,10 @@ static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t r
                                    .tap_count = 1,
                                    .depth = 64 * words,
                                    .panel_bytes = CELL_BYTES * words,
-                                   .ld = COLUMNS,
+                                   .ld = NARROW,
                                    .bits = 8};
     simd->gemm_s8(&gemm);
-    if (word) simd->add_s32(acc, part, m * COLUMNS, 0);
+    if (word) simd->add_s32(acc, part, m * NARROW, 0);
 }
 
 static void multiply_bytes(const struct piece *p, size_t plane, int32_t *acc)
@@ -179,21 +188,19 @@ static void multiply_bytes(const struct piece *p, size_t plane, int32_t *acc)
             p->run->context->simd.expand_bits(&e);
         }
         for (size_t row = 0; row < p->m; row += QNT__BLOCK_ROWS)
-            multiply_cells(p, cells, row, word, words, acc + row * COLUMNS);
+            multiply_cells(p, cells, row, word, words, acc + row * NARROW);
     }
 }
 
 /* The product of a plane and the codes, times 2^shift, plus constants. */
-static void multiply(const struct piece *p, size_t plane, int shift, int32_t (*acc)[COLUMNS])
+static void multiply(const struct piece *p, size_t plane, int shift, int32_t *acc)
 {
     switch (p->run->planes.path) {
-    case QNT__BITS_COUNT: count(p, plane, shift, acc[0]); return;
-    case QNT__BITS_TABLE: look_up(p, plane, acc[0]); break;
-    default: multiply_bytes(p, plane, acc[0]); break;
+    case QNT__BITS_COUNT: count(p, plane, shift, acc); return;
+    case QNT__BITS_BYTES: multiply_bytes(p, plane, acc); break;
+    default: look_up(p, plane, acc); break;
     }
-    for (size_t i = 0; shift && i < p->m; i++) {
-        for (size_t c = 0; c < COLUMNS; c++) acc[i][c] = (int32_t)((uint32_t)acc[i][c] * 2);
-    }
+    for (size_t i = 0; shift && i < p->m * p->ld; i++) acc[i] = (int32_t)((uint32_t)acc[i] * 2);
 }
 
 /* ---- one number for all planes ---- */
@@ -219,10 +226,12 @@ static void add_plane(struct piece *p, size_t plane)
     uint32_t coef[COLUMNS] = {0};
     memcpy(coef, coef_at(p, plane), p->panels * QNT__PANEL * sizeof *coef);
     for (size_t i = 0; i < p->m; i++) {
-        uint32_t row = p->run->planes.path == QNT__BITS_TABLE ? (uint32_t)p->row_constant[i] : 0;
-        for (size_t c = 0; c < COLUMNS; c++) {
-            uint32_t v = (uint32_t)p->part[i][c] - row - p->constant[plane][c];
-            p->acc[i][c] = (int32_t)((uint32_t)p->acc[i][c] + coef[c] * v);
+        int32_t *acc = p->acc + i * p->ld;
+        const int32_t *part = p->part + i * p->ld;
+        uint32_t row = qnt__planes_tables(p->run) ? (uint32_t)p->row_constant[i] : 0;
+        for (size_t c = 0; c < p->ld; c++) {
+            uint32_t v = (uint32_t)part[c] - row - p->constant[plane][c];
+            acc[c] = (int32_t)((uint32_t)acc[c] + coef[c] * v);
         }
     }
 }
@@ -232,15 +241,13 @@ static void add_plane(struct piece *p, size_t plane)
 static void sum_planes(struct piece *p)
 {
     const struct qnt__layer_head *h = &p->run->layer->head;
-    memset(p->acc, 0, p->m * sizeof *p->acc);
+    memset(p->acc, 0, p->m * p->ld * sizeof *p->acc);
     for (size_t i = 0; i < (size_t)h->weight_bits; i++) {
         if (!is_used(p, i)) continue;
         multiply(p, i, 0, p->part);
         add_plane(p, i);
     }
-    for (size_t i = 0; !qnt__layer_takes_signs(h) && i < p->m; i++) {
-        for (size_t c = 0; c < COLUMNS; c++) p->acc[i][c] /= 2;
-    }
+    for (size_t i = 0; !qnt__layer_takes_signs(h) && i < p->m * p->ld; i++) p->acc[i] /= 2;
 }
 
 /* The only plane, its constants left to the epilogue; outputs without a base are 0. */
@@ -249,11 +256,11 @@ static void take_plane(struct piece *p, int32_t constant[COLUMNS])
     const int32_t *coef = coef_at(p, 0);
     int shift = qnt__layer_takes_signs(&p->run->layer->head) ? 1 : 0;
     multiply(p, 0, shift, p->acc);
-    for (size_t c = 0; c < COLUMNS; c++) constant[c] = (int32_t)(p->constant[0][c] << shift);
+    for (size_t c = 0; c < p->ld; c++) constant[c] = (int32_t)(p->constant[0][c] << shift);
     for (size_t c = 0; c < p->n; c++) {
         if (coef[c] != 0) continue;
         constant[c] = 0;
-        for (size_t i = 0; i < p->m; i++) p->acc[i][c] = 0;
+        for (size_t i = 0; i < p->m; i++) p->acc[i * p->ld + c] = 0;
     }
 }
 
@@ -266,48 +273,54 @@ static void find_constants(struct piece *p)
     const uint32_t all = (1u << qnt__planes_code_bits(p->run)) - 1, places = (uint32_t)(64 * planes->words);
     for (size_t i = 0; i < (size_t)p->run->layer->head.weight_bits; i++) {
         const uint64_t *ones = plane_at(p, i) + planes->words * QNT__PANEL;
-        for (size_t c = 0; c < COLUMNS; c++) {
+        for (size_t c = 0; c < p->ld; c++) {
             uint32_t set = 0;
             if (c < p->panels * QNT__PANEL)
                 set = (uint32_t)ones[c / QNT__PANEL * panel_words(p) + c % QNT__PANEL];
-            p->constant[i][c] = planes->path == QNT__BITS_COUNT   ? all * (places - set)
-                                : planes->path == QNT__BITS_TABLE ? 1
-                                                                  : 0;
+            p->constant[i][c] = planes->path == QNT__BITS_COUNT ? all * (places - set)
+                                : qnt__planes_tables(p->run)    ? 1
+                                                                : 0;
         }
+    }
+}
+
+/* The epilogue of some rows, as many outputs at a time as it takes. */
+static void finish_rows(const struct piece *p, const struct qnt__rows *rows, const int32_t *constant)
+{
+    const struct qnt__run *run = p->run;
+    const size_t at = rows->first_row - p->row,
+                 output = p->group * run->layer->shape.group_outputs + p->done;
+    for (size_t c = 0; c < p->n; c += NARROW) {
+        const struct qnt__block block = {.acc = p->acc + at * p->ld + c,
+                                         .m = rows->m,
+                                         .n = qnt__min(p->n - c, NARROW),
+                                         .ld = p->ld,
+                                         .first_row = rows->first_row,
+                                         .row_step = 1,
+                                         .column = p->panel * QNT__PANEL + c,
+                                         .output = output + c,
+                                         .a_zero = run->dynamic || run->input_zero != 0 ? rows->zero
+                                                                                        : NULL,
+                                         .a_sum = constant ? p->row_constant + at : NULL,
+                                         .w_zero = constant ? constant + c : NULL,
+                                         .scale = run->dynamic ? rows->scale : NULL};
+        qnt__run_epilogue(run, p->scratch, &block);
     }
 }
 
 static void finish(const struct piece *p, const int32_t *constant)
 {
-    const struct qnt__run *run = p->run;
-    const struct qnt__layer_shape *s = &run->layer->shape;
-    struct qnt__walk walk = qnt__rows_walk(run, qnt__planes_slice(run), p->row, p->row + p->m);
+    struct qnt__walk walk = qnt__rows_walk(p->run, qnt__planes_slice(p->run), p->row, p->row + p->m);
     struct qnt__rows rows;
-    while (qnt__rows_next(&walk, &rows)) {
-        size_t at = rows.first_row - p->row;
-        const struct qnt__block block = {.acc = p->acc[at],
-                                         .m = rows.m,
-                                         .n = p->n,
-                                         .ld = COLUMNS,
-                                         .first_row = rows.first_row,
-                                         .row_step = 1,
-                                         .column = p->panel * QNT__PANEL,
-                                         .output = p->group * s->group_outputs + p->done,
-                                         .a_zero = run->dynamic || run->input_zero != 0 ? rows.zero
-                                                                                        : NULL,
-                                         .a_sum = constant ? p->row_constant + at : NULL,
-                                         .w_zero = constant,
-                                         .scale = run->dynamic ? rows.scale : NULL};
-        qnt__run_epilogue(run, p->scratch, &block);
-    }
+    while (qnt__rows_next(&walk, &rows)) finish_rows(p, &rows, constant);
 }
 
 static void run_task(void *task, size_t index, size_t worker)
 {
     const struct qnt__run *run = task;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    size_t column_tasks = qnt__ceil_div(s->group_panels, QNT__BLOCK_PANELS);
-    size_t panel = index % column_tasks * QNT__BLOCK_PANELS;
+    const size_t panels = task_panels(run), column_tasks = qnt__ceil_div(s->group_panels, panels);
+    size_t panel = index % column_tasks * panels;
     size_t first = run->planes.first + index / column_tasks * task_rows(run);
     size_t end = qnt__min(run->planes.end, first + task_rows(run));
     struct piece p = {.run = run, .scratch = qnt__run_scratch(run, worker)};
@@ -315,21 +328,18 @@ static void run_task(void *task, size_t index, size_t worker)
     bool one = run->layer->head.weight_bits == 1;
     p.group = run->planes.group;
     p.panel = p.group * s->group_panels + panel;
-    p.panels = qnt__min(s->group_panels - panel, QNT__BLOCK_PANELS);
+    p.panels = qnt__min(s->group_panels - panel, panels);
+    p.ld = panels * QNT__PANEL;
     p.done = panel * QNT__PANEL;
-    p.n = qnt__min(s->group_outputs - p.done, COLUMNS);
+    p.n = qnt__min(s->group_outputs - p.done, p.ld);
     p.acc = (void *)(p.scratch + run->planes.acc);
     p.part = (void *)(p.scratch + run->planes.part);
     find_constants(&p);
-    for (p.row = first; p.row < end; p.row += p.m) {
-        p.m = qnt__min(end - p.row, step_rows(run));
-        p.row_constant = qnt__planes_sum(run, p.row);
-        if (one)
-            take_plane(&p, constant);
-        else
-            sum_planes(&p);
-        finish(&p, one && run->planes.path != QNT__BITS_BYTES ? constant : NULL);
-    }
+    p.row = first, p.m = end - first;
+    p.row_constant = qnt__planes_sum(run, p.row);
+    if (one) take_plane(&p, constant);
+    else sum_planes(&p);
+    finish(&p, one && run->planes.path != QNT__BITS_BYTES ? constant : NULL);
 }
 
 /* Group by group and slab by slab, so that the workspace does not grow with the rows. */
@@ -337,7 +347,7 @@ qnt_status qnt__run_planes(struct qnt__run *run)
 {
     const struct qnt__layer_shape *s = &run->layer->shape;
     struct qnt__planes *p = &run->planes;
-    size_t column_tasks = qnt__ceil_div(s->group_panels, QNT__BLOCK_PANELS);
+    size_t column_tasks = qnt__ceil_div(s->group_panels, task_panels(run));
     for (p->group = 0; p->group < run->g.groups; p->group++) {
         for (p->first = 0; p->first < run->rows; p->first = p->end) {
             p->end = qnt__min(run->rows, p->first + p->slab);

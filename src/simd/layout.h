@@ -93,4 +93,12 @@ static inline size_t qnt__bits_table(size_t n)
     return n / 8 * 8 + n % 2 * 4 + n % 8 / 2;
 }
 
+/* Bit i of the index of table t of six codes (slots_bits.h): the bit of a word, or 64 for none. */
+static inline size_t qnt__bits_six(size_t t, size_t i)
+{
+    if (t < 8) return 8 * t + i;
+    size_t byte = 3 * (t - 8) + i / 2;
+    return byte < 8 ? 8 * byte + 6 + i % 2 : 64;
+}
+
 #endif

@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+    QNT__TABLE_ROWS = 48, /* most rows of one call */
+    QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
+};
+
 /*
  * Rows of bit planes against panels of 16 columns: acc[i][16 p + c] = sum over planes j of 2^j times the
  * number of bits in which plane j of row i differs from column c of panel p, times 2^shift.
@@ -24,17 +29,12 @@ struct qnt__gemm_bits {
     const uint64_t *b; /* panel p: [words][16] from b + p b_panel */
     size_t b_panel;
     int32_t *acc;  /* written, [m][ld] */
-    size_t m;      /* 1..QNT__BLOCK_ROWS */
+    size_t m;      /* 1..QNT__TABLE_ROWS */
     size_t panels; /* 1..QNT__BLOCK_PANELS */
     size_t planes; /* 1..8 */
     size_t words;  /* even, at least 2 */
     int shift;     /* 0 or 1 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
-};
-
-enum {
-    QNT__TABLE_ROWS = 48, /* most rows of one call of look_up_bits */
-    QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
 };
 
 /*
@@ -81,9 +81,10 @@ struct qnt__look_up_blocks {
 };
 
 /*
- * The same sums by tables of six codes, where an instruction looks bytes up in 64 entries. A word
- * has eleven tables: of its bits 6 t to 6 t + 5, and the last one of bits 60 to 63 and two codes
- * that are 0. The last one's index may have anything in the two bits above.
+ * The same sums by tables of six codes, where an instruction looks bytes up in 64 entries and does
+ * not mind the two bits above. A word has eleven tables: of the six lower bits of each of its eight
+ * bytes, then of the two upper bits of three bytes, of three more, and of two with two codes that
+ * are 0 (qnt__bits_six() in layout.h): so eight indices are the bytes as they are.
  *
  * Of struct qnt__look_up_bits, row i has the tables [words][QNT__SIXES][64], high is 0, panels are
  * 1 to QNT__SIX_PANELS, and codes have 1 to QNT__SIX_BITS bits.

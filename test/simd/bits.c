@@ -35,7 +35,7 @@ static int32_t differing(const uint64_t *a, const uint64_t *b, size_t words)
 static void products(void)
 {
     for (int i = 0; i < ROUNDS(300); i++) {
-        size_t m = (size_t)random_in(1, QNT__BLOCK_ROWS),
+        size_t m = (size_t)random_in(1, i % 4 ? QNT__BLOCK_ROWS : QNT__TABLE_ROWS),
                panels = (size_t)random_in(1, QNT__BLOCK_PANELS);
         size_t planes = (size_t)random_in(1, 8),
                words = 2 * (size_t)random_in(1, i % 5 ? 9 : MOST_WORDS / 2);

@@ -10,18 +10,33 @@
 
 enum { MAJORITY = 0xd4, HALVES = QNT__PANEL / 8 };
 
-/* carries += population of the carries of one pair of words; parity becomes s. */
-#define COUNT_PAIR(carries, parity, b0, b1, a0, a1)                                                \
-    do {                                                                                           \
-        __m512i x_ = _mm512_xor_si512(b0, a0), s_ = _mm512_xor_si512(b1, a1);                      \
-        __m512i c_ = _mm512_ternarylogic_epi64(x_, parity, s_, MAJORITY);                          \
-        carries = _mm512_add_epi64(carries, _mm512_popcnt_epi64(c_));                              \
-        parity = s_;                                                                               \
-    } while (0)
+/* In place: gcc 12 copies accumulators around for the intrinsic. */
+#define ADD(sum, x) __asm__("vpaddq %1, %0, %0" : "+v"(sum) : "v"(x))
 
 INLINE __m512i broadcast(const uint64_t *word)
 {
     return _mm512_set1_epi64((long long)*word);
+}
+
+/* One pair of words: carries += population of its carries; parities become those after it, which
+ * have registers of their own so that none is copied. */
+INLINE void count_pair(const uint64_t *a, size_t a_row, const uint64_t *b, size_t b_panel, int rows,
+                       int halves, __m512i carries[2][2 * HALVES],
+                       __m512i before[2][2 * HALVES], __m512i after[2][2 * HALVES])
+{
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        __m512i a0 = broadcast(a + (size_t)i * a_row), a1 = broadcast(a + (size_t)i * a_row + 1);
+        UNROLL for (int h = 0; h < halves; h++)
+        {
+            const uint64_t *at = b + (size_t)(h / HALVES) * b_panel + h % HALVES * 8;
+            __m512i x = _mm512_xor_si512(_mm512_loadu_si512(at), a0);
+            after[i][h] = _mm512_xor_si512(_mm512_loadu_si512(at + QNT__PANEL), a1);
+            x = _mm512_ternarylogic_epi64(x, before[i][h], after[i][h], MAJORITY);
+            x = _mm512_popcnt_epi64(x);
+            ADD(carries[i][h], x);
+        }
+    }
 }
 
 /* rows x 8 * halves results over all planes. */
@@ -41,17 +56,19 @@ INLINE void tile(const struct qnt__gemm_bits *g, size_t row, size_t panel, int r
             UNROLL for (int h = 0; h < halves; h++) carries[i][h] = parity[i][h] =
                 _mm512_setzero_si512();
         }
-        for (size_t w = 0; w < g->words; w += 2, b += 2 * QNT__PANEL) {
+        size_t w = 0;
+        for (; w + 4 <= g->words; w += 4, b += 4 * QNT__PANEL) {
+            __m512i between[2][2 * HALVES];
+            count_pair(a + w, g->a_row, b, g->b_panel, rows, halves, carries, parity, between);
+            count_pair(a + w + 2, g->a_row, b + 2 * QNT__PANEL, g->b_panel, rows, halves, carries,
+                       between, parity);
+        }
+        if (w < g->words) {
+            __m512i last[2][2 * HALVES];
+            count_pair(a + w, g->a_row, b, g->b_panel, rows, halves, carries, parity, last);
             UNROLL for (int i = 0; i < rows; i++)
             {
-                __m512i a0 = broadcast(a + (size_t)i * g->a_row + w);
-                __m512i a1 = broadcast(a + (size_t)i * g->a_row + w + 1);
-                UNROLL for (int h = 0; h < halves; h++)
-                {
-                    const uint64_t *at = b + (size_t)(h / HALVES) * g->b_panel + h % HALVES * 8;
-                    __m512i b0 = _mm512_loadu_si512(at), b1 = _mm512_loadu_si512(at + QNT__PANEL);
-                    COUNT_PAIR(carries[i][h], parity[i][h], b0, b1, a0, a1);
-                }
+                UNROLL for (int h = 0; h < halves; h++) parity[i][h] = last[i][h];
             }
         }
         UNROLL for (int i = 0; i < rows; i++)

@@ -14,40 +14,54 @@ enum {
     ENTRIES = 64,
     PARTS = QNT__SIX_PANELS / 4, /* vectors of 64 columns */
     CHUNK = 6, /* words of which indices and four rows of tables are in the first cache */
-    ROWS = 4,
-    XOR = 0x96
+    ROWS = 2,
+    SELECT = 0xca /* a ? b : c */
 };
+
+/* In place: gcc 12 copies accumulators around for the intrinsics. */
+#define ADD_BYTES(sum, x) __asm__("vpaddusb %1, %0, %0" : "+v"(sum) : "v"(x))
+#define ADD_WORDS(sum, x) __asm__("vpaddw %1, %0, %0" : "+v"(sum) : "v"(x))
 
 /* ---- tables ---- */
 
-/*
- * Four tables at a time, from sums of three codes each: S holds 8 entries of each of 8 halves of
- * tables.
- */
+/* The codes of bit i of eight halves of tables of three codes each, in their eight entries. */
+INLINE __m512i codes_of(__m512i word, __m512i half, int i, uint64_t held)
+{
+    static const uint64_t sets[3] = {0xaaaaaaaaaaaaaaaau, 0xccccccccccccccccu,
+                                     0xf0f0f0f0f0f0f0f0u};
+    const __m512i spread = _mm512_set_epi64(
+        0x3838383838383838, 0x3030303030303030, 0x2828282828282828, 0x2020202020202020,
+        0x1818181818181818, 0x1010101010101010, 0x0808080808080808, 0);
+    __m512i at = _mm512_permutexvar_epi8(spread, half);
+    return _mm512_maskz_permutexvar_epi8(held & sets[i], at, word);
+}
+
+/* Four tables at a time, from sums of three codes each: 8 entries of each of 8 halves of tables. */
 void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
 {
-    const __m512i half = _mm512_setr_epi64(
-        0, 0x0303030303030303, 0x0606060606060606, 0x0909090909090909, 0x0c0c0c0c0c0c0c0c,
-        0x0f0f0f0f0f0f0f0f, 0x1212121212121212, 0x1515151515151515);
+    static const uint64_t all = UINT64_MAX;
     const __m512i low = _mm512_set1_epi64(0x0706050403020100), eight = _mm512_set1_epi8(8);
     const __m512i high = _mm512_add_epi8(
         eight, _mm512_setr_epi64(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
                                  0x0404040404040404, 0x0505050505050505, 0x0606060606060606,
                                  0x0707070707070707));
+    /* by half of a table, in the low byte of each lane */
+    const __m512i first = _mm512_setr_epi64(0, 3, 8, 11, 16, 19, 24, 27);
+    const __m512i rest[3] = {_mm512_setr_epi64(6, 15, 30, 39, 54, 63, 0, 0),
+                             _mm512_setr_epi64(7, 22, 31, 46, 55, 0, 0, 0),
+                             _mm512_setr_epi64(14, 23, 38, 47, 62, 0, 0, 0)};
     for (size_t w = 0; w < words; w++, codes += 64) {
         __m512i word = _mm512_loadu_si512(codes);
         UNROLL for (int t = 0; t < QNT__SIXES; t += 4)
         {
-            const uint64_t held = t < 8 ? UINT64_MAX : UINT64_MAX >> 16;  /* all codes: 16 of 24 */
-            const uint64_t first = t < 8 ? UINT64_MAX : UINT64_MAX >> 24; /* without codes 64 .. */
-            __m512i at = _mm512_add_epi8(half, _mm512_set1_epi8((char)(6 * t)));
-            __m512i sum = _mm512_maskz_permutexvar_epi8(held & 0xaaaaaaaaaaaaaaaau, at, word);
-            at = _mm512_add_epi8(at, _mm512_set1_epi8(1));
-            sum = _mm512_add_epi8(
-                sum, _mm512_maskz_permutexvar_epi8(first & 0xccccccccccccccccu, at, word));
-            at = _mm512_add_epi8(at, _mm512_set1_epi8(1));
-            sum = _mm512_add_epi8(
-                sum, _mm512_maskz_permutexvar_epi8(first & 0xf0f0f0f0f0f0f0f0u, at, word));
+            __m512i sum = _mm512_setzero_si512();
+            UNROLL for (int i = 0; i < 3; i++)
+            {
+                __m512i half = t < 8 ? _mm512_add_epi8(first, _mm512_set1_epi8((char)(8 * t + i)))
+                                     : rest[i];
+                uint64_t held = t < 8 ? all : i == 0 ? all >> 16 : all >> 24;
+                sum = _mm512_add_epi8(sum, codes_of(word, half, i, held));
+            }
             __m512i below = low, above = high;
             UNROLL for (int i = 0; i < 4; i++)
             {
@@ -91,41 +105,30 @@ INLINE void transpose(__m512i x[8])
     x[7] = _mm512_ror_epi64(x[7], 56);
 }
 
-/* The bytes of `from`, register c's rotated by c bytes. */
-INLINE __m512i rotated(uint64_t from, int c)
+/* The two upper bits of the bytes of a, b and c, next to each other; above them there is anything. */
+INLINE __m512i upper_bits(__m512i a, __m512i b, __m512i c)
 {
-    return _mm512_set1_epi64((long long)(c ? from >> 8 * c | from << (64 - 8 * c) : from));
+    const __m512i two = _mm512_set1_epi8(3), four = _mm512_set1_epi8(15);
+    __m512i x = _mm512_ternarylogic_epi64(two, _mm512_srli_epi16(a, 6), _mm512_srli_epi16(b, 4),
+                                          SELECT);
+    return _mm512_ternarylogic_epi64(four, x, _mm512_srli_epi16(c, 2), SELECT);
 }
 
-/* Indices 0 to 7 of a word of 64 columns. */
-INLINE void store_first(const __m512i word[8], uint8_t *to, size_t step)
+/* The indices of a word of 64 columns, eight in each register. */
+INLINE void store_indices(__m512i x[8], uint8_t *to, size_t step)
 {
-    __m512i x[8];
-    UNROLL for (int c = 0; c < 8; c++) x[c] =
-        _mm512_multishift_epi64_epi8(rotated(0x2a241e18120c0600, c), word[c]);
+    x[1] = _mm512_ror_epi64(x[1], 8);
+    x[2] = _mm512_ror_epi64(x[2], 16);
+    x[3] = _mm512_ror_epi64(x[3], 24);
+    x[4] = _mm512_ror_epi64(x[4], 32);
+    x[5] = _mm512_ror_epi64(x[5], 40);
+    x[6] = _mm512_ror_epi64(x[6], 48);
+    x[7] = _mm512_ror_epi64(x[7], 56);
     transpose(x);
     UNROLL for (size_t t = 0; t < 8; t++) _mm512_storeu_si512(to + t * step, x[t]);
-}
-
-/* Indices 8 to 10 of two words. */
-INLINE void store_last(const __m512i even[8], const __m512i odd[8], uint8_t *to, uint8_t *next,
-                       size_t step)
-{
-    __m512i x[8];
-    UNROLL for (int c = 0; c < 8; c++)
-    {
-        const __m512i at = rotated(0x00003c36303c3630, c);
-        const uint64_t second = c < 4 ? 0x38u >> c : 0x38u >> c | 0x38u << (8 - c);
-        const uint64_t mask = (second & 0xff) * 0x0101010101010101u;
-        x[c] = _mm512_multishift_epi64_epi8(at, even[c]);
-        x[c] = _mm512_mask_multishift_epi64_epi8(x[c], mask, at, odd[c]);
-    }
-    transpose(x);
-    UNROLL for (size_t t = 0; t < 3; t++)
-    {
-        _mm512_storeu_si512(to + (8 + t) * step, x[t]);
-        _mm512_storeu_si512(next + (8 + t) * step, x[3 + t]);
-    }
+    _mm512_storeu_si512(to + 8 * step, upper_bits(x[0], x[1], x[2]));
+    _mm512_storeu_si512(to + 9 * step, upper_bits(x[3], x[4], x[5]));
+    _mm512_storeu_si512(to + 10 * step, upper_bits(x[6], x[7], x[7]));
 }
 
 /* Columns 8 c to 8 c + 7 of 64, panels that are not there as the first one. */
@@ -152,9 +155,8 @@ static void make_indices(const struct qnt__look_up_bits *g, size_t parts, size_t
                 if (first + w)
                     odd[c] = _mm512_xor_si512(odd[c], _mm512_loadu_si512(b - QNT__PANEL));
             }
-            store_first(even, at, step);
-            store_first(odd, next, step);
-            store_last(even, odd, at, next, step);
+            store_indices(even, at, step);
+            store_indices(odd, next, step);
         }
     }
 }
@@ -174,12 +176,18 @@ struct chunk {
     struct wide (*wide)[PARTS];  /* of all rows */
 };
 
-/* Some rows and vectors of 64 columns, all tables of the chunk. */
+/* Some rows and vectors of 64 columns, all tables of the chunk. Two rows of four vectors and their
+ * wide sums are 24 of 32 registers. */
 INLINE void tile(const struct chunk *c, size_t row, size_t part, int rows, int parts)
 {
     const size_t step = 64 * c->parts;
     const uint8_t *index = c->indices + 64 * part;
     const uint8_t *tables = c->g->tables + row * c->g->row + c->first * QNT__SIXES * ENTRIES;
+    struct wide wide[ROWS][PARTS];
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int p = 0; p < parts; p++) wide[i][p] = c->wide[row + (size_t)i][part + (size_t)p];
+    }
     for (size_t t = 0; t < c->tables;) {
         size_t end = t + c->run < c->tables ? t + c->run : c->tables;
         __m512i sum[ROWS][PARTS];
@@ -193,19 +201,26 @@ INLINE void tile(const struct chunk *c, size_t row, size_t part, int rows, int p
             UNROLL for (int i = 0; i < rows; i++)
             {
                 __m512i table = _mm512_loadu_si512(tables + (size_t)i * c->g->row);
-                UNROLL for (int p = 0; p < parts; p++) sum[i][p] =
-                    _mm512_add_epi8(sum[i][p], _mm512_permutexvar_epi8(at[p], table));
+                UNROLL for (int p = 0; p < parts; p++)
+                {
+                    __m512i found = _mm512_permutexvar_epi8(at[p], table);
+                    ADD_BYTES(sum[i][p], found);
+                }
             }
         }
         UNROLL for (int i = 0; i < rows; i++)
         {
-            struct wide *to = c->wide[row + (size_t)i] + part;
             UNROLL for (int p = 0; p < parts; p++)
             {
-                to[p].both = _mm512_add_epi16(to[p].both, sum[i][p]);
-                to[p].odd = _mm512_add_epi16(to[p].odd, _mm512_srli_epi16(sum[i][p], 8));
+                __m512i odd = _mm512_srli_epi16(sum[i][p], 8);
+                ADD_WORDS(wide[i][p].both, sum[i][p]);
+                ADD_WORDS(wide[i][p].odd, odd);
             }
         }
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int p = 0; p < parts; p++) c->wide[row + (size_t)i][part + (size_t)p] = wide[i][p];
     }
 }
 
