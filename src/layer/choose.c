@@ -115,7 +115,7 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
     if (r->levels) {
         return qnt__fail(
             r->context, QNT_E_UNSUPPORTED,
-            "weight_q has levels that are not integers of 8 bits, which needs a float input "
+            "weight_q has levels that are not integers of 16 bits, which needs a float input "
             "(input_q NULL)");
     }
     if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
@@ -141,7 +141,9 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
     if (r->has_bias) h->arrays |= QNT__HAS_BIAS;
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;
-    if (h->input.kind != QNT__IN_FLOAT) {
+    if (r->words) {
+        QNT__TRY(qnt__recipe_choose_words(r));
+    } else if (h->input.kind != QNT__IN_FLOAT) {
         QNT__TRY(choose_integer(r, &e));
         if (r->integers) qnt__recipe_pack(r);
         qnt__recipe_planes(r);

@@ -1,5 +1,5 @@
 /* Decodes panels of weights: into floats, float(code - zero) * scale (+ offset) or level * scale;
- * places in tables into bytes. */
+ * places in tables into bytes or words. */
 #include "base/arith.h"
 #include "run.h"
 
@@ -39,6 +39,30 @@ void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels,
         for (size_t t = 0; t < s->tap_count; t++) {
             out = decode_tap(run, p, layer->weight + p * s->panel_bytes + t * tap_bytes, out);
         }
+    }
+}
+
+void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out)
+{
+    enum { CELLS = 4, FIELDS = 1 << QNT__TABLE_BITS, MOST = CELLS * QNT__PANEL * 16 };
+    const struct qnt__simd *simd = &run->context->simd;
+    const qnt_layer *layer = run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
+    const int bits = layer->head.cell_bits;
+    const size_t bytes = qnt__cell_bytes(bits), depth = qnt__cell_depth(bits);
+    const size_t cells = panels * (s->panel_bytes / bytes);
+    const uint8_t *cell = layer->weight + first * s->panel_bytes;
+    uint8_t expanded[MOST], pairs[MOST];
+    int8_t same[FIELDS];
+    for (int i = 0; i < FIELDS; i++) same[i] = (int8_t)i;
+    for (size_t i = 0; i < cells; i += CELLS, cell += CELLS * bytes) {
+        const size_t count = qnt__min(CELLS, cells - i), n = count * depth * QNT__PANEL;
+        const struct qnt__expand e = {
+            .cell = cell, .cells = count, .bits = bits, .levels = same, .out = expanded};
+        if (bits < 8) simd->expand_levels(&e);
+        simd->pair_codes(bits < 8 ? expanded : cell, n / 64, pairs);
+        simd->look_up_16(layer->table_words, bits, pairs, n, out);
+        out += n;
     }
 }
 

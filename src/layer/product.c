@@ -129,6 +129,18 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
     qnt__run_epilogue(run, p->scratch, &block);
 }
 
+static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
+{
+    const struct qnt__run *run = p->run;
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    struct qnt__block block = block_of(p, rows);
+    size_t panel = p->group * s->group_panels + p->panel;
+    const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
+    float *acc = (void *)(p->scratch + run->scratch.acc);
+    qnt__words_multiply(run, rows, p->weights, p->panels, scale, acc);
+    qnt__run_epilogue(run, p->scratch, &block);
+}
+
 static void multiply_floats(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
@@ -159,6 +171,7 @@ static void multiply_piece(struct piece *p)
         switch (run->layer->head.arithmetic) {
         case QNT__DECODE: multiply_floats(p, &rows); break;
         case QNT__BLOCKS: multiply_blocks(p, &rows); break;
+        case QNT__WORDS: multiply_words(p, &rows); break;
         default: multiply_integer(p, &rows); break;
         }
     }
@@ -201,6 +214,10 @@ static void find_weights(struct piece *p)
     p->weights = decoded;
     if (layer->head.arithmetic == QNT__DECODE) {
         qnt__decode_panels(p->run, first, p->panels, decoded);
+        return;
+    }
+    if (layer->head.arithmetic == QNT__WORDS) {
+        qnt__widen_panels(p->run, first, p->panels, decoded);
         return;
     }
     qnt__expand_panels(p->run, first, p->panels, decoded);

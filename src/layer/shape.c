@@ -101,28 +101,31 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
                                    const struct qnt__layer_head *h)
 {
     bool blocks = h->arithmetic == QNT__BLOCKS, dense = h->kind == QNT_DENSE;
-    bool decode = h->arithmetic == QNT__DECODE;
+    bool decode = h->arithmetic == QNT__DECODE, words = h->arithmetic == QNT__WORDS;
     const struct rule rules[] = {
-        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__PLANES},
+        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__WORDS},
         {"weight bits", h->weight_bits, 1, 8},
         {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
         {"block", h->block, blocks ? 16 : 0,
-         blocks            ? 65536
-         : dense && decode ? LARGEST
-                           : 0},
+         blocks || (dense && words) ? 65536
+         : dense && decode          ? LARGEST
+                                    : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
     const int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
                         : h->arithmetic == QNT__PLANES  ? 1
+                        : words && !tables              ? QNT__WORD_BITS
                         : tables                        ? qnt__place_bits(h->weight_bits)
                                                         : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
-    if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
+    if (h->cell_bits != cell_bits || (blocks && !dense) ||
+        ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
-        (tables && !qnt__layer_may_pack(h))) {
+        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
+               : tables && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
@@ -141,9 +144,9 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
     s->tap_count = rows ? height : area;
     s->depth = qnt__max((size_t)h->channels * (rows ? width : 1), 1);
     bool blocks = h->arithmetic == QNT__BLOCKS;
-    bool planes = h->arithmetic == QNT__PLANES;
+    bool planes = h->arithmetic == QNT__PLANES, words = h->arithmetic == QNT__WORDS;
     s->panel_depth = planes   ? s->depth
-                     : blocks ? qnt__round_up(s->depth, (size_t)h->block)
+                     : blocks || (words && h->block) ? qnt__round_up(s->depth, (size_t)h->block)
                               : qnt__panel_depth(s->depth, h->cell_bits);
     s->group_outputs = (size_t)(h->outputs / h->groups);
     s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
@@ -187,9 +190,11 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
     size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
-    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
+    const size_t element = h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
+    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 * element : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
     size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
+    if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
     bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
@@ -231,6 +236,7 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
         data += qnt__round_up(sections[i], 64);
     }
     bool blocks = layer->head.arithmetic == QNT__BLOCKS;
+    bool words = layer->head.arithmetic == QNT__WORDS;
     layer->weight = at[0];
     layer->scale = at[1];
     layer->zero = at[2];
@@ -240,9 +246,11 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->fsum = blocks ? at[5] : NULL;
     layer->bias = at[6];
     layer->levels = at[7];
-    layer->input_levels = at[8];
+    layer->input_levels = words ? NULL : at[8];
+    layer->input_words = words ? at[8] : NULL;
     layer->input_thresholds = at[9];
-    layer->tables = at[10];
+    layer->tables = words ? NULL : at[10];
+    layer->table_words = words ? at[10] : NULL;
     layer->output_book = at[11];
     layer->coef = at[12];
 }
