@@ -85,9 +85,10 @@ enum {
 struct qnt__layer_shape {
     size_t inputs;        /* K of one output: kernel elements times channels */
     size_t tap_count;     /* runs of k that are contiguous in the input */
-    size_t depth;         /* k of one tap, at least 1 */
+    size_t depth;         /* k of one tap, at least 1; of merged groups all of their channels */
     size_t panel_depth;   /* depth rounded up to whole cells, or to whole blocks */
-    size_t group_outputs; /* outputs of one group */
+    size_t merged;        /* groups that run as one: 16 of depthwise words, else 1 */
+    size_t group_outputs; /* outputs of one group, or of those that run as one */
     size_t group_panels;
     size_t group_columns; /* 16 times that */
     size_t columns;       /* of all groups */

@@ -191,11 +191,12 @@ static struct cut cut_work(const struct qnt__run *run)
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
     struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
+    const size_t groups = run->g.groups / run->layer->shape.merged;
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1;
     for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
         c.rows = qnt__round_up(blocks * QNT__GEMM_ROWS, whole);
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
-        c.count = run->g.groups * c.panel_tasks * c.row_tasks;
+        c.count = groups * c.panel_tasks * c.row_tasks;
         if (decode || c.count >= MANY || blocks == 1) return c;
     }
 }
@@ -238,7 +239,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     p.panels = qnt__min(s->group_panels - p.panel, cut.panels);
     p.first_row = index % cut.row_tasks * cut.rows;
     p.end_row = qnt__min(run->rows, p.first_row + cut.rows);
-    size_t from = (p.group + run->g.group_shift) % run->g.groups;
+    size_t shift = s->merged > 1 ? 0 : run->g.group_shift; /* staging has shifted those */
+    size_t from = (p.group * s->merged + shift) % run->g.groups;
     p.slice = (ptrdiff_t)(from * (run->g.channels / run->g.groups) * run->element);
     find_weights(&p);
     multiply_piece(&p);

@@ -132,6 +132,15 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     return QNT_OK;
 }
 
+/* Depthwise words: the weights of 16 channels are the diagonal of a matrix, so that rows of the input are
+ * read along the channels and columns of a panel are all in use. */
+static size_t merged_groups(const struct qnt__layer_head *h)
+{
+    bool depthwise = h->groups > 1 && h->channels == 1 && h->outputs == h->groups;
+    bool words = h->arithmetic == QNT__WORDS && h->cell_bits == QNT__WORD_BITS;
+    return words && depthwise && h->groups % QNT__PANEL == 0 ? QNT__PANEL : 1;
+}
+
 /* Derives the shape; all extents are known to be in range. */
 static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
 {
@@ -142,16 +151,17 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
     }
     bool rows = h->groups == 1 && h->dilation[1] == 1;
     s->tap_count = rows ? height : area;
-    s->depth = qnt__max((size_t)h->channels * (rows ? width : 1), 1);
+    s->merged = merged_groups(h);
+    s->depth = qnt__max((size_t)h->channels * s->merged * (rows ? width : 1), 1);
     bool blocks = h->arithmetic == QNT__BLOCKS;
     bool planes = h->arithmetic == QNT__PLANES, words = h->arithmetic == QNT__WORDS;
     s->panel_depth = planes   ? s->depth
                      : blocks || (words && h->block) ? qnt__round_up(s->depth, (size_t)h->block)
                               : qnt__panel_depth(s->depth, h->cell_bits);
-    s->group_outputs = (size_t)(h->outputs / h->groups);
+    s->group_outputs = (size_t)(h->outputs / h->groups) * s->merged;
     s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
     s->group_columns = s->group_panels * QNT__PANEL;
-    s->columns = s->group_columns * (size_t)h->groups;
+    s->columns = s->group_columns * ((size_t)h->groups / s->merged);
     if (h->arithmetic == QNT__DEPTHWISE) { /* one row of columns instead of one panel each */
         s->group_outputs = (size_t)h->outputs;
         s->group_panels = 0;

@@ -117,17 +117,19 @@ qnt_status qnt__recipe_choose_words(struct qnt__recipe *r)
     return QNT_OK;
 }
 
-/* Weights that are words themselves: [panel][tap][k / 2][16][2]. */
+/* Weights that are words themselves: [panel][tap][k / 2][16][2]; 0 where a column is of another of the
+ * groups that run as one. */
 void qnt__recipe_fill_words(const struct qnt__recipe *r, const qnt_layer *layer, int16_t *weight)
 {
     const struct qnt__layer_shape *s = &layer->shape;
     const size_t panel_words = QNT__PANEL * s->tap_count * s->panel_depth;
+    const size_t depth = s->depth / s->merged; /* of one group */
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) {
         size_t column = qnt__recipe_column(layer, n), filled = SIZE_MAX;
         int16_t *panel = weight + column / QNT__PANEL * panel_words, word[QNT__BOOK];
         for (size_t k = 0; k < r->inputs; k++) {
             size_t group = qnt__recipe_group(r, n, k);
-            size_t at = k / s->depth * s->panel_depth + k % s->depth;
+            size_t at = k / depth * s->panel_depth + n % s->merged * depth + k % depth;
             if (group != filled) qnt__recipe_word_table(r, filled = group, word);
             panel[at / 2 * 2 * QNT__PANEL + column % QNT__PANEL * 2 + at % 2] =
                 word[(uint8_t)r->codes[n * r->inputs + k]];

@@ -52,14 +52,16 @@ static void read_row(const struct qnt__run *run, const struct qnt__rows *rows, s
     uint8_t gathered[WORD_DEPTH];
     const uint8_t *codes = gathered;
     if (!run->layer->input_words) word += BYTE - zero;
-    for (size_t done = 0, length; done < depth; done += length) {
-        size_t k = (first + done) % s->panel_depth, used = 0;
+    const ptrdiff_t *tap = run->taps + first / s->panel_depth;
+    for (size_t done = 0, k = first % s->panel_depth, length; done < depth; done += length, k = 0) {
+        size_t used = 0;
         length = qnt__min(s->panel_depth - k, depth - done);
         if (k < tap_depth) used = qnt__min(tap_depth - k, length);
-        const uint8_t *from = rows->at[i] + run->taps[(first + done) / s->panel_depth] + k;
+        const uint8_t *from = rows->at[i] + *tap++ + k;
         if (used == depth) codes = from;
-        if (used < depth) memcpy(gathered + done, from, used);
-        memset(gathered + done + used, zero, length - used);
+        else if (used == QNT__PANEL) memcpy(gathered + done, from, QNT__PANEL);
+        else memcpy(gathered + done, from, used);
+        if (used < length) memset(gathered + done + used, zero, length - used);
     }
     run->context->simd.look_up_16(word, w->bits, codes, depth, out);
 }

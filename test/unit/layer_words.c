@@ -71,7 +71,7 @@ static int code_bits(const qnt_quantizer *q)
 /* What is to be computed: x [images][height][width][groups * channels], w [outputs][inputs]. */
 typedef struct {
     int64_t images, height, width, channels, outputs, kernel, block;
-    int32_t groups, pad, stride, dilation;
+    int32_t groups, shift, pad, stride, dilation;
     bool dense;
 } shape;
 
@@ -108,7 +108,7 @@ static int64_t sum_over(const shape *s, int64_t pixel, int64_t o, int64_t first,
 {
     int64_t ow = extent_out(s, s->width), oh = extent_out(s, s->height), n = inputs_of(s), sum = 0;
     int64_t image = pixel / ow / oh, oy = pixel / ow % oh, ox = pixel % ow;
-    int64_t group = o / (s->outputs / s->groups);
+    int64_t group = (o / (s->outputs / s->groups) + s->shift) % s->groups;
     for (int64_t k = first; k < end && k < n; k++) {
         int64_t ch = k % s->channels, kx = k / s->channels % s->kernel,
                 ky = k / s->channels / s->kernel;
@@ -238,6 +238,7 @@ static void check_pair(const shape *s, qnt_spec ws, const qnt_spec *xs, int i)
                          .kind = s->dense ? QNT_DENSE : QNT_CONV,
                          .activation = relu ? QNT_RELU : QNT_LINEAR,
                          .groups = s->groups,
+                         .group_shift = s->shift,
                          .stride = {s->stride, s->stride},
                          .dilation = {s->dilation, s->dilation},
                          .pad = {s->pad, s->pad, s->pad, s->pad}};
@@ -336,7 +337,9 @@ static void convolutions(void)
         s.height = random_in(5, 9), s.width = random_in(5, 9);
         s.channels = random_in(1, 20), s.outputs = random_in(1, 20);
         if (i % 3 == 1) s.groups = 4, s.channels = random_in(1, 3), s.outputs = 4 * random_in(1, 2);
-        if (i % 6 == 4) s.channels = 1, s.outputs = 4; /* depthwise */
+        if (i % 6 == 4) s.channels = 1, s.outputs = 4; /* depthwise, also 16 channels at a time */
+        if (i % 12 == 4) s.groups = 16 * (int32_t)random_in(1, 2), s.outputs = s.groups;
+        s.shift = (int32_t)random_in(0, s.groups - 1);
         ws.grain = (int32_t)random_in(QNT_PER_TENSOR, QNT_PER_AXIS);
         check_pair(&s, ws, xs, i);
     }
