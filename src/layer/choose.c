@@ -133,6 +133,20 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
     return QNT_OK;
 }
 
+/* Codes of 5 to 7 bits that are looked up as floats stay so wide, unless the padding of taps takes more. */
+static void keep_wide(struct qnt__recipe *r)
+{
+    struct qnt__layer_head wide = r->head;
+    struct qnt__layer_shape shape;
+    size_t bytes, unpacked;
+    wide.cell_bits = qnt__place_bits(wide.weight_bits);
+    if (qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &unpacked) == QNT_OK &&
+        qnt__layer_measure(r->context, QNT_E_INVALID, &wide, &shape, &bytes) == QNT_OK &&
+        bytes < unpacked) {
+        r->head = wide;
+    }
+}
+
 qnt_status qnt__recipe_choose(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
@@ -153,6 +167,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
         if (r->weight_q->spec.flags & QNT_REAL_OFFSET) h->arrays |= QNT__HAS_OFFSET;
         bool shared = r->weight_q->own_count == 0 || r->weight_q->groups == 1;
         if (r->levels) h->arrays |= shared ? QNT__HAS_LEVELS : QNT__HAS_OWN_LEVELS;
+        if (r->levels) keep_wide(r);
+        if (r->integers) qnt__recipe_pack(r);
     }
     /* Constants of the input's zero point, and of a real offset, become part of the bias. */
     bool folds = h->arithmetic == QNT__BLOCKS && h->input.kind == QNT__IN_STATIC;

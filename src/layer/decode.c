@@ -3,6 +3,34 @@
 #include "base/arith.h"
 #include "run.h"
 
+/* Cells of 5 to 7 bits, or of places in tables of integers, become bytes first, a few at a time. */
+static void decode_expanded(const struct qnt__simd *simd, const struct qnt__decode_cells *places,
+                            const int8_t *table, size_t step)
+{
+    enum { CELLS = 4, DEPTH = CELLS * 16 };
+    const size_t depth = qnt__cell_depth(places->bits);
+    uint8_t bytes[DEPTH * QNT__PANEL];
+    struct qnt__decode_cells d = *places;
+    d.cell = bytes;
+    d.bits = 8;
+    for (size_t k = places->first, end; k < places->end; k = end) {
+        const size_t start = k / DEPTH * DEPTH;
+        end = qnt__min(places->end, start + DEPTH);
+        const struct qnt__expand e = {
+            .cell = places->cell + start / depth * qnt__cell_bytes(places->bits),
+            .cells = qnt__ceil_div(end - start, depth),
+            .bits = places->bits,
+            .levels = table,
+            .step = step,
+            .out = bytes};
+        simd->expand_levels(&e);
+        d.first = k - start;
+        d.end = end - start;
+        simd->decode_cells(&d);
+        d.out += (end - k) * QNT__PANEL;
+    }
+}
+
 /* One tap of a panel: [depth][16], block by block. */
 static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t *cells, float *out)
 {
@@ -11,6 +39,10 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
     const int bits = layer->head.weight_bits;
     size_t block = layer->head.block ? (size_t)layer->head.block : s->depth;
     bool own = layer->head.arrays & QNT__HAS_OWN_LEVELS;
+    size_t step = layer->head.arrays & QNT__HAS_OWN_TABLES ? qnt__layer_table(&layer->head) : 0;
+    const int8_t *tables = layer->tables ? layer->tables + panel * QNT__PANEL * step : NULL;
+    int8_t code[QNT__TABLE]; /* of places in tables of floats */
+    for (int i = 0; i < QNT__TABLE; i++) code[i] = (int8_t)(i - (1 << (bits - 1)));
     struct qnt__decode_cells d = {.cell = cells,
                                   .bits = layer->head.cell_bits,
                                   .levels = layer->levels,
@@ -24,7 +56,10 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
         d.offset = layer->offset ? layer->offset + at : NULL;
         if (own) d.levels = layer->levels + at * d.step;
         d.out = out;
-        run->context->simd.decode_cells(&d);
+        if (tables || qnt__cell_is_wide(d.bits))
+            decode_expanded(&run->context->simd, &d, tables ? tables : code, step);
+        else
+            run->context->simd.decode_cells(&d);
         out += (d.end - d.first) * QNT__PANEL;
     }
     return out;

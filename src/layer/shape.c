@@ -93,7 +93,8 @@ static qnt_status check_codes(const qnt_context *context, qnt_status status, con
 
 bool qnt__layer_may_pack(const struct qnt__layer_head *h)
 {
-    return (h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__BLOCKS) &&
+    return (h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__BLOCKS ||
+            h->arithmetic == QNT__DECODE) &&
            h->weight_bits <= QNT__TABLE_BITS;
 }
 
@@ -119,6 +120,8 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
                         : tables                        ? qnt__place_bits(h->weight_bits)
                                                         : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
+    bool levels = h->arrays & (QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS);
+    if (decode && levels && h->cell_bits == qnt__place_bits(h->weight_bits)) cell_bits = h->cell_bits;
     if (h->cell_bits != cell_bits || (blocks && !dense) ||
         ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||

@@ -41,7 +41,8 @@ static bool arrays_hold(const struct qnt__layer_head *h)
     }
     int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
     if (tables &&
-        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || (h->arrays & QNT__HAS_ZERO))) {
+        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || levels ||
+         (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
     if ((h->arrays & QNT__HAS_OUTPUT_BOOK) &&

@@ -121,13 +121,13 @@ static const struct digit_sample digit_samples[] = {
      {.step = 2, .zero = -1, .pad = {0, 1, 0, 1}}, 2, 1},
 };
 
-/* Dense layers with a base of signs for each output, planes of bits times numbers or signs; and those with
- * integers that int8 does not hold. */
+/* Dense layers with a base of signs for each output, planes of bits times numbers or signs; those with
+ * integers that int8 does not hold; and codes of 5 to 7 bits that are looked up for a float input. */
 struct plane_sample {
     const char *name;
     int64_t rows, outputs, inputs;
     int bits; /* of the input; 0: signs */
-    enum { PLAIN, TABLE_WORDS, OWN_WORDS } words;
+    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS } words; /* the last two: a float input */
 };
 
 static const struct plane_sample plane_samples[] = {
@@ -135,6 +135,8 @@ static const struct plane_sample plane_samples[] = {
     {"1.0_planes_signs", 3, 130, 256, 0, PLAIN},
     {"1.0_words_table", 5, 19, 150, 3, TABLE_WORDS},
     {"1.0_words_own", 5, 19, 150, 2, OWN_WORDS},
+    {"1.0_places_5", 5, 19, 150, 5, PLACES},
+    {"1.0_levels_6", 5, 19, 150, 6, LEVELS},
 };
 
 enum {
@@ -331,6 +333,37 @@ static qnt_layer *make_words(const qnt_context *context, const struct plane_samp
     return layer;
 }
 
+/* Codes as places in a table of integers, or of real levels. */
+static qnt_layer *make_wide(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { MOST = 64 };
+    double level[MOST], scale[MOST];
+    const bool real = s->words == LEVELS;
+    const size_t levels = (size_t)1 << s->bits;
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = s->bits,
+                      .grain = QNT_PER_AXIS};
+    qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    qnt_quantizer *weight = NULL;
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (size_t i = 0; i < MOST; i++) {
+        scale[i] = 0.25 / (1 << i % 5);
+        level[i] = ((double)i - (double)(levels / 2)) * (real ? 0.4375 : 3);
+    }
+    CHECK(qnt_quantizer_create(context, &codes, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_LEVELS, level, levels) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, (size_t)s->outputs) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), NULL, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.arithmetic == QNT__DECODE && layer->head.cell_bits == s->bits);
+    CHECK(!layer->tables == real && !layer->levels == !real);
+    qnt_quantizer_destroy(weight);
+    free(w), free(bias);
+    return layer;
+}
+
 /* Coefficients 1 to 7, one output in eleven without a base. */
 static qnt_layer *make_planes(const qnt_context *context, const struct plane_sample *s)
 {
@@ -338,6 +371,7 @@ static qnt_layer *make_planes(const qnt_context *context, const struct plane_sam
     double scale[MOST], coef[MOST];
     qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    if (s->words >= PLACES) return make_wide(context, s);
     if (s->words != PLAIN) return make_words(context, s);
     qnt_quantizer *weight = NULL, *in;
     qnt_layer *layer = NULL;
