@@ -24,6 +24,7 @@ struct form {
     bool dynamic;             /* int8 activations */
     bool offset;              /* weights with a zero point */
     bool literal;             /* as published */
+    bool adaptive;            /* of QNT_EXP: every matrix gets bits of its own */
     bool detailed;            /* left out by --quick */
 };
 
@@ -55,14 +56,18 @@ static const struct form forms[] = {
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .dynamic = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .dynamic = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 5, .dynamic = true, .detailed = true},
-    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 6, .detailed = true},
-    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 6, .dynamic = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .dynamic = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .literal = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .literal = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 5, .literal = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 6, .literal = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .literal = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .dynamic = true, .adaptive = true, .detailed = true},
+    {.scheme = QNT_EXP, .method = QNT_TEQ, .literal = true, .adaptive = true, .detailed = true},
 };
+
+enum { SEARCHED = 40 /* stories on which bits of exponents are tried */ };
 
 /* ---- the float reference ---- */
 
@@ -104,6 +109,7 @@ struct quantized_matrices {
     qnt_quantizer *input; /* NULL: float */
     qnt_layer *layer[MATRICES];
     float *embedding; /* decoded */
+    const int32_t *bits; /* of each matrix's exponents; NULL: those of the form */
     size_t bytes, workspace;
 };
 
@@ -144,7 +150,9 @@ static bool quantize_matrix(const struct form *form, int index, struct quantized
     const qnt_spec spec = {.size = sizeof spec,
                            .scheme = form->scheme,
                            .method = form->method,
-                           .bits = exponents ? form->bits - 1 : form->bits,
+                           .bits = q->bits    ? q->bits[index]
+                                   : exponents ? form->bits - 1
+                                               : form->bits,
                            .points = form->bases,
                            .flags = exponents ? teq : form->scheme == QNT_AFFINE ? affine : 0,
                            .grain = form->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
@@ -193,6 +201,93 @@ static void quantized_end(struct quantized_matrices *q)
     free(q->embedding);
 }
 
+/* ---- bits of exponents for every matrix ---- */
+
+struct search {
+    const struct laboratory *lab;
+    const struct transformer *transformer;
+    const struct tokens *text;
+    const struct form *form;
+    int sequences;
+    double nats; /* of the float model, on these */
+    int32_t bits[MATRICES];
+};
+
+static bool measure_form(const struct laboratory *lab, const struct transformer *t,
+                         const struct tokens *text, int sequences, const struct form *form,
+                         const int32_t *bits, struct prediction *out, size_t *bytes)
+{
+    struct quantized_matrices q = {.context = lab->serial, .transformer = t, .bits = bits};
+    bool good = quantize_all(form, &q);
+    struct language_model model = {t, q.embedding, q.workspace, multiply_quantized, &q};
+    good = good && language_measure(&lab->crew, &model, text, sequences, out);
+    *bytes = q.bytes;
+    quantized_end(&q);
+    return good;
+}
+
+static int32_t bits_of(const qnt_context *context, const qnt_quantizer *quantizer)
+{
+    qnt_spec spec = {.size = sizeof spec};
+    qnt_quantizer_spec(context, quantizer, &spec);
+    return spec.bits;
+}
+
+/* What qnt_teq_search asks: by which part nats per token grow. */
+static int32_t measure_loss(void *user, const qnt_quantizer *const *weights,
+                            const qnt_quantizer *const *inputs, double *loss)
+{
+    struct search *s = user;
+    struct prediction p;
+    size_t bytes;
+    (void)inputs;
+    for (int m = 0; m < MATRICES; m++) s->bits[m] = bits_of(s->lab->context, weights[m]);
+    if (!measure_form(s->lab, s->transformer, s->text, s->sequences, s->form, s->bits, &p, &bytes))
+        return 1;
+    *loss = p.nats / s->nats - 1;
+    return 0;
+}
+
+/* s->bits become what was found; loss is that on the stories of the search. */
+static bool search_bits(struct search *s, double *loss)
+{
+    const qnt_spec spec = {.size = sizeof spec,
+                           .scheme = QNT_EXP,
+                           .method = QNT_TEQ,
+                           .grain = QNT_PER_AXIS,
+                           .flags = QNT_SIGNED | (s->form->literal ? QNT_LITERAL : 0)};
+    const qnt_context *context = s->lab->context;
+    qnt_quantizer *weights[MATRICES] = {NULL};
+    qnt_teq_spec teq = {.size = sizeof teq};
+    bool good = true;
+    for (int m = 0; good && m < MATRICES; m++) {
+        const struct matrix *matrix = &s->transformer->matrix[m];
+        int64_t shape[] = {matrix->out, matrix->in};
+        struct view view;
+        good = !qnt_quantizer_create(context, &spec, &weights[m]) &&
+               !qnt_quantizer_observe(context, weights[m], view_floats(&view, matrix->weight, 2, shape),
+                                      NULL);
+    }
+    good = good && !qnt_teq_search(context, weights, NULL, MATRICES, &teq, measure_loss, s);
+    for (int m = 0; m < MATRICES; m++) {
+        if (good) s->bits[m] = bits_of(context, weights[m]);
+        qnt_quantizer_destroy(weights[m]);
+    }
+    *loss = teq.loss;
+    return good;
+}
+
+/* Bits of a code with its sign, a mean over weights. */
+static double mean_bits(const struct search *s)
+{
+    double sum = 0, count = 0;
+    for (int m = 0; m < MATRICES; m++) {
+        double n = (double)s->transformer->matrix[m].out * s->transformer->matrix[m].in;
+        sum += n * (s->bits[m] + 1), count += n;
+    }
+    return sum / count;
+}
+
 /* ---- the table ---- */
 
 static void print_row(const struct form *form, size_t bytes, const struct prediction *p,
@@ -202,12 +297,14 @@ static void print_row(const struct form *form, size_t bytes, const struct predic
     snprintf(grain, sizeof grain, "%s", form ? "channel" : "");
     if (form && form->block) snprintf(grain, sizeof grain, "block %d", form->block);
     snprintf(bits, sizeof bits, "%d", form ? form->bits : 32);
+    if (form && form->adaptive) snprintf(bits, sizeof bits, "-");
     if (form && form->bases)
         snprintf(name, sizeof name, "BASES x %d", form->bases);
     else if (form)
-        snprintf(name, sizeof name, "%s%s%s", method_name(form->method),
-                 form->offset ? " +zero" : "", form->literal ? " literal" : "");
-    printf("  %-16s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits,
+        snprintf(name, sizeof name, "%s%s%s%s", method_name(form->method),
+                 form->offset ? " +zero" : "", form->adaptive ? " adaptive" : "",
+                 form->literal ? " literal" : "");
+    printf("  %-20s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits,
            form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
            100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
     fflush(stdout);
@@ -217,7 +314,7 @@ static void print_head(int sequences, size_t tokens)
 {
     printf("\nstories260k, a language model: %d stories, %zu predicted tokens\n\n", sequences,
            tokens);
-    printf("  %-16s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights",
+    printf("  %-20s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights",
            "bytes", "nats", "change", "right %", "ms each", "speed");
 }
 
@@ -225,26 +322,43 @@ static bool run_form(const struct laboratory *lab, const struct transformer *t,
                      const struct tokens *text, int sequences, const struct form *form,
                      const struct prediction *reference)
 {
-    struct quantized_matrices q = {.context = lab->serial, .transformer = t};
-    struct prediction prediction;
-    bool good = quantize_all(form, &q);
-    struct language_model model = {t, q.embedding, q.workspace, multiply_quantized, &q};
-    good = good && language_measure(&lab->crew, &model, text, sequences, &prediction);
-    if (good) print_row(form, q.bytes, &prediction, reference);
-    quantized_end(&q);
-    return good;
+    struct prediction p;
+    size_t bytes;
+    if (!measure_form(lab, t, text, sequences, form, NULL, &p, &bytes)) return false;
+    print_row(form, bytes, &p, reference);
+    return true;
+}
+
+/* Bits are sought on the first stories, where the float model has `nats`, and measured on all. */
+static bool run_adaptive(const struct laboratory *lab, const struct transformer *t,
+                         const struct tokens *text, int sequences, const struct form *form,
+                         const struct prediction *reference, double nats)
+{
+    struct search s = {lab, t, text, form, SEARCHED < sequences ? SEARCHED : sequences, nats, {0}};
+    struct prediction p;
+    double loss;
+    size_t bytes;
+    if (!search_bits(&s, &loss) || !measure_form(lab, t, text, sequences, form, s.bits, &p, &bytes))
+        return false;
+    print_row(form, bytes, &p, reference);
+    printf("    %.2f bits a weight on average, %.0f %% fewer than int8; DNA-TEQ reports 40 %%, inputs "
+           "included;\n    %.2f %% more nats on the %d stories on which they were sought\n",
+           mean_bits(&s), 100 * (1 - mean_bits(&s) / 8), 100 * loss, s.sequences);
+    fflush(stdout);
+    return true;
 }
 
 static bool run(const struct laboratory *lab, const struct transformer *t,
                 const struct tokens *text, bool quick)
 {
     struct reference reference;
-    struct prediction expected;
+    struct prediction expected, first;
     int sequences = quick && text->count > 16 ? 16 : text->count;
     bool good = reference_prepare(t, &reference);
     struct language_model model = {t, t->matrix[MATRIX_EMBEDDING].weight, 0, multiply_reference,
                                    &reference};
-    good = good && language_measure(&lab->crew, &model, text, sequences, &expected);
+    good = good && language_measure(&lab->crew, &model, text, sequences, &expected) &&
+           language_measure(&lab->crew, &model, text, SEARCHED < sequences ? SEARCHED : sequences, &first);
     size_t bytes = sizeof(float) * DIM * (2 * LAYERS + 1);
     for (int m = 0; m < MATRICES; m++) {
         bytes += sizeof(float) * (size_t)(t->matrix[m].out * t->matrix[m].in);
@@ -254,7 +368,9 @@ static bool run(const struct laboratory *lab, const struct transformer *t,
     print_head(sequences, expected.tokens);
     print_row(NULL, bytes, &expected, &expected);
     for (size_t i = 0; good && i < sizeof forms / sizeof *forms; i++)
-        if (!quick || !forms[i].detailed)
+        if (forms[i].adaptive && !quick)
+            good = run_adaptive(lab, t, text, sequences, &forms[i], &expected, first.nats);
+        else if (!quick || !forms[i].detailed)
             good = run_form(lab, t, text, sequences, &forms[i], &expected);
     return good;
 }

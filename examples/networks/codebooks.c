@@ -42,10 +42,10 @@
         .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
         .literal = true                                                                            \
     }
-#define ADAPTIVE_EXP(as_published)                                                                 \
+#define ADAPTIVE_EXP(values, as_published)                                                         \
     {                                                                                              \
         .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = 8,             \
-        .adaptive = true, .literal = as_published                                                  \
+        .value_bits = values, .adaptive = true, .literal = as_published                            \
     }
 #define GAP                                                                                        \
     {                                                                                              \
@@ -97,8 +97,8 @@ int list_codebooks(struct recipe *out)
                                          EXP(3, 8),
                                          EXP(4, 8),
                                          EXP(5, 8),
-                                         EXP(6, 0),
-                                         EXP(7, 0),
+                                         EXP(6, 8),
+                                         EXP(7, 8),
                                          EXP(4, 3),
                                          EXP(5, 4),
                                          LITERAL_EXP(3),
@@ -106,8 +106,8 @@ int list_codebooks(struct recipe *out)
                                          LITERAL_EXP(5),
                                          LITERAL_EXP(6),
                                          LITERAL_EXP(7),
-                                         ADAPTIVE_EXP(false),
-                                         ADAPTIVE_EXP(true)};
+                                         ADAPTIVE_EXP(8, false),
+                                         ADAPTIVE_EXP(0, true)};
     memcpy(out, rows, sizeof rows);
     return (int)(sizeof rows / sizeof *rows);
 }

@@ -30,9 +30,15 @@
  * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
  * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied as
  *   these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where levels
- *   are per axis, for each; with float input up to 4 bits, also where levels are real. They become bytes
+ *   are per axis, for each, with float input also where levels are real. They become bytes
  *   if each block has levels of its own, if rows of k must be padded and the 2^bits levels leave no place
  *   for 0, or if the tables of more than 4 bits take more than they save.
+ * - Levels that are integers of 16 bits, of weights or inputs or both, work as well: #QNT_EXP of 5 bits
+ *   and more, #QNT_TABLE of 6 and more, levels of the caller. Zero points go into the integers then, sums
+ *   are exact below 2^53, y = float(sum) * scale and so on as for blocks, output_q encodes the finished
+ *   float, and depthwise convolutions run as other groups do. Weights stay packed if one table serves all
+ *   of their scale groups, else they are 16 bits each. An input of 256 levels none of which is 0 cannot be
+ *   padded. Real levels (as a rule those of #QNT_LITERAL) still need a float input.
  * - Weights that are sums of signs (#QNT_BASES) are kept as one plane of bits for each base where that is
  *   faster than bytes: a base with an input of few bits. doc/bit_planes.md has the rule; results do not
  *   depend on it.

@@ -122,6 +122,7 @@ static void multiply_words(const struct piece *p, const int16_t *rows, size_t m,
                                        .m = m,
                                        .panels = panels_from(p, first),
                                        .depth = 2 * p->quads,
+                                       .panel_words = QNT__PANEL * 2 * p->quads,
                                        .ld = ld};
     for (size_t i = 0; i < m; i++) row[i] = rows + i * 2 * p->quads;
     p->product->context->simd.gemm_s16(&gemm);

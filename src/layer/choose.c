@@ -115,7 +115,7 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
     if (r->levels) {
         return qnt__fail(
             r->context, QNT_E_UNSUPPORTED,
-            "weight_q has levels that are not integers of 8 bits, which needs a float input "
+            "weight_q has levels that are not integers of 16 bits, which needs a float input "
             "(input_q NULL)");
     }
     if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
@@ -133,6 +133,20 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
     return QNT_OK;
 }
 
+/* Codes of 5 to 7 bits that are looked up as floats stay so wide, unless the padding of taps takes more. */
+static void keep_wide(struct qnt__recipe *r)
+{
+    struct qnt__layer_head wide = r->head;
+    struct qnt__layer_shape shape;
+    size_t bytes, unpacked;
+    wide.cell_bits = qnt__place_bits(wide.weight_bits);
+    if (qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &unpacked) == QNT_OK &&
+        qnt__layer_measure(r->context, QNT_E_INVALID, &wide, &shape, &bytes) == QNT_OK &&
+        bytes < unpacked) {
+        r->head = wide;
+    }
+}
+
 qnt_status qnt__recipe_choose(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
@@ -141,7 +155,9 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
     if (r->has_bias) h->arrays |= QNT__HAS_BIAS;
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;
-    if (h->input.kind != QNT__IN_FLOAT) {
+    if (r->words) {
+        QNT__TRY(qnt__recipe_choose_words(r));
+    } else if (h->input.kind != QNT__IN_FLOAT) {
         QNT__TRY(choose_integer(r, &e));
         if (r->integers) qnt__recipe_pack(r);
         qnt__recipe_planes(r);
@@ -151,6 +167,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
         if (r->weight_q->spec.flags & QNT_REAL_OFFSET) h->arrays |= QNT__HAS_OFFSET;
         bool shared = r->weight_q->own_count == 0 || r->weight_q->groups == 1;
         if (r->levels) h->arrays |= shared ? QNT__HAS_LEVELS : QNT__HAS_OWN_LEVELS;
+        if (r->levels) keep_wide(r);
+        if (r->integers) qnt__recipe_pack(r);
     }
     /* Constants of the input's zero point, and of a real offset, become part of the bias. */
     bool folds = h->arithmetic == QNT__BLOCKS && h->input.kind == QNT__IN_STATIC;

@@ -1,7 +1,35 @@
 /* Decodes panels of weights: into floats, float(code - zero) * scale (+ offset) or level * scale;
- * places in tables into bytes. */
+ * places in tables into bytes or words. */
 #include "base/arith.h"
 #include "run.h"
+
+/* Cells of 5 to 7 bits, or of places in tables of integers, become bytes first, a few at a time. */
+static void decode_expanded(const struct qnt__simd *simd, const struct qnt__decode_cells *places,
+                            const int8_t *table, size_t step)
+{
+    enum { CELLS = 4, DEPTH = CELLS * 16 };
+    const size_t depth = qnt__cell_depth(places->bits);
+    uint8_t bytes[DEPTH * QNT__PANEL];
+    struct qnt__decode_cells d = *places;
+    d.cell = bytes;
+    d.bits = 8;
+    for (size_t k = places->first, end; k < places->end; k = end) {
+        const size_t start = k / DEPTH * DEPTH;
+        end = qnt__min(places->end, start + DEPTH);
+        const struct qnt__expand e = {
+            .cell = places->cell + start / depth * qnt__cell_bytes(places->bits),
+            .cells = qnt__ceil_div(end - start, depth),
+            .bits = places->bits,
+            .levels = table,
+            .step = step,
+            .out = bytes};
+        simd->expand_levels(&e);
+        d.first = k - start;
+        d.end = end - start;
+        simd->decode_cells(&d);
+        d.out += (end - k) * QNT__PANEL;
+    }
+}
 
 /* One tap of a panel: [depth][16], block by block. */
 static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t *cells, float *out)
@@ -11,6 +39,10 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
     const int bits = layer->head.weight_bits;
     size_t block = layer->head.block ? (size_t)layer->head.block : s->depth;
     bool own = layer->head.arrays & QNT__HAS_OWN_LEVELS;
+    size_t step = layer->head.arrays & QNT__HAS_OWN_TABLES ? qnt__layer_table(&layer->head) : 0;
+    const int8_t *tables = layer->tables ? layer->tables + panel * QNT__PANEL * step : NULL;
+    int8_t code[QNT__TABLE]; /* of places in tables of floats */
+    for (int i = 0; i < QNT__TABLE; i++) code[i] = (int8_t)(i - (1 << (bits - 1)));
     struct qnt__decode_cells d = {.cell = cells,
                                   .bits = layer->head.cell_bits,
                                   .levels = layer->levels,
@@ -24,7 +56,10 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
         d.offset = layer->offset ? layer->offset + at : NULL;
         if (own) d.levels = layer->levels + at * d.step;
         d.out = out;
-        run->context->simd.decode_cells(&d);
+        if (tables || qnt__cell_is_wide(d.bits))
+            decode_expanded(&run->context->simd, &d, tables ? tables : code, step);
+        else
+            run->context->simd.decode_cells(&d);
         out += (d.end - d.first) * QNT__PANEL;
     }
     return out;
@@ -39,6 +74,30 @@ void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels,
         for (size_t t = 0; t < s->tap_count; t++) {
             out = decode_tap(run, p, layer->weight + p * s->panel_bytes + t * tap_bytes, out);
         }
+    }
+}
+
+void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out)
+{
+    enum { CELLS = 4, FIELDS = 1 << QNT__TABLE_BITS, MOST = CELLS * QNT__PANEL * 16 };
+    const struct qnt__simd *simd = &run->context->simd;
+    const qnt_layer *layer = run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
+    const int bits = layer->head.cell_bits;
+    const size_t bytes = qnt__cell_bytes(bits), depth = qnt__cell_depth(bits);
+    const size_t cells = panels * (s->panel_bytes / bytes);
+    const uint8_t *cell = layer->weight + first * s->panel_bytes;
+    uint8_t expanded[MOST], pairs[MOST];
+    int8_t same[FIELDS];
+    for (int i = 0; i < FIELDS; i++) same[i] = (int8_t)i;
+    for (size_t i = 0; i < cells; i += CELLS, cell += CELLS * bytes) {
+        const size_t count = qnt__min(CELLS, cells - i), n = count * depth * QNT__PANEL;
+        const struct qnt__expand e = {
+            .cell = cell, .cells = count, .bits = bits, .levels = same, .out = expanded};
+        if (bits < 8) simd->expand_levels(&e);
+        simd->pair_codes(bits < 8 ? expanded : cell, n / 64, pairs);
+        simd->look_up_16(layer->table_words, bits, pairs, n, out);
+        out += n;
     }
 }
 

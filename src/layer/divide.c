@@ -6,7 +6,7 @@
 #include "base/arith.h"
 #include "kernel/panels.h"
 #include "prepare.h"
-#include "quantizer/schemes.h"
+#include "quantizer/codebook.h"
 
 /* The greatest common divisor of all levels, and the bits that they need without it. */
 static int32_t divisor_of(const int8_t *level, int32_t count, int32_t *bits)
@@ -31,7 +31,7 @@ static int32_t divisor_of(const int8_t *level, int32_t count, int32_t *bits)
 static int32_t divisor_at(const struct qnt__recipe *r, size_t group, int32_t *bits)
 {
     int8_t level[256] = {0};
-    r->weight_q->scheme->integers(r->weight_q, group, level);
+    qnt__codebook_bytes(r->weight_q, group, level);
     return divisor_of(level, 1 << qnt__code_bits(r->weight_q), bits);
 }
 

@@ -2,7 +2,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "prepare.h"
-#include "quantizer/schemes.h"
+#include "quantizer/codebook.h"
 
 enum { CHUNK = 512 };
 
@@ -34,7 +34,7 @@ static qnt_status take_levels(const struct qnt__recipe *r, size_t group, const u
     const int32_t size = 1 << qnt__code_bits(r->weight_q);
     int8_t level[256];
     int32_t divisor = qnt__recipe_divisor(r, group);
-    if (r->integers) r->weight_q->scheme->integers(r->weight_q, group, level);
+    if (r->integers) qnt__codebook_bytes(r->weight_q, group, level);
     for (size_t i = 0; i < n; i++) {
         if (bytes[i] >= size) {
             return qnt__fail(r->context, QNT_E_INVALID,

@@ -21,8 +21,10 @@ struct arrays {
     float *bias;
     float *levels;
     int8_t *input_levels;
+    int16_t *input_words;
     float *input_thresholds;
     int8_t *tables;
+    int16_t *table_words;
     struct qnt__book *output_book;
     int32_t *coef;
 };
@@ -45,8 +47,10 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->bias),
                            section(l, data, l->levels),
                            section(l, data, l->input_levels),
+                           section(l, data, l->input_words),
                            section(l, data, l->input_thresholds),
                            section(l, data, l->tables),
+                           section(l, data, l->table_words),
                            section(l, data, l->output_book),
                            section(l, data, l->coef)};
 }
@@ -76,7 +80,7 @@ static float bias_of(const struct qnt__recipe *r, size_t n, double block_sum)
     if (r->has_bias) {
         qnt__read_f32(&r->context->simd, &r->bias, (int64_t)n * r->bias.strides[0], 1, 1, &given);
     }
-    if (h->arithmetic == QNT__DECODE) return given;
+    if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__WORDS) return given;
     if (h->arithmetic == QNT__BLOCKS) return (float)((double)given - input_zero(h) * block_sum);
     if (qnt__layer_finishes_floats(h)) return given;
     return (float)(((double)given - (double)h->output.offset) / (double)h->output.scale);
@@ -145,13 +149,24 @@ static void fill_input(const struct qnt__recipe *r, int8_t *levels)
 {
     float value[256];
     if (!r->signs) {
-        r->input_q->scheme->integers(r->input_q, 0, levels);
+        qnt__codebook_bytes(r->input_q, 0, levels);
         return;
     }
     levels[0] = -1, levels[1] = 1;
     if (r->head.input.kind == QNT__IN_DYNAMIC) return;
     r->input_q->scheme->values(r->input_q, 0, value);
     if (value[1] < 0.0f) levels[0] = 1, levels[1] = -1;
+}
+
+static void fill_input_words(const struct qnt__recipe *r, int16_t *words)
+{
+    int8_t sign[QNT__BOOK];
+    if (!r->signs) {
+        qnt__codebook_words(r->input_q, 0, words);
+        return;
+    }
+    fill_input(r, sign);
+    words[0] = sign[0], words[1] = sign[1];
 }
 
 static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)
@@ -182,8 +197,7 @@ static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int
 {
     uint8_t *weight = a->weight;
     const struct qnt__layer_shape *s = &layer->shape;
-    bool blocks = layer->head.arithmetic == QNT__BLOCKS;
-    size_t depth = blocks ? s->panel_depth : s->depth, ld = s->tap_count * depth;
+    size_t depth = layer->head.block ? s->panel_depth : s->depth, ld = s->tap_count * depth;
 
     for (size_t p = 0; p < s->columns / QNT__PANEL; p++, weight += s->panel_bytes) {
         size_t group = p / s->group_panels, first = p % s->group_panels * QNT__PANEL;
@@ -205,6 +219,8 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
     memset(data, 0, layer->bytes);
     if (layer->head.arithmetic == QNT__DEPTHWISE) {
         fill_depthwise(r, layer, a.weight);
+    } else if (layer->head.cell_bits == QNT__WORD_BITS) {
+        qnt__recipe_fill_words(r, layer, (void *)a.weight);
     } else if (layer->head.arithmetic == QNT__PLANES) {
         QNT__TRY(qnt__recipe_fill_planes(r, layer, a.weight, a.coef));
     } else {
@@ -222,6 +238,8 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
             memcpy(a.levels, r->weight_q->shared, r->weight_q->shared_count * sizeof(float));
     }
     if (a.input_levels) fill_input(r, a.input_levels);
+    if (a.input_words) fill_input_words(r, a.input_words);
+    if (a.table_words) qnt__recipe_word_table(r, 0, a.table_words);
     if (a.input_thresholds) {
         memcpy(a.input_thresholds, r->input_q->own, r->input_q->own_count * sizeof(float));
     }

@@ -34,7 +34,7 @@ fail:
 static void tell_choice(const qnt_context *context, const qnt_layer *layer)
 {
     static const char *const names[] = {"gemm_f32", "gemm_s8", "gemm_blocks", "depthwise_s8",
-                                        "bit planes"};
+                                        "bit planes", "gemm_s16"};
     const struct qnt__layer_head *h = &layer->head;
     qnt__log(context, QNT_LOG_INFO,
              "layer of %lld outputs, %zu inputs: %s, %d-bit weights in %d-bit cells, %zu bytes",

@@ -18,7 +18,8 @@ enum {
     QNT__INTEGER = 1,   /* unsigned bytes times panels, exact: gemm_s8 */
     QNT__BLOCKS = 2,    /* signed bytes times panels, a scale for each block of k: gemm_blocks */
     QNT__DEPTHWISE = 3, /* one channel to a group: depthwise_s8 */
-    QNT__PLANES = 4     /* codes times planes of signs, exact: kernel/bits.h */
+    QNT__PLANES = 4,    /* codes times planes of signs, exact: kernel/bits.h */
+    QNT__WORDS = 5      /* int16 times int16, a scale for each block of k: gemm_s16 (words_run.c) */
 };
 
 enum { QNT__IN_FLOAT = 0, QNT__IN_STATIC = 1, QNT__IN_DYNAMIC = 2 };
@@ -41,7 +42,7 @@ struct qnt__layer_head {
     struct qnt__layer_codes input, output;
     int32_t arithmetic;  /* QNT__DECODE ... */
     int32_t weight_bits; /* as asked for; of integer levels what they need (divide.c); planes */
-    int32_t cell_bits;   /* of a panel: 2 to 8; of depthwise weights 8, of planes 1 */
+    int32_t cell_bits;   /* of a panel: 2 to 8, or 16; of depthwise weights 8, of planes 1 */
     int32_t arrays;      /* QNT__HAS_ bits */
     int64_t outputs;     /* N or O */
     int64_t channels;    /* K, or input channels of one group */
@@ -71,7 +72,7 @@ enum {
     QNT__HAS_OWN_LEVELS = 32,        /* or in a table for each scale */
     QNT__HAS_INPUT_LEVELS = 64,      /* input codes are places in a table of integers */
     QNT__HAS_INPUT_THRESHOLDS = 128, /* and change at given places, not half way between levels */
-    QNT__HAS_TABLE = 256, /* codes are places in one table of integers; exact arithmetic only */
+    QNT__HAS_TABLE = 256, /* codes are places in one table of integers; exact arithmetic, or words */
     QNT__HAS_OWN_TABLES = 512,  /* or in a table for each column */
     QNT__HAS_OUTPUT_BOOK = 1024 /* output codes are those of a codebook */
 };
@@ -84,9 +85,10 @@ enum {
 struct qnt__layer_shape {
     size_t inputs;        /* K of one output: kernel elements times channels */
     size_t tap_count;     /* runs of k that are contiguous in the input */
-    size_t depth;         /* k of one tap, at least 1 */
+    size_t depth;         /* k of one tap, at least 1; of merged groups all of their channels */
     size_t panel_depth;   /* depth rounded up to whole cells, or to whole blocks */
-    size_t group_outputs; /* outputs of one group */
+    size_t merged;        /* groups that run as one: 16 of depthwise words, else 1 */
+    size_t group_outputs; /* outputs of one group, or of those that run as one */
     size_t group_panels;
     size_t group_columns; /* 16 times that */
     size_t columns;       /* of all groups */
@@ -100,10 +102,11 @@ static inline bool qnt__layer_finishes_floats(const struct qnt__layer_head *h)
     return h->output.kind == QNT__IN_FLOAT || (h->arrays & QNT__HAS_OUTPUT_BOOK);
 }
 
-/* Are sums whole numbers of all of k? */
+/* Are sums whole numbers of all of k that int32 holds? */
 static inline bool qnt__layer_sums_integers(const struct qnt__layer_head *h)
 {
-    return h->arithmetic != QNT__DECODE && h->arithmetic != QNT__BLOCKS;
+    return h->arithmetic != QNT__DECODE && h->arithmetic != QNT__BLOCKS &&
+           h->arithmetic != QNT__WORDS;
 }
 
 /* Bits of input codes that are 0 for -1 and 1 for +1. */
@@ -133,6 +136,8 @@ struct qnt_layer {
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
     const int8_t *tables;          /* [qnt__layer_table], or that for each column, or NULL: by
                                       field of a cell */
+    const int16_t *input_words; /* of QNT__WORDS, instead of input_levels: [256], 0 from 2^bits on */
+    const int16_t *table_words; /* and instead of tables: [256] */
     const struct qnt__book *output_book; /* or NULL */
     const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
 };

@@ -12,7 +12,8 @@ static bool expands(const struct qnt__run *run)
     const struct qnt__layer_head *h = &run->layer->head;
     if (!(h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES))) return false;
     return run->rows > QNT__BLOCK_ROWS || (h->arrays & QNT__HAS_OWN_TABLES) ||
-           h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
+           h->arithmetic == QNT__BLOCKS || h->arithmetic == QNT__WORDS ||
+           h->cell_bits > QNT__NARROW_BITS;
 }
 
 static bool plan_scratch(struct qnt__run *run)
@@ -24,7 +25,8 @@ static bool plan_scratch(struct qnt__run *run)
     struct qnt__scratch *c = &run->scratch;
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
         size_t depth = run->element == 1 ? s->panel_depth : s->depth, panel;
-        if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
+        size_t element = run->layer->head.arithmetic == QNT__WORDS ? sizeof(int16_t) : run->element;
+        if (!qnt__mul(s->tap_count * QNT__PANEL * element, depth, &panel)) return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
         if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
     }
@@ -125,7 +127,8 @@ static qnt_status check_type(const struct qnt__run *run)
         return qnt__fail(run->context, QNT_E_DTYPE, "x: integer codes, expected floats, since %s",
                          c->kind == QNT__IN_FLOAT ? "input_q was NULL" : "input_q is dynamic");
     }
-    uint8_t code = (c->flags & QNT_SIGNED) && !run->layer->input_levels ? QNT_INT : QNT_UINT;
+    bool levels = run->layer->head.arrays & QNT__HAS_INPUT_LEVELS;
+    uint8_t code = (c->flags & QNT_SIGNED) && !levels ? QNT_INT : QNT_UINT;
     if (x->code == code && (x->bits == 8 || x->bits == c->bits)) return QNT_OK;
     return qnt__fail(run->context, QNT_E_DTYPE, "x: %s codes of %d bits, expected %s of %d or 8",
                      x->code == QNT_INT ? "signed" : "unsigned", x->bits,

@@ -8,8 +8,8 @@
 #include "base/try.h"
 #include "kernel/bits.h"
 #include "prepare.h"
+#include "quantizer/codebook.h"
 #include "quantizer/points.h"
-#include "quantizer/schemes.h"
 
 enum { PLANES = QNT__BITS_PLANES, LEAST = 64 /* outputs and inputs that whole registers take */ };
 
@@ -87,7 +87,7 @@ static void describe(const struct qnt__recipe *r, size_t group, size_t planes, i
     const int32_t divisor = qnt__recipe_divisor(r, group);
     int8_t level[256];
     uint8_t turned = 0;
-    q->scheme->integers(q, group, level);
+    qnt__codebook_bytes(q, group, level);
     for (size_t p = 0; p < planes; p++) {
         int32_t twice = (int32_t)(2.0 * (double)own[p]) / divisor;
         if (twice < 0) turned |= (uint8_t)(1u << p);

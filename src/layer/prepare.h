@@ -19,6 +19,7 @@ struct qnt__recipe {
     bool integers; /* codes of a codebook become its integer levels */
     bool divided;  /* by what they have in common, so that they need fewer bits */
     bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
+    bool words;    /* integers of weights or inputs need int16 */
     bool signs;    /* input codes are one sign times one number */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
@@ -62,6 +63,21 @@ static inline size_t qnt__recipe_column(const qnt_layer *layer, size_t n)
     size_t outputs = layer->shape.group_outputs;
     return n / outputs * layer->shape.group_columns + n % outputs;
 }
+
+/* Are all levels of all groups integers that int8, or int16, holds? */
+bool qnt__recipe_has_integers(const qnt_quantizer *quantizer, bool words);
+
+/* Are weights and inputs integers that int16 holds, and int8 does not? */
+bool qnt__recipe_needs_words(const struct qnt__recipe *recipe);
+
+/* Chooses QNT__WORDS (words.c); completes the head but for the bias. */
+qnt_status qnt__recipe_choose_words(struct qnt__recipe *recipe);
+
+/* The integers of a scale group by field of a cell, or by code as a byte if cells hold words. */
+void qnt__recipe_word_table(const struct qnt__recipe *recipe, size_t group, int16_t word[256]);
+
+/* Fills panels of words. */
+void qnt__recipe_fill_words(const struct qnt__recipe *recipe, const qnt_layer *layer, int16_t *weight);
 
 /* Fills planes and their coefficients. */
 qnt_status qnt__recipe_fill_planes(const struct qnt__recipe *recipe, const qnt_layer *layer,

@@ -129,6 +129,18 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
     qnt__run_epilogue(run, p->scratch, &block);
 }
 
+static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
+{
+    const struct qnt__run *run = p->run;
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    struct qnt__block block = block_of(p, rows);
+    size_t panel = p->group * s->group_panels + p->panel;
+    const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
+    float *acc = (void *)(p->scratch + run->scratch.acc);
+    qnt__words_multiply(run, rows, p->weights, p->panels, scale, acc);
+    qnt__run_epilogue(run, p->scratch, &block);
+}
+
 static void multiply_floats(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
@@ -159,6 +171,7 @@ static void multiply_piece(struct piece *p)
         switch (run->layer->head.arithmetic) {
         case QNT__DECODE: multiply_floats(p, &rows); break;
         case QNT__BLOCKS: multiply_blocks(p, &rows); break;
+        case QNT__WORDS: multiply_words(p, &rows); break;
         default: multiply_integer(p, &rows); break;
         }
     }
@@ -178,6 +191,7 @@ static struct cut cut_work(const struct qnt__run *run)
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
     struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
+    const size_t groups = run->g.groups / run->layer->shape.merged;
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1,
            least = run->context->simd.gemm_rows;
     for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
@@ -186,7 +200,7 @@ static struct cut cut_work(const struct qnt__run *run)
         c.rows = qnt__round_up(qnt__ceil_div(run->rows, c.row_tasks), QNT__BLOCK_ROWS);
         c.rows = qnt__round_up(c.rows, whole);
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
-        c.count = run->g.groups * c.panel_tasks * c.row_tasks;
+        c.count = groups * c.panel_tasks * c.row_tasks;
         if (decode || c.count >= MANY || blocks == 1) return c;
     }
 }
@@ -207,6 +221,10 @@ static void find_weights(struct piece *p)
         qnt__decode_panels(p->run, first, p->panels, decoded);
         return;
     }
+    if (layer->head.arithmetic == QNT__WORDS) {
+        qnt__widen_panels(p->run, first, p->panels, decoded);
+        return;
+    }
     qnt__expand_panels(p->run, first, p->panels, decoded);
     p->panel_bytes = qnt__expanded_bytes(s);
     p->bits = 8;
@@ -225,7 +243,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     p.panels = qnt__min(s->group_panels - p.panel, cut.panels);
     p.first_row = index % cut.row_tasks * cut.rows;
     p.end_row = qnt__min(run->rows, p.first_row + cut.rows);
-    size_t from = (p.group + run->g.group_shift) % run->g.groups;
+    size_t shift = s->merged > 1 ? 0 : run->g.group_shift; /* staging has shifted those */
+    size_t from = (p.group * s->merged + shift) % run->g.groups;
     p.slice = (ptrdiff_t)(from * (run->g.channels / run->g.groups) * run->element);
     find_weights(&p);
     multiply_piece(&p);

@@ -131,6 +131,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->input_q;
     int8_t level[256];
+    int16_t word[256];
     if (q->spec.grain != QNT_PER_TENSOR) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED, "input_q: grain %d, expected per tensor",
                          (int)q->spec.grain);
@@ -146,9 +147,9 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
                                               .scale = dynamic ? 0.0f : q->scale[0]};
     if (read_input_signs(r)) return QNT_OK;
-    if (q->scheme->integers && q->scheme->integers(q, 0, level)) return QNT_OK;
+    if (r->words ? qnt__codebook_words(q, 0, word) : qnt__codebook_bytes(q, 0, level)) return QNT_OK;
     return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                     "input_q has levels that are not integers of 8 bits");
+                     "input_q and weight_q have levels that are not all integers of 16 bits");
 }
 
 /* A format of output codes that stand for values, whatever these are. */
@@ -223,18 +224,6 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
-/* Are all levels of all groups integers that int8 holds? */
-static bool has_integers(const qnt_quantizer *q)
-{
-    int8_t level[256];
-    size_t groups = q->own_count ? q->groups : 1;
-    if (!q->scheme->integers) return false;
-    for (size_t g = 0; g < groups; g++) {
-        if (!q->scheme->integers(q, g, level)) return false;
-    }
-    return true;
-}
-
 /* Tables that belong to blocks take as many bytes as the block, so weights do not stay packed. */
 static bool has_tables_for_blocks(const qnt_quantizer *q)
 {
@@ -253,7 +242,8 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
     bool codebook = q->scheme->values;
     bool decodes = !r->input_q && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
-    r->integers = codebook && !decodes && has_integers(q);
+    r->words = qnt__recipe_needs_words(r);
+    r->integers = codebook && !decodes && !r->words && qnt__recipe_has_integers(q, false);
     r->levels = codebook && !r->integers;
     r->head.weight_bits = r->integers ? 8 : bits;
 

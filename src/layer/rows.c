@@ -65,7 +65,9 @@ struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, siz
     bool integers = run->layer->head.arithmetic == QNT__INTEGER;
     return (struct qnt__walk){.run = run,
                               .slice = slice,
-                              .most = integers ? run->context->simd.gemm_rows : QNT__BLOCK_ROWS,
+                              .most = integers ? run->context->simd.gemm_rows
+                                      : run->words.parts == 2 ? QNT__BLOCK_ROWS / 2
+                                                              : QNT__BLOCK_ROWS,
                               .row = first,
                               .end = end,
                               .zones = qnt__rows_zones(run)};

@@ -51,7 +51,16 @@ struct qnt__planes {
     size_t group, first, end;
 };
 
-/* How input codes, or floats, become the bytes of integer levels. */
+/* How staged bytes become words (words_run.c). */
+enum { QNT__WORD_RAMP = 511 };
+struct qnt__words {
+    int parts; /* of a word of x: itself, or a high and a low one */
+    int bits;  /* of a staged byte */
+    int pad;   /* the byte that stands for 0 */
+    int16_t word[2][QNT__WORD_RAMP + 1]; /* by byte; of affine codes v - 255 */
+};
+
+/* How input codes, or floats, become the bytes of integer levels; of QNT__WORDS they stay codes. */
 struct qnt__input_levels {
     uint8_t by_code[256], by_rank[256];
     struct qnt__thresholds thresholds;
@@ -76,7 +85,8 @@ struct qnt__run {
     ptrdiff_t *taps;                            /* in elements */
     struct qnt__affine input;                   /* how floats are encoded, static */
     struct qnt__affine *dynamic;
-    struct qnt__input_levels levels; /* if the layer has input_levels */
+    struct qnt__input_levels levels; /* if the layer has levels of input codes */
+    struct qnt__words words;         /* of QNT__WORDS */
     int32_t input_zero;              /* what the kernels see as 0, static */
 
     bool collapsed;    /* output row r begins at r * y_step */
@@ -136,6 +146,12 @@ struct qnt__block {
 
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
+
+/* Opens what products of words need, before anything is staged. */
+void qnt__words_open(struct qnt__run *run);
+
+/* Places of `panels` panels from the first one become panels of words. */
+void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out);
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels, float *out);

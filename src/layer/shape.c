@@ -93,7 +93,8 @@ static qnt_status check_codes(const qnt_context *context, qnt_status status, con
 
 bool qnt__layer_may_pack(const struct qnt__layer_head *h)
 {
-    return (h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__BLOCKS) &&
+    return (h->arithmetic == QNT__INTEGER || h->arithmetic == QNT__BLOCKS ||
+            h->arithmetic == QNT__DECODE) &&
            h->weight_bits <= QNT__TABLE_BITS;
 }
 
@@ -101,32 +102,46 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
                                    const struct qnt__layer_head *h)
 {
     bool blocks = h->arithmetic == QNT__BLOCKS, dense = h->kind == QNT_DENSE;
-    bool decode = h->arithmetic == QNT__DECODE;
+    bool decode = h->arithmetic == QNT__DECODE, words = h->arithmetic == QNT__WORDS;
     const struct rule rules[] = {
-        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__PLANES},
+        {"arithmetic", h->arithmetic, QNT__DECODE, QNT__WORDS},
         {"weight bits", h->weight_bits, 1, 8},
         {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
         {"block", h->block, blocks ? 16 : 0,
-         blocks            ? 65536
-         : dense && decode ? LARGEST
-                           : 0},
+         blocks || (dense && words) ? 65536
+         : dense && decode          ? LARGEST
+                                    : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
     const int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
                         : h->arithmetic == QNT__PLANES  ? 1
+                        : words && !tables              ? QNT__WORD_BITS
                         : tables                        ? qnt__place_bits(h->weight_bits)
                                                         : qnt__panel_bits(h->weight_bits);
     bool depthwise = h->groups == h->outputs && h->channels == 1 && h->groups > 1;
-    if (h->cell_bits != cell_bits || (blocks && (!dense || h->block % 16 != 0)) ||
+    bool levels = h->arrays & (QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS);
+    if (decode && levels && h->cell_bits == qnt__place_bits(h->weight_bits)) cell_bits = h->cell_bits;
+    if (h->cell_bits != cell_bits || (blocks && !dense) ||
+        ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
         (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
-        (tables && !qnt__layer_may_pack(h))) {
+        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
+               : tables && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
     }
     return QNT_OK;
+}
+
+/* Depthwise words: the weights of 16 channels are the diagonal of a matrix, so that rows of the input are
+ * read along the channels and columns of a panel are all in use. */
+static size_t merged_groups(const struct qnt__layer_head *h)
+{
+    bool depthwise = h->groups > 1 && h->channels == 1 && h->outputs == h->groups;
+    bool words = h->arithmetic == QNT__WORDS && h->cell_bits == QNT__WORD_BITS;
+    return words && depthwise && h->groups % QNT__PANEL == 0 ? QNT__PANEL : 1;
 }
 
 /* Derives the shape; all extents are known to be in range. */
@@ -139,16 +154,17 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
     }
     bool rows = h->groups == 1 && h->dilation[1] == 1;
     s->tap_count = rows ? height : area;
-    s->depth = qnt__max((size_t)h->channels * (rows ? width : 1), 1);
+    s->merged = merged_groups(h);
+    s->depth = qnt__max((size_t)h->channels * s->merged * (rows ? width : 1), 1);
     bool blocks = h->arithmetic == QNT__BLOCKS;
-    bool planes = h->arithmetic == QNT__PLANES;
+    bool planes = h->arithmetic == QNT__PLANES, words = h->arithmetic == QNT__WORDS;
     s->panel_depth = planes   ? s->depth
-                     : blocks ? qnt__round_up(s->depth, (size_t)h->block)
+                     : blocks || (words && h->block) ? qnt__round_up(s->depth, (size_t)h->block)
                               : qnt__panel_depth(s->depth, h->cell_bits);
-    s->group_outputs = (size_t)(h->outputs / h->groups);
+    s->group_outputs = (size_t)(h->outputs / h->groups) * s->merged;
     s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
     s->group_columns = s->group_panels * QNT__PANEL;
-    s->columns = s->group_columns * (size_t)h->groups;
+    s->columns = s->group_columns * ((size_t)h->groups / s->merged);
     if (h->arithmetic == QNT__DEPTHWISE) { /* one row of columns instead of one panel each */
         s->group_outputs = (size_t)h->outputs;
         s->group_panels = 0;
@@ -187,9 +203,11 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
     size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
-    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 : 0;
+    const size_t element = h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
+    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 * element : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
     size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
+    if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
     bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
@@ -231,6 +249,7 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
         data += qnt__round_up(sections[i], 64);
     }
     bool blocks = layer->head.arithmetic == QNT__BLOCKS;
+    bool words = layer->head.arithmetic == QNT__WORDS;
     layer->weight = at[0];
     layer->scale = at[1];
     layer->zero = at[2];
@@ -240,9 +259,11 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->fsum = blocks ? at[5] : NULL;
     layer->bias = at[6];
     layer->levels = at[7];
-    layer->input_levels = at[8];
+    layer->input_levels = words ? NULL : at[8];
+    layer->input_words = words ? at[8] : NULL;
     layer->input_thresholds = at[9];
-    layer->tables = at[10];
+    layer->tables = words ? NULL : at[10];
+    layer->table_words = words ? at[10] : NULL;
     layer->output_book = at[11];
     layer->coef = at[12];
 }

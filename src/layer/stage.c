@@ -10,6 +10,7 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero)
     const struct qnt__layer_head *h = &run->layer->head;
     bool is_signed = h->input.flags & QNT_SIGNED;
     if (qnt__layer_takes_signs(h)) return 1; /* of 2 code - 1 */
+    if (run->layer->input_words) return run->words.pad;
     if (h->arithmetic == QNT__BLOCKS) return is_signed ? zero : zero - 128;
     if (h->arithmetic == QNT__PLANES) return is_signed ? zero + (1 << (h->input.bits - 1)) : zero;
     return is_signed ? zero + 128 : zero;
@@ -33,7 +34,7 @@ static struct qnt__affine static_input(const struct qnt__run *run)
 
 bool qnt__stage_again(const struct qnt__run *run, struct qnt__measured *m)
 {
-    if (!run->layer->input_levels || m->sums) return false;
+    if (!(run->layer->head.arrays & QNT__HAS_INPUT_LEVELS) || m->sums) return false;
     m->largest = qnt__magnitude_largest(m->range);
     return m->sums = true;
 }
@@ -111,7 +112,7 @@ void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const str
                          int64_t at, int64_t step, size_t n, uint8_t *out)
 {
     if (n == 0) return;
-    if (run->layer->input_levels) {
+    if (run->layer->head.arrays & QNT__HAS_INPUT_LEVELS) {
         qnt__stage_levels(run, scratch, at, step, n, out);
     } else if (run->element == 1) {
         stage_bytes(run, scratch, q, at, step, n, out);
@@ -137,6 +138,7 @@ qnt_status qnt__run_stage(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     const struct qnt__view *x = &run->x;
+    if (h->arithmetic == QNT__WORDS) qnt__words_open(run);
     if (h->input.kind == QNT__IN_STATIC) {
         run->input = static_input(run);
         run->input_zero = run->input.zero;
@@ -144,11 +146,11 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) {
         run->dynamic = (void *)(run->space + run->places.affine);
     }
-    if (run->layer->input_levels) qnt__stage_levels_open(run);
+    if (h->arrays & QNT__HAS_INPUT_LEVELS) qnt__stage_levels_open(run);
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
     const int8_t *level = run->layer->input_levels;
-    bool are_bits = !level || (qnt__layer_takes_signs(h) && level[0] < 0);
+    bool are_bits = !(h->arrays & QNT__HAS_INPUT_LEVELS) || (qnt__layer_takes_signs(h) && level[0] < 0);
     bool may_stay = run->element == 1 ? bytes && are_bits : floats;
     if (h->kind == QNT_CONV) {
         QNT__TRY(qnt__stage_images(run, may_stay));

@@ -6,6 +6,11 @@
 #include "base/try.h"
 #include "stage.h"
 
+static bool is_depthwise(const qnt_layer *layer)
+{
+    return layer->head.arithmetic == QNT__DEPTHWISE || layer->shape.merged > 1;
+}
+
 /* The channels of one pixel, rotated by `shift`. */
 static void stage_pixel(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q,
                         int64_t at, size_t shift, uint8_t *out)
@@ -47,7 +52,7 @@ static void stage_inside(const struct qnt__run *run, uint8_t *scratch, const str
 {
     const struct qnt__view *x = &run->x;
     const struct qnt__geometry *g = &run->g;
-    bool depthwise = run->layer->head.arithmetic == QNT__DEPTHWISE;
+    bool depthwise = is_depthwise(run->layer);
     size_t shift = depthwise ? g->group_shift : 0;
     bool whole = x->strides[3] == 1 && x->strides[2] == (int64_t)g->channels && shift == 0;
     if (whole) {
@@ -118,7 +123,7 @@ static bool image_in_place(const struct qnt__run *run)
     const struct qnt__geometry *g = &run->g;
     const struct qnt__layer_shape *s = &run->layer->shape;
     const struct qnt__view *x = &run->x;
-    bool depthwise = run->layer->head.arithmetic == QNT__DEPTHWISE;
+    bool depthwise = is_depthwise(run->layer);
     if (g->channels == 0 || (g->pad[0] | g->pad[1] | g->pad[2] | g->pad[3])) return false;
     if (run->element == 1 && !depthwise && s->depth != s->panel_depth) return false;
     if (depthwise && g->group_shift != 0) return false;

@@ -6,9 +6,16 @@
 #include "quantizer/codebook.h"
 #include "stage.h"
 
-/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs. */
-static uint8_t byte_of(const struct qnt__run *run, int level)
+static int level_of(const qnt_layer *layer, int code)
 {
+    return layer->input_words ? layer->input_words[code] : layer->input_levels[code];
+}
+
+/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs, QNT__WORDS codes. */
+static uint8_t byte_of(const struct qnt__run *run, int code)
+{
+    int level = level_of(run->layer, code);
+    if (run->layer->input_words) return (uint8_t)code;
     if (qnt__layer_takes_signs(&run->layer->head)) return level > 0;
     return (uint8_t)(run->layer->head.arithmetic == QNT__BLOCKS ? level : level + 128);
 }
@@ -18,8 +25,8 @@ static uint8_t byte_of(const struct qnt__run *run, int level)
 static void open_thresholds(const struct qnt__run *run, struct qnt__input_levels *l)
 {
     const int bits = run->layer->head.input.bits;
-    const int8_t *level = run->layer->input_levels;
-    int32_t last = 0;
+    int32_t level[256], last = 0;
+    for (int32_t i = 0; i < 1 << bits; i++) level[i] = level_of(run->layer, i);
     while (last < (1 << bits) - 1 && level[last + 1] > level[last]) last++;
     l->thresholds = (struct qnt__thresholds){.steps = bits};
     for (int32_t i = 0; i < 1 << bits; i++) {
@@ -30,26 +37,40 @@ static void open_thresholds(const struct qnt__run *run, struct qnt__input_levels
     }
 }
 
+/* Codes in ascending order of their levels, one for each; returns how many. */
+static int32_t order_codes(const qnt_layer *layer, uint8_t code[256])
+{
+    int32_t count = 0, kept = 0;
+    for (int i = 0; i < 1 << layer->head.input.bits; i++) {
+        int32_t at = count++;
+        for (; at > 0 && level_of(layer, code[at - 1]) > level_of(layer, i); at--) {
+            code[at] = code[at - 1];
+        }
+        code[at] = (uint8_t)i;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (kept == 0 || level_of(layer, code[i]) > level_of(layer, code[kept - 1]))
+            code[kept++] = code[i];
+    }
+    return kept;
+}
+
 void qnt__stage_levels_open(struct qnt__run *run)
 {
     const struct qnt__layer_codes *c = &run->layer->head.input;
     struct qnt__input_levels *l = &run->levels;
-    bool used[256] = {false};
+    uint8_t code[256];
     float value[256];
-    int32_t count = 0;
-    for (int i = 0; i < 1 << c->bits; i++) {
-        int level = run->layer->input_levels[i];
-        l->by_code[i] = byte_of(run, level);
-        used[level + 128] = true;
-    }
+    const int32_t count = order_codes(run->layer, code);
+    for (int i = 0; i < 1 << c->bits; i++) l->by_code[i] = byte_of(run, i);
     if (run->layer->input_thresholds) {
         open_thresholds(run, l);
         return;
     }
-    for (int level = -128; level < 128; level++) {
-        if (!used[level + 128]) continue;
-        l->by_rank[count] = byte_of(run, level);
-        value[count++] = run->dynamic ? (float)level : c->scale * (float)level;
+    for (int32_t i = 0; i < count; i++) {
+        float level = (float)level_of(run->layer, code[i]);
+        l->by_rank[i] = byte_of(run, code[i]);
+        value[i] = run->dynamic ? level : c->scale * level;
     }
     for (int32_t i = count; i < 256; i++) l->by_rank[i] = 0;
     qnt__thresholds_between(value, count, &l->thresholds);

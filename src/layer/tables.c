@@ -16,7 +16,7 @@ bool qnt__recipe_table(const struct qnt__recipe *r, size_t group, int8_t table[Q
     bool used[256] = {false};
     int distinct = 0, field = 0;
 
-    r->weight_q->scheme->integers(r->weight_q, group, level);
+    qnt__codebook_bytes(r->weight_q, group, level);
     for (int32_t i = 0; i < count; i++) used[level[i] + 128] = true;
     used[128] = false;
     for (int i = 0; i < 256; i++) distinct += used[i];

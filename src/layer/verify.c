@@ -41,7 +41,8 @@ static bool arrays_hold(const struct qnt__layer_head *h)
     }
     int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
     if (tables &&
-        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || (h->arrays & QNT__HAS_ZERO))) {
+        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || levels ||
+         (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
     if ((h->arrays & QNT__HAS_OUTPUT_BOOK) &&
@@ -71,10 +72,12 @@ static bool thresholds_hold(const qnt_layer *layer)
 {
     const float *threshold = layer->input_thresholds;
     if (!threshold) return true;
-    if (!layer->input_levels || layer->head.input.bits > 8) return false;
+    const int8_t *byte = layer->input_levels;
+    const int16_t *word = layer->input_words;
+    if (!(byte || word) || layer->head.input.bits > 8) return false;
     for (int i = 0; i < (1 << layer->head.input.bits) - 1; i++) {
         bool ascends = i == 0 ? threshold[0] == threshold[0] : threshold[i] >= threshold[i - 1];
-        if (!ascends || layer->input_levels[i + 1] < layer->input_levels[i]) return false;
+        if (!ascends || (byte ? byte[i + 1] < byte[i] : word[i + 1] < word[i])) return false;
     }
     return true;
 }

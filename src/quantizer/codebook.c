@@ -103,6 +103,22 @@ void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double val
     step[1] = last ? value[1] - (double)book.level[last - 1] : 0.0;
 }
 
+bool qnt__codebook_words(const qnt_quantizer *quantizer, size_t group, int16_t level[QNT__BOOK])
+{
+    return quantizer->scheme->integers && quantizer->scheme->integers(quantizer, group, level);
+}
+
+bool qnt__codebook_bytes(const qnt_quantizer *quantizer, size_t group, int8_t level[QNT__BOOK])
+{
+    int16_t word[QNT__BOOK];
+    if (!qnt__codebook_words(quantizer, group, word)) return false;
+    for (int32_t i = 0; i < 1 << qnt__code_bits(quantizer); i++) {
+        if (word[i] < INT8_MIN || word[i] > INT8_MAX) return false;
+        level[i] = (int8_t)word[i];
+    }
+    return true;
+}
+
 /* sum h (x - level)^2 */
 static double measure(const struct qnt__thresholds *t, const float *level, const float *x,
                       const double *h, size_t n)

@@ -34,6 +34,11 @@ struct qnt__ranks {
 
 void qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qnt__ranks *out);
 
+/* The integers of a group (schemes.h); false if they do not all lie in int8, or in int16, or if there
+ * are none. */
+bool qnt__codebook_bytes(const qnt_quantizer *quantizer, size_t group, int8_t level[QNT__BOOK]);
+bool qnt__codebook_words(const qnt_quantizer *quantizer, size_t group, int16_t level[QNT__BOOK]);
+
 /* Do codes change where the group's own thresholds say (table.c: `own`), not half way between
  * values? */
 bool qnt__has_thresholds(const qnt_spec *spec);

@@ -161,17 +161,17 @@ static void thresholds(const qnt_quantizer *quantizer, size_t group, const uint8
     }
 }
 
-static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[256])
+static bool integers(const qnt_quantizer *quantizer, size_t group, int16_t level[256])
 {
     const int32_t levels = qnt__exp_levels(&quantizer->spec), sign = levels + 1;
     double magnitude[QNT__BOOK / 2];
-    if (qnt__exp_snap(&quantizer->spec) != 127) return false;
+    if (!qnt__exp_snap(&quantizer->spec)) return false;
     magnitudes(quantizer, group, magnitude);
     level[0] = 0;
     if (quantizer->spec.flags & QNT_SIGNED) level[sign] = 0;
     for (int32_t e = 0; e < levels; e++) {
-        level[e + 1] = (int8_t)magnitude[e];
-        if (quantizer->spec.flags & QNT_SIGNED) level[sign + e + 1] = (int8_t)-level[e + 1];
+        level[e + 1] = (int16_t)magnitude[e];
+        if (quantizer->spec.flags & QNT_SIGNED) level[sign + e + 1] = (int16_t)-level[e + 1];
     }
     return true;
 }

@@ -110,14 +110,14 @@ static int32_t order(const qnt_quantizer *quantizer, const float value[256], uin
     return kept;
 }
 
-static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[256])
+static bool integers(const qnt_quantizer *quantizer, size_t group, int16_t level[256])
 {
     const qnt_spec *spec = &quantizer->spec;
     const float *coef = quantizer->own + group * quantizer->own_count;
     for (uint32_t c = 0; c < 1u << code_bits(spec); c++) {
         double sum = sum_of(spec, coef, c);
-        if (!(sum >= -128.0 && sum <= 127.0) || sum != rint(sum)) return false;
-        level[c] = (int8_t)sum;
+        if (!(sum >= -32768.0 && sum <= 32767.0) || sum != rint(sum)) return false;
+        level[c] = (int16_t)sum;
     }
     return true;
 }

@@ -48,8 +48,8 @@ struct qnt__scheme {
     void (*thresholds)(const qnt_quantizer *quantizer, size_t group, const uint8_t *code, int32_t count,
                        struct qnt__thresholds *out);
     /* Integers whose products with scale[group] are the values, by code; false if they do not all lie
-     * in int8, or if there are none. */
-    bool (*integers)(const qnt_quantizer *quantizer, size_t group, int8_t level[256]);
+     * in int16, or if there are none. */
+    bool (*integers)(const qnt_quantizer *quantizer, size_t group, int16_t level[256]);
 
     /* Codes are bytes, or uint16_t if code_bits is 16. */
     void (*encode)(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -103,15 +103,15 @@ static int32_t order(const qnt_quantizer *quantizer, const float value[256], uin
     return count;
 }
 
-static bool integers(const qnt_quantizer *quantizer, size_t group, int8_t level[256])
+static bool integers(const qnt_quantizer *quantizer, size_t group, int16_t level[256])
 {
     const float *own_level = levels_of(quantizer, group);
     for (size_t c = 0; c < size_of(&quantizer->spec); c++) {
-        if (!(own_level[c] >= -128.0f && own_level[c] <= 127.0f) ||
+        if (!(own_level[c] >= -32768.0f && own_level[c] <= 32767.0f) ||
             own_level[c] != rintf(own_level[c])) {
             return false;
         }
-        level[c] = (int8_t)own_level[c];
+        level[c] = (int16_t)own_level[c];
     }
     return true;
 }

@@ -9,6 +9,7 @@
  *   2 bits: 16 k to a cell; bits 2 f and 2 f + 1 are k = 16 cell + 4 f + j, f = 0..3.
  *   3 bits: 16 k in 96 bytes: a 2-bit cell of the two low bits, then four little-endian 64-bit
  *           masks; bit 4 c + j of mask f is the third bit of k = 16 cell + 4 f + j.
+ *   16 bits: 2 k to a cell; int16 word 2 c + j is k = 2 cell + j, j = 0, 1.
  *   5, 6, 7 bits, of places in tables only: 16 k in two 4-bit cells of the four low bits, then one
  *           of 2 or 3 bits of those above, or of 5 bits the four masks alone.
  *
@@ -25,13 +26,14 @@ enum {
     QNT__PANEL = 16,      /* columns of a panel */
     QNT__GEMM_ROWS = 96,  /* most rows of one call of gemm_s8 and gemm_levels: kernels prepare weights */
     QNT__BLOCK_ROWS = 12, /* most rows of one call of another GEMM slot */
-    QNT__BLOCK_PANELS = 4 /* most panels of one call of a GEMM slot */
+    QNT__BLOCK_PANELS = 4, /* most panels of one call of a GEMM slot */
+    QNT__WORD_BITS = 16    /* of cells that hold integers of their own */
 };
 
-/* k in one cell. bits is 2 to 8. */
+/* k in one cell. bits is 2 to 8, or QNT__WORD_BITS. */
 static inline size_t qnt__cell_depth(int bits)
 {
-    return bits == 8 ? 4 : bits == 4 ? 8 : 16;
+    return bits == QNT__WORD_BITS ? 2 : bits == 8 ? 4 : bits == 4 ? 8 : 16;
 }
 
 /* Are a cell's fields in two cells, the four low bits and those above? */

@@ -18,7 +18,8 @@ struct qnt__gemm_s16 {
     int32_t *acc;               /* written, [m][ld] */
     size_t m;                   /* 1..QNT__BLOCK_ROWS */
     size_t panels;              /* 1..QNT__BLOCK_PANELS */
-    size_t depth;               /* a multiple of 2, at least 2; a panel is 16 depth words */
+    size_t depth;               /* a multiple of 2, at least 2 */
+    size_t panel_words;         /* from a panel to the next, at least 16 depth */
     size_t ld;                  /* of acc, in elements, at least 16 panels */
 };
 
@@ -81,6 +82,13 @@ struct qnt__decode_cells {
     X(interleave_rows, void,                                                                       \
       (const void *rows, size_t columns, size_t ld, size_t quads, void *cells))                    \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
+    /* n cells of 8-bit codes (layout.h) become twice as many half cells of 32 bytes, whose byte   \
+     * 2 c + j belongs to column c and k = 2 e + j: the order of gemm_s16 */                       \
+    X(pair_codes, void, (const uint8_t *cells, size_t n, uint8_t *pairs))                          \
+    /* sum[i] += factor * part[i]; factor is a power of two */                                     \
+    X(add_parts_f64, void, (double *sum, const int32_t *part, size_t n, double factor))            \
+    /* y[i] += (float)sum[i] * scale[i], and sum[i] = 0 */                                         \
+    X(scale_sums_f64, void, (double *sum, const float *scale, size_t n, float *y))                 \
     X(expand_levels, void, (const struct qnt__expand *e))                                          \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \
     X(gemm_levels, void, (const struct qnt__gemm *g, const int8_t *levels))

@@ -147,8 +147,9 @@ static void gemm_s16(void)
                stride = depth + (size_t)random_in(0, 3);
         size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
         size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
+        size_t gap = QNT__PANEL * (size_t)(i % 4 ? 0 : random_in(0, 3));
         guarded x = input(2 * ((m - 1) * stride + depth)),
-                w = input(2 * panels * QNT__PANEL * depth);
+                w = input(2 * (panels * QNT__PANEL * depth + (panels - 1) * gap));
         guarded acc = guard(size, random_in(0, 1)), want = input(size), before = guard(size, true);
         const int16_t *rows[QNT__BLOCK_ROWS];
         for (size_t r = 0; r < m; r++) rows[r] = (const int16_t *)(void *)x.data + r * stride;
@@ -157,6 +158,7 @@ static void gemm_s16(void)
                                   .m = m,
                                   .panels = panels,
                                   .depth = depth,
+                                  .panel_words = QNT__PANEL * depth + gap,
                                   .ld = ld,
                                   .acc = (void *)want.data};
         memcpy(before.data, want.data, size);
@@ -169,6 +171,57 @@ static void gemm_s16(void)
                       m, panels, depth);
         }
         unguard(&x), unguard(&w), unguard(&acc), unguard(&want), unguard(&before);
+    }
+}
+
+static void pair_codes(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        size_t n = (size_t)random_in(0, 9);
+        guarded cells = input(64 * n), pairs = guard(64 * n, random_in(0, 1));
+        for (int l = 0; l < levels; l++) {
+            memset(pairs.data, 0x55, 64 * n);
+            tables[l].pair_codes(cells.data, n, pairs.data);
+            for (size_t e = 0; e < 64 * n; e++) { /* k within four cells of two */
+                size_t column = e % 32 / 2, k = e / 32 * 2 + e % 2;
+                CHECK_MSG(pairs.data[e] == cells.data[64 * (k / 4) + 4 * column + k % 4],
+                          "%s n %zu element %zu", names[l], n, e);
+            }
+        }
+        unguard(&cells), unguard(&pairs);
+    }
+}
+
+/* Parts in any range; sums that leave float32's precision, so that one rounding is seen. */
+static void sums_f64(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        size_t n = (size_t)random_in(0, 70);
+        guarded part = input(4 * n), start = guard(8 * n, true), sum = guard(8 * n, random_in(0, 1));
+        guarded scale = guard(4 * n, random_in(0, 1)), y = guard(4 * n, random_in(0, 1));
+        guarded want = guard(8 * n, true), want_y = guard(4 * n, true), before = guard(4 * n, true);
+        const double factor = i % 2 ? 256.0 : 1.0;
+        double *first = (void *)start.data, *s = (void *)sum.data, *ws = (void *)want.data;
+        float *f = (void *)scale.data, *yy = (void *)y.data, *wy = (void *)want_y.data,
+              *b = (void *)before.data;
+        const int32_t *p = (void *)part.data;
+        for (size_t e = 0; e < n; e++) {
+            first[e] = (double)random_in(-2000000000, 2000000000) * (double)random_in(1, 100000);
+            f[e] = (float)random_in(-1000, 1000) * 1.1e-7f;
+            b[e] = (float)random_in(-1000, 1000) * 1e-3f;
+            ws[e] = first[e] + factor * (double)p[e];
+            wy[e] = b[e] + (float)ws[e] * f[e];
+        }
+        for (int l = 0; l < levels; l++) {
+            if (n) memcpy(s, first, 8 * n), memcpy(yy, b, 4 * n);
+            tables[l].add_parts_f64(s, p, n, factor);
+            CHECK_MSG(!memcmp(s, ws, 8 * n), "%s parts, n %zu", names[l], n);
+            tables[l].scale_sums_f64(s, f, n, yy);
+            CHECK_MSG(!memcmp(yy, wy, 4 * n), "%s scaled, n %zu", names[l], n);
+            for (size_t e = 0; e < n; e++) CHECK_MSG(s[e] == 0.0, "%s rests, n %zu", names[l], n);
+        }
+        unguard(&part), unguard(&start), unguard(&sum), unguard(&scale), unguard(&y);
+        unguard(&want), unguard(&want_y), unguard(&before);
     }
 }
 
@@ -367,6 +420,8 @@ int main(int argc, char **argv)
     RUN(look_up_f32);
     RUN(rank_f32);
     RUN(gemm_s16);
+    RUN(pair_codes);
+    RUN(sums_f64);
     RUN(gemm_levels);
     RUN(expand_levels);
     RUN(decode_cells);

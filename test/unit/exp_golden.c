@@ -137,13 +137,15 @@ static qnt_error grid_error(int bits, double largest, int64_t n)
     return e;
 }
 
-/* The same table: uniform grids up to the largest value. */
+/* The same table: uniform grids up to the largest value, and up to the best share of it in percent. */
 static void uniform_grids(void)
 {
     static const double rmae[2][5] = {{.19772, .09227, .04465, .02197, .01090},
                                       {.38946, .18956, .09258, .04565, .02266}};
     static const double sqnr[2][5] = {{14.79, 21.41, 27.72, 33.88, 39.97},
                                       {9.81, 16.17, 22.42, 28.57, 34.65}};
+    static const double clipped[2][5] = {{.10668, .05609, .02969, .01572, .00830},
+                                         {.14986, .08364, .04660, .02581, .01420}};
     for (int density = GAUSS; density <= LAPLACE; density++) {
         quantiles((enum density)density, MANY);
         for (int bits = 3; bits <= MOST_BITS; bits++) {
@@ -151,6 +153,12 @@ static void uniform_grids(void)
             CHECK_MSG(fabs(e.rmae - rmae[density][bits - 3]) < 2e-5 &&
                           fabs(e.sqnr_db - sqnr[density][bits - 3]) < 0.006,
                       "density %d, %d bits: %g, %g dB", density, bits, e.rmae, e.sqnr_db);
+            double least = INFINITY;
+            for (int percent = 20; percent <= 100; percent++) {
+                least = fmin(least, grid_error(bits, (double)x[MANY - 1] * percent / 100, MANY).rmae);
+            }
+            CHECK_MSG(fabs(least - clipped[density][bits - 3]) < 2e-5, "density %d, %d bits: %g", density,
+                      bits, least);
         }
     }
 }
@@ -217,6 +225,68 @@ static double best_levels(int32_t count)
     for (int i = 0; i < FEW; i++) energy += (double)x[i] * (double)x[i];
     free(space), free(scratch);
     return 10 * log10(energy / error);
+}
+
+/* Levels low..high that grow by a factor, as multiples of high / 127 of both signs, and 0; infinite if two
+ * of them meet. */
+static double snapped_error(int bits, double high, double low, double base)
+{
+    const int levels = (1 << bits) - 1;
+    double level[256], power = 1, alpha = (high - low) / (pow(base, levels - 1) - 1), step = high / 127;
+    level[levels] = 0;
+    for (int i = 1; i <= levels; i++, power *= base) {
+        level[levels + i] = rint((low - alpha + alpha * power) / step);
+        level[levels - i] = -level[levels + i];
+        if (level[levels + i] <= level[levels + i - 1]) return INFINITY;
+    }
+    level[2 * levels + 1] = 32767; /* of no use */
+    qnt_quantizer *q = create((qnt_spec){.scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = bits + 1});
+    CHECK(qnt_quantizer_set(c, q, QNT_P_LEVELS, level, (size_t)(2 << bits)) == QNT_OK);
+    set(q, QNT_P_SCALE, step);
+    double rmae = error_of(q, FEW).rmae;
+    qnt_quantizer_destroy(q);
+    return rmae;
+}
+
+/* Table 1.8: the best levels on the grid of int8, found from the best ones off it by turns along the range,
+ * the lowest level and the base. */
+static void snapped(void)
+{
+    static const struct {
+        enum density density;
+        int bits;
+        double place[3], rmae; /* of the free levels; of the snapped ones, 0: there are none */
+    } rows[] = {{HALF_GAUSS, 2, {.402, .4658, 1.371}, .20240},
+                {HALF_GAUSS, 3, {.520, .2316, 1.194}, .09989},
+                {HALF_GAUSS, 4, {.609, .1152, 1.094}, .05042},
+                {HALF_GAUSS, 5, {.685, .0573, 1.051}, .02593},
+                {HALF_GAUSS, 6, {.742, .0285, 1.026}, .01366},
+                {HALF_LAPLACE, 2, {.265, .6161, 1.705}, .25000},
+                {HALF_LAPLACE, 3, {.378, .2664, 1.318}, .12574},
+                {HALF_LAPLACE, 4, {.490, .1324, 1.170}, .06413},
+                {HALF_LAPLACE, 5, {.585, .0658, 1.085}, .03353},
+                {HALF_LAPLACE, 6, {.659, .0327, 1.043}, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (i % 5 == 0) mirrored_quantiles(rows[i].density);
+        double most = (double)x[FEW / 2 - 1], place[3], best;
+        memcpy(place, rows[i].place, sizeof place);
+        best = snapped_error(rows[i].bits, place[0] * most, place[1], place[2]);
+        for (int turn = 0; turn < 2; turn++) {
+            for (int p = 0; p < 3; p++) {
+                const double from = place[p];
+                for (int step = -12; step <= 12; step++) {
+                    double at[3] = {place[0], place[1], place[2]};
+                    at[p] = p == 2 ? 1 + (from - 1) * (1 + 0.01 * step) : from * (1 + 0.01 * step);
+                    double e = snapped_error(rows[i].bits, at[0] * most, at[1], at[2]);
+                    if (e < best) best = e, place[p] = at[p];
+                }
+            }
+        }
+        if (rows[i].rmae == 0)
+            CHECK_MSG(isinf(best), "row %zu: %g", i, best);
+        else
+            CHECK_MSG(fabs(best / rows[i].rmae - 1) < 0.006, "row %zu: %g", i, best);
+    }
 }
 
 /* Table 1.8: free ranges and zero as a level, between the best levels there are and what is
@@ -422,6 +492,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     c = check_context();
     RUN(published);
+    RUN(snapped);
     RUN(uniform_grids);
     RUN(nearest);
     RUN(free_ranges);

@@ -121,16 +121,22 @@ static const struct digit_sample digit_samples[] = {
      {.step = 2, .zero = -1, .pad = {0, 1, 0, 1}}, 2, 1},
 };
 
-/* Dense layers with a base of signs for each output: planes of bits times numbers or signs. */
+/* Dense layers with a base of signs for each output, planes of bits times numbers or signs; those with
+ * integers that int8 does not hold; and codes of 5 to 7 bits that are looked up for a float input. */
 struct plane_sample {
     const char *name;
     int64_t rows, outputs, inputs;
     int bits; /* of the input; 0: signs */
+    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS } words; /* the last two: a float input */
 };
 
 static const struct plane_sample plane_samples[] = {
-    {"1.0_planes_3", 5, 256, 128, 3},
-    {"1.0_planes_signs", 3, 130, 256, 0},
+    {"1.0_planes_3", 5, 256, 128, 3, PLAIN},
+    {"1.0_planes_signs", 3, 130, 256, 0, PLAIN},
+    {"1.0_words_table", 5, 19, 150, 3, TABLE_WORDS},
+    {"1.0_words_own", 5, 19, 150, 2, OWN_WORDS},
+    {"1.0_places_5", 5, 19, 150, 5, PLACES},
+    {"1.0_levels_6", 5, 19, 150, 6, LEVELS},
 };
 
 enum {
@@ -288,6 +294,76 @@ static qnt_quantizer *make_q(const qnt_context *context, qnt_spec spec, double s
     return q;
 }
 
+/* Inputs with levels of 16 bits; weights with such levels in one table, or with a zero point for each
+ * output. */
+static qnt_layer *make_words(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { MOST = 64 };
+    double scale[MOST], level[MOST], zero[MOST];
+    const bool table = s->words == TABLE_WORDS;
+    const size_t levels = (size_t)1 << s->bits, n = (size_t)s->outputs;
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = s->bits};
+    qnt_spec of_weights = {.size = sizeof of_weights, .bits = 6, .grain = QNT_PER_AXIS};
+    qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE, .activation = QNT_RELU};
+    qnt_quantizer *weight = NULL, *in = NULL;
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (size_t i = 0; i < MOST; i++) {
+        scale[i] = (table ? 0.0005 : 0.125) / (1 << i % 5), zero[i] = 20 + (double)(i % 9);
+        level[i] = i < 32 ? -32767 + 1024 * (double)i : (double)(i - 32) * (double)(i - 32) * 34;
+    }
+    if (table) of_weights.scheme = QNT_TABLE, of_weights.method = QNT_LEVELS;
+    CHECK(qnt_quantizer_create(context, &of_weights, &weight) == QNT_OK);
+    if (table) CHECK(qnt_quantizer_set(context, weight, QNT_P_LEVELS, level, MOST) == QNT_OK);
+    CHECK(qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, n) == QNT_OK);
+    if (!table) CHECK(qnt_quantizer_set(context, weight, QNT_P_ZERO, zero, n) == QNT_OK);
+    for (size_t i = 0; i < levels; i++) level[i] = (double)i * 7001 - 20000;
+    CHECK(qnt_quantizer_create(context, &codes, &in) == QNT_OK &&
+          qnt_quantizer_set(context, in, QNT_P_LEVELS, level, levels) == QNT_OK &&
+          qnt_quantizer_set(context, in, QNT_P_SCALE, (double[]){0.0001}, 1) == QNT_OK);
+    qnt_tensor *t = TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs);
+    CHECK_MSG(qnt_layer_create(context, &dense, t, weight, TENSOR(bias, QNT_FLOAT, 32, s->outputs), in,
+                               NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.arithmetic == QNT__WORDS && QNT__WORDS == 5);
+    CHECK(layer->head.cell_bits == (table ? 6 : 16));
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
+    free(w), free(bias);
+    return layer;
+}
+
+/* Codes as places in a table of integers, or of real levels. */
+static qnt_layer *make_wide(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { MOST = 64 };
+    double level[MOST], scale[MOST];
+    const bool real = s->words == LEVELS;
+    const size_t levels = (size_t)1 << s->bits;
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = s->bits,
+                      .grain = QNT_PER_AXIS};
+    qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    qnt_quantizer *weight = NULL;
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (size_t i = 0; i < MOST; i++) {
+        scale[i] = 0.25 / (1 << i % 5);
+        level[i] = ((double)i - (double)(levels / 2)) * (real ? 0.4375 : 3);
+    }
+    CHECK(qnt_quantizer_create(context, &codes, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_LEVELS, level, levels) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, (size_t)s->outputs) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), NULL, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.arithmetic == QNT__DECODE && layer->head.cell_bits == s->bits);
+    CHECK(!layer->tables == real && !layer->levels == !real);
+    qnt_quantizer_destroy(weight);
+    free(w), free(bias);
+    return layer;
+}
+
 /* Coefficients 1 to 7, one output in eleven without a base. */
 static qnt_layer *make_planes(const qnt_context *context, const struct plane_sample *s)
 {
@@ -295,6 +371,8 @@ static qnt_layer *make_planes(const qnt_context *context, const struct plane_sam
     double scale[MOST], coef[MOST];
     qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    if (s->words >= PLACES) return make_wide(context, s);
+    if (s->words != PLAIN) return make_words(context, s);
     qnt_quantizer *weight = NULL, *in;
     qnt_layer *layer = NULL;
     float *w = fixed_input((size_t)(s->outputs * s->inputs)),

@@ -6,7 +6,7 @@ enum { TILE = 4 }; /* rows in registers */
 
 INLINE void multiply_tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int count)
 {
-    const int16_t *cell = g->weight + panel * QNT__PANEL * g->depth;
+    const int16_t *cell = g->weight + panel * g->panel_words;
     int32x4_t acc[TILE][4];
     UNROLL for (int r = 0; r < count; r++) {
         UNROLL for (int q = 0; q < 4; q++) acc[r][q] = vdupq_n_s32(0);

@@ -4,7 +4,7 @@
 
 INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int rows)
 {
-    const int16_t *w = g->weight + panel * QNT__PANEL * g->depth;
+    const int16_t *w = g->weight + panel * g->panel_words;
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
     for (size_t k = 0; k < g->depth; k += 2, w += 2 * QNT__PANEL) {

@@ -11,7 +11,7 @@ enum { MAX_ROWS = 6, MAX_PANELS = QNT__BLOCK_PANELS };
 INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t used, size_t panel, int rows,
                  int panels)
 {
-    const size_t stride = QNT__PANEL * g->depth;
+    const size_t stride = g->panel_words;
     const int16_t *x[MAX_ROWS], *w = g->weight + panel * stride;
     __m512i acc[MAX_ROWS][MAX_PANELS];
 

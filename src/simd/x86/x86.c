@@ -65,6 +65,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
         TAKE(interleave_rows, avx2);
+        TAKE(pair_codes, avx2);
+        TAKE(add_parts_f64, avx2);
+        TAKE(scale_sums_f64, avx2);
         TAKE(split_rgb, avx2);
         TAKE(halve_u8, avx2);
         TAKE(dct_s16, avx2);
@@ -121,6 +124,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_levels, avx512vnni);
         TAKE(decode_cells, avx512vnni);
         TAKE(interleave_rows, avx512vnni);
+        TAKE(pair_codes, avx512vnni);
+        TAKE(add_parts_f64, avx512vnni);
+        TAKE(scale_sums_f64, avx512vnni);
         TAKE(add_s32, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);

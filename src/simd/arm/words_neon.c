@@ -1,0 +1,44 @@
+/* Weights and sums of products of words: UZP parts pairs of k of eight columns; two sums at a time. */
+#include <arm_neon.h>
+
+#include "../layout.h"
+#include "../slots.h"
+
+static inline uint16x8x2_t pairs_of(const uint8_t *cells)
+{
+    uint16x8_t low = vreinterpretq_u16_u8(vld1q_u8(cells));
+    uint16x8_t high = vreinterpretq_u16_u8(vld1q_u8(cells + 16));
+    return vuzpq_u16(low, high);
+}
+
+void qnt__pair_codes_neon(const uint8_t *cells, size_t n, uint8_t *pairs)
+{
+    for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
+        uint16x8x2_t a = pairs_of(cells), b = pairs_of(cells + 32);
+        vst1q_u8(pairs, vreinterpretq_u8_u16(a.val[0]));
+        vst1q_u8(pairs + 16, vreinterpretq_u8_u16(b.val[0]));
+        vst1q_u8(pairs + 32, vreinterpretq_u8_u16(a.val[1]));
+        vst1q_u8(pairs + 48, vreinterpretq_u8_u16(b.val[1]));
+    }
+}
+
+void qnt__add_parts_f64_neon(double *sum, const int32_t *part, size_t n, double factor)
+{
+    size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        float64x2_t term = vcvtq_f64_s64(vmovl_s32(vld1_s32(part + i)));
+        vst1q_f64(sum + i, vaddq_f64(vld1q_f64(sum + i), vmulq_n_f64(term, factor)));
+    }
+    qnt__add_parts_f64_c(sum + i, part + i, n - i, factor);
+}
+
+void qnt__scale_sums_f64_neon(double *sum, const float *scale, size_t n, float *y)
+{
+    size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        float32x2_t product = vmul_f32(vcvt_f32_f64(vld1q_f64(sum + i)), vld1_f32(scale + i));
+        vst1_f32(y + i, vadd_f32(vld1_f32(y + i), product));
+        vst1q_f64(sum + i, vdupq_n_f64(0.0));
+    }
+    qnt__scale_sums_f64_c(sum + i, scale + i, n - i, y + i);
+}

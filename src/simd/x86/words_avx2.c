@@ -1,0 +1,41 @@
+/* Weights and sums of products of words: 32 codes, or four sums, at a time. */
+#include <immintrin.h>
+
+#include "../layout.h"
+#include "../slots.h"
+
+void qnt__pair_codes_avx2(const uint8_t *cells, size_t n, uint8_t *pairs)
+{
+    const __m256i split = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4,
+                                           5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
+        __m256i a = _mm256_shuffle_epi8(_mm256_loadu_si256((const void *)cells), split);
+        __m256i b = _mm256_shuffle_epi8(_mm256_loadu_si256((const void *)(cells + 32)), split);
+        __m256i first = _mm256_unpacklo_epi64(a, b), second = _mm256_unpackhi_epi64(a, b);
+        _mm256_storeu_si256((void *)pairs, _mm256_permute4x64_epi64(first, 0xd8));
+        _mm256_storeu_si256((void *)(pairs + 32), _mm256_permute4x64_epi64(second, 0xd8));
+    }
+}
+
+void qnt__add_parts_f64_avx2(double *sum, const int32_t *part, size_t n, double factor)
+{
+    const __m256d f = _mm256_set1_pd(factor);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m256d term = _mm256_mul_pd(f, _mm256_cvtepi32_pd(_mm_loadu_si128((const void *)(part + i))));
+        _mm256_storeu_pd(sum + i, _mm256_add_pd(_mm256_loadu_pd(sum + i), term));
+    }
+    qnt__add_parts_f64_c(sum + i, part + i, n - i, factor);
+}
+
+void qnt__scale_sums_f64_avx2(double *sum, const float *scale, size_t n, float *y)
+{
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128 rounded = _mm256_cvtpd_ps(_mm256_loadu_pd(sum + i));
+        __m128 product = _mm_mul_ps(rounded, _mm_loadu_ps(scale + i));
+        _mm_storeu_ps(y + i, _mm_add_ps(_mm_loadu_ps(y + i), product));
+        _mm256_storeu_pd(sum + i, _mm256_setzero_pd());
+    }
+    qnt__scale_sums_f64_c(sum + i, scale + i, n - i, y + i);
+}

@@ -1,0 +1,41 @@
+/* Weights and sums of products of words: 64 codes, or eight sums, at a time. */
+#include <immintrin.h>
+
+#include "../layout.h"
+#include "../slots.h"
+
+void qnt__pair_codes_avx512vnni(const uint8_t *cells, size_t n, uint8_t *pairs)
+{
+    for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
+        __m512i cell = _mm512_loadu_si512(cells);
+        _mm256_storeu_si256((void *)pairs, _mm512_cvtepi32_epi16(cell));
+        _mm256_storeu_si256((void *)(pairs + 32), _mm512_cvtepi32_epi16(_mm512_srli_epi32(cell, 16)));
+    }
+}
+
+/* The last lanes that count, of eight. */
+static inline __mmask8 lanes(size_t left)
+{
+    return (__mmask8)(left < 8 ? (1u << left) - 1 : 255);
+}
+
+void qnt__add_parts_f64_avx512vnni(double *sum, const int32_t *part, size_t n, double factor)
+{
+    const __m512d f = _mm512_set1_pd(factor);
+    for (size_t i = 0; i < n; i += 8) {
+        const __mmask8 m = lanes(n - i);
+        __m512d term = _mm512_mul_pd(f, _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(m, part + i)));
+        _mm512_mask_storeu_pd(sum + i, m, _mm512_add_pd(_mm512_maskz_loadu_pd(m, sum + i), term));
+    }
+}
+
+void qnt__scale_sums_f64_avx512vnni(double *sum, const float *scale, size_t n, float *y)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        const __mmask8 m = lanes(n - i);
+        __m256 rounded = _mm512_cvtpd_ps(_mm512_maskz_loadu_pd(m, sum + i));
+        __m256 product = _mm256_mul_ps(rounded, _mm256_maskz_loadu_ps(m, scale + i));
+        _mm256_mask_storeu_ps(y + i, m, _mm256_add_ps(_mm256_maskz_loadu_ps(m, y + i), product));
+        _mm512_mask_storeu_pd(sum + i, m, _mm512_setzero_pd());
+    }
+}
