@@ -8,7 +8,8 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256 /* rows that share a pass over b */
+    BYTE_BLOCK = 256, /* rows that share a pass over b */
+    FEW = 4           /* rows for which indices are used where they are made */
 };
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
@@ -17,6 +18,7 @@ struct rates {
     double count;          /* products of a plane of a and a plane of b */
     /* products of a digit of a and a plane of b, by the bits of the digit */
     double table[QNT__DIGIT_MOST];
+    double few;            /* the same, indices included, of each of a few rows; 0: as of many */
     double six[4];         /* the same by tables of six codes; 0: there is no instruction for it */
     double bytes;          /* products of a and any number of planes of b */
     double tabulate;       /* codes, for each digit: tables are made of them */
@@ -48,13 +50,14 @@ static const struct rates levels[] = {
     {.cpu = QNT_CPU_AVX512VBMI,
      .count = 2.8,
      .table = {4.9, 4.9, 4.9, 4.9, 4.9, 4.9},
+     .few = 11,
      .six = {3.3, 3.5, 3.9, 5.5},
      .bytes = 9,
      .tabulate = 250,
      .tabulate_six = 600,
-     .read = 10,
+     .read = 5.3,
      .index = 14,
-     .index_six = 8.4,
+     .index_six = 15,
      .first = 70,
      .another = 31},
     {.cpu = QNT_CPU_NEON,
@@ -115,9 +118,10 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     const double shared = (double)qnt__ceil_div(g->m, COUNT_BLOCK),
                  long_shared = (double)qnt__ceil_div(g->m, BYTE_BLOCK);
     const double look_up = r->table[(digits > 1 ? QNT__LOW_DIGIT : g->a_planes) - 1];
+    const double tables = r->few > 0 && g->m <= FEW ? m * digits * r->few
+                                                    : m * digits * look_up + shared * r->index;
     struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
-    take(&best, QNT__BITS_TABLE,
-         n * planes * (m * digits * look_up + shared * r->index) + m * digits * r->tabulate);
+    take(&best, QNT__BITS_TABLE, n * planes * tables + m * digits * r->tabulate);
     if (g->a_planes <= QNT__SIX_BITS && r->six[0] > 0)
         take(&best, QNT__BITS_SIX,
              n * planes * (m * r->six[g->a_planes - 1] + shared * r->index_six) +
