@@ -3,7 +3,7 @@
  * int8 product of the same shape. Shares are of the roof: the best way's instructions in registers
  * (bits_roof.h), and for one row, if that takes longer, reading the planes. `=`: coefficients
  * double, so planes are one number. Last: blocks of k with coefficients of their own, beside whole
- * rows in the same run; the ratio is of speeds, 1 is none lost.
+ * rows in the same run; the ratio is of speeds, 1 is none lost. Then two workers.
  * --only TEXT: rows with it.
  */
 #include <stdio.h>
@@ -161,6 +161,45 @@ static void block_rows(void)
     }
 }
 
+/* The shortest of some runs, on the wall's clock. */
+static double shortest(struct product *p)
+{
+    double best = 1e9;
+    for (int i = 0; i < 20; i++) {
+        double start = bench_wall();
+        run(p);
+        double seconds = bench_wall() - start;
+        if (seconds < best) best = seconds;
+    }
+    return best;
+}
+
+static void worker_row(size_t m, size_t n, size_t k, int w, int a, qnt_pool *pool)
+{
+    const char *only = bench_option("--only");
+    char name[64];
+    snprintf(name, sizeof name, "%zux%zux%zu w%da%d workers", m, n, k, w, a);
+    if (only && !strstr(name, only)) return;
+    struct product *p = create(m, n, k, w, a, NUMBERS, k);
+    double one = shortest(p);
+    check(qnt_context_set_parallel(context, qnt_pool_run, pool, 2), "workers");
+    double two = shortest(p);
+    check(qnt_context_set_parallel(context, NULL, NULL, 1), "workers");
+    printf("%-30s %9.3f %9.3f %6.2f\n", name, 1e3 * one, 1e3 * two, one / two);
+    destroy(p);
+}
+
+static void worker_rows(void)
+{
+    static const int widths[] = {1, 2, 4, 8};
+    qnt_pool *pool;
+    check(qnt_pool_create(context, 2, &pool), "pool");
+    printf("\n%-30s %9s %9s %6s\n", "two workers, wall time", "one ms", "two ms", "ratio");
+    for (int i = 0; i < 4; i++) worker_row(256, 4096, 4096, 1, widths[i], pool);
+    worker_row(1024, 1024, 1024, 1, 1, pool);
+    qnt_pool_destroy(pool);
+}
+
 int main(int argc, char **argv)
 {
     static const int widths[] = {1, 2, 3, 4, 8};
@@ -178,6 +217,7 @@ int main(int argc, char **argv)
     rows(1024, 1024, 1024, widths, 5);
     rows(1, 4096, 4096, widths + 4, 1);
     block_rows();
+    worker_rows();
     qnt_context_destroy(context);
     return 0;
 }
