@@ -30,7 +30,7 @@ static qnt_status open_planes(struct qnt__bits_product *g, const qnt_tensor *b)
 static qnt_status check_blocks(struct qnt__bits_product *g)
 {
     size_t blocks = (size_t)g->b_coef.shape[1];
-    if (blocks == 0 || (blocks > 1 && (g->k % blocks != 0 || g->k / blocks % 64 != 0))) {
+    if (blocks != 1 && (blocks == 0 || g->k % blocks != 0 || g->k < blocks || g->k / blocks % 64 != 0)) {
         return qnt__fail(
             g->context, QNT_E_SHAPE,
             "b_coef: %zu blocks of K = %zu, expected blocks of the same multiple of 64", blocks,

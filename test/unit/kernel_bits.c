@@ -402,6 +402,11 @@ static void bad_blocks(void)
                         TENSOR(coef, QNT_FLOAT, 32, 3, 4, 2), py),
           QNT_E_SHAPE, "a_coef");
     free(pb->data);
+    pb = pack(TENSOR(b, QNT_UINT, 2, 3, 0), &planes); /* no k to divide */
+    FAILS(qnt_gemm_bits(c, TENSOR(a, QNT_UINT, 2, 2, 0), NULL, pb,
+                        TENSOR(coef, QNT_FLOAT, 32, 3, 2, 2), py),
+          QNT_E_SHAPE, "2 blocks of K = 0");
+    free(pb->data);
 }
 
 /* No rows, no columns: nothing is written; no k: products are 0. */
