@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adaptive.h"
 #include "experiment.h"
 #include "language.h"
 #include "reference.h"
@@ -226,13 +227,6 @@ static bool measure_form(const struct laboratory *lab, const struct transformer 
     return good;
 }
 
-static int32_t bits_of(const qnt_context *context, const qnt_quantizer *quantizer)
-{
-    qnt_spec spec = {.size = sizeof spec};
-    qnt_quantizer_spec(context, quantizer, &spec);
-    return spec.bits;
-}
-
 /* What qnt_teq_search asks: by which part nats per token grow. */
 static int32_t measure_loss(void *user, const qnt_quantizer *const *weights,
                             const qnt_quantizer *const *inputs, double *loss)
@@ -241,7 +235,7 @@ static int32_t measure_loss(void *user, const qnt_quantizer *const *weights,
     struct prediction p;
     size_t bytes;
     (void)inputs;
-    for (int m = 0; m < MATRICES; m++) s->bits[m] = bits_of(s->lab->context, weights[m]);
+    for (int m = 0; m < MATRICES; m++) s->bits[m] = quantizer_bits(s->lab->context, weights[m]);
     if (!measure_form(s->lab, s->transformer, s->text, s->sequences, s->form, s->bits, &p, &bytes))
         return 1;
     *loss = p.nats / s->nats - 1;
@@ -270,7 +264,7 @@ static bool search_bits(struct search *s, double *loss)
     }
     good = good && !qnt_teq_search(context, weights, NULL, MATRICES, &teq, measure_loss, s);
     for (int m = 0; m < MATRICES; m++) {
-        if (good) s->bits[m] = bits_of(context, weights[m]);
+        if (good) s->bits[m] = quantizer_bits(context, weights[m]);
         qnt_quantizer_destroy(weights[m]);
     }
     *loss = teq.loss;

@@ -23,7 +23,7 @@ static bool count_right(const struct trial *t, const struct runner *runner, int 
     return good;
 }
 
-static int bits_of(const qnt_context *context, const qnt_quantizer *quantizer)
+int32_t quantizer_bits(const qnt_context *context, const qnt_quantizer *quantizer)
 {
     qnt_spec spec = {.size = sizeof spec};
     qnt_quantizer_spec(context, quantizer, &spec);
@@ -39,7 +39,7 @@ static int32_t measure(void *user, const qnt_quantizer *const *weights,
     struct runner runner;
     int right = 0;
     (void)inputs;
-    for (int l = 0; l < t->layers; l++) t->bits[t->node[l]] = bits_of(t->context, weights[l]);
+    for (int l = 0; l < t->layers; l++) t->bits[t->node[l]] = quantizer_bits(t->context, weights[l]);
     if (!quantize(t->context, t->calibration, &t->recipe, &quantized)) return 1;
     quantized.context = t->serial;
     bool good = quantized_runner(t->calibration->graph, &quantized, &runner) &&
@@ -66,7 +66,7 @@ static void take(const struct trial *t, qnt_quantizer *const *weights, struct ad
 {
     double sum = 0, count = 0;
     for (int l = 0; l < t->layers; l++) {
-        int bits = bits_of(t->context, weights[l]), node = t->node[l];
+        int bits = quantizer_bits(t->context, weights[l]), node = t->node[l];
         double n = (double)graph_weight_count(t->calibration->graph, node);
         out->bits[node] = bits;
         sum += n * (bits + 1);

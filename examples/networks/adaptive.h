@@ -10,6 +10,9 @@ struct adaptation {
     double loss;               /* share of the calibration samples */
 };
 
+/* Bits of a quantizer's spec: what qnt_teq_search() tries for its weights. */
+int32_t quantizer_bits(const qnt_context *context, const qnt_quantizer *quantizer);
+
 /* Weights of the recipe's kind, 3 to 7 bits of exponent for each layer; loses at most 1 % of the samples.
  */
 bool adapt(const qnt_context *context, const qnt_context *serial, const struct crew *crew,

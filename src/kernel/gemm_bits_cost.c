@@ -8,8 +8,7 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256, /* rows that share a pass over b */
-    FEW = 4           /* rows for which indices are used where they are made */
+    BYTE_BLOCK = 256 /* rows that share a pass over b */
 };
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
@@ -118,8 +117,9 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     const double shared = (double)qnt__ceil_div(g->m, COUNT_BLOCK),
                  long_shared = (double)qnt__ceil_div(g->m, BYTE_BLOCK);
     const double look_up = r->table[(digits > 1 ? QNT__LOW_DIGIT : g->a_planes) - 1];
-    const double tables = r->few > 0 && g->m <= FEW ? m * digits * r->few
-                                                    : m * digits * look_up + shared * r->index;
+    const double tables = r->few > 0 && g->m <= QNT__TABLE_FEW
+                              ? m * digits * r->few
+                              : m * digits * look_up + shared * r->index;
     struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
     take(&best, QNT__BITS_TABLE, n * planes * tables + m * digits * r->tabulate);
     if (g->a_planes <= QNT__SIX_BITS && r->six[0] > 0)

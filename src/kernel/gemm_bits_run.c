@@ -60,6 +60,7 @@ struct block {
     int32_t *acc, *part;                         /* integers of the path; of one more plane */
     uint8_t *cells;                              /* planes as bytes */
     int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
+    int32_t one[QNT__TABLE_ROWS];                /* and of rows, for counting */
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
 };
 
@@ -218,9 +219,6 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
  */
 static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
 {
-    static const int32_t one[QNT__TABLE_ROWS] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
     *f = (struct qnt__finish){.acc = b->acc,
@@ -235,7 +233,8 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
             for (size_t p = 0; p < planes; p++) sum += (uint32_t)b->ones[i + p][c] << p;
             b->w_sum[c] = g->signs ? (int32_t)g->k : (int32_t)(((1u << g->a_planes) - 1) * sum);
         }
-        f->a_zero = one, f->w_sum = b->w_sum;
+        for (size_t row = 0; row < b->m; row++) b->one[row] = 1;
+        f->a_zero = b->one, f->w_sum = b->w_sum;
     } else if (r->path != QNT__BITS_BYTES) {
         for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
         f->w_zero = b->w_sum, f->a_sum = r->sums + (b->row - r->first);
@@ -355,6 +354,15 @@ static void run_block(struct block *b)
 
 /* ---- tasks ---- */
 
+/* Of n columns, from element `at` on. */
+static void copy_coefs(const struct qnt__view *v, int64_t at, size_t n, float *to)
+{
+    const int64_t step = v->strides[0];
+    if (step == 1) memcpy(to, v->data + 4 * at, n * sizeof *to);
+    for (size_t c = 0; step != 1 && c < n; c++)
+        memcpy(&to[c], v->data + 4 * (at + (int64_t)c * step), sizeof *to);
+}
+
 /* Coefficients next to each other by columns; those behind the last column are 0. */
 static void load_blocks(struct block *b)
 {
@@ -366,9 +374,7 @@ static void load_blocks(struct block *b)
         float *to = b->block_coef + i * NARROW;
         int64_t at = (int64_t)b->column * v->strides[0] + (int64_t)block * v->strides[1] +
                      (int64_t)plane * v->strides[2];
-        if (v->strides[0] == 1) memcpy(to, v->data + 4 * at, b->n * sizeof *to);
-        for (size_t c = 0; v->strides[0] != 1 && c < b->n; c++)
-            memcpy(&to[c], v->data + 4 * (at + (int64_t)c * v->strides[0]), sizeof *to);
+        copy_coefs(v, at, b->n, to);
         for (size_t c = b->n; c < NARROW; c++) to[c] = 0;
     }
 }
@@ -378,17 +384,12 @@ static void load_coefs(const struct block *b, size_t plane, float *to)
 {
     const struct qnt__bits_product *g = b->run->g;
     const struct qnt__view *v = &g->b_coef;
-    const size_t n = b->n;
-    if (!g->has_b_coef) {
-        for (size_t c = 0; c < n; c++) to[c] = 1.0f;
-        return;
+    if (g->has_b_coef) {
+        copy_coefs(v, (int64_t)b->column * v->strides[0] + (int64_t)plane * v->strides[v->ndim - 1],
+                   b->n, to);
+    } else {
+        for (size_t c = 0; c < b->n; c++) to[c] = 1.0f;
     }
-    const int64_t step = v->strides[0];
-    const uint8_t *from =
-        v->data + 4 * ((int64_t)b->column * step + (int64_t)plane * v->strides[v->ndim - 1]);
-    if (step == 1) memcpy(to, from, n * sizeof *to);
-    for (size_t c = 0; step != 1 && c < n; c++)
-        memcpy(&to[c], from + 4 * step * (int64_t)c, sizeof *to);
 }
 
 static void load_ones(const struct block *b, size_t plane, int32_t *to)
@@ -413,10 +414,8 @@ static void load_columns(struct block *b)
         if (r->path == QNT__BITS_COUNT) load_ones(b, i, b->ones[i]);
     }
     for (size_t c = 0; r->combine && c < b->n; c++) {
-        bool doubles = true;
-        for (size_t i = 1; i < g->b_planes; i++) doubles &= b->coef[i][c] == 2 * b->coef[i - 1][c];
-        b->doubles[c] = doubles;
-        b->doubling += doubles;
+        b->doubles[c] = qnt__bits_doubling(g, b->column + c);
+        b->doubling += b->doubles[c];
     }
 }
 

@@ -133,18 +133,20 @@ static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e
     return QNT_OK;
 }
 
+bool qnt__recipe_saves(const struct qnt__recipe *r, const struct qnt__layer_head *head)
+{
+    struct qnt__layer_shape shape;
+    size_t now, then;
+    return qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &now) == QNT_OK &&
+           qnt__layer_measure(r->context, QNT_E_INVALID, head, &shape, &then) == QNT_OK && then < now;
+}
+
 /* Codes of 5 to 7 bits that are looked up as floats stay so wide, unless the padding of taps takes more. */
 static void keep_wide(struct qnt__recipe *r)
 {
     struct qnt__layer_head wide = r->head;
-    struct qnt__layer_shape shape;
-    size_t bytes, unpacked;
     wide.cell_bits = qnt__place_bits(wide.weight_bits);
-    if (qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &unpacked) == QNT_OK &&
-        qnt__layer_measure(r->context, QNT_E_INVALID, &wide, &shape, &bytes) == QNT_OK &&
-        bytes < unpacked) {
-        r->head = wide;
-    }
+    if (qnt__recipe_saves(r, &wide)) r->head = wide;
 }
 
 qnt_status qnt__recipe_choose(struct qnt__recipe *r)

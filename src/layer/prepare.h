@@ -46,6 +46,9 @@ int32_t qnt__recipe_zero(const struct qnt__recipe *recipe, size_t group);
 /* Chooses the arithmetic and the arrays; completes the head. */
 qnt_status qnt__recipe_choose(struct qnt__recipe *recipe);
 
+/* Does a layer with another head take fewer bytes? */
+bool qnt__recipe_saves(const struct qnt__recipe *recipe, const struct qnt__layer_head *head);
+
 /* Lets weights that are integers stay packed as places in tables, if they can (tables.c). */
 void qnt__recipe_pack(struct qnt__recipe *recipe);
 

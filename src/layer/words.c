@@ -81,17 +81,13 @@ static bool has_zero(const struct qnt__recipe *r)
 /* Lets weights stay codes where that takes less memory, padding included. */
 static void keep_codes(struct qnt__recipe *r)
 {
-    struct qnt__layer_head codes = r->head;
-    struct qnt__layer_shape shape;
-    size_t bytes, words;
+    const struct qnt__layer_head words = r->head;
+    struct qnt__layer_head codes = words;
     codes.cell_bits = qnt__place_bits(codes.weight_bits);
     codes.arrays |= QNT__HAS_TABLE;
-    if (qnt__layer_measure(r->context, QNT_E_INVALID, &codes, &shape, &bytes) == QNT_OK &&
-        qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &words) == QNT_OK &&
-        bytes < words) {
-        r->head = codes;
-        if (!has_one_table(r)) r->head.cell_bits = QNT__WORD_BITS, r->head.arrays &= ~QNT__HAS_TABLE;
-    }
+    if (!qnt__recipe_saves(r, &codes)) return;
+    r->head = codes; /* tables follow from the cells */
+    if (!has_one_table(r)) r->head = words;
 }
 
 qnt_status qnt__recipe_choose_words(struct qnt__recipe *r)

@@ -8,6 +8,7 @@
 
 enum {
     QNT__TABLE_ROWS = 48, /* most rows of one call */
+    QNT__TABLE_FEW = 4,   /* rows for which a level may use indices where they are made */
     QNT__TABLE_CODE = 63  /* largest code of a table: four of them are a byte */
 };
 

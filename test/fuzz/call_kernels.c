@@ -17,18 +17,6 @@ static int64_t extent(struct source *s)
     return x % 20 + (x >= 240 ? 64 : x >= 220 ? 16 : 0);
 }
 
-static int choice(struct source *s, int n)
-{
-    return (int)(take(s, 1) % (uint64_t)n);
-}
-
-/* Mostly small and legal, sometimes anything. */
-static int32_t option(struct source *s, int low, int high)
-{
-    uint8_t kind = (uint8_t)take(s, 1);
-    return kind < 240 ? low + kind % (high - low + 1) : (int32_t)take(s, 4);
-}
-
 #define SHAPE(...) ((const int64_t[]){__VA_ARGS__})
 #define VIEW(i, code, bits, ...)                                                                   \
     shape_view(s, &v[i], code, bits, (int)(sizeof SHAPE(__VA_ARGS__) / sizeof(int64_t)),           \
@@ -123,11 +111,7 @@ static void convolve(struct source *s, const qnt_context *c, struct view *v)
 /* Digits 0 to 3 wherever an element is. */
 static void make_digits(struct view *v)
 {
-    size_t n = 1;
-    for (int d = 0; d < QNT_MAX_NDIM && d < v->t.ndim; d++) {
-        int64_t step = v->strides[d] < 0 ? -v->strides[d] : v->strides[d];
-        if (v->shape[d] > 0) n += (size_t)(step * (v->shape[d] - 1));
-    }
+    const size_t n = span_of(v);
     for (size_t i = 0; i < n; i++) v->arena[i] &= 3;
 }
 

@@ -8,18 +8,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { VIEWS = 4, NUMBERS = 1 << 12 };
 
-static int choice(struct source *s, int n)
-{
-    return (int)(take(s, 1) % (uint64_t)n);
-}
-
-/* Mostly one of the first few, sometimes anything. */
-static int32_t option(struct source *s, int low, int high)
-{
-    uint8_t kind = (uint8_t)take(s, 1);
-    return kind < 240 ? low + kind % (high - low + 1) : (int32_t)take(s, 4);
-}
-
 /* The upper bits of a double: any magnitude, NaN and infinities included. */
 static double real(struct source *s)
 {
@@ -32,14 +20,13 @@ static double real(struct source *s)
 /* Mostly finite floats, else whatever the input says. */
 static void float_view(struct source *s, struct view *v, int ndim, const int64_t *shape)
 {
-    size_t n = 1;
     shape_view(s, v, QNT_FLOAT, 32, ndim, shape);
     if (v->t.ndim != ndim || !choice(s, 8)) return;
-    for (int d = 0; d < ndim; d++) {
-        int64_t step = v->strides[d] < 0 ? -v->strides[d] : v->strides[d];
-        if (v->shape[d] > 0) n += (size_t)(step * (v->shape[d] - 1));
+    const size_t n = span_of(v);
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)(int8_t)v->arena[4 * i] / 16.0f;
+        memcpy(v->arena + 4 * i, &x, sizeof x);
     }
-    make_floats(v, n);
 }
 
 static qnt_spec any_spec(struct source *s, int first_method, int methods)

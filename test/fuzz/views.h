@@ -9,20 +9,20 @@
 
 #include "qnt.h"
 
-#define FUZZ __attribute__((unused))
+#define UNUSED __attribute__((unused))
 
 enum { ARENA = 1 << 16, MEMORY = 1 << 24 };
 
 /* Views may ask for any amount of memory; a host's allocator refuses at some point. An early one
  * keeps every unit short: what a call fills, it allocates. */
-static FUZZ void *bounded_alloc(void *user, size_t size, size_t align)
+static UNUSED void *bounded_alloc(void *user, size_t size, size_t align)
 {
     (void)user;
     if (size > MEMORY) return NULL;
     return aligned_alloc(align, (size + align - 1) / align * align);
 }
 
-static FUZZ void bounded_free(void *user, void *block, size_t size)
+static UNUSED void bounded_free(void *user, void *block, size_t size)
 {
     (void)user;
     (void)size;
@@ -35,7 +35,7 @@ struct source {
     size_t size, at;
 };
 
-static FUZZ uint64_t take(struct source *s, size_t bytes)
+static UNUSED uint64_t take(struct source *s, size_t bytes)
 {
     uint64_t x = 0;
     for (size_t i = 0; i < bytes; i++) {
@@ -45,12 +45,24 @@ static FUZZ uint64_t take(struct source *s, size_t bytes)
 }
 
 /* Mostly small, sometimes anything. */
-static FUZZ int64_t number(struct source *s)
+static UNUSED int64_t number(struct source *s)
 {
     uint8_t kind = (uint8_t)take(s, 1);
     if (kind < 200) return kind % 20;
     if (kind < 240) return -(int64_t)(kind % 20);
     return (int64_t)take(s, 8);
+}
+
+static UNUSED int choice(struct source *s, int n)
+{
+    return (int)(take(s, 1) % (uint64_t)n);
+}
+
+/* Mostly small and legal, sometimes anything. */
+static UNUSED int32_t option(struct source *s, int low, int high)
+{
+    uint8_t kind = (uint8_t)take(s, 1);
+    return kind < 240 ? low + kind % (high - low + 1) : (int32_t)take(s, 4);
 }
 
 struct view {
@@ -61,7 +73,7 @@ struct view {
 
 /* A view in the middle of its own arena. If it is legal, but reaches beyond or would take long,
  * it loses its elements. */
-static FUZZ void make_view(struct source *s, const qnt_context *context, struct view *v)
+static UNUSED void make_view(struct source *s, const qnt_context *context, struct view *v)
 {
     static const uint8_t codes[] = {QNT_FLOAT, QNT_FLOAT, QNT_BFLOAT, QNT_INT, QNT_UINT, 7};
     static const uint8_t bits[] = {32, 32, 16, 8, 4, 3, 1, 16};
@@ -89,7 +101,7 @@ static FUZZ void make_view(struct source *s, const qnt_context *context, struct 
 
 /* A view of the wanted type and shape in memory of exactly its size: compact, or with gaps and
  * reversed axes. Now and then one field is something else; whatever is legal then stays inside. */
-static FUZZ void shape_view(struct source *s, struct view *v, int code, int bits, int ndim,
+static UNUSED void shape_view(struct source *s, struct view *v, int code, int bits, int ndim,
                             const int64_t *shape)
 {
     int64_t room = 1, before = 0;
@@ -128,13 +140,15 @@ static FUZZ void shape_view(struct source *s, struct view *v, int code, int bits
     }
 }
 
-/* Finite floats instead of what is there. */
-static FUZZ void make_floats(struct view *v, size_t n)
+/* Elements of its memory that a view of shape_view() spans. */
+static UNUSED size_t span_of(const struct view *v)
 {
-    for (size_t i = 0; i < n; i++) {
-        float x = (float)(int8_t)v->arena[4 * i] / 16.0f;
-        memcpy(v->arena + 4 * i, &x, 4);
+    size_t n = 1;
+    for (int d = 0; d < QNT_MAX_NDIM && d < v->t.ndim; d++) {
+        int64_t step = v->strides[d] < 0 ? -v->strides[d] : v->strides[d];
+        if (v->shape[d] > 0) n += (size_t)(step * (v->shape[d] - 1));
     }
+    return n;
 }
 
 #endif

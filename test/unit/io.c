@@ -3,6 +3,7 @@
 #include "ckn/ckn.h"
 #include "io/checksum.h"
 #include "io/format.h"
+#include "scarce.h"
 
 static bool same(const void *a, const void *b, size_t n)
 {
@@ -563,25 +564,6 @@ static void arguments(void)
 }
 
 /* ---- memory ---- */
-
-typedef struct budget {
-    int left, alive;
-} budget;
-
-static void *scarce(void *user, size_t size, size_t align)
-{
-    budget *b = user;
-    if (b->left-- <= 0) return NULL;
-    b->alive++;
-    return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void give_back(void *user, void *block, size_t size)
-{
-    (void)size;
-    ((budget *)user)->alive--;
-    free(block);
-}
 
 /* The n-th allocation fails, for every n until all succeed; borrowing needs only one. */
 static void allocation_failure(void)

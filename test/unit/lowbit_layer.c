@@ -714,25 +714,6 @@ static void bad_input(void)
 
 /* ---- memory ---- */
 
-typedef struct {
-    int left, alive; /* allocations until one fails; blocks */
-} budget;
-
-static void *scarce(void *user, size_t size, size_t align)
-{
-    budget *b = user;
-    if (b->left-- <= 0) return NULL;
-    b->alive++;
-    return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void give_back(void *user, void *block, size_t size)
-{
-    (void)size;
-    ((budget *)user)->alive--;
-    free(block);
-}
-
 static qnt_status make(const qnt_context *context, const qnt_conv *conv, const qnt_tensor *weight,
                        bool of_thresholds, qnt_lowbit_layer **layer)
 {

@@ -21,7 +21,6 @@ enum {
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
     AND_OR = 0xea, /* a & b | c */
-    FEW = 4,       /* rows for which indices are not kept */
     AHEAD = 256    /* words of 64 bits that are fetched before they are used */
 };
 
@@ -250,7 +249,7 @@ INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
 
 void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
 {
-    if (g->m <= FEW) {
+    if (g->m <= QNT__TABLE_FEW) {
         if (g->high)
             few_rows(g, true);
         else
@@ -399,7 +398,7 @@ INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits)
 void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
 {
     const struct qnt__look_up_bits *g = &f->bits;
-    if (g->m <= FEW) {
+    if (g->m <= QNT__TABLE_FEW) {
         if (g->high)
             few_rows_of_blocks(f, true);
         else

@@ -1,6 +1,7 @@
 /*
- * Bit planes by tables of six codes: VPERMB looks 64 columns up, VPADDB adds while sums fit bytes.
- * Two instructions for 64 columns of six bits; sums of 16 bits stay in the caches.
+ * Bit planes by tables of six codes: VPERMB looks 64 columns up, VPADDUSB, which leaves VPERMB its
+ * port, adds while sums fit bytes. Two instructions for 64 columns of six bits; sums of 16 bits of two
+ * rows of 256 columns stay in registers for a chunk.
  */
 #include <immintrin.h>
 
@@ -79,6 +80,18 @@ void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *t
 
 /* ---- indices ---- */
 
+/* Register i by i bytes. */
+INLINE void rotate(__m512i x[8])
+{
+    x[1] = _mm512_ror_epi64(x[1], 8);
+    x[2] = _mm512_ror_epi64(x[2], 16);
+    x[3] = _mm512_ror_epi64(x[3], 24);
+    x[4] = _mm512_ror_epi64(x[4], 32);
+    x[5] = _mm512_ror_epi64(x[5], 40);
+    x[6] = _mm512_ror_epi64(x[6], 48);
+    x[7] = _mm512_ror_epi64(x[7], 56);
+}
+
 /*
  * Eight registers of eight columns of eight bytes each become eight of 64 columns, one for each
  * byte. Byte b of register c comes in as index (b + c) % 8, so that each byte of a result has the
@@ -96,13 +109,7 @@ INLINE void transpose(__m512i x[8])
             _mm512_mask_blend_epi8(moves[s], x[i], x[(i + 8 - (1 << s)) % 8]);
         UNROLL for (int i = 0; i < 8; i++) x[i] = y[i];
     }
-    x[1] = _mm512_ror_epi64(x[1], 8);
-    x[2] = _mm512_ror_epi64(x[2], 16);
-    x[3] = _mm512_ror_epi64(x[3], 24);
-    x[4] = _mm512_ror_epi64(x[4], 32);
-    x[5] = _mm512_ror_epi64(x[5], 40);
-    x[6] = _mm512_ror_epi64(x[6], 48);
-    x[7] = _mm512_ror_epi64(x[7], 56);
+    rotate(x);
 }
 
 /* The two upper bits of the bytes of a, b and c, next to each other; above them there is anything. */
@@ -117,13 +124,7 @@ INLINE __m512i upper_bits(__m512i a, __m512i b, __m512i c)
 /* The indices of a word of 64 columns, eight in each register. */
 INLINE void store_indices(__m512i x[8], uint8_t *to, size_t step)
 {
-    x[1] = _mm512_ror_epi64(x[1], 8);
-    x[2] = _mm512_ror_epi64(x[2], 16);
-    x[3] = _mm512_ror_epi64(x[3], 24);
-    x[4] = _mm512_ror_epi64(x[4], 32);
-    x[5] = _mm512_ror_epi64(x[5], 40);
-    x[6] = _mm512_ror_epi64(x[6], 48);
-    x[7] = _mm512_ror_epi64(x[7], 56);
+    rotate(x);
     transpose(x);
     UNROLL for (size_t t = 0; t < 8; t++) _mm512_storeu_si512(to + t * step, x[t]);
     _mm512_storeu_si512(to + 8 * step, upper_bits(x[0], x[1], x[2]));
