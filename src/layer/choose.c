@@ -138,7 +138,8 @@ bool qnt__recipe_saves(const struct qnt__recipe *r, const struct qnt__layer_head
     struct qnt__layer_shape shape;
     size_t now, then;
     return qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &now) == QNT_OK &&
-           qnt__layer_measure(r->context, QNT_E_INVALID, head, &shape, &then) == QNT_OK && then < now;
+           qnt__layer_measure(r->context, QNT_E_INVALID, head, &shape, &then) == QNT_OK &&
+           then < now;
 }
 
 /* Codes of 5 to 7 bits that are looked up as floats stay so wide, unless the padding of taps takes more. */

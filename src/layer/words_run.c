@@ -59,7 +59,8 @@ static void read_row(const struct qnt__run *run, const struct qnt__rows *rows, s
         if (k < tap_depth) used = qnt__min(tap_depth - k, length);
         const uint8_t *from = rows->at[i] + *tap++ + k;
         if (used == depth) codes = from;
-        else if (used == QNT__PANEL) memcpy(gathered + done, from, QNT__PANEL); /* in place of a call */
+        else if (used == QNT__PANEL)
+            memcpy(gathered + done, from, QNT__PANEL); /* in place of a call */
         else memcpy(gathered + done, from, used);
         if (used < length) memset(gathered + done + used, zero, length - used);
     }
