@@ -102,7 +102,7 @@ static UNUSED void make_view(struct source *s, const qnt_context *context, struc
 /* A view of the wanted type and shape in memory of exactly its size: compact, or with gaps and
  * reversed axes. Now and then one field is something else; whatever is legal then stays inside. */
 static UNUSED void shape_view(struct source *s, struct view *v, int code, int bits, int ndim,
-                            const int64_t *shape)
+                              const int64_t *shape)
 {
     int64_t room = 1, before = 0;
     bool gaps = take(s, 1) % 4 == 0;

@@ -3,7 +3,7 @@
  * shuffles, thresholds over every sum that can occur, falling channels, ties, extreme weights, the
  * reach of cyclic modules, bad input, scarce memory.
  */
-#include "check.h"
+#include "scarce.h"
 #include "lowbit/layer.h"
 
 enum { MOST = 1 << 17 };
