@@ -39,7 +39,8 @@ static int32_t measure(void *user, const qnt_quantizer *const *weights,
     struct runner runner;
     int right = 0;
     (void)inputs;
-    for (int l = 0; l < t->layers; l++) t->bits[t->node[l]] = quantizer_bits(t->context, weights[l]);
+    for (int l = 0; l < t->layers; l++)
+        t->bits[t->node[l]] = quantizer_bits(t->context, weights[l]);
     if (!quantize(t->context, t->calibration, &t->recipe, &quantized)) return 1;
     quantized.context = t->serial;
     bool good = quantized_runner(t->calibration->graph, &quantized, &runner) &&
