@@ -85,12 +85,15 @@ static void output_free(struct output *o)
 
 /* ---- gemm_s8 ---- */
 
-/* Pairs of weights that add up to at most 127, 128 or 129 in each 64 bytes, often exactly: 255 times 129 no
- * longer fits into 16 bits, where some kernels add pairs. */
+/* Pairs of weights that add up to at most 127, 128 or 129 in each 64 bytes, often exactly: 255 times
+ * 129 no longer fits into 16 bits, where some kernels add pairs. Some reach it on one side only. */
 static void fill_near_limit(uint8_t *w, size_t size)
 {
+    int64_t side = 0;
     for (size_t i = 0; i + 1 < size; i += 2) {
-        int64_t limit = 127 + (int64_t)(i / 64 * 7 % 3), sum = random_in(-limit, limit);
+        if (i % 64 == 0) side = random_in(-1, 1);
+        int64_t limit = 127 + (int64_t)(i / 64 * 7 % 3);
+        int64_t sum = random_in(side > 0 ? 0 : -limit, side < 0 ? 0 : limit);
         if (random_in(0, 1)) sum = sum < 0 ? -limit : limit;
         int64_t low = sum >= 0 ? sum - 127 : -128, high = sum < 0 ? sum + 128 : 127;
         int64_t first = random_in(low, high);
