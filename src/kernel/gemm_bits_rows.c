@@ -1,6 +1,6 @@
 /*
- * Rows of a in the form in which a path multiplies them: planes of bits, bytes, or tables of the
- * sums of four or six codes, with the sums of all codes beside them.
+ * Rows of a in the form in which a path multiplies them: planes of bits turned over, bytes, or
+ * tables of the sums of four or six codes, with the sums of all codes beside them.
  */
 #include "base/arith.h"
 #include "bits.h"
@@ -67,11 +67,18 @@ static void tabulate_row(const struct qnt__bits_product *g, enum qnt__bits_path 
     }
 }
 
+/* Planes with their bits turned over: the parities of pairs of words stay as they are. */
+static void slice_turned(const struct qnt__bits_product *g, size_t row, uint64_t *to)
+{
+    qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, to);
+    for (size_t w = 0; w < g->a_planes * g->words; w += 2) to[w] = ~to[w];
+}
+
 void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
                            uint8_t *to, int32_t *sums)
 {
     if (path == QNT__BITS_COUNT)
-        qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, (void *)to);
+        slice_turned(g, row, (void *)to);
     else if (path == QNT__BITS_BYTES)
         read_row(g, row, 0, 64 * g->words, to);
     else

@@ -3,10 +3,12 @@
  * them at a time; tasks of 64 columns form integers, block by block, and the epilogue of integer
  * products makes floats of them.
  *
- * Counting: with D differing bits of K, two planes of signs have the product K - 2 D. A plane of
- * bits, 0 or 1, is half a plane of signs and half of ones; so its product with a plane of signs
- * that has P ones is P - D. Planes of a number are weighted by powers of two while they are
- * counted: sum_j 2^j (P - D_j) = (2^bits - 1) P - D.
+ * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
+ * differ, are those in which the codes agree; of the places of all words, padding counts as such.
+ * Two planes of signs have the product 2 D - (2 places - K). A plane of bits, 0 or 1, is half a
+ * plane of signs and half of ones; so its product with a plane of signs that has P ones is
+ * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
+ * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
  * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
  *
@@ -42,6 +44,7 @@ struct run {
     size_t row_bytes;
     size_t first, end; /* the slab */
     size_t task_rows, task_columns;
+    size_t parts;      /* of the columns, where tasks prepare rows themselves */
     int32_t *acc; /* [workers][acc_count]; half of it for one more plane, or planes as bytes */
     size_t acc_count;
     float *coef; /* [workers][coef_count], of the columns of a task: [planes][blocks][NARROW] */
@@ -51,6 +54,9 @@ struct run {
 /* Up to 256 rows and 64 columns, or 48 and 256. */
 struct block {
     const struct run *run;
+    const uint8_t *rows; /* from row `base` on, and the sums of their codes */
+    const int32_t *sums;
+    size_t base;
     size_t row, m, column, n;
     size_t doubling; /* columns of it with integers of all planes */
     bool doubles[COLUMNS];
@@ -64,17 +70,21 @@ struct block {
     uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
 };
 
-static void prepare_rows(void *task, size_t index, size_t worker)
+/* Rows from `first` on, to places from `at` on. */
+static void prepare_rows(const struct run *r, size_t first, size_t end, size_t at)
 {
-    (void)worker;
-    const struct run *r = task;
-    size_t first = r->first + index * QNT__BLOCK_ROWS,
-           end = qnt__min(first + QNT__BLOCK_ROWS, r->end);
-    for (size_t row = first; row < end; row++) {
-        size_t at = row - r->first;
+    for (size_t row = first; row < end; row++, at++) {
         qnt__bits_prepare_row(r->g, r->path, row, r->rows + at * r->row_bytes,
                               r->sums + at * r->g->blocks);
     }
+}
+
+static void prepare_slab(void *task, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct run *r = task;
+    size_t at = index * QNT__BLOCK_ROWS, first = r->first + at;
+    prepare_rows(r, first, qnt__min(first + QNT__BLOCK_ROWS, r->end), at);
 }
 
 /* ---- integers ---- */
@@ -95,7 +105,7 @@ static const uint64_t *plane_of(const struct block *b, size_t i)
 
 static const uint8_t *row_of(const struct block *b, size_t row)
 {
-    return b->run->rows + (b->row - b->run->first + row) * b->run->row_bytes;
+    return b->rows + (b->row - b->base + row) * b->run->row_bytes;
 }
 
 static size_t panels_of(const struct block *b)
@@ -214,8 +224,8 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
 
 /*
  * From integers to products: v = acc - a_zero w_sum - w_zero a_sum.
- * Counting: D - M has a negative that is the product, so that coefficients are negated too; M is
- * (2^bits - 1) P, or K of signs. Tables: 2 T - S. Planes that were summed have all of it summed.
+ * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
+ * that were summed have all of it summed.
  */
 static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
 {
@@ -228,16 +238,19 @@ static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt
                               .low = -INFINITY,
                               .high = INFINITY};
     if (r->path == QNT__BITS_COUNT) {
+        const uint32_t places = (uint32_t)(64 * g->words);
         for (size_t c = 0; c < b->n; c++) {
             uint32_t sum = 0;
-            for (size_t p = 0; p < planes; p++) sum += (uint32_t)b->ones[i + p][c] << p;
-            b->w_sum[c] = g->signs ? (int32_t)g->k : (int32_t)(((1u << g->a_planes) - 1) * sum);
+            for (size_t p = 0; p < planes; p++)
+                sum += (places - (uint32_t)b->ones[i + p][c]) << p;
+            b->w_sum[c] = (int32_t)(g->signs ? 2 * places - (uint32_t)g->k
+                                             : ((1u << g->a_planes) - 1) * sum);
         }
         for (size_t row = 0; row < b->m; row++) b->one[row] = 1;
         f->a_zero = b->one, f->w_sum = b->w_sum;
     } else if (r->path != QNT__BITS_BYTES) {
         for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
-        f->w_zero = b->w_sum, f->a_sum = r->sums + (b->row - r->first);
+        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base);
     }
 }
 
@@ -248,10 +261,7 @@ static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool 
     float coef[COLUMNS];
     struct qnt__finish f;
     describe_finish(b, i, planes, &f);
-    for (size_t c = 0; c < b->n; c++) {
-        float both = a_coef * b->coef[i][c];
-        coef[c] = b->run->path == QNT__BITS_COUNT ? -both : both;
-    }
+    for (size_t c = 0; c < b->n; c++) coef[c] = a_coef * b->coef[i][c];
     f.multiplier = coef;
     f.accumulate = accumulate;
     f.y = y, f.y_ld = ld;
@@ -266,7 +276,7 @@ static void finish_integers(struct block *b, uint32_t *y, size_t ld)
     for (size_t r = 0; r < b->m; r++) {
         for (size_t c = 0; c < b->n; c++) {
             uint32_t v = (uint32_t)b->acc[r * b->run->task_columns + c];
-            if (f.w_sum) v = (uint32_t)f.w_sum[c] - v;
+            if (f.w_sum) v -= (uint32_t)f.w_sum[c];
             if (f.w_zero) v -= (uint32_t)f.a_sum[r];
             y[r * ld + c] = v;
         }
@@ -305,8 +315,7 @@ static void run_blocks(struct block *b)
         const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
                                               .blocks = g->blocks,
                                               .block = g->k / g->blocks / 64,
-                                              .sums = b->run->sums +
-                                                      (b->row - b->run->first) * g->blocks,
+                                              .sums = b->sums + (b->row - b->base) * g->blocks,
                                               .coef = b->block_coef + i * g->blocks * NARROW,
                                               .coef_ld = NARROW,
                                               .y = y,
@@ -419,30 +428,60 @@ static void load_columns(struct block *b)
     }
 }
 
+/* The memory of a worker, and rows whose form is at place `at`. */
+static void open_block(const struct run *r, size_t worker, size_t base, size_t at, struct block *b)
+{
+    b->run = r;
+    b->rows = r->rows + at * r->row_bytes;
+    b->sums = r->sums + at * r->g->blocks;
+    b->base = base;
+    b->acc = r->acc + worker * r->acc_count;
+    b->part = b->acc + r->acc_count / 2;
+    b->cells = (void *)b->part;
+    b->block_coef = r->coef + worker * r->coef_count;
+}
+
+/* Some rows, and the columns of a task. */
+static void run_columns(struct block *b, size_t first, size_t end, size_t column)
+{
+    const struct run *r = b->run;
+    const struct qnt__bits_product *g = r->g;
+    b->column = column;
+    b->n = qnt__min(g->n - column, r->task_columns);
+    b->doubling = 0;
+    memset(b->doubles, 0, sizeof b->doubles);
+    load_columns(b);
+    bool tiles = !in_rows(&g->c) || (b->doubling > 0 && b->doubling < b->n);
+    size_t rows = tiles && g->blocks == 1 ? QNT__BLOCK_ROWS : r->task_rows;
+    for (b->row = first; b->row < end; b->row += b->m) {
+        b->m = qnt__min(end - b->row, rows);
+        run_block(b);
+    }
+}
+
 static void run_task(void *task, size_t index, size_t worker)
 {
     const struct run *r = task;
-    const struct qnt__bits_product *g = r->g;
-    size_t column_tasks = qnt__ceil_div(g->n, r->task_columns);
+    size_t column_tasks = qnt__ceil_div(r->g->n, r->task_columns);
     size_t first = r->first + index / column_tasks * r->task_rows;
-    size_t end = qnt__min(r->end, first + r->task_rows);
     struct block b;
-    b.run = r;
-    b.acc = r->acc + worker * r->acc_count;
-    b.part = b.acc + r->acc_count / 2;
-    b.cells = (void *)b.part;
-    b.block_coef = r->coef + worker * r->coef_count;
-    b.column = index % column_tasks * r->task_columns;
-    b.n = qnt__min(g->n - b.column, r->task_columns);
-    b.doubling = 0;
-    memset(b.doubles, 0, sizeof b.doubles);
-    load_columns(&b);
-    bool tiles = !in_rows(&g->c) || (b.doubling > 0 && b.doubling < b.n);
-    size_t rows = tiles && g->blocks == 1 ? QNT__BLOCK_ROWS : r->task_rows;
-    for (b.row = first; b.row < end; b.row += b.m) {
-        b.m = qnt__min(end - b.row, rows);
-        run_block(&b);
-    }
+    open_block(r, worker, r->first, 0, &b);
+    run_columns(&b, first, qnt__min(r->end, first + r->task_rows),
+                index % column_tasks * r->task_columns);
+}
+
+/* Rows and a part of the columns, from the rows' form on, which stays in the worker's cache. */
+static void run_own_rows(void *task, size_t index, size_t worker)
+{
+    const struct run *r = task;
+    const size_t first = index / r->parts * r->task_rows, part = index % r->parts,
+                 end = qnt__min(first + r->task_rows, r->g->m), at = worker * r->task_rows;
+    const size_t pieces = qnt__ceil_div(r->g->n, r->task_columns);
+    struct block b;
+    prepare_rows(r, first, end, at);
+    open_block(r, worker, first, at, &b);
+    for (size_t p = pieces * part / r->parts; p < pieces * (part + 1) / r->parts; p++)
+        run_columns(&b, first, end, p * r->task_columns);
 }
 
 /* Slab by slab, so that memory does not grow with the rows. */
@@ -453,20 +492,36 @@ static qnt_status run_slabs(struct run *r, size_t slab)
         r->end = qnt__min(g->m, r->first + slab);
         size_t rows = r->end - r->first;
         size_t tasks = qnt__ceil_div(rows, r->task_rows) * qnt__ceil_div(g->n, r->task_columns);
-        QNT__TRY(qnt__parallel(g->context, prepare_rows, r, qnt__ceil_div(rows, QNT__BLOCK_ROWS)));
+        QNT__TRY(qnt__parallel(g->context, prepare_slab, r, qnt__ceil_div(rows, QNT__BLOCK_ROWS)));
         QNT__TRY(qnt__parallel(g->context, run_task, r, tasks));
     }
     return QNT_OK;
 }
 
-/* Rows whose tables, and columns whose indices, are used again and again. */
+/*
+ * Rows whose tables, and columns whose indices, are used again and again. Tables of six fill a
+ * second-level cache, so each worker makes those of its own rows, as many tasks of the same size as
+ * there are workers, or a multiple.
+ */
 static void size_tasks(struct run *r)
 {
+    const struct qnt__bits_product *g = r->g;
+    const size_t workers = g->context->workers;
     r->task_rows = r->path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
     if (r->path != QNT__BITS_SIX) return;
-    size_t rows = SIX_CACHE / r->row_bytes / 4 * 4;
-    r->task_rows = qnt__max(qnt__min(rows, QNT__TABLE_ROWS), 4);
+    size_t most = qnt__max(qnt__min(SIX_CACHE / r->row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
+    size_t tasks = qnt__ceil_div(g->m, most);
+    r->parts = tasks < workers ? qnt__ceil_div(workers, tasks) : 1;
+    if (tasks > workers) tasks = qnt__round_up(tasks, workers);
+    r->task_rows = qnt__min(qnt__round_up(qnt__ceil_div(g->m, tasks), 2), most);
+}
+
+static qnt_status run_all(struct run *r, size_t slab)
+{
+    if (r->parts == 0) return run_slabs(r, slab);
+    size_t tasks = qnt__ceil_div(r->g->m, r->task_rows) * r->parts;
+    return qnt__parallel(r->g->context, run_own_rows, r, tasks);
 }
 
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
@@ -475,9 +530,8 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     r.row_bytes = qnt__bits_row_bytes(g, path) + PAD; /* k is at most 2^23 */
     size_tasks(&r);
     size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
-    if (path == QNT__BITS_SIX) slab = qnt__min(slab, r.task_rows * g->context->workers);
     if (slab > r.task_rows) slab -= slab % r.task_rows;
-    slab = qnt__min(slab, g->m);
+    slab = r.parts ? r.task_rows * g->context->workers : qnt__min(slab, g->m);
     size_t acc_rows = qnt__min(slab, r.task_rows), sums = slab * g->blocks, bytes, coefs, accs;
     r.acc_count = 2 * acc_rows * r.task_columns;
     if (path == QNT__BITS_BYTES)
@@ -496,7 +550,7 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     r.acc = (void *)(r.rows + slab * r.row_bytes);
     r.sums = r.acc + accs / sizeof *r.acc;
     r.coef = (void *)(r.sums + sums);
-    qnt_status status = run_slabs(&r, slab);
+    qnt_status status = run_all(&r, slab);
     qnt__free(&g->context->memory, block, bytes);
     return status;
 }

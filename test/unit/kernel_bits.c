@@ -355,6 +355,42 @@ static void signs(void)
     }
 }
 
+/* Any number of workers gives the same bytes on every path, more than there are rows or columns, too. */
+static void workers(void)
+{
+    enum { MOST_M = 70, MOST_N = 600, K = 200 };
+    static const size_t counts[] = {3, 7, 90}; /* at least the pool's threads */
+    static uint8_t a[MOST_M * K], b[MOST_N * K];
+    static float coef[MOST_N * 2], want[MOST_M * MOST_N], y[MOST_M * MOST_N];
+    qnt_pool *pool;
+    OK(qnt_pool_create(c, 3, &pool));
+    qnt_context_set_cpu(c, qnt_cpu_detect());
+    for (int i = 0; i < ROUNDS(40); i++) {
+        int a_bits = 1 + i % 4;
+        int64_t m = random_in(1, MOST_M), n = random_in(1, i % 2 ? MOST_N : 60);
+        check_tensor planes;
+        for (int j = 0; j < MOST_M * K; j++) a[j] = (uint8_t)random_u64();
+        for (int j = 0; j < MOST_N * K; j++) b[j] = (uint8_t)random_u64();
+        for (int j = 0; j < MOST_N * 2; j++) coef[j] = (float)random_gauss();
+        const qnt_tensor *pa = TENSOR(a, QNT_UINT, a_bits, m, K),
+                         *pc = TENSOR(coef, QNT_FLOAT, 32, n, 2);
+        qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, n, K), &planes);
+        OK(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(want, QNT_FLOAT, 32, m, n)));
+        for (int run = 0; run < 3 * PATHS; run++) {
+            size_t count = counts[run / PATHS];
+            enum qnt__bits_path path = (enum qnt__bits_path)(run % PATHS);
+            memset(y, 0x55, sizeof y);
+            OK(qnt_context_set_parallel(c, qnt_pool_run, pool, count));
+            OK(qnt__gemm_bits(path, c, pa, NULL, pb, pc, TENSOR(y, QNT_FLOAT, 32, m, n)));
+            OK(qnt_context_set_parallel(c, NULL, NULL, 0));
+            CHECK_MSG(!memcmp(y, want, (size_t)(m * n) * 4), "m %lld n %lld path %d workers %zu",
+                      (long long)m, (long long)n, path, count);
+        }
+        free(pb->data);
+    }
+    qnt_pool_destroy(pool);
+}
+
 /* Planes are the same bytes on every CPU level. */
 static void packing(void)
 {
@@ -485,6 +521,7 @@ int main(int argc, char **argv)
     RUN(not_numbers);
     RUN(blocks);
     RUN(signs);
+    RUN(workers);
     RUN(packing);
     RUN(bad_input);
     qnt_context_destroy(c);
