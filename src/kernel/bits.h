@@ -100,7 +100,7 @@ void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_pat
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);
 
 /* qnt_gemm_bits() on a given path, for tests. A path that the product does not have is not taken;
- * several blocks have tables of four codes only. */
+ * several blocks have tables of four codes only, of signs counting. */
 qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, const qnt_tensor *a,
                           const qnt_tensor *a_coef, const qnt_tensor *b, const qnt_tensor *b_coef,
                           qnt_tensor *c);

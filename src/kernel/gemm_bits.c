@@ -36,10 +36,6 @@ static qnt_status check_blocks(struct qnt__bits_product *g)
             "b_coef: %zu blocks of K = %zu, expected blocks of the same multiple of 64", blocks,
             g->k);
     }
-    if (blocks > 1 && g->signs) {
-        return qnt__fail(g->context, QNT_E_SHAPE,
-                         "b_coef: %zu blocks, expected one where there is a_coef", blocks);
-    }
     g->blocks = blocks;
     return QNT_OK;
 }
@@ -114,7 +110,7 @@ static qnt_status check_result(const struct qnt__bits_product *g)
 /* A path that the product has. */
 static enum qnt__bits_path path_of(const struct qnt__bits_product *g, enum qnt__bits_path asked)
 {
-    if (g->blocks > 1) return QNT__BITS_TABLE;
+    if (g->blocks > 1) return g->signs ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     if (asked == QNT__BITS_CHOOSE) asked = qnt__bits_choose(g);
     bool bytes = asked == QNT__BITS_BYTES && g->b_planes == PLANES; /* merged, they are more */
     if (asked == QNT__BITS_SIX && g->a_planes > QNT__SIX_BITS) asked = QNT__BITS_TABLE;

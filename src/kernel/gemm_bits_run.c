@@ -14,7 +14,8 @@
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
- * Blocks with coefficients of their own: tables, and the slot makes floats of the integers of each.
+ * Blocks with coefficients of their own: tables, or counting of signs, and the slot makes floats of
+ * the integers of each.
  */
 #include <math.h>
 
@@ -114,23 +115,28 @@ static size_t panels_of(const struct block *b)
 }
 
 /* Bits in which plane i of b differs from `planes` planes of a from plane j. */
-static void count(struct block *b, size_t i, size_t j, size_t planes, int32_t *acc)
+static struct qnt__gemm_bits count_of(const struct block *b, size_t i, size_t j, size_t planes,
+                                      int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
-    const struct qnt__gemm_bits bits = {.a = (const uint64_t *)(const void *)row_of(b, 0) +
-                                             j * g->words,
-                                        .a_row = b->run->row_bytes / sizeof(uint64_t),
-                                        .a_plane = g->words,
-                                        .b = plane_of(b, i),
-                                        .b_panel = panel_words(g),
-                                        .acc = acc,
-                                        .m = b->m,
-                                        .panels = panels_of(b),
-                                        .planes = planes,
-                                        .words = g->words,
-                                        .shift = g->signs ? 1 : 0,
-                                        .ld = b->run->task_columns};
-    g->context->simd.gemm_bits(&bits);
+    return (struct qnt__gemm_bits){.a = (const uint64_t *)(const void *)row_of(b, 0) + j * g->words,
+                                   .a_row = b->run->row_bytes / sizeof(uint64_t),
+                                   .a_plane = g->words,
+                                   .b = plane_of(b, i),
+                                   .b_panel = panel_words(g),
+                                   .acc = acc,
+                                   .m = b->m,
+                                   .panels = panels_of(b),
+                                   .planes = planes,
+                                   .words = g->words,
+                                   .shift = g->signs ? 1 : 0,
+                                   .ld = b->run->task_columns};
+}
+
+static void count(const struct block *b, size_t i, size_t j, size_t planes, int32_t *acc)
+{
+    const struct qnt__gemm_bits bits = count_of(b, i, j, planes, acc);
+    b->run->g->context->simd.gemm_bits(&bits);
 }
 
 static struct qnt__look_up_bits look_up_of(struct block *b, size_t i, int32_t *acc)
@@ -306,27 +312,56 @@ static void run_combined(struct block *b, uint32_t *y, size_t ld)
     finish(b, 0, b->run->g->b_planes, 1.0f, false, y, ld);
 }
 
+/* Floats of all blocks of a plane. */
+static void look_up_blocks(struct block *b, size_t i, const float *coef, float *y)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
+                                          .blocks = g->blocks,
+                                          .block = g->k / g->blocks / 64,
+                                          .sums = b->sums + (b->row - b->base) * g->blocks,
+                                          .coef = coef,
+                                          .coef_ld = NARROW,
+                                          .y = y,
+                                          .y_ld = NARROW,
+                                          .add = i > 0};
+    g->context->simd.look_up_blocks(&f);
+}
+
+/* The same of a plane and each plane of a. */
+static void count_blocks(struct block *b, size_t i, const float *coef, float *y)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    for (size_t j = 0; j < g->a_planes; j++) {
+        const struct qnt__count_blocks f = {.bits = count_of(b, i, j, 1, NULL),
+                                            .blocks = g->blocks,
+                                            .block = g->k / g->blocks / 64,
+                                            .by = g->a_coef[j],
+                                            .coef = coef,
+                                            .coef_ld = NARROW,
+                                            .y = y,
+                                            .y_ld = NARROW,
+                                            .add = i + j > 0};
+        g->context->simd.count_blocks(&f);
+    }
+}
+
 /* Floats of all blocks of plane after plane. */
 static void run_blocks(struct block *b)
 {
     const struct qnt__bits_product *g = b->run->g;
     float *y = (float *)(void *)b->part;
     for (size_t i = 0; i < g->b_planes; i++) {
-        const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
-                                              .blocks = g->blocks,
-                                              .block = g->k / g->blocks / 64,
-                                              .sums = b->sums + (b->row - b->base) * g->blocks,
-                                              .coef = b->block_coef + i * g->blocks * NARROW,
-                                              .coef_ld = NARROW,
-                                              .y = y,
-                                              .y_ld = NARROW,
-                                              .add = i > 0};
-        g->context->simd.look_up_blocks(&f);
+        const float *coef = b->block_coef + i * g->blocks * NARROW;
+        if (g->signs) count_blocks(b, i, coef, y);
+        else look_up_blocks(b, i, coef, y);
     }
     for (size_t r = 0; r < b->m; r++) {
         int64_t at = (int64_t)(b->row + r) * g->c.strides[0] + (int64_t)b->column * g->c.strides[1];
-        for (size_t c = 0; c < b->n; c++, at += g->c.strides[1])
-            memcpy(g->c.data + 4 * at, &y[r * NARROW + c], 4);
+        const float *row = y + r * NARROW;
+        if (g->c.strides[1] == 1) memcpy(g->c.data + 4 * at, row, b->n * sizeof *row);
+        for (size_t c = 0; g->c.strides[1] != 1 && c < b->n; c++, at += g->c.strides[1])
+            memcpy(g->c.data + 4 * at, &row[c], sizeof *row);
     }
 }
 

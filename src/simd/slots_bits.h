@@ -39,6 +39,26 @@ struct qnt__gemm_bits {
 };
 
 /*
+ * The same with one plane of a row, in blocks of words that have coefficients of their own: two
+ * planes of signs of which one has its bits turned over, as floats, block after block,
+ *
+ *     y[i][j] = or += float(2 differing bits of the words of block t - 64 block) (by coef[t][j])
+ *
+ * each operation rounded. Words behind the last block are not used. Of struct qnt__gemm_bits,
+ * planes and shift are 1, acc is not used, and words may be any.
+ */
+struct qnt__count_blocks {
+    struct qnt__gemm_bits bits;
+    size_t blocks, block; /* at least 1, words of each: at most 2^22 bits */
+    float by;
+    const float *coef;    /* block t: [16 panels] from coef + t coef_ld */
+    size_t coef_ld;
+    float *y; /* [m][y_ld], 16 panels columns are written */
+    size_t y_ld;
+    bool add; /* y += already with the first block */
+};
+
+/*
  * Sums of codes where the bits of planes are 1, four codes at a time. A table holds the sums of all subsets
  * of four codes: entry e is the sum of the codes whose bit is set in e. A word has 16 nibbles, the nibble n
  * being its bits 4 n to 4 n + 3; its tables come in the order of 8 (n / 8) + 4 (n % 2) + n % 8 / 2: first
@@ -105,6 +125,7 @@ struct qnt__expand_bits {
 
 #define QNT__SLOTS_BITS(X)                                                                         \
     X(gemm_bits, void, (const struct qnt__gemm_bits *g))                                           \
+    X(count_blocks, void, (const struct qnt__count_blocks *f))                                     \
     /* tables of 64 words codes 0..QNT__TABLE_CODE: [words][16][16] */                             \
     X(tabulate_bits, void, (const uint8_t *codes, size_t words, uint8_t *tables))                  \
     X(look_up_bits, void, (const struct qnt__look_up_bits *g))                                     \

@@ -2,6 +2,8 @@
  * Bit planes by differing bits, tables and bytes: the portable definitions against plain loops, every CPU
  * level against the definitions; all tails, extremes, guard pages.
  */
+#include <float.h>
+
 #include "check.h"
 #include "simd/layout.h"
 #include "simd_levels.h"
@@ -87,6 +89,78 @@ static void products(void)
         }
         free(a), free(b);
         unguard(&ga), unguard(&gb), unguard(&acc), unguard(&want);
+    }
+}
+
+/* Blocks with coefficients of their own: floats against their definition in integers. */
+static void counts_of_blocks(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        size_t m = (size_t)random_in(1, i % 4 ? 9 : QNT__TABLE_ROWS),
+               panels = (size_t)random_in(1, QNT__BLOCK_PANELS),
+               block = (size_t)(i % 3 ? random_in(1, i % 7 ? 3 : 70) : 1),
+               blocks = (size_t)random_in(1, 6), words = blocks * block;
+        size_t columns = QNT__PANEL * panels, ld = columns + (size_t)random_in(0, 5);
+        size_t a_size = m * words, b_size = columns * words, size = 4 * ((m - 1) * ld + columns);
+        uint64_t *a = malloc(8 * a_size), *b = malloc(8 * b_size);
+        guarded ga = guard(8 * a_size, random_in(0, 1)), gb = guard(8 * b_size, random_in(0, 1)),
+                coef = guard(4 * (blocks * ld - (ld - columns)), random_in(0, 1)),
+                y = guard(size, random_in(0, 1)), want = guard(size, true),
+                start = guard(size, true);
+        uint64_t *pa = (void *)ga.data, *pb = (void *)gb.data;
+        float *k = (void *)coef.data, *w = (void *)want.data, *from = (void *)start.data;
+        fill(a, a_size, (int)random_in(0, 4));
+        fill(b, b_size, (int)random_in(0, 4));
+        for (size_t r = 0; r < m; r++) store(a + r * words, words, pa + r * words, 1);
+        for (size_t c = 0; c < columns; c++) {
+            size_t at = c / QNT__PANEL * QNT__PANEL * words + c % QNT__PANEL;
+            store(b + c * words, words, pb + at, QNT__PANEL);
+        }
+        for (size_t j = 0; j < blocks * ld - (ld - columns); j++)
+            k[j] = j % 50 ? (float)random_gauss() : -FLT_MAX;
+        for (size_t j = 0; j < size / 4; j++) from[j] = j % 9 ? (float)random_gauss() : -0.0f;
+        struct qnt__count_blocks f = {.bits = {.a = pa,
+                                               .a_row = words,
+                                               .b = pb,
+                                               .b_panel = QNT__PANEL * words,
+                                               .m = m,
+                                               .panels = panels,
+                                               .planes = 1,
+                                               .words = words,
+                                               .shift = 1},
+                                      .blocks = blocks,
+                                      .block = block,
+                                      .by = (float)random_gauss(),
+                                      .coef = k,
+                                      .coef_ld = ld,
+                                      .y = w,
+                                      .y_ld = ld,
+                                      .add = i % 2};
+        memcpy(want.data, start.data, size);
+        qnt__count_blocks_c(&f);
+        for (int n = 0; n < 20; n++) {
+            size_t r = (size_t)random_in(0, (int64_t)m - 1),
+                   c = (size_t)random_in(0, (int64_t)columns - 1);
+            float all = f.add ? from[r * ld + c] : 0;
+            for (size_t t = 0; t < blocks; t++) {
+                size_t at = t * block;
+                int32_t d = differing(a + r * words + at, b + c * words + at, block);
+                float both = f.by * k[t * ld + c],
+                      term = (float)(2 * d - 64 * (int32_t)block) * both;
+                all = t || f.add ? all + term : term;
+            }
+            CHECK_MSG(!memcmp(&w[r * ld + c], &all, 4) || all != all, "%g, summed %g",
+                      (double)w[r * ld + c], (double)all);
+        }
+        f.y = (void *)y.data;
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.data, start.data, size);
+            tables[l].count_blocks(&f);
+            CHECK_MSG(!memcmp(y.data, want.data, size), "%s m %zu panels %zu blocks %zu of %zu",
+                      names[l], m, panels, blocks, block);
+        }
+        free(a), free(b);
+        unguard(&ga), unguard(&gb), unguard(&coef), unguard(&y), unguard(&want), unguard(&start);
     }
 }
 
@@ -368,6 +442,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     choose_levels(false);
     RUN(products);
+    RUN(counts_of_blocks);
     RUN(tables_of_sums);
     RUN(tables_of_blocks);
     RUN(tables_of_six);

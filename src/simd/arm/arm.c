@@ -42,6 +42,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->look_up_f32 = qnt__look_up_f32_neon;
         table->rank_f32 = qnt__rank_f32_neon;
         table->gemm_bits = qnt__gemm_bits_neon;
+        table->count_blocks = qnt__count_blocks_neon;
         table->tabulate_bits = qnt__tabulate_bits_neon;
         table->look_up_bits = qnt__look_up_bits_neon;
         table->look_up_blocks = qnt__look_up_blocks_neon;

@@ -39,3 +39,36 @@ void qnt__gemm_bits_c(const struct qnt__gemm_bits *g)
         }
     }
 }
+
+static uint64_t stored(const uint64_t *row, const uint64_t *column, size_t w)
+{
+    return row[w] ^ column[w * QNT__PANEL];
+}
+
+/* Word w of the difference, as it was before odd words became parities. */
+static uint64_t difference(const uint64_t *row, const uint64_t *column, size_t w)
+{
+    uint64_t x = stored(row, column, w);
+    if (w % 2 == 0) return x;
+    return x ^ stored(row, column, w - 1) ^ (w > 1 ? stored(row, column, w - 2) : 0);
+}
+
+void qnt__count_blocks_c(const struct qnt__count_blocks *f)
+{
+    const struct qnt__gemm_bits *g = &f->bits;
+    for (size_t i = 0; i < g->m; i++) {
+        const uint64_t *row = g->a + i * g->a_row;
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c++) {
+            const uint64_t *column = g->b + c / QNT__PANEL * g->b_panel + c % QNT__PANEL;
+            float *y = f->y + i * f->y_ld + c;
+            for (size_t t = 0; t < f->blocks; t++) {
+                uint32_t sum = 0;
+                for (size_t w = t * f->block; w < (t + 1) * f->block; w++)
+                    sum += population(difference(row, column, w));
+                int32_t v = 2 * (int32_t)sum - 64 * (int32_t)f->block;
+                float coef = f->by * f->coef[t * f->coef_ld + c], term = (float)v * coef;
+                *y = t || f->add ? *y + term : term;
+            }
+        }
+    }
+}

@@ -105,3 +105,108 @@ void qnt__gemm_bits_avx512vbmi(const struct qnt__gemm_bits *g)
     for (; panel + 2 <= g->panels; panel += 2) all_rows(g, panel, 2);
     if (panel < g->panels) all_rows(g, panel, 1);
 }
+
+/* ---- blocks ---- */
+
+enum { TILE_ROWS = 3, EXCLUSIVE_OR = 0x96, ANY = 0xfe };
+
+/* What becomes of rows of a panel: column q in lane 2 q, 8 + q in lane 2 q + 1. */
+struct row_of_blocks {
+    __m512i parity[2], sum[2];
+    __m512 y;
+};
+
+/*
+ * y += float(2 D - 64 block) coef. D < 2^23 in the bits of 2^23 is the float 2^23 + D, from which
+ * one fused operation makes 2 D - 64 block, exactly: nothing is rounded before the multiplication.
+ */
+INLINE void add_block(struct row_of_blocks *r, __m512 less, __m512 coef)
+{
+    const __m512i start = _mm512_castps_si512(_mm512_set1_ps(0x1p23f));
+    __m512i d =
+        _mm512_ternarylogic_epi64(r->sum[0], _mm512_slli_epi64(r->sum[1], 32), start, ANY);
+    __m512 v = _mm512_fmadd_ps(_mm512_castsi512_ps(d), _mm512_set1_ps(2.0f), less);
+    r->y = _mm512_add_ps(r->y, _mm512_mul_ps(v, coef));
+}
+
+/* One word of a panel: the even one of a pair, or the odd one, for which x has the even one. */
+INLINE void count_word(const struct qnt__gemm_bits *g, const uint64_t *a, const uint64_t *b,
+                       bool odd, int rows, __m512i x[TILE_ROWS][2],
+                       struct row_of_blocks r[TILE_ROWS], bool first)
+{
+    UNROLL for (int h = 0; h < HALVES; h++)
+    {
+        __m512i stored = _mm512_loadu_si512(b + 8 * h);
+        UNROLL for (int i = 0; i < rows; i++)
+        {
+            __m512i d = _mm512_xor_si512(stored, broadcast(a + (size_t)i * g->a_row));
+            if (odd) {
+                x[i][h] = _mm512_ternarylogic_epi64(x[i][h], d, r[i].parity[h], EXCLUSIVE_OR);
+                r[i].parity[h] = d;
+            } else {
+                x[i][h] = d;
+            }
+            __m512i n = _mm512_popcnt_epi64(x[i][h]);
+            r[i].sum[h] = first ? n : _mm512_add_epi64(r[i].sum[h], n);
+        }
+    }
+}
+
+/* Some rows of a panel; of blocks of one word, if that is known. Minus 0 leaves what is added. */
+INLINE void tile_of_blocks(const struct qnt__count_blocks *f, size_t row, size_t panel, int rows,
+                           bool words)
+{
+    const struct qnt__gemm_bits *g = &f->bits;
+    const uint64_t *a = g->a + row * g->a_row, *b = g->b + panel * g->b_panel;
+    const float *coef = f->coef + panel * QNT__PANEL;
+    float *y = f->y + row * f->y_ld + panel * QNT__PANEL;
+    const __m512i turn = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15),
+                  back = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    const __m512 less = _mm512_set1_ps(-0x1p24f - 64.0f * (float)f->block);
+    struct row_of_blocks r[TILE_ROWS];
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        r[i].y = _mm512_set1_ps(-0.0f);
+        if (f->add)
+            r[i].y = _mm512_permutexvar_ps(turn, _mm512_loadu_ps(y + (size_t)i * f->y_ld));
+        UNROLL for (int h = 0; h < HALVES; h++) r[i].parity[h] = r[i].sum[h] =
+            _mm512_setzero_si512();
+    }
+    size_t block = 0, done = 0;
+    while (block < f->blocks) {
+        __m512i x[TILE_ROWS][2];
+        UNROLL for (int odd = 0; odd < 2; odd++, a++, b += QNT__PANEL)
+        {
+            if (block == f->blocks) break;
+            count_word(g, a, b, odd, rows, x, r, words);
+            if (!words && ++done < f->block) continue;
+            __m512 k = _mm512_permutexvar_ps(turn, _mm512_loadu_ps(coef + block * f->coef_ld));
+            k = _mm512_mul_ps(k, _mm512_set1_ps(f->by));
+            UNROLL for (int i = 0; i < rows; i++)
+            {
+                add_block(&r[i], less, k);
+                UNROLL for (int h = 0; h < HALVES; h++) r[i].sum[h] = _mm512_setzero_si512();
+            }
+            done = 0;
+            block++;
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) _mm512_storeu_ps(
+        y + (size_t)i * f->y_ld, _mm512_permutexvar_ps(back, r[i].y));
+}
+
+INLINE void all_blocks(const struct qnt__count_blocks *f, bool words)
+{
+    for (size_t panel = 0; panel < f->bits.panels; panel++) {
+        size_t row = 0;
+        for (; row + TILE_ROWS <= f->bits.m; row += TILE_ROWS)
+            tile_of_blocks(f, row, panel, TILE_ROWS, words);
+        for (; row < f->bits.m; row++) tile_of_blocks(f, row, panel, 1, words);
+    }
+}
+
+void qnt__count_blocks_avx512vbmi(const struct qnt__count_blocks *f)
+{
+    if (f->block == 1) all_blocks(f, true);
+    else all_blocks(f, false);
+}

@@ -61,6 +61,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_bits, avx2);
         TAKE(tabulate_bits, avx2);
         TAKE(look_up_bits, avx2);
+        TAKE(count_blocks, avx2);
         TAKE(look_up_blocks, avx2);
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
@@ -142,6 +143,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(gemm_bits, avx512vbmi);
         TAKE(tabulate_bits, avx512vbmi);
         TAKE(look_up_bits, avx512vbmi);
+        TAKE(count_blocks, avx512vbmi);
         TAKE(look_up_blocks, avx512vbmi);
         TAKE(tabulate_six, avx512vbmi);
         TAKE(look_up_six, avx512vbmi);
