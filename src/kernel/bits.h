@@ -89,6 +89,17 @@ static inline bool qnt__bits_two_digits(const struct qnt__bits_product *g)
     return g->a_planes > QNT__DIGIT_MOST;
 }
 
+/*
+ * Tables of six fill a second-level cache, so each worker makes those of its own rows: as many tasks
+ * of the same number of rows as there are workers, or a multiple, or, where rows are few, several
+ * parts of the columns for each.
+ */
+struct qnt__bits_share {
+    size_t rows, parts;
+};
+
+struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers);
+
 /* Bytes of a row of a on a path. */
 size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path);
 

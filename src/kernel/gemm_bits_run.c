@@ -533,23 +533,26 @@ static qnt_status run_slabs(struct run *r, size_t slab)
     return QNT_OK;
 }
 
-/*
- * Rows whose tables, and columns whose indices, are used again and again. Tables of six fill a
- * second-level cache, so each worker makes those of its own rows, as many tasks of the same size as
- * there are workers, or a multiple.
- */
+struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers)
+{
+    size_t most = qnt__max(qnt__min(SIX_CACHE / row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
+    size_t tasks = qnt__ceil_div(qnt__max(rows, 1), most);
+    struct qnt__bits_share s = {.parts = tasks < workers ? qnt__ceil_div(workers, tasks) : 1};
+    if (tasks > workers) tasks = qnt__round_up(tasks, workers);
+    s.rows = qnt__min(qnt__round_up(qnt__ceil_div(qnt__max(rows, 1), tasks), 2), most);
+    return s;
+}
+
+/* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    const size_t workers = g->context->workers;
     r->task_rows = r->path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
     if (r->path != QNT__BITS_SIX) return;
-    size_t most = qnt__max(qnt__min(SIX_CACHE / r->row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
-    size_t tasks = qnt__ceil_div(g->m, most);
-    r->parts = tasks < workers ? qnt__ceil_div(workers, tasks) : 1;
-    if (tasks > workers) tasks = qnt__round_up(tasks, workers);
-    r->task_rows = qnt__min(qnt__round_up(qnt__ceil_div(g->m, tasks), 2), most);
+    const struct qnt__bits_share share = qnt__bits_share(g->m, r->row_bytes, g->context->workers);
+    r->task_rows = share.rows;
+    r->parts = share.parts;
 }
 
 static qnt_status run_all(struct run *r, size_t slab)

@@ -25,8 +25,7 @@ enum {
     CHUNK_WORDS = 8,                         /* of planes that become bytes together */
     CELL_BYTES = 1024,                       /* of a word of a panel as bytes */
     SLAB_BYTES = 1 << 22,
-    SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
-    PAD = 64             /* rows a power of two apart would meet in the same sets of a cache */
+    PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
 
 /* What a task works on. */
@@ -58,9 +57,8 @@ static size_t row_bytes(const struct qnt__run *run, size_t words)
 static size_t task_rows(const struct qnt__run *run)
 {
     if (run->planes.path == QNT__BITS_BYTES) return BYTE_ROWS;
-    if (run->planes.path != QNT__BITS_SIX) return QNT__TABLE_ROWS;
-    size_t rows = SIX_CACHE / run->planes.row_bytes / 4 * 4;
-    return qnt__max(qnt__min(rows, QNT__TABLE_ROWS), 4);
+    if (run->planes.path == QNT__BITS_SIX) return run->planes.own.rows;
+    return QNT__TABLE_ROWS;
 }
 
 static size_t task_panels(const struct qnt__run *run)
@@ -84,9 +82,10 @@ bool qnt__planes_plan(struct qnt__run *run)
                                               .blocks = 1};
     p->path = qnt__bits_choose(&product);
     p->row_bytes = row_bytes(run, p->words) + PAD;
+    p->own = qnt__bits_share(run->rows, p->row_bytes, run->context->workers);
     size_t tasks = qnt__max(SLAB_BYTES / p->row_bytes / task_rows(run), 1);
     p->slab = qnt__min(tasks * task_rows(run), run->rows);
-    if (p->path == QNT__BITS_SIX) p->slab = qnt__min(p->slab, task_rows(run) * run->context->workers);
+    if (p->path == QNT__BITS_SIX) p->slab = p->own.rows * run->context->workers;
     size_t sums = qnt__min(task_rows(run), run->rows) * task_panels(run) * QNT__PANEL;
     size_t cells = p->path == QNT__BITS_BYTES ? QNT__BLOCK_PANELS * CHUNK_WORDS * CELL_BYTES : 0;
     return qnt__append(&c->end, sums, 4, &p->acc) && qnt__append(&c->end, sums, 4, &p->part) &&
@@ -315,14 +314,12 @@ static void finish(const struct piece *p, const int32_t *constant)
     while (qnt__rows_next(&walk, &rows)) finish_rows(p, &rows, constant);
 }
 
-static void run_task(void *task, size_t index, size_t worker)
+/* Some rows of a slab, and the outputs from a panel of the group on. */
+static void run_piece(const struct qnt__run *run, size_t first, size_t end, size_t panel,
+                      size_t worker)
 {
-    const struct qnt__run *run = task;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    const size_t panels = task_panels(run), column_tasks = qnt__ceil_div(s->group_panels, panels);
-    size_t panel = index % column_tasks * panels;
-    size_t first = run->planes.first + index / column_tasks * task_rows(run);
-    size_t end = qnt__min(run->planes.end, first + task_rows(run));
+    const size_t panels = task_panels(run);
     struct piece p = {.run = run, .scratch = qnt__run_scratch(run, worker)};
     int32_t constant[COLUMNS];
     bool one = run->layer->head.weight_bits == 1;
@@ -342,21 +339,64 @@ static void run_task(void *task, size_t index, size_t worker)
     finish(&p, one && run->planes.path != QNT__BITS_BYTES ? constant : NULL);
 }
 
-/* Group by group and slab by slab, so that the workspace does not grow with the rows. */
+static size_t count_pieces(const struct qnt__run *run)
+{
+    return qnt__ceil_div(run->layer->shape.group_panels, task_panels(run));
+}
+
+static void run_task(void *task, size_t index, size_t worker)
+{
+    const struct qnt__run *run = task;
+    const size_t pieces = count_pieces(run);
+    size_t first = run->planes.first + index / pieces * task_rows(run);
+    size_t end = qnt__min(run->planes.end, first + task_rows(run));
+    run_piece(run, first, end, index % pieces * task_panels(run), worker);
+}
+
+/* Rows and a part of the outputs, from the rows' form on: the slab is the worker's own. */
+static void run_own_rows(void *task, size_t index, size_t worker)
+{
+    struct qnt__run run = *(const struct qnt__run *)task;
+    struct qnt__planes *p = &run.planes;
+    const size_t parts = p->own.parts, part = index % parts, pieces = count_pieces(&run);
+    run.places.rows += worker * p->own.rows * p->row_bytes;
+    run.places.sums += worker * p->own.rows * sizeof(int32_t);
+    p->first = index / parts * p->own.rows;
+    p->end = qnt__min(p->first + p->own.rows, run.rows);
+    for (size_t i = 0; i < qnt__ceil_div(p->end - p->first, QNT__BLOCK_ROWS); i++)
+        qnt__planes_prepare(&run, i, worker);
+    for (size_t i = pieces * part / parts; i < pieces * (part + 1) / parts; i++)
+        run_piece(&run, p->first, p->end, i * task_panels(&run), worker);
+}
+
+/* Slab by slab, so that the workspace does not grow with the rows. */
+static qnt_status run_slabs(struct qnt__run *run)
+{
+    struct qnt__planes *p = &run->planes;
+    const size_t inputs = run->layer->shape.inputs, pieces = count_pieces(run);
+    for (p->first = 0; p->first < run->rows; p->first = p->end) {
+        p->end = qnt__min(run->rows, p->first + p->slab);
+        size_t rows = p->end - p->first, work = rows * inputs;
+        QNT__TRY(qnt__run_share(run, qnt__planes_prepare, qnt__ceil_div(rows, QNT__BLOCK_ROWS), work));
+        size_t tasks = qnt__ceil_div(rows, task_rows(run)) * pieces;
+        work = run->shared_bytes ? 0 : work * pieces;
+        QNT__TRY(qnt__run_share(run, run_task, tasks, work));
+    }
+    return QNT_OK;
+}
+
+/* Group by group. */
 qnt_status qnt__run_planes(struct qnt__run *run)
 {
-    const struct qnt__layer_shape *s = &run->layer->shape;
     struct qnt__planes *p = &run->planes;
-    size_t column_tasks = qnt__ceil_div(s->group_panels, task_panels(run));
     for (p->group = 0; p->group < run->g.groups; p->group++) {
-        for (p->first = 0; p->first < run->rows; p->first = p->end) {
-            p->end = qnt__min(run->rows, p->first + p->slab);
-            size_t rows = p->end - p->first, work = rows * s->inputs;
-            QNT__TRY(qnt__run_share(run, qnt__planes_prepare, qnt__ceil_div(rows, QNT__BLOCK_ROWS), work));
-            size_t tasks = qnt__ceil_div(rows, task_rows(run)) * column_tasks;
-            work = run->shared_bytes ? 0 : work * column_tasks;
-            QNT__TRY(qnt__run_share(run, run_task, tasks, work));
+        if (p->path != QNT__BITS_SIX) {
+            QNT__TRY(run_slabs(run));
+            continue;
         }
+        size_t tasks = qnt__ceil_div(run->rows, p->own.rows) * p->own.parts;
+        size_t work = run->shared_bytes ? 0 : run->rows * run->layer->shape.inputs * count_pieces(run);
+        QNT__TRY(qnt__run_share(run, run_own_rows, tasks, work));
     }
     return QNT_OK;
 }

@@ -47,6 +47,7 @@ struct qnt__scratch {
 struct qnt__planes {
     enum qnt__bits_path path;
     size_t words, row_bytes, slab;
+    struct qnt__bits_share own;     /* with tables of six each worker has a slab */
     size_t acc, part, codes, cells; /* byte offsets in the scratch of a worker */
     size_t group, first, end;
 };
