@@ -134,14 +134,15 @@ static void rows(size_t m, size_t n, size_t k, const int *widths, size_t count)
 }
 
 /* Whole rows and two sizes of blocks. */
-static void block_row(size_t m, size_t n, size_t k, int w, int a)
+static void block_row(size_t m, size_t n, size_t k, int w, int a, enum kind kind)
 {
     const char *only = bench_option("--only");
     char name[64];
-    snprintf(name, sizeof name, "%zux%zux%zu w%da%d blocks", m, n, k, w, a);
+    snprintf(name, sizeof name, "%zux%zux%zu w%da%d%s blocks", m, n, k, w, a,
+             kind == SIGNS ? " signs" : "");
     if (only && !strstr(name, only)) return;
-    struct product *p[3] = {create(m, n, k, w, a, NUMBERS, k), create(m, n, k, w, a, NUMBERS, 128),
-                            create(m, n, k, w, a, NUMBERS, 64)};
+    struct product *p[3] = {create(m, n, k, w, a, kind, k), create(m, n, k, w, a, kind, 128),
+                            create(m, n, k, w, a, kind, 64)};
     struct bench_candidate c[] = {{.name = "rows", .run = run, .state = p[0]},
                                   {.name = "128", .run = run, .state = p[1]},
                                   {.name = "64", .run = run, .state = p[2]}};
@@ -155,9 +156,13 @@ static void block_rows(void)
 {
     static const int widths[] = {1, 2, 4, 8};
     printf("\n%-30s %9s %9s %6s %9s %6s\n", "", "rows ms", "128 ms", "ratio", "64 ms", "ratio");
+    for (int w = 1; w <= 2; w++) {
+        block_row(256, 4096, 4096, w, 1, SIGNS);
+        block_row(1, 4096, 4096, w, 1, SIGNS);
+    }
     for (int w = 1; w <= 4; w++) {
-        for (int i = 0; i < 4; i++) block_row(256, 4096, 4096, w, widths[i]);
-        block_row(1, 4096, 4096, w, 8);
+        for (int i = 0; i < 4; i++) block_row(256, 4096, 4096, w, widths[i], NUMBERS);
+        block_row(1, 4096, 4096, w, 8, NUMBERS);
     }
 }
 
