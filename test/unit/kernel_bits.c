@@ -1,6 +1,8 @@
 /* Bit planes: packing, and products against naive loops for all widths, ragged shapes, views, bad
  * input. */
 #include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "strided.h"
 
@@ -407,6 +409,31 @@ static void blocks_of_signs(void)
     }
 }
 
+/* A pool whose workers begin together, as far as they come: the first tasks wait for each other. */
+struct together {
+    qnt_pool *pool;
+    qnt_task_fn run;
+    void *task;
+    atomic_size_t arrived;
+    size_t expected;
+};
+
+static void arrive(void *task, size_t index, size_t worker)
+{
+    struct together *t = task;
+    atomic_fetch_add(&t->arrived, 1);
+    for (int i = 0; i < 1000 && atomic_load(&t->arrived) < t->expected; i++) sched_yield();
+    t->run(t->task, index, worker);
+}
+
+static int32_t run_together(void *user, qnt_task_fn run, void *task, size_t count)
+{
+    struct together *t = user;
+    t->run = run, t->task = task;
+    t->arrived = 0, t->expected = count < 3 ? count : 3;
+    return qnt_pool_run(t->pool, arrive, t, count);
+}
+
 /* Any number of workers gives the same bytes on every path, more than there are rows or columns, too. */
 static void workers(void)
 {
@@ -414,8 +441,8 @@ static void workers(void)
     static const size_t counts[] = {3, 7, 90}; /* at least the pool's threads */
     static uint8_t a[MOST_M * K], b[MOST_N * K];
     static float coef[MOST_N * 2], want[MOST_M * MOST_N], y[MOST_M * MOST_N];
-    qnt_pool *pool;
-    OK(qnt_pool_create(c, 3, &pool));
+    struct together together = {.expected = 0};
+    OK(qnt_pool_create(c, 3, &together.pool));
     qnt_context_set_cpu(c, qnt_cpu_detect());
     for (int i = 0; i < ROUNDS(40); i++) {
         int a_bits = 1 + i % 4;
@@ -432,7 +459,7 @@ static void workers(void)
             size_t count = counts[run / PATHS];
             enum qnt__bits_path path = (enum qnt__bits_path)(run % PATHS);
             memset(y, 0x55, sizeof y);
-            OK(qnt_context_set_parallel(c, qnt_pool_run, pool, count));
+            OK(qnt_context_set_parallel(c, run_together, &together, count));
             OK(qnt__gemm_bits(path, c, pa, NULL, pb, pc, TENSOR(y, QNT_FLOAT, 32, m, n)));
             OK(qnt_context_set_parallel(c, NULL, NULL, 0));
             CHECK_MSG(!memcmp(y, want, (size_t)(m * n) * 4), "m %lld n %lld path %d workers %zu",
@@ -440,7 +467,7 @@ static void workers(void)
         }
         free(pb->data);
     }
-    qnt_pool_destroy(pool);
+    qnt_pool_destroy(together.pool);
 }
 
 /* Planes are the same bytes on every CPU level. */

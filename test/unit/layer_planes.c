@@ -3,6 +3,7 @@
  * codes, whatever the input, the geometry, the CPU and the number of workers; and what they refuse.
  */
 #include "context/context.h"
+#include "kernel/bits.h"
 #include "layer/layer.h"
 #include "qnt/pool.h"
 #include "twin_case.h"
@@ -232,6 +233,38 @@ static void many_outputs(void)
         CHECK(count == 0 || layer->head.arithmetic == QNT__PLANES);
         for (int model = 0; model < 4; model++)
             compare(layer, same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), i);
+        qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
+        qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
+    }
+}
+
+/* Enough rows and outputs for tables of six, which each worker makes of its own rows. */
+static void tables_of_six(void)
+{
+    for (int i = 0; i < ROUNDS(6); i++) {
+        int32_t bits = 2 + i % 2;
+        const int64_t m = random_in(50, 120), n = random_in(700, 1000), k = 256;
+        fill(w, n * k), fill(x, m * k);
+        qnt_quantizer *wq = bases(1, n, QNT_PER_TENSOR), *w8 = as_int8(wq);
+        qnt_quantizer *xq = input_format(i % SIGNS, bits);
+        qnt_layer_spec ls = {.size = sizeof ls};
+        qnt_layer *layer = NULL, *same = NULL;
+        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
+        to_integers(wq, w, n, k);
+        OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, NULL, xq, NULL, &layer));
+        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, NULL, xq, NULL, &same));
+        const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
+        const struct qnt__bits_product product = {.context = &model,
+                                                  .m = (size_t)m,
+                                                  .n = (size_t)n,
+                                                  .k = (size_t)k,
+                                                  .words = qnt__bits_words((size_t)k),
+                                                  .a_planes = (size_t)bits,
+                                                  .b_planes = 1,
+                                                  .blocks = 1};
+        CHECK(qnt__bits_choose(&product) == QNT__BITS_SIX);
+        for (int run = 0; run < 12; run++)
+            compare(layer, same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
         qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
         qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
     }
@@ -471,6 +504,7 @@ int main(int argc, char **argv)
     RUN(dense);
     RUN(two_bases);
     RUN(many_outputs);
+    RUN(tables_of_six);
     RUN(convolutions);
     RUN(codes_and_blobs);
     RUN(signs);
