@@ -430,7 +430,8 @@ static int32_t run_together(void *user, qnt_task_fn run, void *task, size_t coun
 {
     struct together *t = user;
     t->run = run, t->task = task;
-    t->arrived = 0, t->expected = count < 3 ? count : 3;
+    atomic_store(&t->arrived, 0);
+    t->expected = count < 3 ? count : 3;
     return qnt_pool_run(t->pool, arrive, t, count);
 }
 
