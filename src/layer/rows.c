@@ -39,13 +39,15 @@ static bool want_many(const struct qnt__run *run)
     return run->context->simd.gemm_rows > QNT__BLOCK_ROWS;
 }
 
-/* Bytes of 0 times weights without zero points add nothing. */
+/* Padding adds what is known: nothing if its bytes are 0, else what the sums of parts tell. Weights with
+ * zero points need the sums of all bytes. */
 static bool may_skip(const struct qnt__run *run)
 {
     const size_t *pad = run->g.pad;
+    const bool is_known = run->layer->left_out || (!run->dynamic && run->input_zero == 0);
     if (want_many(run) && run->g.out_width < QNT__BLOCK_ROWS) return false;
-    return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && !run->dynamic &&
-           run->input_zero == 0 && (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
+    return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && is_known &&
+           (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
 }
 
 bool qnt__rows_zones(const struct qnt__run *run)
@@ -55,8 +57,7 @@ bool qnt__rows_zones(const struct qnt__run *run)
     bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
     size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
     return may_skip(run) && spans && !want_many(run) &&
-           edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
-           g->channels % qnt__cell_depth(l->head.cell_bits) == 0;
+           edge * LEAST_GAIN >= g->out_width * g->kernel[1] && l->shape.tap_parts == g->kernel[1];
 }
 
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
