@@ -82,7 +82,8 @@ QNT_API qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *l
  * @param data     the blob. With #QNT_BORROW it must be 64-byte aligned and must stay unchanged
  *                 until the layer is destroyed.
  * @param size     bytes at data.
- * @param flags    0 (copy) or #QNT_BORROW (allocate only the handle).
+ * @param flags    0 (copy) or #QNT_BORROW (allocate only the handle, and sums of
+ *                 weights that padding needs).
  * @param[out] out the layer; NULL on failure.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_FORMAT, #QNT_E_VERSION, #QNT_E_NOMEM.
  */

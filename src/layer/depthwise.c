@@ -39,6 +39,7 @@ static void run_block(const struct qnt__run *run, uint8_t *scratch, size_t row, 
                                      .first_row = row,
                                      .row_step = 1,
                                      .a_zero = q->zero ? zero : NULL,
+                                     .w_sum = q->zero ? run->layer->sum : NULL,
                                      .scale = run->dynamic ? scale : NULL};
     qnt__run_epilogue(run, scratch, &block);
 }

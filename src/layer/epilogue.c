@@ -34,7 +34,7 @@ static void finish_integer(const struct qnt__run *run, const struct qnt__block *
                                   .n = b->n,
                                   .ld = b->ld,
                                   .a_zero = b->a_zero,
-                                  .w_sum = b->a_zero ? l->sum + b->column : NULL,
+                                  .w_sum = b->w_sum,
                                   .a_sum = b->a_sum,
                                   .w_zero = b->w_zero,
                                   .multiplier = l->scale + b->column,

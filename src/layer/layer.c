@@ -21,6 +21,7 @@ static qnt_status build(struct qnt__recipe *r, qnt_layer **out)
     if (status != QNT_OK) goto fail;
     qnt__layer_attach(layer, data, bytes);
     status = qnt__recipe_fill(r, layer, data);
+    if (status == QNT_OK) status = qnt__layer_sum_parts(r->context, layer);
     if (status == QNT_OK) {
         *out = layer;
         return QNT_OK;
@@ -73,6 +74,7 @@ void qnt_layer_destroy(qnt_layer *layer)
         const uint8_t *data;
         void *block;
     } u = {layer->data};
+    if (layer->left_out) qnt__free(&memory, layer->left_out, layer->left_out_bytes);
     if (!layer->borrowed) qnt__free(&memory, u.block, layer->bytes);
     qnt__free(&memory, layer, sizeof *layer);
 }

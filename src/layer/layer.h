@@ -87,6 +87,7 @@ struct qnt__layer_shape {
     size_t tap_count;     /* runs of k that are contiguous in the input */
     size_t depth;         /* k of one tap, at least 1; of merged groups all of their channels */
     size_t panel_depth;   /* depth rounded up to whole cells, or to whole blocks */
+    size_t tap_parts;     /* kernel columns of a tap, if each is whole cells, else 1 */
     size_t merged;        /* groups that run as one: 16 of depthwise words, else 1 */
     size_t group_outputs; /* outputs of one group, or of those that run as one */
     size_t group_panels;
@@ -140,6 +141,10 @@ struct qnt_layer {
     const int16_t *table_words; /* and instead of tables: [256] */
     const struct qnt__book *output_book; /* or NULL */
     const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
+
+    int32_t *left_out; /* [tap, part][columns] or NULL: what `sum` gains without this part of the kernel;
+                          not of data, see part_sums.c */
+    size_t left_out_bytes;
 };
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the
@@ -147,6 +152,9 @@ struct qnt_layer {
 qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
                               const struct qnt__layer_head *head, struct qnt__layer_shape *shape,
                               size_t *bytes);
+
+/* Finds left_out, from the weights, if padding has a code other than 0. */
+qnt_status qnt__layer_sum_parts(const qnt_context *context, qnt_layer *layer);
 
 /* May weights be places in tables of integers? */
 bool qnt__layer_may_pack(const struct qnt__layer_head *head);

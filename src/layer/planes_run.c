@@ -289,17 +289,19 @@ static void finish_rows(const struct piece *p, const struct qnt__rows *rows, con
     const struct qnt__run *run = p->run;
     const size_t at = rows->first_row - p->row,
                  output = p->group * run->layer->shape.group_outputs + p->done;
+    const bool has_zero = run->dynamic || run->input_zero != 0;
     for (size_t c = 0; c < p->n; c += NARROW) {
+        const size_t column = p->panel * QNT__PANEL + c;
         const struct qnt__block block = {.acc = p->acc + at * p->ld + c,
                                          .m = rows->m,
                                          .n = qnt__min(p->n - c, NARROW),
                                          .ld = p->ld,
                                          .first_row = rows->first_row,
                                          .row_step = 1,
-                                         .column = p->panel * QNT__PANEL + c,
+                                         .column = column,
                                          .output = output + c,
-                                         .a_zero = run->dynamic || run->input_zero != 0 ? rows->zero
-                                                                                        : NULL,
+                                         .a_zero = has_zero ? rows->zero : NULL,
+                                         .w_sum = has_zero ? run->layer->sum + column : NULL,
                                          .a_sum = constant ? p->row_constant + at : NULL,
                                          .w_zero = constant ? constant + c : NULL,
                                          .scale = run->dynamic ? rows->scale : NULL};

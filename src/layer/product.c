@@ -1,4 +1,6 @@
 /* The products of blocks of rows and panels, for whole matrices and convolutions. */
+#include <string.h>
+
 #include "base/arith.h"
 #include "rows.h"
 
@@ -51,13 +53,35 @@ static void prefetch_result(const struct qnt__run *run, const struct qnt__block 
     }
 }
 
+/* Sums of the weights that a block meets: those of the layer, or without what padding lets it leave out. */
+static const int32_t *met_sums(const struct qnt__run *run, const struct qnt__rows *rows,
+                               const struct qnt__block *block, int32_t *sums)
+{
+    const qnt_layer *layer = run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
+    const int32_t *all = layer->sum + block->column;
+    if (rows->taps == s->tap_count && rows->depth == s->panel_depth) return all;
+    const size_t part = s->panel_depth / s->tap_parts, first = rows->first_k / part,
+                 end = first + rows->depth / part;
+    const int32_t *left_out = layer->left_out + block->column;
+    memcpy(sums, all, block->n * sizeof *sums);
+    for (size_t t = 0; t < s->tap_count; t++) {
+        const bool is_met = t - rows->first_tap < rows->taps;
+        for (size_t p = 0; p < s->tap_parts; p++, left_out += s->columns) {
+            if (is_met && first <= p && p < end) continue;
+            run->context->simd.add_s32(sums, left_out, block->n, 0);
+        }
+    }
+    return sums;
+}
+
 static void multiply_integer(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     struct qnt__block block = block_of(p, rows);
-    int32_t sums[QNT__GEMM_ROWS];
+    int32_t sums[QNT__GEMM_ROWS], met[QNT__BLOCK_PANELS * QNT__PANEL];
 
     const size_t tap_bytes = p->panel_bytes / s->tap_count;
     const uint8_t *weight = (const uint8_t *)p->weights + rows->first_tap * tap_bytes;
@@ -84,7 +108,10 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
         block.a_sum = sums;
         block.w_zero = layer->zero + block.column;
     }
-    if (run->dynamic || run->input_zero != 0) block.a_zero = rows->zero;
+    if (run->dynamic || run->input_zero != 0) {
+        block.a_zero = rows->zero;
+        block.w_sum = met_sums(run, rows, &block, met);
+    }
     qnt__run_epilogue(run, p->scratch, &block);
 }
 

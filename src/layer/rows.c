@@ -39,13 +39,15 @@ static bool want_many(const struct qnt__run *run)
     return run->context->simd.gemm_rows > QNT__BLOCK_ROWS;
 }
 
-/* Bytes of 0 times weights without zero points add nothing. */
+/* Padding adds what is known: nothing if its bytes are 0, else what the sums of parts tell. Weights with
+ * zero points need the sums of all bytes. */
 static bool may_skip(const struct qnt__run *run)
 {
     const size_t *pad = run->g.pad;
+    const bool is_known = run->layer->left_out || (!run->dynamic && run->input_zero == 0);
     if (want_many(run) && run->g.out_width < QNT__BLOCK_ROWS) return false;
-    return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && !run->dynamic &&
-           run->input_zero == 0 && (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
+    return run->layer->head.arithmetic == QNT__INTEGER && !run->layer->zero && is_known &&
+           (pad[0] | pad[1] | pad[2] | pad[3]) != 0;
 }
 
 bool qnt__rows_zones(const struct qnt__run *run)
@@ -55,8 +57,7 @@ bool qnt__rows_zones(const struct qnt__run *run)
     bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
     size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
     return may_skip(run) && spans && !want_many(run) &&
-           edge * LEAST_GAIN >= g->out_width * g->kernel[1] &&
-           g->channels % qnt__cell_depth(l->head.cell_bits) == 0;
+           edge * LEAST_GAIN >= g->out_width * g->kernel[1] && l->shape.tap_parts == g->kernel[1];
 }
 
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
@@ -101,18 +102,28 @@ static size_t take(size_t n, size_t most)
     return n <= most ? n : n < 2 * most ? (n + 1) / 2 : most;
 }
 
+/* The rows from here on that meet the same kernel rows, if those that meet padding only may be left out. */
+static void find_band(struct qnt__walk *w, struct qnt__rows *rows)
+{
+    const size_t width = w->run->g.out_width;
+    w->band_end = w->end;
+    if (may_skip(w->run)) {
+        const size_t line = w->row / width, lines = qnt__ceil_div(w->end, width) - line;
+        set_lines(w->run, lines_of(&w->run->g, line), rows);
+        w->band_end = qnt__min(w->end, (line + count_lines(&w->run->g, line, lines)) * width);
+    }
+    w->first_tap = rows->first_tap;
+    w->taps = rows->taps;
+}
+
 /* The next rows in order, as many as meet the same kernel rows. */
 static void next_in_order(struct qnt__walk *w, struct qnt__rows *rows)
 {
-    const struct qnt__geometry *g = &w->run->g;
-    size_t left = qnt__min(w->end - w->row, 2 * w->most), width = g->out_width;
+    if (w->row >= w->band_end) find_band(w, rows);
     rows->first_row = w->row;
-    if (may_skip(w->run)) {
-        size_t line = w->row / width, lines = qnt__ceil_div(w->row % width + left, width);
-        set_lines(w->run, lines_of(g, line), rows);
-        left = qnt__min(left, count_lines(g, line, lines) * width - w->row % width);
-    }
-    rows->m = take(left, w->most);
+    rows->first_tap = w->first_tap;
+    rows->taps = w->taps;
+    rows->m = take(w->band_end - w->row, w->most);
     w->row += rows->m;
 }
 
@@ -164,23 +175,19 @@ static void find_input(const struct qnt__run *run, ptrdiff_t slice, struct qnt__
     const struct qnt__geometry *g = &run->g;
     const ptrdiff_t right = (ptrdiff_t)g->stride[1] * run->pixel_step;
     bool dense = run->layer->head.kind == QNT_DENSE;
-    size_t image = 0, left = 0; /* rows left in the line */
     slice += (ptrdiff_t)(rows->first_k * run->element);
-    for (size_t i = 0; i < rows->m; i++, left--) {
-        size_t row = rows->first_row + i * rows->row_step;
-        if (left == 0) {
-            rows->at[i] = qnt__row_input(run, row, &image) + slice;
-            left = rows->row_step == 1 ? g->out_width - row % g->out_width : 1;
-        } else {
-            rows->at[i] = rows->at[i - 1] + right;
-        }
-        rows->zero[i] = run->input_zero;
-        if (run->dynamic) {
-            const struct qnt__affine *q = &run->dynamic[dense ? row : image];
-            rows->zero[i] = q->zero;
-            rows->scale[i] = q->scale;
+    for (size_t i = 0, end; i < rows->m; i = end) {
+        size_t image, row = rows->first_row + i * rows->row_step;
+        const uint8_t *at = qnt__row_input(run, row, &image) + slice;
+        end = rows->row_step > 1 ? i + 1 : qnt__min(rows->m, i + g->out_width - row % g->out_width);
+        for (size_t k = i; k < end; k++) rows->at[k] = at + (ptrdiff_t)(k - i) * right;
+        for (size_t k = i; run->dynamic && k < end; k++) {
+            const struct qnt__affine *q = &run->dynamic[dense ? row + k - i : image];
+            rows->zero[k] = q->zero;
+            rows->scale[k] = q->scale;
         }
     }
+    for (size_t i = 0; !run->dynamic && i < rows->m; i++) rows->zero[i] = run->input_zero;
 }
 
 bool qnt__rows_next(struct qnt__walk *walk, struct qnt__rows *rows)

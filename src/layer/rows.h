@@ -26,6 +26,8 @@ struct qnt__walk {
     size_t row, end; /* what is left */
     bool zones;      /* column by column at the edges: see qnt__rows_zones() */
     size_t band;     /* zones: lines that meet the same kernel rows; 0: a new band begins */
+    size_t band_end; /* without zones: first row that may meet others than these: */
+    size_t first_tap, taps;
     size_t x, line, inner; /* zones: place within the band */
 };
 

@@ -139,7 +139,8 @@ struct qnt__block {
     size_t row_step;       /* and from one row to the next */
     size_t column;         /* of the layer's arrays */
     size_t output;         /* of y */
-    const int32_t *a_zero; /* [m] or NULL */
+    const int32_t *a_zero; /* [m] or NULL, with */
+    const int32_t *w_sum;  /* [n] */
     const int32_t *a_sum;  /* [m] or NULL, with */
     const int32_t *w_zero; /* [n] */
     const float *scale;    /* [m] or NULL */

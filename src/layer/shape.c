@@ -161,6 +161,9 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
     s->panel_depth = planes   ? s->depth
                      : blocks || (words && h->block) ? qnt__round_up(s->depth, (size_t)h->block)
                               : qnt__panel_depth(s->depth, h->cell_bits);
+    s->tap_parts = rows && h->channels % (int64_t)qnt__cell_depth(h->cell_bits) == 0 && h->channels > 0
+                       ? width
+                       : 1;
     s->group_outputs = (size_t)(h->outputs / h->groups) * s->merged;
     s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
     s->group_columns = s->group_panels * QNT__PANEL;

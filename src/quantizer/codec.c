@@ -13,7 +13,7 @@ enum { STREAM_RUN = 512 };
 
 /* Elements whose codes are in a buffer before they are packed: few, so that reading and writing overlap;
  * where rows share what is computed for their groups more, these in bytes. */
-enum { PART = 4096, ROWS = 16384 };
+enum { PART = 4096, ROWS = 32768 };
 
 /* One call: x becomes codes, codes become y, or x becomes y. */
 struct job {

@@ -1,7 +1,8 @@
 /*
  * Encoding, decoding and requantizing large tensors against the speed at which this core moves the
  * same bytes: so many lines read for so many written, with ordinary or with streaming stores,
- * whichever is faster. `--elements N` sets the size, 2^24 if not given.
+ * whichever is faster. `--elements N` sets the size, 2^24 if not given; `--only TEXT` leaves the rows
+ * that have it in their names.
  */
 #include <math.h>
 #include <stdio.h>
@@ -148,6 +149,8 @@ static qnt_quantizer *fixed(const qnt_context *context, int bits, int grain, int
 
 static void row(const char *name, struct work *w, void (*run)(void *))
 {
+    const char *only = bench_option("--only");
+    if (only && !strstr(name, only)) return;
     w->from = w->in.t.data;
     w->to = w->out.t.data;
     size_t n = (size_t)(w->in.shape[0] * w->in.shape[1]);

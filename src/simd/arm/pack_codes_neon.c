@@ -59,6 +59,10 @@ void qnt__pack_codes_neon(const uint8_t *codes, size_t n, int bits, bool stream,
     qnt__pack_codes_c(codes + i, n - i, bits, stream, packed);
 }
 
+/* Bytes from where packed codes are read to where they are prefetched: callers unpack a few thousand codes,
+ * then decode them, and meanwhile memory can bring the next ones. */
+enum { AHEAD = 2048 };
+
 void qnt__unpack_codes_neon(const uint8_t *packed, size_t n, int bits, int sign, uint8_t *codes)
 {
     size_t group = 2 * (size_t)bits, i = 0;
@@ -71,6 +75,7 @@ void qnt__unpack_codes_neon(const uint8_t *packed, size_t n, int bits, int sign,
     uint8x16_t order = vld1q_u8(opening);
 
     for (; i + 16 <= n; i += 16, packed += group) {
+        __builtin_prefetch((const void *)((uintptr_t)packed + AHEAD));
         uint8_t bytes[16] = {0};
         const uint8_t *from = packed;
         if ((n - i) / 8 * (size_t)bits < 16) from = memcpy(bytes, packed, group);

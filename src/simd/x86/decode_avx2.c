@@ -1,23 +1,11 @@
 /* Decoding codes of the affine scheme, eight at a time. */
-#include <immintrin.h>
-
 #include "../slots.h"
-
-struct group {
-    __m256i zero;
-    __m256 scale, offset;
-};
+#include "decode_avx2.h"
 
 static inline struct group load_group(const struct qnt__affine *q)
 {
     return (struct group){_mm256_set1_epi32(q->zero), _mm256_set1_ps(q->scale),
                           _mm256_set1_ps(q->offset)};
-}
-
-static inline __m256 decode(const struct group *g, __m256i code)
-{
-    __m256 t = _mm256_cvtepi32_ps(_mm256_sub_epi32(code, g->zero));
-    return _mm256_add_ps(_mm256_mul_ps(t, g->scale), g->offset);
 }
 
 /* Floats before the next 32 bytes, at most n. */
@@ -27,10 +15,7 @@ static inline size_t before_vector(const float *y, size_t n)
     return floats < n ? floats : n;
 }
 
-/*
- * One loop for each code type: how to load and widen eight codes. Streaming saves reading the lines
- * that are about to be overwritten, a third of the traffic.
- */
+/* One loop for each code type: how to load and widen eight codes. */
 #define DECODE(name, type, widen, load)                                                            \
     void qnt__##name##_avx2(const struct qnt__affine *q, const type *codes, size_t n, float *y)    \
     {                                                                                              \

@@ -52,6 +52,10 @@ void qnt__pack_codes_avx2(const uint8_t *codes, size_t n, int bits, bool stream,
     qnt__pack_codes_c(codes + i, n - i, bits, stream, packed + done);
 }
 
+/* Bytes from where packed codes are read to where they are prefetched: callers unpack a few thousand codes,
+ * then decode them, and meanwhile memory can bring the next ones. */
+enum { AHEAD = 2048 };
+
 static inline __m256i load_lanes(const uint8_t *low, const uint8_t *high)
 {
     __m128i v = _mm_loadu_si128((const __m128i *)low);
@@ -73,6 +77,7 @@ void qnt__unpack_codes_avx2(const uint8_t *packed, size_t n, int bits, int sign,
     const size_t lane_bytes = 2 * (size_t)bits, total = (n * (size_t)bits + 7) / 8;
     size_t i = 0, done = 0;
     for (; i + 32 <= n && done + lane_bytes + 16 <= total; i += 32, done += 2 * lane_bytes) {
+        _mm_prefetch((const void *)((uintptr_t)packed + done + AHEAD), _MM_HINT_T0);
         __m256i v = load_lanes(packed + done, packed + done + lane_bytes);
         v = _mm256_srlv_epi32(_mm256_shuffle_epi8(v, gaps), start);
         __m256i high = _mm256_and_si256(_mm256_sll_epi32(v, two_shift), two_high);

@@ -134,6 +134,10 @@ void qnt__pack_codes_avx512vnni(const uint8_t *codes, size_t n, int bits, bool s
     if (i < n) pack_any(&p, codes + i, n - i, bits, packed);
 }
 
+/* Bytes from where packed codes are read to where they are prefetched: callers unpack a few thousand codes,
+ * then decode them, and meanwhile memory can bring the next ones. */
+enum { AHEAD = 2048 };
+
 struct unpacking {
     __m512i lanes, gaps, start; /* start: bit within the first byte of each four */
     __m512i two, two_high, one, one_high, top;
@@ -160,6 +164,7 @@ static inline __m512i unpack(const struct unpacking *u, __m512i packed)
 static inline void unpack_4(__m512i top, const uint8_t *packed, uint8_t *codes)
 {
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), low = _mm512_set1_epi8(15);
+    prefetch_at(packed, AHEAD);
     __m512i v = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(packed));
     __m512i a = _mm512_and_si512(v, low), b = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
     _mm512_storeu_si512(codes, extend(top, _mm512_unpacklo_epi8(a, b)));
@@ -171,6 +176,7 @@ static inline void unpack_2(__m512i top, const uint8_t *packed, uint8_t *codes)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i low = _mm512_set1_epi8(3);
+    prefetch_at(packed, AHEAD);
     __m512i v = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(packed));
     __m512i a = _mm512_and_si512(v, low), b = _mm512_and_si512(_mm512_srli_epi16(v, 2), low);
     __m512i c = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
@@ -202,6 +208,7 @@ static void unpack_any(const uint8_t *packed, size_t n, int bits, __m512i top, u
     const __mmask8 words = (__mmask8)((1u << bits) - 1);
     size_t i = 0;
     for (; i + 64 <= n; i += 64, packed += 8 * bits) {
+        prefetch_at(packed, AHEAD);
         __m512i v = _mm512_maskz_loadu_epi64(words, packed);
         _mm512_storeu_si512(codes + i, unpack(&u, v));
     }
