@@ -60,6 +60,7 @@ SHARED_FLAGS := -shared -Wl,-soname,libqnt.so.$(ABI) -Wl,--version-script=lib/qn
                 -Wl,-Bsymbolic $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
 FLAGS_avx2 := -mavx2 -mf16c -mpopcnt
+FLAGS_avxvnni := $(FLAGS_avx2) -mavxvnni
 FLAGS_avx512vnni := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 FLAGS_avx512vbmi := $(FLAGS_avx512vnni) -mavx512vbmi -mavx512vbmi2 -mavx512bitalg -mavx512vpopcntdq
 FLAGS_neon :=

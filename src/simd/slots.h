@@ -230,6 +230,7 @@ struct qnt__simd {
 /* All versions that the architecture has; a file that defines one includes this header. */
 #define QNT__SLOT_C(name, type, arguments) type qnt__##name##_c arguments;
 #define QNT__SLOT_AVX2(name, type, arguments) type qnt__##name##_avx2 arguments;
+#define QNT__SLOT_AVXVNNI(name, type, arguments) type qnt__##name##_avxvnni arguments;
 #define QNT__SLOT_AVX512VNNI(name, type, arguments) type qnt__##name##_avx512vnni arguments;
 #define QNT__SLOT_AVX512VBMI(name, type, arguments) type qnt__##name##_avx512vbmi arguments;
 #define QNT__SLOT_NEON(name, type, arguments) type qnt__##name##_neon arguments;
@@ -237,6 +238,7 @@ struct qnt__simd {
 QNT__SLOTS(QNT__SLOT_C)
 #if defined(__x86_64__)
 QNT__SLOTS(QNT__SLOT_AVX2)
+QNT__SLOTS(QNT__SLOT_AVXVNNI)
 QNT__SLOTS(QNT__SLOT_AVX512VNNI)
 QNT__SLOTS(QNT__SLOT_AVX512VBMI)
 #elif defined(__aarch64__)
