@@ -9,6 +9,7 @@
 #include "../slots.h"
 #include "dot_avxvnni.h"
 #include "expand_avx2.h"
+#include "fields_avxvnni.h"
 
 enum {
     CHUNK = 256,     /* quads of k that are unpacked at a time */
@@ -116,51 +117,50 @@ INLINE void multiply_packed(const struct qnt__gemm *g, const int8_t *levels, int
     }
 }
 
-/*
- * One row of narrower weights: fields are multiplied as they are read. levels NULL: fields are numbers,
- * whose bias sum_rows takes off. Sums of even and of odd fields, so that VPDPBUSD waits for none.
- */
-INLINE void row_tile(const struct qnt__gemm *g, size_t panel, int panels, const int8_t *levels,
-                     int bits, int32_t start)
+/* One row of narrower weights and of one panel, biased; `start` takes the bias off. */
+INLINE void fields_row(const struct qnt__gemm *g, size_t panel, int bits, int32_t start)
 {
-    const int fields = bits == 4 ? 2 : 4;
-    const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
-    const __m256i table = levels ? load_levels(levels, bits) : _mm256_setzero_si256();
-    const uint8_t *w = g->weight + panel * stride;
-    __m256i sum[2][2 * PAIR];
-
-    UNROLL for (int h = 0; h < 2 * panels; h++) {
-        sum[0][h] = _mm256_set1_epi32(start);
-        sum[1][h] = _mm256_setzero_si256();
-    }
+    const uint8_t *w = g->weight + panel * g->panel_bytes;
+    int32_t *to = g->acc + panel * QNT__PANEL;
+    struct field_sums sums;
+    clear_sums(&sums);
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         const uint8_t *x = g->rows[0] + g->taps[t], *end = x + g->depth;
-        for (; x < end; x += 4 * fields, w += cell_bytes) {
-            UNROLL for (int h = 0; h < 2 * panels; h++) {
-                const uint8_t *cell = w + (size_t)(h / 2) * stride;
-                if (h % 2 == 0) ask_ahead(cell);
-                UNROLL for (int f = 0; f < fields; f++) {
-                    __m256i field = half_field(cell, bits, f, h % 2);
-                    if (levels) field = _mm256_shuffle_epi8(table, field);
-                    DPBUSD(sum[f % 2][h], broadcast_quad(x + 4 * f), field);
+        for (; x < end; x += qnt__cell_depth(bits), w += qnt__cell_bytes(bits)) {
+            add_cell(w, bits, x, 0, &sums);
+        }
+    }
+    UNROLL for (int h = 0; h < 2; h++) {
+        __m256i sum = join_sums(&sums, bits, 0, h);
+        _mm256_storeu_si256((void *)(to + 8 * h), _mm256_add_epi32(sum, _mm256_set1_epi32(start)));
+    }
+}
+
+/* The same of levels, with sums of even and of odd fields, so that VPDPBUSD waits for none. */
+INLINE void levels_row(const struct qnt__gemm *g, size_t panel, const int8_t *levels, int bits)
+{
+    const int fields = bits == 4 ? 2 : 4;
+    const __m256i table = load_levels(levels, bits);
+    const uint8_t *w = g->weight + panel * g->panel_bytes;
+    int32_t *to = g->acc + panel * QNT__PANEL;
+    __m256i sum[2][2];
+    UNROLL for (int i = 0; i < 4; i++) sum[i / 2][i % 2] = _mm256_setzero_si256();
+    for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
+        const uint8_t *x = g->rows[0] + g->taps[t], *end = x + g->depth;
+        for (; x < end; x += 4 * fields, w += qnt__cell_bytes(bits)) {
+            ask_ahead(w);
+            UNROLL for (int f = 0; f < fields; f++) {
+                const __m256i quad = broadcast_quad(x + 4 * f);
+                UNROLL for (int h = 0; h < 2; h++) {
+                    __m256i level = _mm256_shuffle_epi8(table, half_field(w, bits, f, h));
+                    DPBUSD(sum[f % 2][h], quad, level);
                 }
             }
         }
     }
-    UNROLL for (int h = 0; h < 2 * panels; h++) {
-        int32_t *to = g->acc + panel * QNT__PANEL + 8 * h;
-        _mm256_storeu_si256((void *)to, _mm256_add_epi32(sum[0][h], sum[1][h]));
+    UNROLL for (int h = 0; h < 2; h++) {
+        _mm256_storeu_si256((void *)(to + 8 * h), _mm256_add_epi32(sum[0][h], sum[1][h]));
     }
-}
-
-INLINE void multiply_row(const struct qnt__gemm *g, const int8_t *levels, int bits)
-{
-    int32_t sum = 0;
-    size_t p = 0;
-    if (!levels) qnt__sum_rows_avx2(g->rows, 1, g->taps, g->tap_count, g->depth, &sum);
-    const int32_t start = (int32_t)(0 - ((uint32_t)sum << (bits - 1)));
-    for (; p + PAIR <= g->panels; p += PAIR) row_tile(g, p, PAIR, levels, bits, start);
-    for (; p < g->panels; p++) row_tile(g, p, 1, levels, bits, start);
 }
 
 #endif

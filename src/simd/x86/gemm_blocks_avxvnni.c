@@ -4,39 +4,30 @@
  * off, -2^(bits - 1) times the block's sum of activations.
  */
 #include "../slots.h"
-#include "dot_avxvnni.h"
-#include "narrow_avx2.h"
+#include "fields_avxvnni.h"
 
-/* Half a field of a cell, biased. */
-INLINE __m256i biased_half(const uint8_t *cell, int bits, int f, int half)
+/* Half a cell of whole bytes, biased. */
+INLINE __m256i biased_bytes(const uint8_t *cell, int half)
 {
-    if (bits != 8) return half_field(cell, bits, f, half);
     __m256i codes = _mm256_loadu_si256((const void *)(cell + 32 * half));
     return _mm256_xor_si256(codes, _mm256_set1_epi8((char)0x80));
 }
 
-INLINE int fields_of(int bits)
-{
-    return bits == 8 ? 1 : bits == 4 ? 2 : 4;
-}
-
-/* Two fields or cells in a row have sums of their own, so that VPDPBUSD waits for none. */
 INLINE void multiply_row(const uint8_t *cell, size_t cells, int bits, const uint8_t *x, __m256i sum[2])
 {
-    const int fields = fields_of(bits);
-    __m256i odd[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (size_t e = 0; e < cells; e++, cell += qnt__cell_bytes(bits)) {
-        ask_ahead(cell);
-        UNROLL for (int f = 0; f < fields; f++, x += 4) {
-            const __m256i quad = broadcast_quad(x);
-            UNROLL for (int h = 0; h < 2; h++) {
-                __m256i field = biased_half(cell, bits, f, h);
-                if (f % 2) DPBUSD(odd[h], field, quad);
-                else DPBUSD(sum[h], field, quad);
-            }
+    struct field_sums sums;
+    clear_sums(&sums);
+    for (size_t e = 0; e < cells; e++, cell += qnt__cell_bytes(bits), x += qnt__cell_depth(bits)) {
+        if (bits != 8) {
+            add_cell(cell, bits, x, 1, &sums);
+            continue;
         }
+        ask_ahead(cell);
+        UNROLL for (int h = 0; h < 2; h++) DPBUSD(sum[h], biased_bytes(cell, h), broadcast_quad(x));
     }
-    UNROLL for (int h = 0; h < 2; h++) sum[h] = _mm256_add_epi32(sum[h], odd[h]);
+    UNROLL for (int h = 0; h < 2 && bits != 8; h++) {
+        sum[h] = _mm256_add_epi32(sum[h], join_sums(&sums, bits, 1, h));
+    }
 }
 
 #include "row_blocks_avx2.h"
@@ -69,7 +60,7 @@ INLINE void unpack(const struct qnt__gemm_blocks *g, size_t panel, int bits, str
         return;
     }
     for (size_t e = 0; e < cells; e++, cell += 64) {
-        UNROLL for (int h = 0; h < 2; h++) c->bytes.w[e][h] = biased_half(cell, 8, 0, h);
+        UNROLL for (int h = 0; h < 2; h++) c->bytes.w[e][h] = biased_bytes(cell, h);
     }
 }
 

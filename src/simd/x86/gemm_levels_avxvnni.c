@@ -3,8 +3,11 @@
 
 INLINE void all_rows(const struct qnt__gemm *g, const int8_t *levels, int bits)
 {
-    if (g->m == 1) multiply_row(g, levels, bits);
-    else multiply_packed(g, levels, bits);
+    if (g->m > 1) {
+        multiply_packed(g, levels, bits);
+        return;
+    }
+    for (size_t p = 0; p < g->panels; p++) levels_row(g, p, levels, bits);
 }
 
 /* One copy of the code for each width. */
