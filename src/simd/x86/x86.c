@@ -92,7 +92,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(depthwise_s8, avxvnni);
     }
     if (cpu & QNT_CPU_AVX512VNNI) {
-        table->gemm_rows = QNT__BLOCK_ROWS;
+        table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
