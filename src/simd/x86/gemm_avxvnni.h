@@ -70,12 +70,12 @@ INLINE void bytes_rows(const struct qnt__gemm *g, size_t row, int rows, int add)
     for (; p < g->panels; p++) bytes_tile(g, row, p, rows, 1, add);
 }
 
-/* A product of 8-bit weights, whatever g->bits says, in pieces of rows that are as even as possible. */
+/* A product of 8-bit weights, whatever g->bits says. Pieces of four rows have eight sums, so VPDPBUSD waits:
+ * of eight and ten rows the first piece has five. */
 static inline void multiply_bytes(const struct qnt__gemm *g, int add)
 {
     for (size_t row = 0; row < g->m;) {
-        size_t left = g->m - row, pieces = (left + MAX_ROWS - 1) / MAX_ROWS;
-        size_t rows = (left + pieces - 1) / pieces;
+        size_t left = g->m - row, rows = left <= MAX_ROWS ? left : left == 8 || left == 10 ? 5 : MAX_ROWS;
         switch (rows) {
         case 1: bytes_rows(g, row, 1, add); break;
         case 2: bytes_rows(g, row, 2, add); break;
