@@ -1,7 +1,7 @@
 /*
- * Depthwise convolution with VPDPBUSD on 256 bits, which suit the few channels of such layers: bytes of four
- * taps are brought together for each channel, so that one instruction does four taps of eight channels. The
- * last channels are done by a group that overlaps the one before.
+ * Depthwise convolution with VPDPBUSD on 256 bits, which suit the few channels of such layers: bytes of
+ * four taps are brought together for each channel, so that one instruction does four taps of eight
+ * channels. The last channels are done by a group that overlaps the one before.
  *
  * The file that includes this has defined INLINE, UNROLL and DPBUSD.
  */

@@ -1,4 +1,4 @@
-/* Depthwise convolution with VPDPBUSD. Fewer channels than AVX2 wants are read with masks, which takes time. */
+/* Depthwise convolution with VPDPBUSD. Masks take time: only the fewest channels are read with them. */
 #include "cells_avx512vnni.h"
 
 #include "depthwise_avx2.h"

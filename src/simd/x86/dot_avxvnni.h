@@ -1,4 +1,4 @@
-/* The instructions of AVX-VNNI, which multiply and add to 32-bit sums in one step, and what goes with them. */
+/* The instructions of AVX-VNNI, which multiply and add to 32-bit sums in one step, and what they need. */
 #ifndef QNT__SIMD_X86_DOT_AVXVNNI_H
 #define QNT__SIMD_X86_DOT_AVXVNNI_H
 

@@ -1,7 +1,7 @@
 /*
- * Packed cells that meet one row, with the VPDPBUSD of AVX-VNNI. Reading the weights is all that counts, so
- * few fields are shifted into place: others have sums of their own, too large by a power of two, and so have
- * the third bits of weights, which are not joined to the other two. All of that is of biased weights.
+ * Packed cells that meet one row, with the VPDPBUSD of AVX-VNNI. Reading the weights is all that counts,
+ * so few fields are shifted into place: others have sums of their own, too large by a power of two, and so
+ * have the third bits of weights, which are not joined to the other two. All of that is of biased weights.
  *
  * Where activations are signed, weights are VPDPBUSD's unsigned operand.
  */

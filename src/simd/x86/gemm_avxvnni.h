@@ -70,8 +70,8 @@ INLINE void bytes_rows(const struct qnt__gemm *g, size_t row, int rows, int add)
     for (; p < g->panels; p++) bytes_tile(g, row, p, rows, 1, add);
 }
 
-/* A product of 8-bit weights, whatever g->bits says. Pieces of four rows have eight sums, so VPDPBUSD waits:
- * of eight and ten rows the first piece has five. */
+/* A product of 8-bit weights, whatever g->bits says. Pieces of four rows have eight sums, so VPDPBUSD
+ * waits: of eight and ten rows the first piece has five. */
 static inline void multiply_bytes(const struct qnt__gemm *g, int add)
 {
     for (size_t row = 0; row < g->m;) {
