@@ -11,7 +11,7 @@
 #include "dot_avxvnni.h"
 #include "narrow_avx2.h"
 
-enum { ROW_CELLS = 16384 /* of which sums in place stay far below 2^31: 16384 * 8 * 255 * 12 */ };
+enum { ROW_CELLS = 65536 /* of which sums in place stay below 2^31: 65536 * 8 * 255 * 12 */ };
 
 /* [field][half of a cell]; as many as VPDPBUSD needs to wait for none. Third bits: [even or odd field]. */
 struct field_sums {
