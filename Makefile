@@ -50,9 +50,14 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
 # Without optimisation gcc's intrinsics are macros, and these warn.
 UNOPTIMISED := $(if $(COV)$(DEBUG),-O0 -w)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Compilers before gcc 11 and clang 12, and the assemblers of their time, do not know AVX-VNNI.
+HAVE_AVXVNNI := $(if $(filter x86,$(ARCH)),$(shell \
+    echo 'void f(void) { __asm__("{vex} vpdpbusd %ymm0, %ymm1, %ymm2"); }' | \
+    $(CC) -mavxvnni -x c -c -o /dev/null - 2>/dev/null && echo 1))
 # Contraction would fuse a multiplication and an addition on some CPUs only.
 ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off \
               -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) $(SAN_FLAGS) \
+              $(if $(filter x86,$(ARCH)),$(if $(HAVE_AVXVNNI),,-DQNT__WITHOUT_AVXVNNI)) \
               $(if $(COV),--coverage) $(if $(DEBUG),-g) $(UNOPTIMISED)
 ALL_LDFLAGS := $(LDFLAGS) $(SAN_FLAGS) $(if $(COV),--coverage)
 # A sanitizer's run time lives in the program, so its names are undefined in the library.
@@ -60,6 +65,7 @@ SHARED_FLAGS := -shared -Wl,-soname,libqnt.so.$(ABI) -Wl,--version-script=lib/qn
                 -Wl,-Bsymbolic $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
 FLAGS_avx2 := -mavx2 -mf16c -mpopcnt
+FLAGS_avxvnni := $(FLAGS_avx2) -mavxvnni
 FLAGS_avx512vnni := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 FLAGS_avx512vbmi := $(FLAGS_avx512vnni) -mavx512vbmi -mavx512vbmi2 -mavx512bitalg -mavx512vpopcntdq
 FLAGS_neon :=
@@ -72,6 +78,7 @@ kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),\
 
 SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c \
            $(wildcard src/simd/c/*.c) $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
+SOURCES := $(filter-out $(if $(HAVE_AVXVNNI),,%_avxvnni.c),$(SOURCES))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 HEADERS := $(sort $(wildcard include/qnt/*.h))
 STATIC := $(BUILD)/lib/libqnt.a

@@ -4,10 +4,8 @@
 
 #include <stdbool.h>
 
-#include "qnt/context.h"
+#include "cpu_levels.h"
 #include "simd/slots.h"
-
-enum { MAX_LEVELS = 8 };
 
 static struct qnt__simd tables[MAX_LEVELS];
 static const char *names[MAX_LEVELS];
@@ -16,16 +14,11 @@ static int levels;
 /* With portable C, which is then the first, or only what is faster. */
 static void choose_levels(bool portable)
 {
-    uint64_t cpu = qnt_cpu_detect(), mask = 0;
-    if (portable) {
-        qnt__simd_choose(&tables[levels], 0);
-        names[levels++] = "portable";
-    }
-    for (uint64_t bit = 1; bit; bit <<= 1) {
-        if (!(cpu & bit)) continue;
-        mask |= bit;
-        qnt__simd_choose(&tables[levels], mask);
-        names[levels++] = qnt_cpu_name(bit);
+    uint64_t masks[MAX_LEVELS];
+    int count = cpu_levels(masks);
+    for (int i = portable ? 0 : 1; i < count; i++) {
+        qnt__simd_choose(&tables[levels], masks[i]);
+        names[levels++] = cpu_level_name(masks, i);
     }
 }
 

@@ -66,6 +66,7 @@ enum {
     QNT_CPU_AVX2 = 0x1,         /**< AVX2 with F16C and POPCNT. */
     QNT_CPU_AVX512VNNI = 0x2,   /**< AVX-512 F, BW, DQ, VL and VNNI. */
     QNT_CPU_AVX512VBMI = 0x4,   /**< The same with VBMI, VBMI2, BITALG and VPOPCNTDQ. */
+    QNT_CPU_AVXVNNI = 0x8,      /**< AVX2 as above and AVX-VNNI: a level between the first two. */
     QNT_CPU_NEON = 0x10000,     /**< AArch64 Advanced SIMD. */
     QNT_CPU_NEONDOT = 0x20000   /**< AArch64 dot product (SDOT, UDOT). */
 };

@@ -17,7 +17,7 @@ uint64_t qnt_cpu_detect(void)
 {
     enum { OSXSAVE_AVX_F16C_POPCNT = 1 << 27 | 1 << 28 | 1 << 29 | 1 << 23 };
     enum { YMM_STATE = 0x6, ZMM_STATE = 0xe6 };
-    enum { AVX2 = 1 << 5 };
+    enum { AVX2 = 1 << 5, AVX_VNNI = 1 << 4 };
     const uint32_t avx512_f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, vnni = 1u << 11;
     const uint32_t vbmi_vbmi2_bitalg_vpopcntdq = 1u << 1 | 1u << 6 | 1u << 12 | 1u << 14;
 
@@ -29,6 +29,11 @@ uint64_t qnt_cpu_detect(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & AVX2)) return 0;
 
     uint64_t features = QNT_CPU_AVX2;
+    uint32_t leaves = a, more, unused[3]; /* of leaf 7 */
+    if (leaves >= 1) {
+        __cpuid_count(7, 1, more, unused[0], unused[1], unused[2]);
+        if (more & AVX_VNNI) features |= QNT_CPU_AVXVNNI;
+    }
     if ((states & ZMM_STATE) == ZMM_STATE && (b & avx512_f_dq_bw_vl) == avx512_f_dq_bw_vl &&
         (c & vnni)) {
         features |= QNT_CPU_AVX512VNNI;
@@ -72,6 +77,7 @@ const char *qnt_cpu_name(uint64_t feature)
     switch (feature) {
     case 0: return "c";
     case QNT_CPU_AVX2: return "avx2";
+    case QNT_CPU_AVXVNNI: return "avxvnni";
     case QNT_CPU_AVX512VNNI: return "avx512vnni";
     case QNT_CPU_AVX512VBMI: return "avx512vbmi";
     case QNT_CPU_NEON: return "neon";

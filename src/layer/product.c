@@ -219,8 +219,7 @@ static struct cut cut_work(const struct qnt__run *run)
     struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
     const size_t groups = run->g.groups / run->layer->shape.merged;
-    size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1,
-           least = run->context->simd.gemm_rows;
+    size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1, least = qnt__rows_most(run);
     for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
         c.rows = blocks * BLOCK > least ? blocks * BLOCK : least;
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);

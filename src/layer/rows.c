@@ -33,10 +33,17 @@ static bool is_same(struct range a, struct range b)
     return a.first == b.first && a.end == b.end;
 }
 
+size_t qnt__rows_most(const struct qnt__run *run)
+{
+    const struct qnt__simd *simd = &run->context->simd;
+    bool packed = run->layer->head.cell_bits <= QNT__NARROW_BITS && !run->decode_panels;
+    return packed ? simd->packed_rows : simd->gemm_rows;
+}
+
 /* Do kernels prepare weights for every block of rows? Then a block of few rows costs more than it saves. */
 static bool want_many(const struct qnt__run *run)
 {
-    return run->context->simd.gemm_rows > QNT__BLOCK_ROWS;
+    return qnt__rows_most(run) > QNT__BLOCK_ROWS;
 }
 
 /* Padding adds what is known: nothing if its bytes are 0, else what the sums of parts tell. Weights with
@@ -66,7 +73,7 @@ struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, siz
     bool integers = run->layer->head.arithmetic == QNT__INTEGER;
     return (struct qnt__walk){.run = run,
                               .slice = slice,
-                              .most = integers ? run->context->simd.gemm_rows
+                              .most = integers ? qnt__rows_most(run)
                                       : run->words.parts == 2 ? QNT__BLOCK_ROWS / 2
                                                               : QNT__BLOCK_ROWS,
                               .row = first,

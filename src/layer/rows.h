@@ -18,6 +18,9 @@ struct qnt__rows {
 /* Where the input of an output row begins, and the image it belongs to. */
 const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image);
 
+/* Most rows of a block of integers: as many as kernels want at a time. */
+size_t qnt__rows_most(const struct qnt__run *run);
+
 /* A walk over the output rows of one task, block by block. */
 struct qnt__walk {
     const struct qnt__run *run;

@@ -35,7 +35,7 @@ void qnt__words_open(struct qnt__run *run)
     if (w->pad >= 1 << w->bits) w->bits = 8;
     for (int i = 0; i < 256; i++) {
         int low = x[i] & BYTE;
-        w->word[0][i] = w->parts == 2 ? (int16_t)((x[i] - low) / 256) : x[i];
+        w->word[0][i] = (int16_t)(w->parts == 2 ? (x[i] - low) / 256 : x[i]);
         w->word[1][i] = (int16_t)low;
     }
 }

@@ -219,9 +219,10 @@ struct qnt__affine_each {
 
 /* One pointer for each slot, and what callers should know of them. */
 struct qnt__simd {
-    /* Rows that a call of gemm_s8 or gemm_levels had best: many where these prepare weights first, few
-     * where they do not, so that results leave while the next ones are multiplied. */
-    size_t gemm_rows;
+    /* Rows that a call of gemm_s8 had best, of gemm_s8 or gemm_levels with weights below 8 bits: many where
+     * these prepare weights first, few where they do not, so that results leave while the next ones are
+     * multiplied. */
+    size_t gemm_rows, packed_rows;
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)
 #undef QNT__SLOT_MEMBER
@@ -230,6 +231,7 @@ struct qnt__simd {
 /* All versions that the architecture has; a file that defines one includes this header. */
 #define QNT__SLOT_C(name, type, arguments) type qnt__##name##_c arguments;
 #define QNT__SLOT_AVX2(name, type, arguments) type qnt__##name##_avx2 arguments;
+#define QNT__SLOT_AVXVNNI(name, type, arguments) type qnt__##name##_avxvnni arguments;
 #define QNT__SLOT_AVX512VNNI(name, type, arguments) type qnt__##name##_avx512vnni arguments;
 #define QNT__SLOT_AVX512VBMI(name, type, arguments) type qnt__##name##_avx512vbmi arguments;
 #define QNT__SLOT_NEON(name, type, arguments) type qnt__##name##_neon arguments;
@@ -237,6 +239,7 @@ struct qnt__simd {
 QNT__SLOTS(QNT__SLOT_C)
 #if defined(__x86_64__)
 QNT__SLOTS(QNT__SLOT_AVX2)
+QNT__SLOTS(QNT__SLOT_AVXVNNI)
 QNT__SLOTS(QNT__SLOT_AVX512VNNI)
 QNT__SLOTS(QNT__SLOT_AVX512VBMI)
 #elif defined(__aarch64__)

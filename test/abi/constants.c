@@ -35,6 +35,7 @@ static void context(void)
     IS(QNT_CPU_AVX2, 0x1);
     IS(QNT_CPU_AVX512VNNI, 0x2);
     IS(QNT_CPU_AVX512VBMI, 0x4);
+    IS(QNT_CPU_AVXVNNI, 0x8);
     IS(QNT_CPU_NEON, 0x10000);
     IS(QNT_CPU_NEONDOT, 0x20000);
 }

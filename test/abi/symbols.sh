@@ -37,7 +37,7 @@ simd_strangers() {
         isa=$(basename "$object" .o)
         isa=${isa##*_}
         case $isa in
-        avx2 | avx512vnni | avx512vbmi | neon | neondot)
+        avx2 | avxvnni | avx512vnni | avx512vbmi | neon | neondot)
             global_names "$object" | grep -v "_$isa\$" | sed "s|^|$object defines |"
             ;;
         esac
@@ -50,7 +50,7 @@ wide_registers() {
     x86_64) wide='%[yz]mm' ;;
     *) wide='[[:space:]][su]dot[[:space:]]' ;;
     esac
-    find "$objects" -name '*.o' | grep -v -E '_(avx2|avx512vnni|avx512vbmi|neon|neondot)\.o$' |
+    find "$objects" -name '*.o' | grep -v -E '_(avx2|avxvnni|avx512vnni|avx512vbmi|neon|neondot)\.o$' |
         while read -r object; do
             "$OBJDUMP" -d "$object" | grep -m 1 "$wide" | sed "s|^|$object: |"
         done

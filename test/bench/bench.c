@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu_levels.h"
 #include "qnt.h"
 
 enum { MAX_CANDIDATES = 8, MAX_SAMPLES = 400, MIN_SAMPLES = 7 };
@@ -16,6 +17,7 @@ static char **arguments;
 static int argument_count;
 static uint64_t state = 88172645463325252u, levels;
 static double row_seconds = 0.5;
+static const char *level_name;
 
 const char *bench_option(const char *name)
 {
@@ -73,12 +75,17 @@ uint64_t bench_cpu(void)
     return levels;
 }
 
-static const char *level_name(void)
+/* The level of that name, or the best one. */
+static void choose_level(const char *isa)
 {
-    for (uint64_t bit = 1ull << 63; bit; bit >>= 1) {
-        if (levels & bit) return qnt_cpu_name(bit);
+    uint64_t masks[MAX_LEVELS];
+    int last = cpu_levels(masks) - 1, level = last;
+    if (isa && !strcmp(isa, "c")) level = 0;
+    for (int i = 1; isa && i <= last; i++) {
+        if (!strcmp(cpu_level_name(masks, i), isa)) level = i;
     }
-    return qnt_cpu_name(0);
+    levels = masks[level];
+    level_name = cpu_level_name(masks, level);
 }
 
 static void print_machine(void)
@@ -92,7 +99,7 @@ static void print_machine(void)
         break;
     }
     if (file) fclose(file);
-    printf("# %s, %ld processors, level %s\n", model, sysconf(_SC_NPROCESSORS_ONLN), level_name());
+    printf("# %s, %ld processors, level %s\n", model, sysconf(_SC_NPROCESSORS_ONLN), level_name);
 }
 
 /* The peers read their environment before main, so the program starts itself again. */
@@ -102,8 +109,8 @@ static void set_environment(const char *isa)
     setenv("QNT_BENCH", "1", 1);
     setenv("OMP_NUM_THREADS", "1", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
-    if (isa && !strcmp(isa, "avx2")) {
-        setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    if (isa && (!strcmp(isa, "avx2") || !strcmp(isa, "avxvnni"))) {
+        setenv("ONEDNN_MAX_CPU_ISA", strcmp(isa, "avx2") ? "AVX2_VNNI" : "AVX2", 1);
         setenv("OPENBLAS_CORETYPE", "Haswell", 0);
     } else if (qnt_cpu_detect() & QNT_CPU_AVX512VNNI) {
         setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
@@ -117,15 +124,10 @@ void bench_init(int argc, char **argv)
 {
     argument_count = argc;
     arguments = argv;
-    const char *isa = bench_option("--isa"), *seed = bench_option("--seed"),
-               *seconds = bench_option("--time");
-    set_environment(isa);
-
-    levels = qnt_cpu_detect();
-    for (uint64_t bit = 1; isa && bit; bit <<= 1) { /* keep the levels up to the one named */
-        if (!strcmp(qnt_cpu_name(bit), isa)) levels &= bit | (bit - 1);
-    }
-    if (isa && !strcmp(isa, "c")) levels = 0;
+    const char *isa = bench_option("--isa"), *peer = bench_option("--peer"),
+               *seed = bench_option("--seed"), *seconds = bench_option("--time");
+    set_environment(peer ? peer : isa);
+    choose_level(isa);
     if (seconds) row_seconds = atof(seconds);
     uint64_t number = seed ? strtoull(seed, NULL, 0) : 1;
     state ^= number * 0x9e3779b97f4a7c15u;

@@ -2,8 +2,8 @@
  * Harness of the benchmarks: thread CPU time, candidates interleaved in one process, medians, and
  * what this core can do at most (arithmetic and streaming), measured in the same run.
  *
- * Options of every program: --seed N, --isa NAME (limits libqnt and the peers), --time SECONDS for
- * each row.
+ * Options of every program: --seed N, --isa NAME (limits libqnt and the peers), --peer NAME (limits
+ * the peers alone), --time SECONDS for each row.
  */
 #ifndef BENCH_H
 #define BENCH_H

@@ -27,6 +27,23 @@ static void products_avx512vnni(void)
         : "ecx", "cc");
 }
 
+static void products_avxvnni(void)
+{
+    __asm__ volatile(
+        "mov %0, %%ecx\n"
+        "1: %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm0\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm1\n"
+        "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm2\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm3\n"
+        "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm4\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm5\n"
+        "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm6\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm7\n"
+        "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm8\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm9\n"
+        "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm10\n %{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm11\n"
+        "dec %%ecx\n jnz 1b\n vzeroupper\n"
+        :
+        : "i"(ROUNDS)
+        : "ecx", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+          "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
 /* One exact step of 16-bit products: multiply, add pairs, accumulate. */
 static void products_avx2(void)
 {
@@ -90,6 +107,9 @@ double bench_peak(void)
         if (bench_cpu() & QNT_CPU_AVX512VNNI) {
             products_avx512vnni();
             products = 64.0 * PRODUCTS * ROUNDS;
+        } else if (bench_cpu() & QNT_CPU_AVXVNNI) {
+            products_avxvnni();
+            products = 32.0 * PRODUCTS * ROUNDS;
         } else if (bench_cpu() & QNT_CPU_AVX2) {
             products_avx2();
             products = 16.0 * PRODUCTS * ROUNDS;

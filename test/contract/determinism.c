@@ -2,6 +2,7 @@
  * The same bytes for every CPU mask, every number of workers and every order of the pieces:
  * prepared weights, results of layers, convolutions without preparation, products of bit planes.
  */
+#include "cpu_levels.h"
 #include "layer/layer.h"
 #include "recipes.h"
 
@@ -125,11 +126,8 @@ struct way {
 static void every_way(void (*f)(const qnt_context *context, const struct way *way, void *self),
                       void *self)
 {
-    uint64_t best = qnt_cpu_detect(), masks[65] = {0};
-    int count = 1;
-    for (int bit = 0; bit < 64; bit++) { /* each level by itself, and all below the best */
-        if (best >> bit & 1) masks[count++] = best & ((UINT64_C(2) << bit) - 1);
-    }
+    uint64_t masks[MAX_LEVELS];
+    const int count = cpu_levels(masks);
     for (int m = 0; m < count; m++) {
         for (size_t workers = 1; workers <= 4; workers++) {
             for (int pool = 0; pool < 2; pool++) {

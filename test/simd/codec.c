@@ -6,6 +6,7 @@
  */
 #include "base/numeric.h"
 #include "check.h"
+#include "cpu_levels.h"
 #include "simd/slots.h"
 
 enum { AREA = 1 << 16, FENCE = 64, FENCE_BYTE = 0xa5, TAILS = 68 };
@@ -528,19 +529,15 @@ static void finish_f32(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
-    static const uint64_t masks[] = {
-        0, QNT_CPU_AVX2, QNT_CPU_AVX2 | QNT_CPU_AVX512VNNI,
-        QNT_CPU_AVX2 | QNT_CPU_AVX512VNNI | QNT_CPU_AVX512VBMI,
-        QNT_CPU_NEON, QNT_CPU_NEON | QNT_CPU_NEONDOT,
-    };
+    uint64_t masks[MAX_LEVELS];
+    const int count = cpu_levels(masks);
     for (int i = 0; i < INPUTS; i++) open_area(&inputs[i]);
     open_area(&expected_area);
     open_area(&got_area);
     qnt__simd_choose(&definition, 0);
-    for (size_t k = 0; k < sizeof masks / sizeof *masks; k++) {
-        if (masks[k] & ~qnt_cpu_detect()) continue;
+    for (int k = 0; k < count; k++) {
         qnt__simd_choose(&table, masks[k]);
-        level = qnt_cpu_name(masks[k] & ~(masks[k] >> 1)); /* the highest bit */
+        level = cpu_level_name(masks, k);
         RUN(encode);
         RUN(encode_ties);
         RUN(decode);

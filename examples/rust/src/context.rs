@@ -76,6 +76,8 @@ pub mod cpu {
     pub const AVX512VNNI: u64 = 0x2;
     /// The same with VBMI, VBMI2, BITALG and VPOPCNTDQ.
     pub const AVX512VBMI: u64 = 0x4;
+    /// AVX2 as above and AVX-VNNI.
+    pub const AVXVNNI: u64 = 0x8;
     /// AArch64 Advanced SIMD.
     pub const NEON: u64 = 0x10000;
     /// AArch64 dot product.

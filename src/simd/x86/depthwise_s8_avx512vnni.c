@@ -1,27 +1,9 @@
-/*
- * Depthwise convolution with VPDPBUSD: bytes of four taps are brought together for each channel, so
- * that one instruction does four taps of eight channels. 256-bit registers suit the few channels of
- * such layers.
- */
-#include <immintrin.h>
+/* Depthwise convolution with VPDPBUSD. Masks take time: only the fewest channels are read with them. */
+#include "cells_avx512vnni.h"
 
-#include "../slots.h"
+#include "depthwise_avx2.h"
 
-enum { CHANNELS = 32, TAPS = 4, MAX_GROUPS = 16 /* of four taps in one pass */ };
-
-/* quads[i]: the bytes of the taps for channels 4 i..4 i + 3 and 16 + 4 i..16 + 4 i + 3. */
-static inline __attribute__((always_inline)) void interleave(const __m256i tap[TAPS],
-                                                             __m256i quads[TAPS])
-{
-    __m256i low_01 = _mm256_unpacklo_epi8(tap[0], tap[1]);
-    __m256i low_23 = _mm256_unpacklo_epi8(tap[2], tap[3]);
-    __m256i high_01 = _mm256_unpackhi_epi8(tap[0], tap[1]);
-    __m256i high_23 = _mm256_unpackhi_epi8(tap[2], tap[3]);
-    quads[0] = _mm256_unpacklo_epi16(low_01, low_23);
-    quads[1] = _mm256_unpackhi_epi16(low_01, low_23);
-    quads[2] = _mm256_unpacklo_epi16(high_01, high_23);
-    quads[3] = _mm256_unpackhi_epi16(high_01, high_23);
-}
+enum { AVX2_CHANNELS = 16 };
 
 /* Writes, or adds to, the channels of a mask. */
 static inline void store(int32_t *to, __mmask32 inside, __m256i v, int add)
@@ -31,27 +13,27 @@ static inline void store(int32_t *to, __mmask32 inside, __m256i v, int add)
     _mm256_mask_storeu_epi32(to, mask, v);
 }
 
-/* Up to 32 channels of all pixels, over taps first..first + count - 1. */
-static void some_channels(const struct qnt__depthwise *d, size_t channel, __mmask32 inside,
-                          size_t first, size_t count)
+/* All pixels of fewer channels, over taps first..first + count - 1. */
+static void few_channels(const struct qnt__depthwise *d, size_t first, size_t count)
 {
+    const __mmask32 inside = (1u << d->channels) - 1;
     __m256i weight[MAX_GROUPS][TAPS];
     ptrdiff_t at[MAX_GROUPS * TAPS];
     size_t groups = (count + TAPS - 1) / TAPS;
     for (size_t t = 0; t < groups * TAPS; t++) { /* what is missing has weight 0 */
-        at[t] = d->taps[first + (t < count ? t : count - 1)] + (ptrdiff_t)channel;
+        at[t] = d->taps[first + (t < count ? t : count - 1)];
     }
     for (size_t g = 0; g < groups; g++) {
         __m256i tap[TAPS];
         for (size_t j = 0; j < TAPS; j++) {
             size_t t = g * TAPS + j;
-            const int8_t *w = d->weight + (first + (t < count ? t : 0)) * d->channels + channel;
+            const int8_t *w = d->weight + (first + (t < count ? t : 0)) * d->channels;
             tap[j] = _mm256_maskz_loadu_epi8(t < count ? inside : 0, w);
         }
         interleave(tap, weight[g]);
     }
     const uint8_t *x = d->x;
-    int32_t *acc = d->acc + channel;
+    int32_t *acc = d->acc;
     for (size_t i = 0; i < d->m; i++, x += d->step, acc += d->channels) {
         __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
         for (size_t g = 0; g < groups; g++) {
@@ -75,12 +57,16 @@ static void some_channels(const struct qnt__depthwise *d, size_t channel, __mmas
 
 void qnt__depthwise_s8_avx512vnni(const struct qnt__depthwise *d)
 {
+    if (d->channels >= CHANNELS) {
+        multiply_channels(d);
+        return;
+    }
+    if (d->channels >= AVX2_CHANNELS) {
+        qnt__depthwise_s8_avx2(d);
+        return;
+    }
     for (size_t first = 0; first < d->tap_count; first += MAX_GROUPS * TAPS) {
         size_t left = d->tap_count - first;
-        size_t count = left < MAX_GROUPS * TAPS ? left : MAX_GROUPS * TAPS;
-        for (size_t c = 0; c < d->channels; c += CHANNELS) {
-            __mmask32 inside = d->channels - c >= CHANNELS ? ~0u : (1u << (d->channels - c)) - 1;
-            some_channels(d, c, inside, first, count);
-        }
+        few_channels(d, first, left < MAX_GROUPS * TAPS ? left : MAX_GROUPS * TAPS);
     }
 }

@@ -1,41 +1,11 @@
-/* Product of 16-bit integers with VPMADDWD: a pair of k of a row is broadcast, a cell is two registers. */
-#include "../slots.h"
+/* Product of 16-bit integers with VPMADDWD. */
 #include "wide_avx2.h"
 
-INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int rows)
-{
-    const int16_t *w = g->weight + panel * g->panel_words;
-    __m256i sum[MAX_ROWS][2];
-    UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
-    for (size_t k = 0; k < g->depth; k += 2, w += 2 * QNT__PANEL) {
-        __m256i w0 = _mm256_loadu_si256((const void *)w);
-        __m256i w1 = _mm256_loadu_si256((const void *)(w + QNT__PANEL));
-        UNROLL for (int i = 0; i < rows; i++) {
-            const int32_t *pair = (const void *)(g->rows[row + (size_t)i] + k);
-            MULTIPLY_ADD(sum[i][0], sum[i][1], *pair, w0, w1);
-        }
-    }
-    UNROLL for (int i = 0; i < rows; i++) {
-        int32_t *to = g->acc + (row + (size_t)i) * g->ld + panel * QNT__PANEL;
-        _mm256_storeu_si256((void *)to, sum[i][0]);
-        _mm256_storeu_si256((void *)(to + 8), sum[i][1]);
-    }
-}
+#define ADD_PRODUCTS MULTIPLY_ADD
+
+#include "gemm_s16_avx2.h"
 
 void qnt__gemm_s16_avx2(const struct qnt__gemm_s16 *g)
 {
-    for (size_t p = 0; p < g->panels; p++) {
-        for (size_t row = 0; row < g->m;) {
-            size_t left = g->m - row, n = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
-            switch (n) {
-            case 1: tile(g, row, p, 1); break;
-            case 2: tile(g, row, p, 2); break;
-            case 3: tile(g, row, p, 3); break;
-            case 4: tile(g, row, p, 4); break;
-            case 5: tile(g, row, p, 5); break;
-            default: tile(g, row, p, 6); break;
-            }
-            row += n;
-        }
-    }
+    multiply_words(g);
 }

@@ -27,8 +27,8 @@ struct narrow {
     __m256i w[QUADS][2]; /* [quad][columns 0..7, 8..15] */
 };
 
-/* The third bits of 32 bytes, as 4 or 0 in every byte. */
-INLINE __m256i third_bits(const uint8_t *mask)
+/* The third bits of 32 bytes: each byte has that of its place, or 0. */
+INLINE __m256i third_places(const uint8_t *mask)
 {
     const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
                                             2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
@@ -36,8 +36,14 @@ INLINE __m256i third_bits(const uint8_t *mask)
     int32_t bits;
     memcpy(&bits, mask, sizeof bits);
     __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), spread);
-    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, select), select);
-    return _mm256_and_si256(set, _mm256_set1_epi8(4));
+    return _mm256_and_si256(bytes, select);
+}
+
+/* The same as 4 or 0. */
+INLINE __m256i third_bits(const uint8_t *mask)
+{
+    __m256i clear = _mm256_cmpeq_epi8(third_places(mask), _mm256_setzero_si256());
+    return _mm256_andnot_si256(clear, _mm256_set1_epi8(4));
 }
 
 /* Field f of half a cell (8 columns) as unsigned bytes; bits below 8. */

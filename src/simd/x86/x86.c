@@ -84,8 +84,18 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(signs_f32, avx2);
         TAKE(add_rows_f32, avx2);
     }
-    if (cpu & QNT_CPU_AVX512VNNI) {
+#ifndef QNT__WITHOUT_AVXVNNI
+    if (cpu & QNT_CPU_AVXVNNI) {
         table->gemm_rows = QNT__BLOCK_ROWS;
+        TAKE(gemm_s8, avxvnni);
+        TAKE(gemm_blocks, avxvnni);
+        TAKE(gemm_levels, avxvnni);
+        TAKE(gemm_s16, avxvnni);
+        TAKE(depthwise_s8, avxvnni);
+    }
+#endif
+    if (cpu & QNT_CPU_AVX512VNNI) {
+        table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
