@@ -15,7 +15,7 @@ READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 # The float reference is what the time of quantized networks is compared with: give it the best the
 # compiler can do on this machine. So do training and the equations of ridge regression.
 REFERENCE_CFLAGS := -O3 $(shell $(CC) -march=native -E -x c /dev/null >/dev/null 2>&1 && echo -march=native)
-$(addprefix $(BUILD)/examples/,networks/reference.o networks/ridge.o networks/transformer.o train/gradient.o train/normal.o): EXAMPLE_CFLAGS += $(if $(SAN)$(COV)$(DEBUG),,$(REFERENCE_CFLAGS))
+$(addprefix $(BUILD)/examples/,networks/reference.o networks/ridge.o networks/transformer.o train/gradient.o train/normal.o train_digits.o): EXAMPLE_CFLAGS += $(if $(SAN)$(COV)$(DEBUG),,$(REFERENCE_CFLAGS))
 
 $(BUILD)/examples/%.o: examples/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
