@@ -11,8 +11,8 @@
  * Sa, Sampson 2020): sorted tables, four times as coarse because digits have little to lose; the
  * curve through their front, and a box around its part in the window; the three searches in the box.
  * The best table within the window is compared, in points of accuracy, with the standard table at
- * the same rate: 400 scales of it, averaged with a window of 3 % in rate. "quick" is one seed, one
- * window, and half as many trials in the box.
+ * the same rate: those of 400 scales of it that come near, averaged with a window of 3 % in rate.
+ * "quick" is one seed, one window, and half as many trials in the box.
  */
 #include <math.h>
 #include <stdio.h>
