@@ -9,7 +9,7 @@
 
 /* Kernels that keep nothing pack what they multiply there; the others have workspaces. doc/memory.md
  * promises these numbers. */
-enum { STACK = 1 << 20, KERNELS = 112, OTHERS = 80, FILL = 0xa5 };
+enum { STACK = 1 << 20, KERNELS = 120, OTHERS = 80, FILL = 0xa5 };
 
 static qnt_context *context;
 
