@@ -27,6 +27,7 @@ SAN ?=# e.g. address,undefined or thread
 COV ?=# 1: coverage
 DEBUG ?=# 1: no optimisation
 V ?= 0# 1: show commands
+PCH ?= $(if $(findstring ccache,$(CC)),,1)# 1: precompile intrinsics; ccache stores nothing that used them
 
 # ---- what follows from it ----
 
@@ -73,8 +74,16 @@ FLAGS_neondot := -march=armv8.2-a+dotprod
 # Of kernels a debugger knows the lines: where their vectors are at each of them takes longer to write
 # down than to compile them.
 KERNEL_FLAGS := $(if $(DEBUG),,$(if $(filter -g,$(CFLAGS)),-g1))
-kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),\
-                   $(FLAGS_$(lastword $(subst _, ,$(basename $(notdir $1))))) $(KERNEL_FLAGS))
+level = $(lastword $(subst _, ,$(basename $(notdir $1))))
+level_flags = $(FLAGS_$1) $(KERNEL_FLAGS)
+kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),$(call level_flags,$(level))\
+                   $(if $(filter $(level),$(PARSED_ONCE)),-include $(BUILD)/src/simd/$(level).h))
+# To parse thousands of intrinsics takes longer than to compile most kernels: once for each level will do.
+INTRINSICS_x86 := immintrin.h
+INTRINSICS_arm := arm_neon.h
+LEVELS_x86 := avx2 avx512vnni avx512vbmi
+LEVELS_arm := neon neondot
+PARSED_ONCE := $(if $(PCH),$(LEVELS_$(ARCH)))
 
 SOURCES := $(sort $(filter-out src/simd/%,$(wildcard src/*/*.c)) src/simd/simd.c \
            $(wildcard src/simd/c/*.c) $(if $(ARCH),$(wildcard src/simd/$(ARCH)/*.c)))
@@ -110,6 +119,15 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC  $<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call kernel_flags,$<) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/simd/%.h.gch: $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,PCH $(INTRINSICS_$(ARCH)) for $*)
+	$(Q)echo '#include <$(INTRINSICS_$(ARCH))>' >$(basename $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(call level_flags,$*) -x c-header -o $@ $(basename $@)
+
+parse_once = $(filter $(BUILD)/src/simd/$(ARCH)/%_$1.o,$(OBJECTS)): $(BUILD)/src/simd/$1.h.gch
+$(foreach each,$(PARSED_ONCE),$(eval $(call parse_once,$(each))))
 
 # One relocatable object in which only the API is global: names cannot clash in a static link.
 $(STATIC): $(OBJECTS) $(BUILD)/sources

@@ -15,7 +15,7 @@ READER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/examples/*.c))
 # The float reference is what the time of quantized networks is compared with: give it the best the
 # compiler can do on this machine. So do training and the equations of ridge regression.
 REFERENCE_CFLAGS := -O3 $(shell $(CC) -march=native -E -x c /dev/null >/dev/null 2>&1 && echo -march=native)
-$(addprefix $(BUILD)/examples/,networks/reference.o networks/ridge.o networks/transformer.o train/gradient.o train/normal.o): EXAMPLE_CFLAGS += $(if $(SAN)$(COV)$(DEBUG),,$(REFERENCE_CFLAGS))
+$(addprefix $(BUILD)/examples/,networks/reference.o networks/ridge.o networks/transformer.o train/gradient.o train/normal.o train_digits.o): EXAMPLE_CFLAGS += $(if $(SAN)$(COV)$(DEBUG),,$(REFERENCE_CFLAGS))
 
 $(BUILD)/examples/%.o: examples/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -42,7 +42,7 @@ TESTS += $(READER_TESTS)
 # Every numbered example checks itself. Accuracies are measured in plain builds.
 SCRIPTS += $(if $(NUMBERED),examples/check.sh) test/examples/tune_table.sh \
            $(if $(SAN)$(COV)$(DEBUG)$(ONLY),,test/examples/digits.sh)
-check: $(READER_TESTS) $(NUMBERED) $(addprefix $(BUILD)/examples/,tune_table train_digits digit_tables kernel_map_digits)
+tests: $(READER_TESTS) $(NUMBERED) $(addprefix $(BUILD)/examples/,tune_table train_digits digit_tables kernel_map_digits)
 
 .PHONY: examples
 examples: $(NUMBERED) $(DEMOS) ## build the examples
@@ -50,36 +50,39 @@ examples: $(NUMBERED) $(DEMOS) ## build the examples
 $(EXAMPLE_BUILD)/digits.safetensors: $(EXAMPLE_BUILD)/train_digits examples/data/digits.bin
 	$(Q)$(EXAMPLE_BUILD)/train_digits examples/data/digits.bin $@
 
-# One program after another would take more than a minute: all processors compile, then each runs a part of the
-# demo. A part prints its tables when it is done; times in them are of its thread, so company does not matter.
+# One program after another would take more than a minute: all processors compile, and run the parts of the demo
+# as soon as their programs are there, long ones first. Their tables are shown at the end, in an order of their
+# own; times in them are of threads, so company does not matter.
 ALL_PROCESSORS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 DIGITS := examples/data/digits.bin
 DIGITS_NETWORK := $(EXAMPLE_BUILD)/digits.safetensors
-DEMO_PROGRAMS := $(addprefix $(EXAMPLE_BUILD)/,digits train_quantized real_networks kernel_map_digits \
-                   kernel_map_labels digit_tables stories)
-DEMO_PARTS := demo-digits demo-training demo-networks demo-maps demo-labels demo-tables demo-stories
+DEMO_TEXTS := $(EXAMPLE_BUILD)/demo
+DEMO_RUN := training labels tables maps digits networks stories
+DEMO_SHOWN := digits training networks maps labels tables stories
 
-.PHONY: demo $(DEMO_PARTS)
-demo: ## quantize networks and measure them, in about a minute
-	@$(MAKE) --no-print-directory $(ALL_PROCESSORS) $(DEMO_PROGRAMS) $(DIGITS_NETWORK)
-	@$(MAKE) --no-print-directory $(ALL_PROCESSORS) -Otarget $(DEMO_PARTS)
+.PHONY: demo
+demo: ## quantize networks and measure them, in less than a minute
+	@$(MAKE) --no-print-directory $(ALL_PROCESSORS) $(DIGITS_NETWORK) $(DEMO_RUN:%=$(DEMO_TEXTS)/%.txt)
+	@cat $(DEMO_SHOWN:%=$(DEMO_TEXTS)/%.txt)
 
-$(DEMO_PARTS): $(DEMO_PROGRAMS) $(DIGITS_NETWORK)
-demo-digits:
-	@$(EXAMPLE_BUILD)/digits $(DIGITS) $(DIGITS_NETWORK)
-demo-training:
-	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK) --bits 2 --epochs 3
-	@$(EXAMPLE_BUILD)/train_quantized digits $(DIGITS) $(DIGITS_NETWORK) --method ALQ --epochs 3
-demo-networks:
-	@$(EXAMPLE_BUILD)/real_networks --quick --data '$(DATA)'
-demo-maps:
-	@$(EXAMPLE_BUILD)/kernel_map_digits $(DIGITS)
-demo-labels:
-	@$(EXAMPLE_BUILD)/kernel_map_labels $(DIGITS)
-demo-tables:
-	@$(EXAMPLE_BUILD)/digit_tables $(DIGITS) $(DIGITS_NETWORK) quick
-demo-stories:
-	@$(EXAMPLE_BUILD)/stories --quick --data '$(DATA)'
+# What a part prints is kept, and shown at once if the part fails.
+demo_part = @mkdir -p $(@D) && echo '  RUN $(basename $(@F))' && { $1; } >$@ || { cat $@; exit 1; }
+
+$(DEMO_TEXTS)/digits.txt: $(EXAMPLE_BUILD)/digits $(DIGITS_NETWORK) FORCE
+	$(call demo_part,$< $(DIGITS) $(DIGITS_NETWORK))
+$(DEMO_TEXTS)/training.txt: $(EXAMPLE_BUILD)/train_quantized $(DIGITS_NETWORK) FORCE
+	$(call demo_part,$< digits $(DIGITS) $(DIGITS_NETWORK) --bits 2 --epochs 3 && \
+	                 $< digits $(DIGITS) $(DIGITS_NETWORK) --method ALQ --epochs 3)
+$(DEMO_TEXTS)/networks.txt: $(EXAMPLE_BUILD)/real_networks FORCE
+	$(call demo_part,$< --quick --data '$(DATA)')
+$(DEMO_TEXTS)/maps.txt: $(EXAMPLE_BUILD)/kernel_map_digits FORCE
+	$(call demo_part,$< $(DIGITS))
+$(DEMO_TEXTS)/labels.txt: $(EXAMPLE_BUILD)/kernel_map_labels FORCE
+	$(call demo_part,$< $(DIGITS))
+$(DEMO_TEXTS)/tables.txt: $(EXAMPLE_BUILD)/digit_tables $(DIGITS_NETWORK) FORCE
+	$(call demo_part,$< $(DIGITS) $(DIGITS_NETWORK) quick)
+$(DEMO_TEXTS)/stories.txt: $(EXAMPLE_BUILD)/stories FORCE
+	$(call demo_part,$< --quick --data '$(DATA)')
 
 .PHONY: networks
 networks: $(DEMOS) ## measure the real networks of DATA=../shared/data in full; takes minutes

@@ -28,7 +28,7 @@ struct layer {
     int kernel, stride, pad;   /* padding above and on the left */
     float *weight, *bias;      /* [kernel][kernel][channels][n]; [n] follows it */
     float *gradient, *m, *v;   /* like weight and bias together */
-    float *patch, *patch_t;    /* [BATCH x out x out][depth] and its transpose */
+    float *patch;              /* [BATCH x out x out][depth] */
     float *y, *dy;             /* [BATCH][out][out][n] */
 };
 
@@ -81,7 +81,6 @@ static void prepare(struct layer *l)
     l->m = floats(parameters(l));
     l->v = floats(parameters(l));
     l->patch = floats(rows(l) * depth(l));
-    l->patch_t = floats(rows(l) * depth(l));
     l->y = floats(rows(l) * l->n);
     l->dy = floats(rows(l) * l->n);
     double range = sqrt(6.0 / depth(l)); /* He et al. 2015 */
@@ -110,12 +109,6 @@ static void patches(const struct layer *l, float *x, float *patch, int backward)
     }
 }
 
-static void transpose(const float *from, float *to, int rows_, int columns)
-{
-    for (int r = 0; r < rows_; r++)
-        for (int c = 0; c < columns; c++) to[c * rows_ + r] = from[r * columns + c];
-}
-
 static void forward(struct layer *l, float *x, int relu)
 {
     patches(l, x, l->patch, 0);
@@ -127,17 +120,21 @@ static void forward(struct layer *l, float *x, int relu)
 /* From dy: the gradient of the parameters and, unless it is NULL, dx. */
 static void backward(struct layer *l, float *dx, int relu)
 {
-    for (int i = 0; relu && i < rows(l) * l->n; i++)
-        if (l->y[i] <= 0) l->dy[i] = 0;
+    const int n = l->n, count = rows(l) * n;
+    float *bias = l->gradient + depth(l) * n, *dy = l->dy;
+    const float *y = l->y;
+    const struct reference_product transposed = {l->patch, dy, l->gradient, depth(l), rows(l), n,
+                                                 1, depth(l), n, n};
+    for (int i = 0; relu && i < count; i++) dy[i] = y[i] > 0 ? dy[i] : 0;
     memset(l->gradient, 0, (size_t)parameters(l) * sizeof *l->gradient);
-    transpose(l->patch, l->patch_t, rows(l), depth(l));
-    reference_multiply(l->patch_t, l->dy, l->gradient, depth(l), rows(l), l->n);
-    for (int i = 0; i < rows(l) * l->n; i++) l->gradient[depth(l) * l->n + i % l->n] += l->dy[i];
+    reference_multiply_part(&transposed);
+    for (int i = 0; i < count; i += n)
+        for (int c = 0; c < n; c++) bias[c] += dy[i + c];
     if (!dx) return;
     static float turned[64 * 1024];
-    transpose(l->weight, turned, depth(l), l->n);
+    reference_transpose(l->weight, turned, depth(l), n);
     memset(l->patch, 0, (size_t)(rows(l) * depth(l)) * sizeof *l->patch);
-    reference_multiply(l->dy, turned, l->patch, rows(l), l->n, depth(l));
+    reference_multiply(l->dy, turned, l->patch, rows(l), n, depth(l));
     memset(dx, 0, (size_t)(BATCH * l->in * l->in * l->channels) * sizeof *dx);
     patches(l, dx, l->patch, 1);
 }

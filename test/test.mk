@@ -26,8 +26,11 @@ SCRIPT_ENV := BUILD='$(BUILD)' VERSION='$(VERSION)' ARCH='$(firstword $(subst -,
 
 chosen = $(if $(ONLY),$(foreach name,$(ONLY),$(filter %/$(name),$1)),$1)
 
+.PHONY: tests
+tests: lib $(call chosen,$(TESTS)) ## build the test programs
+
 .PHONY: check
-check: lib $(call chosen,$(TESTS)) ## run all tests; the last line sums up
+check: tests ## run all tests; the last line sums up
 	@$(SCRIPT_ENV) test/run.sh $(if $(RUNNER),--with "$(RUNNER)") $(call chosen,$(TESTS)) $(SCRIPTS)
 
 .PHONY: check-aarch64

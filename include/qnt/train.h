@@ -154,7 +154,7 @@ QNT_API qnt_status qnt_trainer_forward(const qnt_context *context, const qnt_tra
  * @param trainer the trainer, started.
  * @param x       what forward() was given.
  * @param dy      the loss's gradient by y, finite, same shape.
- * @param dx      receives the gradient by x; dy itself is allowed; NULL: not wanted.
+ * @param dx      receives the gradient by x; x or dy itself is allowed; NULL: not wanted.
  * @param dtheta  receives the gradient by #QNT_P_THETA, overwriting; NULL: not wanted.
  * @param count   numbers at dtheta: exactly those of theta.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM; then nothing

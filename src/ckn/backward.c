@@ -30,7 +30,7 @@ struct backward {
     struct qnt__ckn_shape shape;
     size_t images;
     int64_t height, width; /* of an image */
-    bool wants_x, wants_anchors;
+    bool wants_x, wants_anchors, wants_sigma;
     size_t slices;
     float tap[QNT__CKN_TAPS];
     float *unit;        /* anchors as they are kept, [filters][depth] */
@@ -71,9 +71,10 @@ static struct patch look(const struct backward *w, struct slice *s, size_t place
     if (!(p.norm > 0.0)) return p;
     if (c->spec.patch_bits != QNT__CKN_FLOATS)
         square = qnt__ckn_round(s->patch, c->depth, c->spec.patch_bits, s->code);
+    const double length = sqrt((double)square);
     for (size_t k = 0; k < c->depth; k++) {
         s->unit[k] = (double)s->patch[k] / p.norm;
-        s->seen[k] = square ? (double)s->code[k] / sqrt((double)square) : s->unit[k];
+        s->seen[k] = square ? (double)s->code[k] / length : s->unit[k];
     }
     return p;
 }
@@ -118,7 +119,7 @@ static void back_patch(const struct backward *w, struct slice *s, size_t place)
         double *anchor = s->anchor + l * depth;
         double t = s->t[place * filters + l], by_cosine = q[l] * alpha * t;
         by_norm += q[l] * t / p.norm;
-        s->alpha += q[l] * t * (cosine(w, s, l) - 1.0);
+        if (w->wants_sigma) s->alpha += q[l] * t * (cosine(w, s, l) - 1.0);
         for (size_t k = 0; k < depth; k++) {
             anchor[k] += by_cosine * s->seen[k];
             s->gpatch[k] += by_cosine / p.norm * (double)z[k];
@@ -390,7 +391,7 @@ qnt_status qnt_ckn_backward(const qnt_context *context, const qnt_ckn *ckn, cons
         return qnt__fail(context, QNT_E_UNSUPPORTED,
                          "ckn has QNT_LITERAL; that map learns without labels only");
     }
-    struct backward w = {.context = context, .ckn = ckn};
+    struct backward w = {.context = context, .ckn = ckn, .wants_sigma = dsigma};
     QNT__TRY(open(&w, x, dy, dx, danchors));
     size_t bytes = 0, end = 0;
     void *block;

@@ -141,6 +141,8 @@ static qnt_status check_result(struct call *c)
         }
     }
     QNT__TRY(qnt__view_apart(context, "pixels", &c->pixels, "y", &c->y, false));
+    if (c->packed)
+        QNT__TRY(qnt__view_apart(context, "thresholds", &c->thresholds, "y", &c->y, false));
     return qnt__view_apart(context, "taps", &c->taps, "y", &c->y, false);
 }
 

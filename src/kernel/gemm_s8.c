@@ -14,8 +14,8 @@
 enum {
     DEPTH = 512, /* k of one chunk, whole cells */
     COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
-    ROWS = 48, /* of one call of a kernel */
-    TASK_ROWS = 10 * ROWS
+    ROWS = 36, /* of one call of a kernel */
+    TASK_ROWS = 14 * ROWS
 };
 
 struct product {

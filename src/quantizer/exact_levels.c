@@ -17,7 +17,7 @@
 
 enum { DEPTH = 60 };
 
-static const double SLACK = 1e-14, RATIO_LEVELS = 2.0;
+static const double SLACK = 1e-14, SCAN_RATIO = 1.02, RATIO_LEVELS = 2.0;
 
 /* A scale, and where its thresholds fall: mark[0] is the beginning, [j] threshold j, [count] the
  * end. */
@@ -69,7 +69,10 @@ static void place(const struct search *f, double s, const struct place *smaller,
         const struct place *below = up ? smaller : larger, *above = up ? larger : smaller;
         size_t low = below ? below->mark[j].index : 0,
                high = above ? above->mark[j].index : side->n;
-        out->mark[j] = qnt__mark_at(side, s * f->middle[j], low, high);
+        double threshold = s * f->middle[j];
+        if (threshold < (double)side->x[0]) high = low;
+        if (threshold >= (double)side->x[side->n - 1]) low = high;
+        out->mark[j] = qnt__mark_at(side, threshold, low, high);
     }
 }
 
@@ -155,23 +158,18 @@ static void split(struct search *f, const struct place *u, const struct place *v
     split(f, middle, v, depth + 1);
 }
 
-/* Least error, by clipping alone, of this and all smaller scales. */
+/* Least error, by clipping alone, of this and all smaller scales. Where no level is below 0, values
+ * below 0 are at least that far away at any scale. */
 static double clipping(const struct search *f, double s)
 {
     const struct qnt__side *side = &f->data->side[0];
-    double low = f->level[0], high = f->level[f->count - 1], sum = 0.0;
-    struct qnt__mark begin = {side->sums[0], 0}, end = qnt__mark_end(side);
-    if (high > 0.0) {
-        struct qnt__mark mark = qnt__mark_at(side, s * high, 0, side->n);
-        struct qnt__sums beyond = between(f, &mark, &end);
-        sum += beyond.hxx - s * high * (2.0 * beyond.hx - s * high * beyond.h);
-    }
-    if (low < 0.0) {
-        struct qnt__mark mark = qnt__mark_at(side, s * low, 0, side->n);
-        struct qnt__sums beyond = between(f, &begin, &mark);
-        sum += beyond.hxx - s * low * (2.0 * beyond.hx - s * low * beyond.h);
-    }
-    return sum;
+    const double low = s * fmin(f->level[0], 0.0), high = s * fmax(f->level[f->count - 1], 0.0);
+    struct qnt__mark begin = {side->sums[0], 0}, end = qnt__mark_end(side),
+                     first = qnt__mark_at(side, low, 0, side->n),
+                     last = qnt__mark_at(side, high, 0, side->n);
+    struct qnt__sums below = between(f, &begin, &first), above = between(f, &last, &end);
+    return below.hxx - low * (2.0 * below.hx - low * below.h) + above.hxx -
+           high * (2.0 * above.hx - high * above.h);
 }
 
 /* At this scale and beyond it only thresholds at 0 lie among the data: codes no longer change. */
@@ -187,16 +185,44 @@ static double largest_scale(const struct search *f)
     return least < INFINITY ? reach / least * (1.0 + 1e-9) : 0.0;
 }
 
+/* May a scale below s be the best? */
+static bool goes_on(const struct search *f, double s, double last)
+{
+    return s > last && f->best.error > f->slack && clipping(f, s) < f->best.error;
+}
+
+/* Tries scales downwards: with a good one at hand, most intervals are closed as they are opened. */
+static void scan(struct search *f, double s, double last)
+{
+    for (; goes_on(f, s, last); s /= SCAN_RATIO) {
+        place(f, s, NULL, NULL, &f->place[0]);
+        improve(f, &f->place[0]);
+    }
+}
+
+/* Thresholds that lie among the data at a scale. */
+static int32_t thresholds_inside(const struct search *f, double s)
+{
+    const struct qnt__side *side = &f->data->side[0];
+    double low = (double)side->x[0], high = (double)side->x[side->n - 1];
+    int32_t inside = 0;
+    for (int32_t j = 1; j < f->count; j++)
+        inside += s * f->middle[j] >= low && s * f->middle[j] <= high;
+    return inside;
+}
+
+/* Intervals are as wide as lets the bound have a grip: the fewer thresholds matter, the wider. */
 static void branch(struct search *f)
 {
-    double s = largest_scale(f), ratio = 1.0 + 1.0 / (RATIO_LEVELS * (double)f->count);
+    double s = largest_scale(f);
     struct place *u = &f->place[0], *v = &f->place[1];
     double last = s * 0x1p-200;
     if (s == 0.0) s = 1.0, last = 1.0; /* one code for each sign, at any scale */
+    scan(f, s, last);
     place(f, s, NULL, NULL, v);
     improve(f, v);
-    for (; s > last && f->best.error > f->slack && clipping(f, s) < f->best.error;) {
-        s /= ratio;
+    while (goes_on(f, s, last)) {
+        s /= 1.0 + 1.0 / (RATIO_LEVELS * (double)(thresholds_inside(f, s) + 1));
         place(f, s, NULL, v, u);
         improve(f, u);
         split(f, u, v, 0);

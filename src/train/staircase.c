@@ -17,6 +17,7 @@
  * that of temperature 1 times T, wider than the function's own, which lets weights move between the
  * steps; T of weights stays below 2000.
  */
+#include <float.h>
 #include <math.h>
 
 #include "base/arith.h"
@@ -150,11 +151,13 @@ static double soft_level(const struct qnt__pass *pass, double temperature, doubl
     return sum;
 }
 
+/* Soft steps may pass the value they stand for, and with it the largest float. */
 QNT__TRAIN_FORWARD(staircase)
 {
-    const double temperature = temperature_of(pass);
+    const double temperature = temperature_of(pass), most = (double)FLT_MAX;
     for (size_t i = 0; i < span->n; i++) {
-        y[i] = (float)(pass->theta[ALPHA] * soft_level(pass, temperature, (double)x[i]));
+        double value = pass->theta[ALPHA] * soft_level(pass, temperature, (double)x[i]);
+        y[i] = (float)fmin(fmax(value, -most), most);
     }
 }
 

@@ -231,6 +231,178 @@ static void layers(void)
     }
 }
 
+/* ---- packed convolutions ---- */
+
+static const int32_t border[4] = {1, 1, 1, 1};
+static const qnt_conv geometry = {.size = sizeof geometry, .groups = 2};
+static const qnt_lowbit digits = {.size = sizeof digits, .step = 2, .zero = -3, .channels = 4};
+
+static qnt_status pack_pixels(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_pack_pixels(context, in[0], geometry.groups, border, out);
+}
+
+static qnt_status pack_taps(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_pack_taps(context, in[0], geometry.groups, out);
+}
+
+static qnt_status convolve_packed(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_conv_lowbit(context, &geometry, &digits, in[0], in[1], in[2], out);
+}
+
+static _Alignas(64) uint8_t workspace[1 << 18];
+
+static qnt_status run_to_floats(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_lowbit_layer_run(context, self, in[0], in[1], out, NULL, workspace,
+                                sizeof workspace);
+}
+
+static qnt_status run_to_digits(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_lowbit_layer_run(context, self, in[0], in[1], NULL, out, workspace,
+                                sizeof workspace);
+}
+
+static void packed_convolutions(void)
+{
+    uint8_t codes[5 * 5 * 8], weights[6 * 9 * 4];
+    static uint8_t pixels[7 * 7 * 2 * 2], taps[2 * 2 * 9 * 64], packed[5 * 5 * 2];
+    int32_t thresholds[6 * 3];
+    float identity[5 * 5 * 6], y[5 * 5 * 6], scale = 0.05f, real[4] = {0, 1, 2, 3};
+    for (size_t i = 0; i < sizeof codes; i++) codes[i] = (uint8_t)random_in(0, 3);
+    for (size_t i = 0; i < sizeof weights; i++) weights[i] = (uint8_t)random_in(0, 3);
+    for (int i = 0; i < 18; i++) thresholds[i] = i % 3 * 10 - 10;
+    fill_floats(identity, 5 * 5 * 6);
+    qnt_tensor *image = TENSOR(codes, QNT_UINT, 8, 1, 5, 5, 8),
+               *weight = TENSOR(weights, QNT_UINT, 8, 6, 3, 3, 4),
+               *in = TENSOR(pixels, QNT_UINT, 8, 1, 7, 7, 2, 2),
+               *kernel = TENSOR(taps, QNT_UINT, 8, 2, 1, 2, 3, 3, 64),
+               *out = TENSOR(packed, QNT_UINT, 8, 1, 5, 5, 2, 1),
+               *limits = TENSOR(thresholds, QNT_INT, 32, 6, 3),
+               *floats = TENSOR(identity, QNT_FLOAT, 32, 1, 5, 5, 6),
+               *result = TENSOR(y, QNT_FLOAT, 32, 1, 5, 5, 6);
+    check_subject(&(struct subject){"pack_pixels", pack_pixels, NULL, {image}, in, false});
+    check_subject(&(struct subject){"pack_taps", pack_taps, NULL, {weight}, kernel, false});
+    check_subject(
+        &(struct subject){"conv_lowbit", convolve_packed, NULL, {in, kernel, limits}, out, false});
+
+    static const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3};
+    qnt_lowbit_layer *layer = NULL;
+    qnt_quantizer *q =
+        fitted_quantizer(context, format(QNT_MINMAX, 2, 0), TENSOR(real, QNT_FLOAT, 32, 4));
+    MUST(qnt_lowbit_layer_create(context, &geometry, &spec, weight,
+                                 TENSOR(&scale, QNT_FLOAT, 32, 1), NULL, q, &layer));
+    check_subject(
+        &(struct subject){"lowbit_layer, floats", run_to_floats, layer, {in}, result, false});
+    check_subject(
+        &(struct subject){"lowbit_layer, digits", run_to_digits, layer, {in, floats}, out, false});
+    qnt_lowbit_layer_destroy(layer);
+    qnt_quantizer_destroy(q);
+}
+
+/* ---- trainers ---- */
+
+static qnt_status forward(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_trainer_forward(context, self, in[0], out);
+}
+
+static float numbers[60]; /* the other input of backward */
+
+static qnt_status backward_from_x(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_trainer_backward(context, self, in[0], TENSOR(numbers, QNT_FLOAT, 32, 3, 20), out,
+                                NULL, 0);
+}
+
+static qnt_status backward_from_dy(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_trainer_backward(context, self, TENSOR(numbers, QNT_FLOAT, 32, 3, 20), in[0], out,
+                                NULL, 0);
+}
+
+static void trainers(void)
+{
+    static const qnt_spec specs[] = {
+        {.method = QNT_LSQ, .bits = 3, .flags = QNT_SIGNED},
+        {.method = QNT_SRQ, .bits = 3, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_STAIRCASE, .bits = 2, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 2, .flags = QNT_SIGNED}};
+    float x[60], dy[60], y[60];
+    fill_floats(x, 60);
+    fill_floats(dy, 60);
+    fill_floats(numbers, 60);
+    qnt_tensor *values = TENSOR(x, QNT_FLOAT, 32, 3, 20), *slope = TENSOR(dy, QNT_FLOAT, 32, 3, 20),
+               *result = TENSOR(y, QNT_FLOAT, 32, 3, 20);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        qnt_trainer *t = NULL;
+        qnt_spec spec = specs[i];
+        spec.size = sizeof spec;
+        MUST(qnt_trainer_create(context, &spec, &t));
+        MUST(qnt_trainer_start(context, t, values));
+        check_subject(&(struct subject){"forward", forward, t, {values}, result, true});
+        check_subject(&(struct subject){"backward, x", backward_from_x, t, {values}, result, true});
+        check_subject(
+            &(struct subject){"backward, dy", backward_from_dy, t, {slope}, result, true});
+        qnt_trainer_destroy(t);
+    }
+}
+
+/* ---- kernel maps ---- */
+
+enum { FILTERS = 5, PATCH = 9 * 2 };
+
+static qnt_status run_map(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_ckn_run(context, self, in[0], out, workspace, sizeof workspace);
+}
+
+static qnt_status back_to_images(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_ckn_backward(context, self, in[0], in[1], out, NULL, NULL);
+}
+
+static qnt_status back_to_anchors(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_ckn_backward(context, self, in[0], in[1], NULL, out, NULL);
+}
+
+static void kernel_maps(void)
+{
+    float anchors[FILTERS * PATCH], slope[FILTERS * PATCH], x[6 * 7 * 2], dx[6 * 7 * 2],
+        y[4 * 5 * FILTERS], dy[4 * 5 * FILTERS];
+    fill_floats(anchors, FILTERS * PATCH);
+    fill_floats(x, 6 * 7 * 2);
+    fill_floats(dy, 4 * 5 * FILTERS);
+    const qnt_ckn_spec spec = {.size = sizeof spec, .channels = 2, .kernel = 3, .filters = FILTERS};
+    qnt_ckn *map = NULL;
+    MUST(qnt_ckn_create(context, &spec, &map));
+    MUST(qnt_ckn_set(context, map, TENSOR(anchors, QNT_FLOAT, 32, FILTERS, PATCH)));
+    qnt_tensor *images = TENSOR(x, QNT_FLOAT, 32, 1, 6, 7, 2),
+               *gradient = TENSOR(dy, QNT_FLOAT, 32, 1, 4, 5, FILTERS);
+    check_subject(&(struct subject){
+        "ckn_run", run_map, map, {images}, TENSOR(y, QNT_FLOAT, 32, 1, 4, 5, FILTERS), false});
+    check_subject(&(struct subject){"ckn_backward, dx",
+                                    back_to_images,
+                                    map,
+                                    {images, gradient},
+                                    TENSOR(dx, QNT_FLOAT, 32, 1, 6, 7, 2),
+                                    false});
+    check_subject(&(struct subject){"ckn_backward, danchors",
+                                    back_to_anchors,
+                                    map,
+                                    {images, gradient},
+                                    TENSOR(slope, QNT_FLOAT, 32, FILTERS, PATCH),
+                                    false});
+    qnt_ckn_destroy(map);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -238,6 +410,9 @@ int main(int argc, char **argv)
     RUN(quantizers);
     RUN(kernels);
     RUN(layers);
+    RUN(packed_convolutions);
+    RUN(trainers);
+    RUN(kernel_maps);
     qnt_context_destroy(context);
     return DONE;
 }

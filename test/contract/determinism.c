@@ -1,7 +1,10 @@
 /*
  * The same bytes for every CPU mask, every number of workers and every order of the pieces:
- * prepared weights, results of layers, convolutions without preparation, products of bit planes.
+ * prepared weights, results of layers, convolutions without preparation, products of bit planes, packed
+ * convolutions, what trainers and kernel maps learn, give and pass back.
  */
+#include <math.h>
+
 #include "cpu_levels.h"
 #include "layer/layer.h"
 #include "recipes.h"
@@ -287,11 +290,252 @@ static void bit_planes(void)
     }
 }
 
+/* ---- what a call wrote, of the first way ---- */
+
+struct record {
+    const char *name;
+    size_t bytes;
+    uint8_t first[1 << 17];
+};
+
+/* Keeps what the first way gives for a name, and compares what the others give. */
+static void expect_same(struct record *r, const char *name, const struct way *way, const void *data,
+                        size_t bytes)
+{
+    if (bytes > sizeof r->first) exit(2);
+    if (r->name != name) {
+        r->name = name, r->bytes = bytes;
+        memcpy(r->first, data, bytes);
+    }
+    CHECK_MSG(bytes == r->bytes && !memcmp(data, r->first, bytes), "%s: cpu %llx, %zu workers, %s",
+              name, (unsigned long long)way->cpu, way->workers, way->pool ? "pool" : "shuffled");
+}
+
+/* ---- packed convolutions ---- */
+
+enum { PICTURE = 12, DIGITS = 36, MAPS = 40, HALF = DIGITS / 2, BORDERED = PICTURE + 2 };
+
+static const int32_t border[4] = {1, 1, 1, 1};
+static const qnt_conv geometry = {.size = sizeof geometry, .groups = 2};
+
+struct packed {
+    uint8_t image[2 * PICTURE * PICTURE * DIGITS], weight[MAPS * 9 * HALF];
+    uint8_t pixels[2 * BORDERED * BORDERED * DIGITS], taps[MAPS * 9 * HALF * 64];
+    uint8_t digits[2 * BORDERED * BORDERED * MAPS];
+    float identity[2 * PICTURE * PICTURE * MAPS], y[2 * PICTURE * PICTURE * MAPS], scale[MAPS],
+        shift[MAPS];
+    struct record pixels_were, taps_were, y_was, digits_were;
+};
+
+static void run_packed(const qnt_context *context, const qnt_lowbit_layer *layer,
+                       const qnt_tensor *pixels, const struct way *way, struct packed *p)
+{
+    check_tensor out = {0};
+    size_t bytes;
+    out.t = (qnt_tensor){.shape = out.shape, .strides = out.strides};
+    MUST(qnt_lowbit_layer_view(context, layer, pixels, &out.t));
+    MUST(qnt_lowbit_layer_workspace(context, layer, pixels, &bytes));
+    const size_t results = view_bytes(context, &out.t);
+    if (results > sizeof p->digits) exit(2);
+    void *workspace = malloc(bytes + 1);
+    memset(workspace, (int)random_in(0, 255), bytes);
+    out.t.data = p->digits;
+    MUST(qnt_lowbit_layer_run(
+        context, layer, pixels, TENSOR(p->identity, QNT_FLOAT, 32, 2, PICTURE, PICTURE, MAPS),
+        TENSOR(p->y, QNT_FLOAT, 32, 2, PICTURE, PICTURE, MAPS), &out.t, workspace, bytes));
+    free(workspace);
+    expect_same(&p->y_was, "floats of a packed convolution", way, p->y, sizeof p->y);
+    expect_same(&p->digits_were, "digits of a packed convolution", way, p->digits, results);
+}
+
+static void try_packed(const qnt_context *context, const struct way *way, void *self)
+{
+    static const qnt_lowbit_spec spec = {
+        .size = sizeof spec, .step = 2, .zero = -3, .pad = {1, 1, 1, 1}};
+    static const float real[4] = {0, 1, 2, 3};
+    struct packed *p = self;
+    check_tensor pixels = {0}, taps = {0};
+    const qnt_tensor *image = TENSOR(p->image, QNT_UINT, 8, 2, PICTURE, PICTURE, DIGITS),
+                     *weight = TENSOR(p->weight, QNT_UINT, 8, MAPS, 3, 3, HALF);
+    pixels.t = (qnt_tensor){.shape = pixels.shape, .strides = pixels.strides};
+    taps.t = (qnt_tensor){.shape = taps.shape, .strides = taps.strides};
+    MUST(qnt_pack_pixels_view(context, image, geometry.groups, border, &pixels.t));
+    MUST(qnt_pack_taps_view(context, weight, geometry.groups, &taps.t));
+    const size_t pixel_bytes = view_bytes(context, &pixels.t),
+                 tap_bytes = view_bytes(context, &taps.t);
+    if (pixel_bytes > sizeof p->pixels || tap_bytes > sizeof p->taps) exit(2);
+    pixels.t.data = p->pixels, taps.t.data = p->taps;
+    MUST(qnt_pack_pixels(context, image, geometry.groups, border, &pixels.t));
+    MUST(qnt_pack_taps(context, weight, geometry.groups, &taps.t));
+    expect_same(&p->pixels_were, "packed pixels", way, p->pixels, pixel_bytes);
+    expect_same(&p->taps_were, "packed taps", way, p->taps, tap_bytes);
+
+    qnt_lowbit_layer *layer = NULL;
+    qnt_quantizer *q = fitted_quantizer(context, format(QNT_MINMAX, 2, 0),
+                                        TENSOR((void *)(uintptr_t)real, QNT_FLOAT, 32, 4));
+    MUST(qnt_lowbit_layer_create(context, &geometry, &spec, weight,
+                                 TENSOR(p->scale, QNT_FLOAT, 32, MAPS),
+                                 TENSOR(p->shift, QNT_FLOAT, 32, MAPS), q, &layer));
+    run_packed(context, layer, &pixels.t, way, p);
+    qnt_lowbit_layer_destroy(layer);
+    qnt_quantizer_destroy(q);
+}
+
+static void packed_convolutions(void)
+{
+    struct packed *p = calloc(1, sizeof *p);
+    for (size_t i = 0; i < sizeof p->image; i++) p->image[i] = (uint8_t)random_in(0, 3);
+    for (size_t i = 0; i < sizeof p->weight; i++) p->weight[i] = (uint8_t)random_in(0, 3);
+    fill_floats(p->identity, sizeof p->identity / sizeof *p->identity);
+    fill_floats(p->shift, MAPS);
+    for (int i = 0; i < MAPS; i++) p->scale[i] = (float)(0.01 + 0.01 * random_unit());
+    every_way(try_packed, p);
+    free(p);
+}
+
+/* ---- trainers ---- */
+
+enum { TRAINED_ROWS = 6, TRAINED = TRAINED_ROWS * 3001, NUMBERS = 64 };
+
+struct training {
+    qnt_spec spec;
+    float x[TRAINED], dy[TRAINED], y[TRAINED], dx[TRAINED];
+    struct record theta, result, slope, slope_of_theta;
+};
+
+static void try_trainer(const qnt_context *context, const struct way *way, void *self)
+{
+    struct training *t = self;
+    qnt_trainer *trainer = NULL;
+    double theta[TRAINED_ROWS * NUMBERS], slope[TRAINED_ROWS * NUMBERS];
+    size_t count;
+    const qnt_tensor *x = TENSOR(t->x, QNT_FLOAT, 32, TRAINED_ROWS, TRAINED / TRAINED_ROWS),
+                     *dy = TENSOR(t->dy, QNT_FLOAT, 32, TRAINED_ROWS, TRAINED / TRAINED_ROWS);
+    qnt_tensor *y = TENSOR(t->y, QNT_FLOAT, 32, TRAINED_ROWS, TRAINED / TRAINED_ROWS),
+               *dx = TENSOR(t->dx, QNT_FLOAT, 32, TRAINED_ROWS, TRAINED / TRAINED_ROWS);
+    MUST(qnt_trainer_create(context, &t->spec, &trainer));
+    MUST(qnt_trainer_start(context, trainer, x));
+    MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, theta, TRAINED_ROWS * NUMBERS, &count));
+    MUST(qnt_trainer_forward(context, trainer, x, y));
+    MUST(qnt_trainer_backward(context, trainer, x, dy, dx, slope, count));
+    expect_same(&t->theta, "numbers of a trainer", way, theta, count * sizeof *theta);
+    expect_same(&t->result, "values of a trainer", way, t->y, sizeof t->y);
+    expect_same(&t->slope, "gradients of a trainer", way, t->dx, sizeof t->dx);
+    expect_same(&t->slope_of_theta, "gradients of a trainer's numbers", way, slope,
+                count * sizeof *slope);
+    qnt_trainer_destroy(trainer);
+}
+
+static void trainers(void)
+{
+    static const qnt_spec specs[] = {
+        {.method = QNT_LSQ, .bits = 3, .flags = QNT_SIGNED, .grain = QNT_PER_AXIS},
+        {.method = QNT_LSQPLUS, .bits = 4},
+        {.method = QNT_PACT, .bits = 4},
+        {.scheme = QNT_TABLE, .method = QNT_DOREFA, .bits = 3, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 2, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_EWGS, .bits = 2},
+        {.scheme = QNT_TABLE, .method = QNT_INTERVAL, .bits = 2, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_N2UQ, .bits = 2},
+        {.scheme = QNT_TABLE, .method = QNT_STAIRCASE, .bits = 2, .flags = QNT_SIGNED},
+        {.method = QNT_RQ, .bits = 3, .flags = QNT_SIGNED},
+        {.method = QNT_SRQ, .bits = 3, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_LQ, .bits = 2},
+        {.scheme = QNT_TABLE, .method = QNT_ALQ, .bits = 2}};
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i += check_quick ? 3 : 1) {
+        struct training *t = calloc(1, sizeof *t);
+        t->spec = specs[i];
+        t->spec.size = sizeof t->spec;
+        fill_floats(t->x, TRAINED);
+        fill_floats(t->dy, TRAINED);
+        for (int k = 0; k < TRAINED && !(t->spec.flags & QNT_SIGNED); k++) t->x[k] = fabsf(t->x[k]);
+        every_way(try_trainer, t);
+        free(t);
+    }
+}
+
+/* ---- kernel maps ---- */
+
+enum { IMAGES = 11, HIGH = 9, WIDE = 10, DEEP = 2, FILTERS = 6, PATCH = 9 * DEEP, POOLED = 4 * 4 };
+
+struct mapping {
+    qnt_ckn_spec spec;
+    float x[IMAGES * HIGH * WIDE * DEEP], dx[IMAGES * HIGH * WIDE * DEEP];
+    float y[IMAGES * POOLED * FILTERS], dy[IMAGES * POOLED * FILTERS];
+    float anchors[FILTERS * PATCH], slope[FILTERS * PATCH];
+    struct record learned, result, slope_of_x, slope_of_anchors, slope_of_sigma;
+};
+
+static int32_t give_image(void *user, uint64_t index, float *image)
+{
+    const struct mapping *m = user;
+    memcpy(image, m->x + index * HIGH * WIDE * DEEP, HIGH * WIDE * DEEP * sizeof *image);
+    return 0;
+}
+
+static void try_map(const qnt_context *context, const struct way *way, void *self)
+{
+    struct mapping *m = self;
+    const qnt_ckn_data data = {.size = sizeof data,
+                               .height = HIGH,
+                               .width = WIDE,
+                               .images = IMAGES,
+                               .patches = 400,
+                               .read = give_image,
+                               .user = m};
+    qnt_ckn *map = NULL;
+    size_t bytes;
+    double dsigma;
+    const qnt_tensor *x = TENSOR(m->x, QNT_FLOAT, 32, IMAGES, HIGH, WIDE, DEEP);
+    qnt_tensor *anchors = TENSOR(m->anchors, QNT_FLOAT, 32, FILTERS, PATCH);
+    MUST(qnt_ckn_create(context, &m->spec, &map));
+    MUST(qnt_ckn_fit(context, map, &data));
+    MUST(qnt_ckn_get(context, map, anchors));
+    MUST(qnt_ckn_workspace(context, map, x, &bytes));
+    void *workspace = malloc(bytes + 1);
+    memset(workspace, (int)random_in(0, 255), bytes);
+    MUST(qnt_ckn_run(context, map, x, TENSOR(m->y, QNT_FLOAT, 32, IMAGES, 4, 4, FILTERS), workspace,
+                     bytes));
+    free(workspace);
+    MUST(qnt_ckn_backward(context, map, x, TENSOR(m->dy, QNT_FLOAT, 32, IMAGES, 4, 4, FILTERS),
+                          TENSOR(m->dx, QNT_FLOAT, 32, IMAGES, HIGH, WIDE, DEEP),
+                          TENSOR(m->slope, QNT_FLOAT, 32, FILTERS, PATCH), &dsigma));
+    expect_same(&m->learned, "anchors", way, m->anchors, sizeof m->anchors);
+    expect_same(&m->result, "kernel maps", way, m->y, sizeof m->y);
+    expect_same(&m->slope_of_x, "gradients of images", way, m->dx, sizeof m->dx);
+    expect_same(&m->slope_of_anchors, "gradients of anchors", way, m->slope, sizeof m->slope);
+    expect_same(&m->slope_of_sigma, "gradient of sigma", way, &dsigma, sizeof dsigma);
+    qnt_ckn_destroy(map);
+}
+
+static void kernel_maps(void)
+{
+    static const int widths[][2] = {{32, 32}, {4, 4}, {2, 4}, {1, 1}};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i += check_quick ? 2 : 1) {
+        struct mapping *m = calloc(1, sizeof *m);
+        m->spec = (qnt_ckn_spec){.size = sizeof m->spec,
+                                 .channels = DEEP,
+                                 .kernel = 3,
+                                 .subsample = 2,
+                                 .filters = FILTERS,
+                                 .anchor_bits = widths[i][0],
+                                 .patch_bits = widths[i][1],
+                                 .seed = 3};
+        fill_floats(m->x, sizeof m->x / sizeof *m->x);
+        fill_floats(m->dy, sizeof m->dy / sizeof *m->dy);
+        every_way(try_map, m);
+        free(m);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     RUN(layers);
     RUN(convolutions);
     RUN(bit_planes);
+    RUN(packed_convolutions);
+    RUN(trainers);
+    RUN(kernel_maps);
     return DONE;
 }

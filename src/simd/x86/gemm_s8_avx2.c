@@ -6,6 +6,9 @@
 #include "narrow_avx2.h"
 #include "pairs_avx2.h"
 
+/* Quads of a chunk that is copied: fewer, for the sake of the stack. */
+enum { GATHERED = QUADS / 2 };
+
 /* A place within the taps: the k after it have not been read yet. */
 struct place {
     size_t tap, k;
@@ -25,8 +28,9 @@ static void copy_quads(const uint8_t *x, size_t quads, int32_t *to)
 static size_t gather_row(const struct qnt__gemm *g, const uint8_t *row, struct place *at, int32_t *x)
 {
     size_t quads = 0;
-    while (quads < QUADS && at->tap < g->tap_count) {
-        size_t left = (g->depth - at->k) / 4, count = left < QUADS - quads ? left : QUADS - quads;
+    while (quads < GATHERED && at->tap < g->tap_count) {
+        size_t left = (g->depth - at->k) / 4, free = GATHERED - quads,
+               count = left < free ? left : free;
         copy_quads(row + g->taps[at->tap] + at->k, count, x + quads);
         quads += count;
         at->k += 4 * count;
@@ -56,7 +60,7 @@ struct chunk {
     const uint8_t *x[QNT__GEMM_ROWS];
     uint8_t row[QNT__GEMM_ROWS]; /* their numbers */
     size_t m, quads;
-    int32_t copy[QNT__GEMM_ROWS][QUADS];
+    int32_t copy[QNT__GEMM_ROWS][GATHERED];
 };
 
 /* Long taps are read where they are, short ones gathered. */
