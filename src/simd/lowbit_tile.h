@@ -17,7 +17,7 @@ INLINE void filter_down(const struct qnt__lowbit_pixels *p, size_t at, digits v[
 {
     digits d0 = load_digits(p->line[0] + at), d1 = load_digits(p->line[1] + at),
            d2 = load_digits(p->line[2] + at), d3 = load_digits(p->line[3] + at);
-    v[0] = d0 - d2, v[1] = d1 + d2, v[2] = d2 - d1, v[3] = d1 - d3;
+    v[0] = d0 - d2, v[1] = d1 + d2, v[2] = d2 - d1, v[3] = d3 - d1;
 }
 
 INLINE void store_digits(uint8_t *to, digits v)
@@ -55,7 +55,7 @@ INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
             filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
         for (size_t r = 0; r < 4; r++) {
             const digits d[6] = {v[0][r], v[1][r], v[2][r], v[3][r], v[4][r], v[5][r]};
-            filter_across(d, to + 6 * r * p->ld, p->ld);
+            filter_across(d, to + r * p->ld, 4 * p->ld);
         }
         memcpy(v[0], v[4], sizeof v[0]);
         memcpy(v[1], v[5], sizeof v[1]);

@@ -5,12 +5,19 @@
 
 enum { VECTOR = 32 };
 
+#define GEMM_S8 qnt__gemm_s8_avx2
+
 #include "../lowbit_join.h"
 #include "../lowbit_tile.h"
 
 void qnt__tile_pixels_avx2(const struct qnt__lowbit_pixels *p)
 {
     tile_pixels(p);
+}
+
+void qnt__multiply_tiles_avx2(const struct qnt__lowbit_products *p)
+{
+    multiply_tiles(p);
 }
 
 void qnt__join_tiles_avx2(const struct qnt__lowbit_tiles *t)
