@@ -82,19 +82,22 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
     size_t group, bytes;
     for (int i = 0; i < 2; i++)
         if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
-    if (c->sixes || g->channels / g->groups < FEWEST) return 0;
+    if (g->channels / g->groups < FEWEST) return 0;
     if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
     if (qnt__lowbit_reach(c) >= REACH) return 0;
     if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
     return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
 }
 
-/* The digit of a tap for one channel. */
+/* The digit of a tap for one channel; in a six, an odd triple is second, and so is the last one of an
+ * odd number. */
 static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
                     size_t channel)
 {
     const size_t t = channel % c->triples, s = channel / c->triples;
-    return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+    if (!c->sixes) return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+    const size_t second = t % 2 || t + 1 == c->triples;
+    return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + 3 * second) & 1;
 }
 
 /* Three taps down, w a line apart, doubled. */

@@ -6,7 +6,7 @@
 
 enum { VECTOR = 16 };
 
-#include "../lowbit_join.h"
+#include "../lowbit_multiply.h"
 
 void qnt__multiply_tiles_neondot(const struct qnt__lowbit_products *p)
 {
