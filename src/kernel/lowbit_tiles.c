@@ -2,7 +2,7 @@
  * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
  * what otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered
  * when the layer is made, so that sums need no box sums; pixels are unpacked and filtered, strip by
- * strip of tiles; products are those of integer layers, one for each place of a tile.
+ * strip of tiles; products of the places of a column are added up as they are made, and joined at once.
  */
 #include <string.h>
 
