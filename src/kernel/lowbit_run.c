@@ -11,7 +11,8 @@
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    PIXELS = 56 /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
+    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
+    MANY = 128   /* channels of a group, see may_look_up */
 };
 
 static void sum_line(void *task, size_t index, size_t worker)
@@ -232,11 +233,21 @@ static bool lay_out(struct qnt__lowbit_conv *c, size_t at[8])
     return fits;
 }
 
+/* Looking up six products of one bit each is as fast as tiles where a group has many channels: then it is
+ * the pixels that decide. */
+static bool may_look_up(const struct qnt__lowbit_conv *c)
+{
+    return c->sixes && c->g.channels / c->g.groups >= MANY;
+}
+
 size_t qnt__lowbit_workspace(struct qnt__lowbit_conv *c)
 {
-    size_t at[8];
-    if (qnt__lowbit_tiles_serve(c)) return qnt__lowbit_tiles_workspace(c);
-    return lay_out(c, at) ? at[7] : SIZE_MAX;
+    size_t at[8], tiles = 0;
+    if (qnt__lowbit_tiles_serve(c)) {
+        tiles = qnt__lowbit_tiles_workspace(c);
+        if (!may_look_up(c)) return tiles;
+    }
+    return lay_out(c, at) ? qnt__max(at[7], tiles) : SIZE_MAX;
 }
 
 qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
@@ -244,7 +255,8 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     size_t at[8];
     const struct qnt__geometry *g = &c->g;
     uint8_t *bytes = workspace;
-    if (qnt__lowbit_tiles_serve(c)) return qnt__lowbit_tiles_run(c, workspace);
+    const bool tiles = qnt__lowbit_tiles_serve(c);
+    if (tiles && !may_look_up(c)) return qnt__lowbit_tiles_run(c, workspace);
     bytes += -(uintptr_t)bytes % QNT__CARVE_ALIGN;
     lay_out(c, at);
     c->tap = (ptrdiff_t *)(void *)(bytes + at[0]);
@@ -257,6 +269,7 @@ qnt_status qnt__lowbit_run(struct qnt__lowbit_conv *c, void *workspace)
     if (c->sixes) memset(c->high, 0, c->context->workers);
     QNT__TRY(qnt__parallel(c->context, sum_line, c, g->batch * g->height));
     choose_form(c);
+    if (tiles && c->form != QNT__SIXES_ON_SIX) return qnt__lowbit_tiles_run(c, workspace);
     set_taps(c);
     if (c->pair_taps) qnt__lowbit_pair_up(c, c->pairs, c->pair);
     if (c->packed.data) qnt__lowbit_clear_border(c);

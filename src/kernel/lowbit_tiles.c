@@ -2,7 +2,7 @@
  * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
  * what otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered
  * when the layer is made, so that sums need no box sums; pixels are unpacked and filtered, strip by
- * strip of tiles; products are those of integer layers, one for each place of a tile.
+ * strip of tiles; products of the places of a column are added up as they are made, and joined at once.
  */
 #include <string.h>
 
@@ -18,18 +18,20 @@ enum {
     TAPS = 9,
     TILE = QNT__LOWBIT_TILE,
     PIXELS = 2 * TILE,
+    LINES = 12,  /* of sums: six for each line of a tile */
     LARGEST = 6, /* weight whose filtered forms, 21 times as large at most, are bytes */
     REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
     FEWEST = 16,               /* channels of a group */
     MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
-    TILES = 28,     /* of a strip */
+    TILES = 28,     /* whose pixels are filtered at a time */
+    STRIP = 84,     /* tiles of a strip */
     ROWS = 8,       /* of a strip, at most */
     APART = 64      /* bytes that keep places from being multiples of a page apart */
 };
 
 /* Of one block of 64 outputs. */
 struct filters {
-    int32_t *bias;         /* [8][64] */
+    int32_t *start;        /* [6][2][64]: what sums of products begin with */
     int16_t *limit, *flip; /* [3][64], [64] */
     uint8_t *panels;       /* [24][4] panels of `depth` */
 };
@@ -46,7 +48,7 @@ static size_t panel_bytes(const struct qnt__lowbit_conv *c)
 
 static size_t block_bytes(const struct qnt__lowbit_conv *c)
 {
-    return COLUMNS * (PIXELS * sizeof(int32_t) + 4 * sizeof(int16_t)) +
+    return COLUMNS * (LINES * sizeof(int32_t) + 4 * sizeof(int16_t)) +
            (size_t)PLACES * QNT__BLOCK_PANELS * panel_bytes(c);
 }
 
@@ -55,8 +57,8 @@ static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t
 {
     struct filters f;
     at += (group * c->blocks + block) * block_bytes(c);
-    f.bias = (int32_t *)(void *)at;
-    f.limit = (int16_t *)(void *)(at + PIXELS * COLUMNS * sizeof *f.bias);
+    f.start = (int32_t *)(void *)at;
+    f.limit = (int16_t *)(void *)(at + LINES * COLUMNS * sizeof *f.start);
     f.flip = f.limit + 3 * COLUMNS;
     f.panels = (uint8_t *)(void *)(f.flip + COLUMNS);
     return f;
@@ -80,19 +82,22 @@ size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
     size_t group, bytes;
     for (int i = 0; i < 2; i++)
         if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
-    if (c->sixes || g->channels / g->groups < FEWEST) return 0;
+    if (g->channels / g->groups < FEWEST) return 0;
     if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
     if (qnt__lowbit_reach(c) >= REACH) return 0;
     if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
     return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
 }
 
-/* The digit of a tap for one channel. */
+/* The digit of a tap for one channel; in a six, an odd triple is second, and so is the last one of an
+ * odd number. */
 static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
                     size_t channel)
 {
     const size_t t = channel % c->triples, s = channel / c->triples;
-    return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+    if (!c->sixes) return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+    const size_t second = t % 2 || t + 1 == c->triples;
+    return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + 3 * second) & 1;
 }
 
 /* Three taps down, w a line apart, doubled. */
@@ -115,32 +120,32 @@ static void filter_across(const int32_t w[3], int32_t u[6])
     u[5] = 3 * w[2];
 }
 
+/* Places as pixels have them, 4 j + r. */
 static void filter_taps(const int32_t w[TAPS], int32_t u[PLACES])
 {
-    int32_t down[3][4];
+    int32_t down[3][4], across[6];
     for (size_t j = 0; j < 3; j++) filter_down(w + j, down[j]);
-    for (size_t r = 0; r < 4; r++)
-        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, u + 6 * r);
+    for (size_t r = 0; r < 4; r++) {
+        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, across);
+        for (size_t j = 0; j < 6; j++) u[4 * j + r] = across[j];
+    }
 }
 
-/* What raised pixels add to the results of a tile, from the sums of filters over channels. */
-static void find_bias(const int32_t u[PLACES], int32_t bias[PIXELS])
+/*
+ * Raised pixels add RAISE all[p] to the product of place p, where all[p] is the sum of its filters
+ * over channels. Together that is RAISE (all[0] + all[1] + all[2]) and RAISE (all[1] - all[2] +
+ * all[3]), and what two of the four begin with makes up for both.
+ */
+static void find_start(const int32_t all[4], int32_t start[2])
 {
-    for (size_t r = 0; r < 2; r++, bias += TILE) {
-        int32_t m[6];
-        for (size_t j = 0; j < 6; j++)
-            m[j] = r ? u[6 + j] - u[12 + j] - u[18 + j] : u[j] + u[6 + j] + u[12 + j];
-        bias[0] = 2 * m[0] - 4 * (m[1] + m[2]) + m[3] + m[4];
-        bias[1] = -4 * (m[1] - m[2]) + 2 * (m[3] - m[4]);
-        bias[2] = -4 * (m[1] + m[2]) + 4 * (m[3] + m[4]);
-        bias[3] = -4 * (m[1] - m[2]) + 8 * (m[3] - m[4]) + 8 * m[5];
-    }
+    start[0] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[1] + all[3]);
+    start[1] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[2] - all[3]);
 }
 
 static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f,
                           const uint8_t *taps, size_t column)
 {
-    int32_t all[PLACES] = {0}, bias[PIXELS];
+    int32_t all[PLACES] = {0};
     for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
         int32_t w[TAPS], u[PLACES];
         for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
@@ -152,9 +157,11 @@ static void filter_column(const struct qnt__lowbit_conv *c, const struct filters
             all[p] += u[p];
         }
     }
-    find_bias(all, bias);
-    for (size_t k = 0; k < PIXELS; k++)
-        f->bias[k * COLUMNS + column] = -QNT__LOWBIT_RAISE * bias[k];
+    for (size_t j = 0; j < PLACES / 4; j++) {
+        int32_t start[2];
+        find_start(all + 4 * j, start);
+        for (size_t i = 0; i < 2; i++) f->start[(2 * j + i) * COLUMNS + column] = start[i];
+    }
 }
 
 /*
@@ -224,7 +231,8 @@ struct tiles {
     const struct qnt__lowbit_conv *c;
     size_t rows, columns; /* tiles of an image */
     size_t strip, strips; /* rows of a strip, strips of an image */
-    size_t most;          /* columns at a time */
+    size_t most;          /* tiles whose pixels are filtered at a time */
+    size_t piece;         /* tiles that are multiplied together */
     size_t depth, pixel;  /* bytes of a group, of all groups */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
@@ -236,12 +244,13 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .depth = depth_of(c)};
-    t.most = qnt__min(t.columns, TILES);
-    t.strip = qnt__min(qnt__max(TILES / qnt__max(t.most, 1), 1), ROWS);
+    t.piece = qnt__min(c->context->simd.gemm_rows, TILES);
+    t.strip = qnt__min(qnt__max(STRIP / qnt__max(t.columns, 1), 1), ROWS);
     if (c->context->workers > 1)
         t.strip = qnt__min(t.strip, qnt__ceil_div(qnt__max(t.rows, 1), c->context->workers));
     t.strips = qnt__ceil_div(t.rows, t.strip);
     t.strip = qnt__ceil_div(t.rows, qnt__max(t.strips, 1)); /* even ones */
+    t.most = qnt__min(TILES, t.strip * t.columns);
     t.pixel = t.depth * c->g.groups;
     return t;
 }
@@ -251,37 +260,44 @@ struct strip {
     struct qnt__lowbit_line lines[2 * ROWS];
     uint8_t *unpacked;              /* [seen][4 columns + 2][pixel] */
     uint8_t *pixels;                /* [24][tiles][pixel], filtered */
-    int32_t *products;              /* [24][tiles][64] */
-    int32_t *sums;                  /* [2][4 tiles][64], or codes */
-    size_t image, row, rows, tiles; /* of tiles; at a time */
+    int32_t *products;              /* [6][2][piece][64] */
+    int32_t *room;                  /* [piece][64] */
+    int32_t *sums;                  /* [2][4 piece][64], or codes */
+    size_t image, row, rows;        /* of tiles */
     size_t seen;                    /* lines of pixels */
-    size_t pixels_ld, products_ld;  /* from one place to the next */
+    size_t pixels_ld;               /* from one place to the next */
 };
 
+/* From one line of sums to the next. */
+static size_t products_ld(const struct tiles *t)
+{
+    return t->piece * COLUMNS + APART / sizeof(int32_t);
+}
+
 /* Every part of a strip, and what its lines take. */
-static bool lay_out_strip(const struct tiles *t, size_t at[6], size_t *end)
+static bool lay_out_strip(const struct tiles *t, size_t at[7], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0,
-                 tiles = t->strip * t->most;
+    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0;
     const size_t lines = 2 * t->strip;
     size_t code = 0, sum, pixels;
     *end = 0;
     if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, width, &code))
         return false;
     return qnt__mul(outputs, width, &sum) && qnt__mul(sum, lines, &sum) &&
-           qnt__mul(code, lines, &code) && qnt__mul(tiles, t->pixel, &pixels) &&
+           qnt__mul(code, lines, &code) && qnt__mul(t->most, t->pixel, &pixels) &&
            qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
-           qnt__append(end, PLACES * (tiles * COLUMNS * sizeof(int32_t) + APART), 1, &at[3]) &&
-           qnt__append(end, PIXELS * t->most * COLUMNS, sizeof(int32_t), &at[4]) &&
-           qnt__append(end, lines + 2, t->line_bytes, &at[5]);
+           qnt__append(end, LINES * products_ld(t), sizeof(int32_t), &at[3]) &&
+           qnt__append(end, PIXELS * t->piece * COLUMNS, sizeof(int32_t), &at[4]) &&
+           qnt__append(end, lines + 2, t->line_bytes, &at[5]) &&
+           qnt__append(end, t->piece * COLUMNS, sizeof(int32_t), &at[6]);
 }
 
 static bool lay_out(struct tiles *t, size_t *bytes)
 {
-    size_t at[6], room;
+    size_t at[7], room;
     *bytes = 0;
     return qnt__mul(TILE * t->columns + 2, t->pixel, &t->line_bytes) &&
            lay_out_strip(t, at, &t->space) &&
@@ -292,7 +308,7 @@ static bool lay_out(struct tiles *t, size_t *bytes)
 static void open_strip(const struct tiles *t, size_t index, uint8_t *space, struct strip *s)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    size_t at[6], end;
+    size_t at[7], end;
     lay_out_strip(t, at, &end);
     s->image = index / t->strips;
     s->row = index % t->strips * t->strip;
@@ -302,6 +318,7 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     s->pixels = space + at[2];
     s->products = (int32_t *)(void *)(space + at[3]);
     s->sums = (int32_t *)(void *)(space + at[4]);
+    s->room = (int32_t *)(void *)(space + at[6]);
     const size_t pixel = c->packed.groups * 3 * c->packed.triples, width = TILE * t->columns;
     for (size_t l = 0; l < 2 * s->rows; l++) {
         s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
@@ -328,48 +345,78 @@ static void unpack(const struct tiles *t, const struct strip *s)
     }
 }
 
-/* Pixels of s->tiles columns of tiles; a line beyond the image is one that no result sees. */
-static void filter_pixels(const struct tiles *t, const struct strip *s, size_t column)
+/* Tiles `first` to `first` + n - 1 of a strip lie in rows: those of one row. */
+struct run {
+    size_t row, column, n;
+};
+
+static struct run next_run(const struct tiles *t, size_t first, size_t n)
+{
+    const size_t column = first % t->columns;
+    return (struct run){first / t->columns, column, qnt__min(n, t->columns - column)};
+}
+
+/* Pixels of tiles `first` to `first` + n - 1; a line beyond the image is one that no result sees. */
+static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, size_t n)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    for (size_t r = 0; r < s->rows; r++) {
-        struct qnt__lowbit_pixels p = {.to = s->pixels + r * s->tiles * t->pixel,
-                                       .n = s->tiles,
-                                       .bytes = t->pixel,
-                                       .ld = s->pixels_ld};
+    s->pixels_ld = n * t->pixel + APART;
+    for (size_t i = 0; i < n;) {
+        const struct run run = next_run(t, first + i, n - i);
+        struct qnt__lowbit_pixels p = {
+            .to = s->pixels + i * t->pixel, .n = run.n, .bytes = t->pixel, .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
-            const size_t line = qnt__min(2 * r + l, s->seen - 1);
-            p.line[l] = s->unpacked + line * t->line_bytes + TILE * column * t->pixel;
+            const size_t line = qnt__min(2 * run.row + l, s->seen - 1);
+            p.line[l] = s->unpacked + line * t->line_bytes + TILE * run.column * t->pixel;
         }
         c->context->simd.tile_pixels(&p);
+        i += run.n;
     }
 }
 
-/* Products of one block of a group for all places. */
-static void multiply(const struct tiles *t, const struct strip *s, const struct filters *f,
-                     size_t from, size_t panels)
+/* Outputs `output` to `output` + n - 1: one block of filters, for pixels of one group. */
+struct block {
+    struct filters filters;
+    size_t from; /* the group of pixels */
+    size_t output, n;
+};
+
+static struct block find_block(const struct tiles *t, size_t index)
 {
-    static const ptrdiff_t start = 0;
-    const size_t tiles = s->rows * s->tiles;
-    const uint8_t *rows[QNT__GEMM_ROWS];
-    for (size_t p = 0; p < PLACES; p++) {
-        for (size_t i = 0, m; i < tiles; i += m) {
-            m = qnt__min(QNT__GEMM_ROWS, tiles - i);
-            for (size_t k = 0; k < m; k++)
-                rows[k] = s->pixels + p * s->pixels_ld + (i + k) * t->pixel + from * t->depth;
-            t->c->context->simd.gemm_s8(
-                &(struct qnt__gemm){.rows = rows,
-                                    .taps = &start,
-                                    .weight = f->panels + p * QNT__BLOCK_PANELS * panel_bytes(t->c),
-                                    .acc = s->products + p * s->products_ld + i * COLUMNS,
-                                    .m = m,
-                                    .panels = panels,
-                                    .tap_count = 1,
-                                    .depth = t->depth,
-                                    .panel_bytes = panel_bytes(t->c),
-                                    .ld = COLUMNS,
-                                    .bits = 8});
-        }
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t group = index / c->blocks, block = index % c->blocks;
+    union { /* who fills filters writes them */
+        const uint8_t *in;
+        uint8_t *out;
+    } filters = {c->filters};
+    return (struct block){.filters = find(c, filters.out, group, block),
+                          .from = (group + c->g.group_shift) % c->g.groups,
+                          .output = group * c->group_outputs + block * COLUMNS,
+                          .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
+}
+
+/* Products of tiles `first` to `first` + n - 1 for all places. */
+static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
+                     size_t first, size_t n)
+{
+    const size_t place = QNT__BLOCK_PANELS * panel_bytes(t->c), ld = products_ld(t);
+    struct qnt__lowbit_products p = {.pixels = s->pixels + first * t->pixel + b->from * t->depth,
+                                     .filters = b->filters.panels,
+                                     .start = b->filters.start,
+                                     .sums = {s->products, s->products + ld},
+                                     .room = s->room,
+                                     .n = n,
+                                     .step = t->pixel,
+                                     .ld = s->pixels_ld,
+                                     .filters_ld = place,
+                                     .depth = t->depth,
+                                     .panels = b->n <= COLUMNS / 2 ? 2 : 4};
+    for (size_t j = 0; j < PLACES / 4; j++) {
+        t->c->context->simd.multiply_tiles(&p);
+        p.pixels += 4 * s->pixels_ld;
+        p.filters += 4 * place;
+        p.start += 2 * COLUMNS;
+        for (size_t i = 0; i < 2; i++) p.sums[i] += 2 * ld;
     }
 }
 
@@ -380,45 +427,58 @@ static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
     return c->affine ? !c->affine->transpose : c->packed.groups == c->g.groups;
 }
 
-/* Products to two lines, first of all by way of s->sums if they are not in place there. */
+/* Products to two lines from pixel `column` on, first of all by way of s->sums if they are not in place
+ * there. */
 static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
-                       size_t r, size_t column, size_t output, size_t n)
+                       size_t r, size_t column, const struct block *b)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const bool in_place = is_in_place(c, n);
-    const size_t m = qnt__min(TILE * s->tiles, c->g.out_width - TILE * column);
-    const size_t group = output / c->group_outputs,
-                 code = group * 3 * c->packed.triples + output % c->group_outputs;
+    const bool in_place = is_in_place(c, b->n);
+    const size_t m = qnt__min(TILE * j->n, c->g.out_width - column);
+    const size_t group = b->output / c->group_outputs,
+                 code = group * 3 * c->packed.triples + b->output % c->group_outputs;
     for (size_t i = 0; i < 2; i++) {
         const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
-        const size_t part = i * TILE * s->tiles * COLUMNS;
-        j->sums[i] = in_place ? l->sum + TILE * column * l->outputs + output : s->sums + part;
-        j->codes[i] =
-            in_place ? l->code + TILE * column * l->pixel + code : (uint8_t *)s->sums + part;
+        const size_t part = i * TILE * t->piece * COLUMNS;
+        j->sums[i] = in_place ? l->sum + column * l->outputs + b->output : s->sums + part;
+        j->codes[i] = in_place ? l->code + column * l->pixel + code : (uint8_t *)s->sums + part;
         j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
     }
     c->context->simd.join_tiles(j);
     for (size_t i = 0; !in_place && i < 2; i++) {
         const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
         if (j->limit)
-            qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, TILE * column, m, output, n);
+            qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, column, m, b->output, b->n);
         else
-            qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, TILE * column, m, output, n);
+            qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, column, m, b->output, b->n);
     }
 }
 
-static void join(const struct tiles *t, const struct strip *s, const struct filters *f,
-                 size_t column, size_t output, size_t n)
+/* Results of tiles `first` to `first` + n - 1, from the products of a piece. */
+static void join(const struct tiles *t, const struct strip *s, const struct block *b, size_t first,
+                 size_t n)
 {
-    for (size_t r = 0; r < s->rows; r++) {
-        struct qnt__lowbit_tiles j = {.m = s->products + r * s->tiles * COLUMNS,
-                                      .bias = f->bias,
-                                      .limit = t->c->limits.data ? f->limit : NULL,
-                                      .flip = f->flip,
-                                      .n = s->tiles,
-                                      .ld = s->products_ld,
-                                      .columns = n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
-        join_lines(t, s, &j, r, column, output, n);
+    for (size_t i = 0; i < n;) {
+        const struct run run = next_run(t, first + i, n - i);
+        struct qnt__lowbit_tiles j = {.m = s->products + i * COLUMNS,
+                                      .limit = t->c->limits.data ? b->filters.limit : NULL,
+                                      .flip = b->filters.flip,
+                                      .n = run.n,
+                                      .ld = products_ld(t),
+                                      .columns = b->n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
+        join_lines(t, s, &j, run.row, TILE * run.column, b);
+        i += run.n;
+    }
+}
+
+/* One block of filters and all tiles whose pixels are ready, some at a time. */
+static void run_block(const struct tiles *t, const struct strip *s, const struct block *b,
+                      size_t first, size_t count)
+{
+    for (size_t i = 0, n; i < count; i += n) {
+        n = qnt__min(t->piece, count - i);
+        multiply(t, s, b, i, n);
+        join(t, s, b, first + i, n);
     }
 }
 
@@ -426,24 +486,15 @@ static void run_strip(void *task, size_t index, size_t worker)
 {
     const struct tiles *t = task;
     const struct qnt__lowbit_conv *c = t->c;
-    union { /* who fills filters writes them */
-        const uint8_t *in;
-        uint8_t *out;
-    } filters = {c->filters};
     struct strip s;
     open_strip(t, index, c->line + worker * t->space, &s);
     unpack(t, &s);
-    for (size_t column = 0; column < t->columns; column += s.tiles) {
-        s.tiles = qnt__min(t->most, t->columns - column);
-        s.pixels_ld = s.rows * s.tiles * t->pixel + APART;
-        s.products_ld = s.rows * s.tiles * COLUMNS + APART / sizeof *s.products;
-        filter_pixels(t, &s, column);
-        for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
-            const size_t group = b / c->blocks, block = b % c->blocks;
-            const size_t n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS);
-            const struct filters f = find(c, filters.out, group, block);
-            multiply(t, &s, &f, (group + c->g.group_shift) % c->g.groups, n <= COLUMNS / 2 ? 2 : 4);
-            join(t, &s, &f, column, group * c->group_outputs + block * COLUMNS, n);
+    for (size_t first = 0, n; first < s.rows * t->columns; first += n) {
+        n = qnt__min(t->most, s.rows * t->columns - first);
+        filter_pixels(t, &s, first, n);
+        for (size_t i = 0; i < c->g.groups * c->blocks; i++) {
+            const struct block b = find_block(t, i);
+            run_block(t, &s, &b, first, n);
         }
     }
     for (size_t l = 0; l < 2 * s.rows && s.lines[l].row < c->g.out_height; l++) {

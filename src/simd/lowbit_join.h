@@ -1,60 +1,84 @@
 /*
- * Products of tiles become sums or codes (slots_lowbit.h), for GNU vectors of any width. The including
- * file defines VECTOR, bytes of a vector, and INLINE.
+ * Sums of products of tiles become results (slots_lowbit.h), for GNU vectors of any width. The including
+ * file includes lowbit_multiply.h before, and defines what that needs, and
+ *     NARROW_32(a, b)   two vectors of 32-bit numbers as one of 16, in any order
+ *     ORDERED(a)        what is in order, in that order
+ *     NARROW_16(a, b)   two of those, of 0 to 3, as one of bytes, in any order
+ *     RESTORED(a)       those in order again
+ *     UNROLL
  */
 typedef int32_t lanes __attribute__((vector_size(VECTOR), aligned(4), may_alias));
-typedef uint32_t wraps __attribute__((vector_size(VECTOR), aligned(4), may_alias));
-typedef int16_t halves __attribute__((vector_size(VECTOR / 2), aligned(2), may_alias));
-typedef uint8_t bytes __attribute__((vector_size(VECTOR / 4), aligned(1), may_alias));
+typedef int16_t shorts __attribute__((vector_size(VECTOR), aligned(2), may_alias));
+typedef uint8_t bytes __attribute__((vector_size(VECTOR), aligned(1), may_alias));
 
-enum { LANES_32 = VECTOR / 4 };
+enum { PIXELS = 2 * QNT__LOWBIT_TILE };
 
-INLINE lanes widen(const int16_t *from)
+/* y[4 r + j] of a vector of columns of a tile. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, wraps y[PIXELS])
 {
-    return __builtin_convertvector(*(const halves *)(const void *)from, lanes);
-}
-
-INLINE wraps load_wraps(const int32_t *from)
-{
-    return *(const wraps *)(const void *)from;
-}
-
-/* What becomes of y of one pixel. */
-INLINE void keep(const struct qnt__lowbit_tiles *t, wraps y, size_t r, size_t j, size_t i, size_t c)
-{
-    const size_t at = (QNT__LOWBIT_TILE * i + j) * t->step + c;
-    y += *(const wraps *)(const void *)(t->bias + (QNT__LOWBIT_TILE * r + j) * QNT__LOWBIT_COLUMNS +
-                                        c);
-    if (!t->limit) {
-        *(wraps *)(void *)(t->sums[r] + at) = (wraps)((lanes)y >> 4) * 0xaaaaaaabu;
-        return;
+    UNROLL for (size_t r = 0; r < 2; r++, m += t->ld, y += QNT__LOWBIT_TILE) {
+        wraps x[6];
+        UNROLL for (size_t j = 0; j < 6; j++) x[j] = load_wraps(m + 2 * j * t->ld);
+        const wraps p = (x[1] + x[2]) << 2, q = (x[1] - x[2]) << 2, s = x[3] + x[4],
+                    d = x[3] - x[4];
+        y[0] = (x[0] << 1) + s - p;
+        y[1] = (d << 1) - q;
+        y[2] = (s << 2) - p;
+        y[3] = ((d + x[5]) << 3) - q;
     }
-    lanes count = {0}, s = ((lanes)y >> 5) ^ widen(t->flip + c);
-    for (size_t k = 0; k < 3; k++) count -= s >= widen(t->limit + k * QNT__LOWBIT_COLUMNS + c);
-    *(bytes *)(void *)(t->codes[r] + at) = __builtin_convertvector(count, bytes);
+}
+
+/* Where pixel k of tile i is in a line. */
+INLINE size_t place(const struct qnt__lowbit_tiles *t, size_t i, size_t k)
+{
+    return (QNT__LOWBIT_TILE * i + k % QNT__LOWBIT_TILE) * t->step;
+}
+
+INLINE void join_sums(const struct qnt__lowbit_tiles *t, size_t i, size_t c)
+{
+    wraps y[PIXELS];
+    join(t, t->m + i * QNT__LOWBIT_COLUMNS + c, y);
+    UNROLL for (size_t k = 0; k < PIXELS; k++)
+        store_wraps(t->sums[k / QNT__LOWBIT_TILE] + place(t, i, k) + c,
+                    (wraps)((lanes)y[k] >> 4) * 0xaaaaaaabu);
+}
+
+/* What is compared with half a vector's columns: thresholds, and what s is flipped with. */
+INLINE void load_limits(const struct qnt__lowbit_tiles *t, size_t c, shorts limit[4])
+{
+    UNROLL for (size_t k = 0; k < 3; k++)
+        limit[k] = ORDERED(*(const shorts *)(const void *)(t->limit + k * QNT__LOWBIT_COLUMNS + c));
+    limit[3] = ORDERED(*(const shorts *)(const void *)(t->flip + c));
+}
+
+INLINE shorts count(wraps a, wraps b, const shorts limit[4])
+{
+    const shorts s = NARROW_32((lanes)a >> 5, (lanes)b >> 5) ^ limit[3];
+    return (shorts){0} - (s >= limit[0]) - (s >= limit[1]) - (s >= limit[2]);
+}
+
+/* As many columns as a vector has bytes. */
+INLINE void join_codes(const struct qnt__lowbit_tiles *t, size_t i, size_t c, shorts limit[2][4])
+{
+    wraps y[4][PIXELS];
+    for (size_t v = 0; v < 4; v++)
+        join(t, t->m + i * QNT__LOWBIT_COLUMNS + c + v * LANES_32, y[v]);
+    for (size_t k = 0; k < PIXELS; k++) {
+        const shorts low = count(y[0][k], y[1][k], limit[0]),
+                     high = count(y[2][k], y[3][k], limit[1]);
+        *(bytes *)(void *)(t->codes[k / QNT__LOWBIT_TILE] + place(t, i, k) + c) =
+            RESTORED(NARROW_16(low, high));
+    }
 }
 
 INLINE void join_tiles(const struct qnt__lowbit_tiles *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        for (size_t c = 0; c < t->columns; c += LANES_32) {
-            wraps row[2][6];
-            for (size_t j = 0; j < 6; j++) {
-                const int32_t *at = t->m + j * t->ld + i * QNT__LOWBIT_COLUMNS + c;
-                const size_t down = 6 * t->ld;
-                const wraps m0 = load_wraps(at), m1 = load_wraps(at + down),
-                            m2 = load_wraps(at + 2 * down), m3 = load_wraps(at + 3 * down);
-                row[0][j] = m0 + m1 + m2;
-                row[1][j] = m1 - m2 - m3;
-            }
-            for (size_t r = 0; r < 2; r++) {
-                const wraps *m = row[r], p = (m[1] + m[2]) << 2, q = (m[1] - m[2]) << 2;
-                const wraps s = m[3] + m[4], d = m[3] - m[4];
-                keep(t, (m[0] << 1) + s - p, r, 0, i, c);
-                keep(t, (d << 1) - q, r, 1, i, c);
-                keep(t, (s << 2) - p, r, 2, i, c);
-                keep(t, ((d + m[5]) << 3) - q, r, 3, i, c);
-            }
-        }
+    for (size_t c = 0; t->limit && c < t->columns; c += VECTOR) {
+        shorts limit[2][4];
+        load_limits(t, c, limit[0]);
+        load_limits(t, c + VECTOR / 2, limit[1]);
+        for (size_t i = 0; i < t->n; i++) join_codes(t, i, c, limit);
     }
+    for (size_t i = 0; !t->limit && i < t->n; i++)
+        for (size_t c = 0; c < t->columns; c += LANES_32) join_sums(t, i, c);
 }

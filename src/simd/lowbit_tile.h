@@ -1,6 +1,6 @@
 /*
  * Convolutions of digits in tiles (slots_lowbit.h), for GNU vectors of any width. The including file
- * defines VECTOR, bytes of a vector, and INLINE.
+ * defines VECTOR, bytes of a vector, INLINE and UNROLL.
  */
 #include <string.h>
 
@@ -12,12 +12,15 @@ INLINE digits load_digits(const uint8_t *from)
     return *(const digits *)(const void *)from;
 }
 
-/* A column of four pixels, filtered downwards. */
-INLINE void filter_down(const struct qnt__lowbit_pixels *p, size_t at, digits v[4])
+/* Number r of a column of four pixels, filtered downwards. */
+INLINE digits filter_down(const struct qnt__lowbit_pixels *p, size_t at, int r)
 {
-    digits d0 = load_digits(p->line[0] + at), d1 = load_digits(p->line[1] + at),
-           d2 = load_digits(p->line[2] + at), d3 = load_digits(p->line[3] + at);
-    v[0] = d0 - d2, v[1] = d1 + d2, v[2] = d2 - d1, v[3] = d1 - d3;
+    const digits d = load_digits(p->line[r] + at);
+    switch (r) {
+    case 0: return d - load_digits(p->line[2] + at);
+    case 1: return d + load_digits(p->line[2] + at);
+    default: return d - load_digits(p->line[1] + at);
+    }
 }
 
 INLINE void store_digits(uint8_t *to, digits v)
@@ -43,22 +46,23 @@ INLINE void filter_across(const digits d[6], uint8_t *to, size_t ld)
     store_digits(to + 5 * ld, d[5] - d[3] + QNT__LOWBIT_RAISE - twice(odd));
 }
 
-/* VECTOR bytes of all tiles; neighbouring tiles share two columns. */
+/* VECTOR bytes of all tiles; neighbouring tiles share two columns. Line after line, as there are few
+ * registers. */
 INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
 {
-    digits v[6][4];
+    digits shared[2][4];
     uint8_t *to = p->to + b;
-    filter_down(p, b, v[0]);
-    filter_down(p, b + p->bytes, v[1]);
+    for (int r = 0; r < 4; r++)
+        for (size_t j = 0; j < 2; j++) shared[j][r] = filter_down(p, b + j * p->bytes, r);
     for (size_t i = 0; i < p->n; i++, to += p->bytes) {
-        for (size_t j = 2; j < 6; j++)
-            filter_down(p, b + (QNT__LOWBIT_TILE * i + j) * p->bytes, v[j]);
-        for (size_t r = 0; r < 4; r++) {
-            const digits d[6] = {v[0][r], v[1][r], v[2][r], v[3][r], v[4][r], v[5][r]};
-            filter_across(d, to + 6 * r * p->ld, p->ld);
+        const size_t at = b + QNT__LOWBIT_TILE * i * p->bytes;
+        UNROLL for (int r = 0; r < 4; r++)
+        {
+            digits d[6] = {shared[0][r], shared[1][r]};
+            UNROLL for (size_t j = 2; j < 6; j++) d[j] = filter_down(p, at + j * p->bytes, r);
+            filter_across(d, to + (size_t)r * p->ld, 4 * p->ld);
+            shared[0][r] = d[4], shared[1][r] = d[5];
         }
-        memcpy(v[0], v[4], sizeof v[0]);
-        memcpy(v[1], v[5], sizeof v[1]);
     }
 }
 

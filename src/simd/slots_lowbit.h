@@ -133,10 +133,10 @@ struct qnt__lowbit_floats {
  * takes 72. All in integers, exact: filters are scaled to integers, which makes sums 48 times as large.
  *
  * Pixels d become, down and then across,
- *     d0 - d2,  d1 + d2,  d2 - d1,  d1 - d3
+ *     d0 - d2,  d1 + d2,  d2 - d1,  d3 - d1
  *     4 d0 - 5 d2 + d4,  -4 d1 - 4 d2 + d3 + d4,  4 d1 - 4 d2 - d3 + d4,
  *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
- * to[(6 r + j) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
+ * to[(4 j + r) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
  * the four lines. Digits become -48 to 30, raised to be unsigned.
  */
 enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
@@ -148,21 +148,38 @@ struct qnt__lowbit_pixels {
 };
 
 /*
- * The other direction, with products m[place 6 r + j][i][c] of n tiles, c < columns. Down and then
- * across,
- *     m0 + m1 + m2,  m1 - m2 - m3
+ * Products of the four places of one j, i < n, c < 16 panels,
+ *     m[r][i][c] = sum over k < depth of pixels[r ld + i step + k] * filters[r][k][c],
+ * with which the other direction begins, down, modulo 2^32:
+ *
+ * sums[0][i][c] = m0 + (m1 + start[0][c]) + (m2 + start[1][c])
+ * sums[1][i][c] = (m1 + start[0][c]) - (m2 + start[1][c]) + m3
+ */
+struct qnt__lowbit_products {
+    const uint8_t *pixels;  /* four places, ld apart */
+    const uint8_t *filters; /* [4][`panels` panels of 8 bits (layout.h)], places filters_ld apart */
+    const int32_t *start;   /* [2][64] */
+    int32_t *sums[2];       /* written, [n][64] */
+    int32_t *room;          /* [n][64], for slots that need it */
+    size_t n;               /* at most QNT__GEMM_ROWS */
+    size_t step, ld;        /* bytes of pixels */
+    size_t filters_ld;
+    size_t depth;  /* a multiple of the cell depth, at least one cell */
+    size_t panels; /* 2 or 4 */
+};
+
+/*
+ * And across, m being those sums of all j, n tiles, c < columns:
  *     2 m0 - 4 (m1 + m2) + (m3 + m4),  -4 (m1 - m2) + 2 (m3 - m4),
  *     -4 (m1 + m2) + 4 (m3 + m4),  -4 (m1 - m2) + 8 (m3 - m4) + 8 m5
- * and bias[4 r + j][c] make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are
- * arithmetic.
+ * make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are arithmetic.
  *
  * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
  * s = y >> 5 within int16, codes[r][(4 i + j) step + c] = number of t < 3 with
  * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
  */
 struct qnt__lowbit_tiles {
-    const int32_t *m;     /* [24][n][64], ld apart */
-    const int32_t *bias;  /* [8][64] */
+    const int32_t *m;     /* number j of line r: [n][64] at (2 j + r) ld */
     const int16_t *limit; /* [3][64], or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
     int32_t *sums[2];     /* written, or */
@@ -179,6 +196,7 @@ struct qnt__lowbit_tiles {
     X(box_lowbit, void, (const struct qnt__lowbit_box *b))                                         \
     X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
     X(tile_pixels, void, (const struct qnt__lowbit_pixels *p))                                     \
+    X(multiply_tiles, void, (const struct qnt__lowbit_products *p))                                \
     X(join_tiles, void, (const struct qnt__lowbit_tiles *t))                                       \
     /* to[i to_step + c] = digit c / T of byte c % T at x + i T, T = ceil(channels / 3), i < n,    \
      * c < channels <= to_step, and 0 for other c; x has n T bytes */                              \

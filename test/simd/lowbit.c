@@ -325,14 +325,14 @@ static void unpacks(void)
 }
 
 /* Down and across, as matrices. */
-static const int of_pixels[2][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}},
+static const int of_pixels[2][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
                                        {{4, 0, -5, 0, 1, 0},
                                         {0, -4, -4, 1, 1, 0},
                                         {0, 4, -4, -1, 1, 0},
                                         {0, -2, -1, 2, 1, 0},
                                         {0, 2, -1, -2, 1, 0},
                                         {0, 4, 0, -5, 0, 1}}},
-                 of_results[2][4][6] = {{{1, 1, 1, 0}, {0, 1, -1, -1}},
+                 of_results[2][4][6] = {{{1, 1, 1, 0}, {0, 1, -1, 1}},
                                         {{2, -4, -4, 1, 1, 0},
                                          {0, -4, 4, 2, -2, 0},
                                          {0, -4, -4, 4, 4, 0},
@@ -359,7 +359,7 @@ static void tiles_of_pixels(void)
                 int sum = 48;
                 for (size_t r = 0; r < 4; r++)
                     for (size_t j = 0; j < 6; j++)
-                        sum += of_pixels[0][place / 6][r] * of_pixels[1][place % 6][j] *
+                        sum += of_pixels[0][place % 4][r] * of_pixels[1][place / 4][j] *
                                p.line[r][(4 * i + j) * bytes + b];
                 const int got = to.data[place * ld + i * bytes + b];
                 CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes,
@@ -371,13 +371,79 @@ static void tiles_of_pixels(void)
     }
 }
 
+/* One sum of products down a tile, modulo 2^32. */
+static uint32_t multiplied(const struct qnt__lowbit_products *p, size_t line, size_t i, size_t c)
+{
+    uint32_t sum = 0;
+    for (size_t r = 0; r < 4; r++) {
+        uint32_t m = r == 1 || r == 2 ? (uint32_t)p->start[(r - 1) * 64 + c] : 0;
+        for (size_t k = 0; k < p->depth; k++) {
+            const uint8_t *cell =
+                p->filters + r * p->filters_ld + c / 16 * 16 * p->depth + k / 4 * 64;
+            m += (uint32_t)(p->pixels[r * p->ld + i * p->step + k] *
+                            (int8_t)cell[4 * (c % 16) + k % 4]);
+        }
+        sum += m * (uint32_t)of_results[0][line][r];
+    }
+    return sum;
+}
+
+/* Every number of tiles up to 30, and one that leaves nothing for more; extremes of both factors. */
+static void tiles_to_products(void)
+{
+    for (size_t turn = 0; turn < 34; turn++) {
+        const size_t n = turn < 31    ? turn
+                         : turn == 31 ? 96
+                                      : (size_t)random_in(30, 96),
+                     depth = 4 * (size_t)random_in(1, turn % 4 ? 9 : 40),
+                     panels = (size_t)random_in(1, 2) * 2, step = depth + (size_t)random_in(0, 9),
+                     ld = n * step + (size_t)random_in(0, 9), place = 16 * panels * depth,
+                     filters_ld = place + (size_t)random_in(0, 9);
+        guarded pixels = guard(n ? 3 * ld + (n - 1) * step + depth : 0, random_in(0, 1)),
+                filters = guard(3 * filters_ld + place, random_in(0, 1)),
+                to[2] = {guard(n * 256, random_in(0, 1)), guard(n * 256, random_in(0, 1))},
+                room = guard(n * 256, random_in(0, 1));
+        int32_t start[128];
+        const bool extreme = turn % 3 == 0;
+        for (size_t e = 0; n && e < 3 * ld + (n - 1) * step + depth; e++)
+            pixels.data[e] = (uint8_t)(extreme ? 255 : random_in(0, 255));
+        for (size_t e = 0; e < 3 * filters_ld + place; e++)
+            filters.data[e] = (uint8_t)(extreme ? 127 + (int64_t)turn % 2 : random_in(0, 255));
+        for (size_t e = 0; e < 128; e++) start[e] = (int32_t)random_u64();
+        struct qnt__lowbit_products p = {.pixels = pixels.data,
+                                         .filters = filters.data,
+                                         .start = start,
+                                         .sums = {(void *)to[0].data, (void *)to[1].data},
+                                         .room = (void *)room.data,
+                                         .n = n,
+                                         .step = step,
+                                         .ld = ld,
+                                         .filters_ld = filters_ld,
+                                         .depth = depth,
+                                         .panels = panels};
+        uint32_t *want = malloc((n + 1) * 512);
+        for (size_t e = 0; e < 2 * n * 64; e++)
+            if (e % 64 < 16 * panels) want[e] = multiplied(&p, e / 64 / n, e / 64 % n, e % 64);
+        for (int l = 0; l < levels; l++) {
+            tables[l].multiply_tiles(&p);
+            for (size_t e = 0; e < 2 * n * 64; e++) {
+                if (e % 64 >= 16 * panels) continue;
+                const uint32_t got = (uint32_t)p.sums[e / 64 / n][e % (64 * n)];
+                CHECK_MSG(got == want[e], "%s %zu tiles of depth %zu, %zu panels: number %zu",
+                          names[l], n, depth, panels, e);
+            }
+        }
+        free(want);
+        unguard(&pixels), unguard(&filters), unguard(&to[0]), unguard(&to[1]), unguard(&room);
+    }
+}
+
 /* 48 times a sum, modulo 2^32. */
 static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, size_t j, size_t c)
 {
-    uint32_t y = (uint32_t)t->bias[(4 * r + j) * 64 + c];
-    for (size_t place = 0; place < 24; place++)
-        y += (uint32_t)(of_results[0][r][place / 6] * of_results[1][j][place % 6]) *
-             (uint32_t)t->m[place * t->ld + i * 64 + c];
+    uint32_t y = 0;
+    for (size_t k = 0; k < 6; k++)
+        y += (uint32_t)of_results[1][j][k] * (uint32_t)t->m[(2 * k + r) * t->ld + i * 64 + c];
     return y;
 }
 
@@ -388,13 +454,11 @@ static void tiles_to_results(void)
         const size_t n = (size_t)random_in(0, 3), columns = (size_t)random_in(1, 2) * 32,
                      step = columns + (size_t)random_in(0, 9),
                      all = n ? (4 * n - 1) * step + columns : 0,
-                     ld = n * 64 + (size_t)random_in(0, 40), from = n ? (23 * ld + n * 64) * 4 : 0;
+                     ld = n * 64 + (size_t)random_in(0, 40), from = n ? (11 * ld + n * 64) * 4 : 0;
         const bool as_codes = turn % 2, wild = !as_codes && turn % 4;
         guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
-        int32_t bias[8 * 64];
         int16_t limit[3 * 64], flip[64];
         struct qnt__lowbit_tiles t = {.m = (void *)m.data,
-                                      .bias = bias,
                                       .limit = as_codes ? limit : NULL,
                                       .flip = flip,
                                       .sums = {(void *)to[0].data, (void *)to[1].data},
@@ -404,10 +468,9 @@ static void tiles_to_results(void)
                                       .step = step,
                                       .columns = columns};
         for (size_t e = 0; e < from / 4; e++) {
-            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-2000, 2000);
+            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-40000, 40000);
             memcpy(m.data + 4 * e, &x, 4);
         }
-        for (size_t e = 0; e < 8 * 64; e++) bias[e] = (int32_t)random_in(-500000, 500000);
         for (size_t e = 0; e < 3 * 64; e++)
             limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
                                  : e % 2 ? INT16_MAX
@@ -555,6 +618,7 @@ int main(int argc, char **argv)
     RUN(joins);
     RUN(unpacks);
     RUN(tiles_of_pixels);
+    RUN(tiles_to_products);
     RUN(tiles_to_results);
     RUN(boxes);
     RUN(becomes_floats);

@@ -63,6 +63,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->pack_lowbit = qnt__pack_lowbit_neon;
         table->join_lowbit = qnt__join_lowbit_neon;
         table->tile_pixels = qnt__tile_pixels_neon;
+        table->multiply_tiles = qnt__multiply_tiles_neon;
         table->join_tiles = qnt__join_tiles_neon;
         table->unpack_lowbit = qnt__unpack_lowbit_neon;
         table->split_rgb = qnt__split_rgb_neon;
@@ -83,6 +84,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
         table->gemm_s8 = qnt__gemm_s8_neondot;
+        table->multiply_tiles = qnt__multiply_tiles_neondot;
         table->gemm_blocks = qnt__gemm_blocks_neondot;
         table->gemm_levels = qnt__gemm_levels_neondot;
         table->sum_rows = qnt__sum_rows_neondot;

@@ -1,9 +1,23 @@
 /* Convolutions of digits in tiles, 16 bytes or 4 sums at a time. */
+#include <arm_neon.h>
+
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { VECTOR = 16 };
+
+#define UNROLL _Pragma("GCC unroll 4")
+#define GEMM_S8 qnt__gemm_s8_neon
+
+#define NARROW_32(a, b)                                                                            \
+    ((shorts)vcombine_s16(vmovn_s32((int32x4_t)(a)), vmovn_s32((int32x4_t)(b))))
+#define NARROW_16(a, b)                                                                            \
+    ((bytes)vcombine_u8(vmovn_u16((uint16x8_t)(a)), vmovn_u16((uint16x8_t)(b))))
+#define ORDERED(a) (a)
+#define RESTORED(a) (a)
+
+#include "../lowbit_multiply.h"
 
 #include "../lowbit_join.h"
 #include "../lowbit_tile.h"
@@ -11,6 +25,11 @@ enum { VECTOR = 16 };
 void qnt__tile_pixels_neon(const struct qnt__lowbit_pixels *p)
 {
     tile_pixels(p);
+}
+
+void qnt__multiply_tiles_neon(const struct qnt__lowbit_products *p)
+{
+    multiply_tiles(p);
 }
 
 void qnt__join_tiles_neon(const struct qnt__lowbit_tiles *t)

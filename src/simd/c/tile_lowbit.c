@@ -1,4 +1,5 @@
 /* Convolutions of digits in tiles: minimal filtering, as slots_lowbit.h writes it down. */
+#include "../layout.h"
 #include "../slots.h"
 
 enum { COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE };
@@ -8,13 +9,12 @@ void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
     for (size_t i = 0; i < p->n; i++) {
         for (size_t b = 0; b < p->bytes; b++) {
             int down[4][6];
-            uint8_t *to = p->to + i * p->bytes + b;
             for (size_t j = 0; j < 6; j++) {
                 const size_t at = (TILE * i + j) * p->bytes + b;
                 const int d0 = p->line[0][at], d1 = p->line[1][at], d2 = p->line[2][at],
                           d3 = p->line[3][at];
                 down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1,
-                down[3][j] = d1 - d3;
+                down[3][j] = d3 - d1;
             }
             for (size_t r = 0; r < 4; r++) {
                 const int *d = down[r];
@@ -22,9 +22,35 @@ void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
                     4 * d[0] - 5 * d[2] + d[4],      -4 * (d[1] + d[2]) + d[3] + d[4],
                     4 * (d[1] - d[2]) - d[3] + d[4], 2 * (d[3] - d[1]) - d[2] + d[4],
                     2 * (d[1] - d[3]) - d[2] + d[4], 4 * d[1] - 5 * d[3] + d[5]};
-                for (size_t j = 0; j < 6; j++, to += p->ld)
-                    *to = (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
+                for (size_t j = 0; j < 6; j++)
+                    p->to[(4 * j + r) * p->ld + i * p->bytes + b] =
+                        (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
             }
+        }
+    }
+}
+
+/* One product of place r. */
+static uint32_t product(const struct qnt__lowbit_products *p, size_t r, size_t i, size_t c)
+{
+    const uint8_t *x = p->pixels + r * p->ld + i * p->step;
+    const uint8_t *cell = p->filters + r * p->filters_ld + c / QNT__PANEL * p->depth * QNT__PANEL;
+    const size_t cell_depth = qnt__cell_depth(8), cell_bytes = qnt__cell_bytes(8);
+    uint32_t sum = 0;
+    for (size_t k = 0; k < p->depth; k += cell_depth, cell += cell_bytes)
+        for (size_t j = 0; j < cell_depth; j++)
+            sum += (uint32_t)(x[k + j] * qnt__cell_code(cell, 8, c % QNT__PANEL, j));
+    return sum;
+}
+
+void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        for (size_t c = 0; c < p->panels * QNT__PANEL; c++) {
+            const uint32_t m1 = product(p, 1, i, c) + (uint32_t)p->start[c],
+                           m2 = product(p, 2, i, c) + (uint32_t)p->start[COLUMNS + c];
+            p->sums[0][i * COLUMNS + c] = (int32_t)(product(p, 0, i, c) + m1 + m2);
+            p->sums[1][i * COLUMNS + c] = (int32_t)(m1 - m2 + product(p, 3, i, c));
         }
     }
 }
@@ -34,18 +60,12 @@ static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, siz
                       uint32_t y[TILE])
 {
     uint32_t m[6];
-    for (size_t j = 0; j < 6; j++) {
-        const int32_t *at = t->m + j * t->ld + i * COLUMNS + c;
-        const size_t down = 6 * t->ld;
-        m[j] = r ? (uint32_t)at[down] - (uint32_t)at[2 * down] - (uint32_t)at[3 * down]
-                 : (uint32_t)at[0] + (uint32_t)at[down] + (uint32_t)at[2 * down];
-    }
+    for (size_t j = 0; j < 6; j++) m[j] = (uint32_t)t->m[(2 * j + r) * t->ld + i * COLUMNS + c];
     const uint32_t p = 4 * (m[1] + m[2]), q = 4 * (m[1] - m[2]), s = m[3] + m[4], d = m[3] - m[4];
     y[0] = 2 * m[0] + s - p;
     y[1] = 2 * d - q;
     y[2] = 4 * s - p;
     y[3] = 8 * (d + m[5]) - q;
-    for (size_t j = 0; j < TILE; j++) y[j] += (uint32_t)t->bias[(TILE * r + j) * COLUMNS + c];
 }
 
 /* y >> n of two's complement. */

@@ -15,19 +15,48 @@ INLINE __mmask64 first(size_t n)
     return n < 64 ? ((__mmask64)1 << n) - 1 : ~(__mmask64)0;
 }
 
+/* Up to 16, 32 and 64 triples at a time: a vector that is no longer than it must be crosses fewer lines. */
+INLINE void pack_16(const uint8_t *codes, size_t triples, __mmask16 some, uint8_t *to)
+{
+    const __m128i a = _mm_maskz_loadu_epi8(some, codes),
+                  b = _mm_maskz_loadu_epi8(some, codes + triples),
+                  c = _mm_maskz_loadu_epi8(some, codes + 2 * triples);
+    _mm_mask_storeu_epi8(
+        to, some, _mm_or_si128(_mm_or_si128(a, _mm_slli_epi16(b, 2)), _mm_slli_epi16(c, 4)));
+}
+
+INLINE void pack_32(const uint8_t *codes, size_t triples, __mmask32 some, uint8_t *to)
+{
+    const __m256i a = _mm256_maskz_loadu_epi8(some, codes),
+                  b = _mm256_maskz_loadu_epi8(some, codes + triples),
+                  c = _mm256_maskz_loadu_epi8(some, codes + 2 * triples);
+    _mm256_mask_storeu_epi8(
+        to, some,
+        _mm256_or_si256(_mm256_or_si256(a, _mm256_slli_epi16(b, 2)), _mm256_slli_epi16(c, 4)));
+}
+
+INLINE void pack_64(const uint8_t *codes, size_t triples, __mmask64 some, uint8_t *to)
+{
+    const __m512i a = _mm512_maskz_loadu_epi8(some, codes),
+                  b = _mm512_maskz_loadu_epi8(some, codes + triples),
+                  c = _mm512_maskz_loadu_epi8(some, codes + 2 * triples);
+    _mm512_mask_storeu_epi8(
+        to, some,
+        _mm512_or_si512(_mm512_or_si512(a, _mm512_slli_epi16(b, 2)), _mm512_slli_epi16(c, 4)));
+}
+
 void qnt__pack_lowbit_avx512vbmi(const uint8_t *codes, size_t step, size_t n, size_t triples,
                                  uint8_t *to, size_t to_step)
 {
+    const __mmask64 some = first(triples);
     for (size_t i = 0; i < n; i++, codes += step, to += to_step) {
-        for (size_t t = 0; t < triples; t += 64) {
-            __mmask64 some = first(triples - t);
-            __m512i a = _mm512_maskz_loadu_epi8(some, codes + t);
-            __m512i b = _mm512_maskz_loadu_epi8(some, codes + triples + t);
-            __m512i c = _mm512_maskz_loadu_epi8(some, codes + 2 * triples + t);
-            a = _mm512_or_si512(_mm512_or_si512(a, _mm512_slli_epi16(b, 2)),
-                                _mm512_slli_epi16(c, 4));
-            _mm512_mask_storeu_epi8(to + t, some, a);
-        }
+        if (triples <= 16)
+            pack_16(codes, triples, (__mmask16)some, to);
+        else if (triples <= 32)
+            pack_32(codes, triples, (__mmask32)some, to);
+        else
+            for (size_t t = 0; t < triples; t += 64)
+                pack_64(codes + t, triples, first(triples - t), to + t);
     }
 }
 

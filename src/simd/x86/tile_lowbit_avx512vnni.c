@@ -6,8 +6,9 @@
 #include <immintrin.h>
 
 #include "../slots.h"
+#include "cells_avx512vnni.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#undef UNROLL
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE, PIXELS = 2 * TILE };
@@ -17,19 +18,109 @@ enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE, PIXE
 INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
 INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
 
-/* y[4 r + j] of 16 columns of a tile. */
-INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, __m512i y[PIXELS])
+/* ---- products ---- */
+
+/* Two panels of filters meet `rows` tiles at two places at once: what both places add up to goes on in its
+ * register with a third one, and their difference with a fourth. */
+enum { PANELS = 2, MOST_ROWS = 6 };
+
+struct sums {
+    __m512i of[MOST_ROWS][PANELS];
+};
+
+#define ALL(i, p)                                                                                  \
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int p = 0; p < PANELS; p++)
+
+INLINE void add_quads(const uint8_t *const x[2], size_t step, const uint8_t *w, size_t panel,
+                      struct sums *s, int rows)
 {
-    __m512i row[2][6];
-    m += c;
-    UNROLL for (int j = 0; j < 6; j++, m += t->ld) {
-        __m512i m0 = _mm512_loadu_si512(m), m1 = _mm512_loadu_si512(m + 6 * t->ld),
-                m2 = _mm512_loadu_si512(m + 12 * t->ld), m3 = _mm512_loadu_si512(m + 18 * t->ld);
-        row[0][j] = add(add(m0, m1), m2);
-        row[1][j] = sub(sub(m1, m2), m3);
+    __m512i cell[PANELS];
+    UNROLL for (int p = 0; p < PANELS; p++) cell[p] = _mm512_loadu_si512(w + (size_t)p * panel);
+    UNROLL for (int i = 0; i < rows; i++) {
+        __m512i quad = broadcast_quad(x[i / 3] + (size_t)(i % 3) * step);
+        UNROLL for (int p = 0; p < PANELS; p++) DPBUSD(s->of[i][p], quad, cell[p]);
     }
-    UNROLL for (int r = 0; r < 2; r++) {
-        const __m512i *x = row[r], s = add(x[3], x[4]), d = sub(x[3], x[4]);
+}
+
+/* Products of place `first` are added to a, those of `second` to b. Rows come in threes, so that few
+ * registers hold their addresses. */
+INLINE void add_places(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t first,
+                       size_t second, struct sums *a, struct sums *b, int rows)
+{
+    const size_t step = t->step, bytes = t->depth * QNT__PANEL;
+    const uint8_t *x = t->pixels + first * t->ld + i * step, *y = x + (second - first) * t->ld,
+                  *v = t->filters + first * t->filters_ld + panel * bytes,
+                  *w = v + (second - first) * t->filters_ld, *end = x + t->depth;
+    const uint8_t *at[2][2] = {{x, x + 3 * step}, {y, y + 3 * step}};
+    for (; at[0][0] < end; v += 64, w += 64) {
+        add_quads(at[0], step, v, bytes, a, rows);
+        add_quads(at[1], step, w, bytes, b, rows);
+        UNROLL for (int k = 0; k < 4; k++) {
+            at[k / 2][k % 2] += 4;
+            FORGET(at[k / 2][k % 2]);
+        }
+    }
+}
+
+INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t panel, int rows)
+{
+    const size_t at = i * COLUMNS + panel * QNT__PANEL;
+    struct sums a, b;
+    ALL(k, p)
+    {
+        const int32_t *start = t->start + (panel + (size_t)p) * QNT__PANEL;
+        a.of[k][p] = _mm512_loadu_si512(start);
+        b.of[k][p] = _mm512_loadu_si512(start + COLUMNS);
+    }
+    add_places(t, i, panel, 1, 2, &a, &b, rows);
+    ALL(k, p)
+    {
+        const __m512i m1 = a.of[k][p], m2 = b.of[k][p];
+        a.of[k][p] = add(m1, m2);
+        b.of[k][p] = sub(m1, m2);
+    }
+    add_places(t, i, panel, 0, 3, &a, &b, rows);
+    ALL(k, p)
+    {
+        _mm512_storeu_si512(t->sums[0] + at + k * COLUMNS + p * QNT__PANEL, a.of[k][p]);
+        _mm512_storeu_si512(t->sums[1] + at + k * COLUMNS + p * QNT__PANEL, b.of[k][p]);
+    }
+}
+
+#define MULTIPLY(rows)                                                                             \
+    static __attribute__((noinline)) void multiply_##rows(const struct qnt__lowbit_products *t,    \
+                                                          size_t i)                                \
+    {                                                                                              \
+        for (size_t panel = 0; panel < t->panels; panel += PANELS) multiply(t, i, panel, rows);    \
+    }
+MULTIPLY(1)
+MULTIPLY(2)
+MULTIPLY(3)
+MULTIPLY(4)
+MULTIPLY(5)
+MULTIPLY(6)
+
+/* The last tiles in two pieces rather than a small one. */
+void qnt__multiply_tiles_avx512vnni(const struct qnt__lowbit_products *t)
+{
+    static void (*const run[])(const struct qnt__lowbit_products *, size_t) = {
+        NULL, multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6};
+    for (size_t i = 0, rows; i < t->n; i += rows) {
+        const size_t left = t->n - i;
+        rows = left <= MOST_ROWS ? left : left >= 2 * MOST_ROWS ? MOST_ROWS : (left + 1) / 2;
+        run[rows](t, i);
+    }
+}
+
+/* ---- sums to results ---- */
+
+/* y[4 r + j] of 16 columns of a tile. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[PIXELS])
+{
+    UNROLL for (int r = 0; r < 2; r++, m += t->ld) {
+        __m512i x[6];
+        UNROLL for (int j = 0; j < 6; j++) x[j] = _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+        __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]);
         __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2),
                 q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
         y[4 * r] = sub(add(add(x[0], x[0]), s), p);
@@ -37,8 +128,6 @@ INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c, 
         y[4 * r + 2] = sub(_mm512_slli_epi32(s, 2), p);
         y[4 * r + 3] = sub(_mm512_slli_epi32(add(d, x[5]), 3), q);
     }
-    UNROLL for (int k = 0; k < PIXELS; k++)
-        y[k] = add(y[k], _mm512_loadu_si512(t->bias + k * COLUMNS + c));
 }
 
 /* Pixel k of tile i in a line. */
@@ -53,7 +142,7 @@ static void join_sums(const struct qnt__lowbit_tiles *t)
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c += 16) {
             __m512i y[PIXELS];
-            join(t, t->m + i * COLUMNS, c, y);
+            join(t, t->m + i * COLUMNS + c, y);
             UNROLL for (int k = 0; k < PIXELS; k++)
                 _mm512_storeu_si512(t->sums[k / TILE] + place(t, i, k) + c,
                                     _mm512_mullo_epi32(_mm512_srai_epi32(y[k], 4), third));
@@ -76,8 +165,8 @@ INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c,
 {
     const __m512i one = _mm512_set1_epi16(1);
     __m512i low[PIXELS], high[PIXELS];
-    join(t, m, c, low);
-    join(t, m, c + 16, high);
+    join(t, m + c, low);
+    join(t, m + c + 16, high);
     UNROLL for (int k = 0; k < PIXELS; k++) {
         __m512i s = _mm512_packs_epi32(_mm512_srai_epi32(low[k], 5), _mm512_srai_epi32(high[k], 5));
         s = _mm512_xor_si512(s, limit[3]);

@@ -56,6 +56,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_lowbit, avx2);
         TAKE(join_lowbit, avx2);
         TAKE(tile_pixels, avx2);
+        TAKE(multiply_tiles, avx2);
         TAKE(join_tiles, avx2);
         TAKE(unpack_lowbit, avx2);
         TAKE(gemm_bits, avx2);
@@ -101,6 +102,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(box_lowbit, avx512vnni);
         TAKE(floats_lowbit, avx512vnni);
         TAKE(tile_pixels, avx512vnni);
+        TAKE(multiply_tiles, avx512vnni);
         TAKE(join_tiles, avx512vnni);
         TAKE(unpack_lowbit, avx512vnni);
         TAKE(gemm_blocks, avx512vnni);

@@ -1,0 +1,71 @@
+/*
+ * Products of filtered pixels and filters, added up down a tile (slots_lowbit.h), for GNU vectors of any
+ * width. The including file defines VECTOR, bytes of a vector, INLINE, and GEMM_S8, the level's matrix
+ * product.
+ */
+#include "layout.h"
+
+typedef uint32_t wraps __attribute__((vector_size(VECTOR), aligned(4), may_alias));
+
+enum { LANES_32 = VECTOR / 4 };
+
+INLINE wraps load_wraps(const int32_t *from)
+{
+    return *(const wraps *)(const void *)from;
+}
+
+INLINE void store_wraps(int32_t *to, wraps v)
+{
+    *(wraps *)(void *)to = v;
+}
+
+/* Products of place r, in p->room. */
+static void multiply_place(const struct qnt__lowbit_products *p, size_t r)
+{
+    static const ptrdiff_t start = 0;
+    const uint8_t *rows[QNT__GEMM_ROWS];
+    for (size_t i = 0; i < p->n; i++) rows[i] = p->pixels + r * p->ld + i * p->step;
+    GEMM_S8(&(struct qnt__gemm){.rows = rows,
+                                .taps = &start,
+                                .weight = p->filters + r * p->filters_ld,
+                                .acc = p->room,
+                                .m = p->n,
+                                .panels = p->panels,
+                                .tap_count = 1,
+                                .depth = p->depth,
+                                .panel_bytes = p->depth * QNT__PANEL,
+                                .ld = QNT__LOWBIT_COLUMNS,
+                                .bits = 8});
+}
+
+/* They are added to what is there, or to a row that all tiles begin with. */
+INLINE void add_place(const struct qnt__lowbit_products *p, size_t r, int32_t *to,
+                      const int32_t *from, size_t step)
+{
+    const size_t columns = p->panels * QNT__PANEL;
+    multiply_place(p, r);
+    for (size_t i = 0; i < p->n; i++) {
+        for (size_t c = 0; c < columns; c += LANES_32) {
+            const size_t at = i * QNT__LOWBIT_COLUMNS + c;
+            store_wraps(to + at, load_wraps(p->room + at) + load_wraps(from + i * step + c));
+        }
+    }
+}
+
+INLINE void multiply_tiles(const struct qnt__lowbit_products *p)
+{
+    const size_t columns = p->panels * QNT__PANEL;
+    add_place(p, 1, p->sums[0], p->start, 0);
+    add_place(p, 2, p->sums[1], p->start + QNT__LOWBIT_COLUMNS, 0);
+    for (size_t i = 0; i < p->n; i++) {
+        for (size_t c = 0; c < columns; c += LANES_32) {
+            int32_t *to[2] = {p->sums[0] + i * QNT__LOWBIT_COLUMNS + c,
+                              p->sums[1] + i * QNT__LOWBIT_COLUMNS + c};
+            const wraps m1 = load_wraps(to[0]), m2 = load_wraps(to[1]);
+            store_wraps(to[0], m1 + m2);
+            store_wraps(to[1], m1 - m2);
+        }
+    }
+    add_place(p, 0, p->sums[0], p->sums[0], QNT__LOWBIT_COLUMNS);
+    add_place(p, 3, p->sums[1], p->sums[1], QNT__LOWBIT_COLUMNS);
+}
