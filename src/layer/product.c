@@ -30,7 +30,7 @@ static struct qnt__block block_of(const struct piece *p, const struct qnt__rows 
                                .row_step = rows->row_step,
                                .column = p->group * s->group_columns + done,
                                .output = p->group * s->group_outputs + done,
-                               .scale = p->run->dynamic ? rows->scale : NULL};
+                               .scale = p->run->dynamic && p->run->element == 1 ? rows->scale : NULL};
 }
 
 /* Bytes of a panel that hold `depth` k, whole cells. */

@@ -125,7 +125,8 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     if (h->cell_bits != cell_bits || (blocks && !dense) ||
         ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
-        (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
+        (!decode && h->input.kind == QNT__IN_FLOAT) ||
+        (decode && (h->arrays & (QNT__HAS_SUM | QNT__HAS_INPUT_THRESHOLDS))) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
         (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
                : tables && !qnt__layer_may_pack(h))) {
@@ -203,9 +204,11 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
     size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
-    const size_t element = h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
-    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 * element : 0;
+    const bool decode = h->arithmetic == QNT__DECODE, levels_in = h->arrays & QNT__HAS_INPUT_LEVELS;
+    const size_t element = decode ? sizeof(float) : h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
+    bytes[8] = levels_in ? 256 * element : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
+    if (decode && levels_in) bytes[9] = sizeof(struct qnt__book);
     size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
     if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
     bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
@@ -249,7 +252,7 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
         data += qnt__round_up(sections[i], 64);
     }
     bool blocks = layer->head.arithmetic == QNT__BLOCKS;
-    bool words = layer->head.arithmetic == QNT__WORDS;
+    bool words = layer->head.arithmetic == QNT__WORDS, decode = layer->head.arithmetic == QNT__DECODE;
     layer->weight = at[0];
     layer->scale = at[1];
     layer->zero = at[2];
@@ -259,9 +262,11 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->fsum = blocks ? at[5] : NULL;
     layer->bias = at[6];
     layer->levels = at[7];
-    layer->input_levels = words ? NULL : at[8];
+    layer->input_levels = words || decode ? NULL : at[8];
     layer->input_words = words ? at[8] : NULL;
-    layer->input_thresholds = at[9];
+    layer->input_values = decode ? at[8] : NULL;
+    layer->input_thresholds = decode ? NULL : at[9];
+    layer->input_book = decode ? at[9] : NULL;
     layer->tables = words ? NULL : at[10];
     layer->table_words = words ? at[10] : NULL;
     layer->output_book = at[11];

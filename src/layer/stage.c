@@ -9,6 +9,7 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     bool is_signed = h->input.flags & QNT_SIGNED;
+    if (h->arithmetic == QNT__DECODE) return zero;
     if (qnt__layer_takes_signs(h)) return 1; /* of 2 code - 1 */
     if (run->layer->input_words) return run->words.pad;
     if (h->arithmetic == QNT__BLOCKS) return is_signed ? zero : zero - 128;
@@ -27,6 +28,7 @@ static struct qnt__affine static_input(const struct qnt__run *run)
     const struct qnt__layer_codes *c = &run->layer->head.input;
     qnt_spec spec = spec_of(c);
     return (struct qnt__affine){.scale = c->scale,
+                                .offset = c->offset,
                                 .low = (float)(qnt__code_low(&spec) - c->zero),
                                 .high = (float)(qnt__code_high(&spec) - c->zero),
                                 .zero = qnt__run_zero(run, c->zero)};
@@ -112,13 +114,14 @@ void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const str
                          int64_t at, int64_t step, size_t n, uint8_t *out)
 {
     if (n == 0) return;
-    if (run->layer->head.arrays & QNT__HAS_INPUT_LEVELS) {
-        qnt__stage_levels(run, scratch, at, step, n, out);
-    } else if (run->element == 1) {
-        stage_bytes(run, scratch, q, at, step, n, out);
-    } else {
+    const struct qnt__layer_head *h = &run->layer->head;
+    if (h->input.kind == QNT__IN_FLOAT)
         qnt__read_f32(&run->context->simd, &run->x, at, step, n, (void *)out);
-    }
+    else if (h->arithmetic == QNT__DECODE)
+        qnt__stage_decoded(run, scratch, q, at, step, n, (void *)out);
+    else if (h->arrays & QNT__HAS_INPUT_LEVELS)
+        qnt__stage_levels(run, scratch, at, step, n, out);
+    else stage_bytes(run, scratch, q, at, step, n, out);
 }
 
 /* Offsets of the taps, in elements. */
@@ -146,9 +149,11 @@ qnt_status qnt__run_stage(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) {
         run->dynamic = (void *)(run->space + run->places.affine);
     }
-    if (h->arrays & QNT__HAS_INPUT_LEVELS) qnt__stage_levels_open(run);
+    if (run->layer->input_book) qnt__stage_decoded_open(run);
+    else if (h->arrays & QNT__HAS_INPUT_LEVELS) qnt__stage_levels_open(run);
     bool bytes = x->bits == 8 && x->code == (h->arithmetic == QNT__BLOCKS ? QNT_INT : QNT_UINT);
     bool floats = x->bits == 32 && (uintptr_t)x->data % sizeof(float) == 0;
+    floats = floats && h->input.kind == QNT__IN_FLOAT;
     const int8_t *level = run->layer->input_levels;
     bool are_bits = !(h->arrays & QNT__HAS_INPUT_LEVELS) || (qnt__layer_takes_signs(h) && level[0] < 0);
     bool may_stay = run->element == 1 ? bytes && are_bits : floats;

@@ -33,6 +33,12 @@ void qnt__stage_levels_open(struct qnt__run *run);
 void qnt__stage_levels(const struct qnt__run *run, uint8_t *scratch, int64_t at, int64_t step, size_t n,
                        uint8_t *out);
 
+/* The same for QNT__DECODE: values of codes, or of floats that are encoded first (stage_decoded.c). The
+ * first is called where codes are places in a table. */
+void qnt__stage_decoded_open(struct qnt__run *run);
+void qnt__stage_decoded(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q,
+                        int64_t at, int64_t step, size_t n, float *out);
+
 /* A run of float32 elements of x that needs no copy, or NULL. */
 const float *qnt__stage_floats_at(const struct qnt__view *x, int64_t at, int64_t step);
 
