@@ -42,10 +42,9 @@
  *   float, and depthwise convolutions run as other groups do. Weights stay packed if one table serves all
  *   of their scale groups, else they are 16 bits each.
  * - Numbers that are no such integers: real levels (as a rule those of #QNT_LITERAL), real offsets, blocks
- *   of another length, padding of an input with 256 levels of 16 bits none of which is 0. Then the layer
- *   encodes its input, decodes it, and goes on as with input_q NULL: the result is the one that such a
- *   layer gives for what qnt_quantizer_apply() makes of x, to the bit. A dynamic input has the parameters
- *   of its row.
+ *   of another length. Then the layer encodes its input, decodes it, and goes on as with input_q NULL: the
+ *   result is the one that such a layer gives for what qnt_quantizer_apply() makes of x, to the bit. A
+ *   dynamic input has the parameters of its row.
  * - Weights that are sums of signs (#QNT_BASES) are kept as one plane of bits for each base where that is
  *   faster than bytes: a base with an input of few bits. doc/bit_planes.md has the rule; results do not
  *   depend on it.

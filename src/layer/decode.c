@@ -79,26 +79,15 @@ void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels,
 
 void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out)
 {
-    enum { CELLS = 4, FIELDS = 1 << QNT__TABLE_BITS, MOST = CELLS * QNT__PANEL * 16 };
-    const struct qnt__simd *simd = &run->context->simd;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     const int bits = layer->head.cell_bits;
-    const size_t bytes = qnt__cell_bytes(bits), depth = qnt__cell_depth(bits);
-    const size_t cells = panels * (s->panel_bytes / bytes);
-    const uint8_t *cell = layer->weight + first * s->panel_bytes;
-    uint8_t expanded[MOST], pairs[MOST];
-    int8_t same[FIELDS];
-    for (int i = 0; i < FIELDS; i++) same[i] = (int8_t)i;
-    for (size_t i = 0; i < cells; i += CELLS, cell += CELLS * bytes) {
-        const size_t count = qnt__min(CELLS, cells - i), n = count * depth * QNT__PANEL;
-        const struct qnt__expand e = {
-            .cell = cell, .cells = count, .bits = bits, .levels = same, .out = expanded};
-        if (bits < 8) simd->expand_levels(&e);
-        simd->pair_codes(bits < 8 ? expanded : cell, n / 64, pairs);
-        simd->look_up_16(layer->table_words, bits, pairs, n, out);
-        out += n;
-    }
+    const struct qnt__expand_words e = {.cell = layer->weight + first * s->panel_bytes,
+                                        .cells = panels * (s->panel_bytes / qnt__cell_bytes(bits)),
+                                        .bits = bits,
+                                        .words = layer->table_words,
+                                        .out = out};
+    run->context->simd.expand_words(&e);
 }
 
 void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)

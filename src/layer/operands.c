@@ -52,32 +52,12 @@ static bool has_odd_blocks(const struct qnt__recipe *r)
            (spec->block % 16 != 0 || spec->block > 65536);
 }
 
-bool qnt__recipe_input_has_zero(const struct qnt__recipe *r)
-{
-    int16_t level[QNT__BOOK];
-    const qnt_quantizer *q = r->input_q;
-    if (!q->scheme->values || qnt__code_bits(q) < 8) return true;
-    qnt__codebook_words(q, 0, level);
-    for (int32_t i = 0; i < QNT__BOOK; i++) {
-        if (level[i] == 0) return true;
-    }
-    return false;
-}
-
 void qnt__recipe_choose_numbers(struct qnt__recipe *r)
 {
-    const int32_t *pad = r->head.pad;
-    r->words = r->floats = false;
-    if (!r->input_q) {
-        r->floats = true;
-        return;
-    }
-    enum numbers w = numbers_of(r->weight_q), x = numbers_of_input(r->input_q);
+    enum numbers w = numbers_of(r->weight_q);
+    enum numbers x = r->input_q ? numbers_of_input(r->input_q) : REALS;
     r->floats = w == REALS || x == REALS || has_odd_blocks(r);
     r->words = !r->floats && (w == WORDS || x == WORDS);
-    if (!r->words || qnt__recipe_input_has_zero(r) || !(pad[0] | pad[1] | pad[2] | pad[3])) return;
-    r->words = false; /* no byte is left for the padding */
-    r->floats = true;
 }
 
 bool qnt__recipe_has_bytes(const qnt_quantizer *q)

@@ -77,9 +77,6 @@ bool qnt__recipe_input_is_signs(const qnt_quantizer *input_q);
 /* Are all levels of all groups integers that int8 holds? */
 bool qnt__recipe_has_bytes(const qnt_quantizer *quantizer);
 
-/* Padding is the value 0, which among words some byte has to stand for: a code, or one that is none. */
-bool qnt__recipe_input_has_zero(const struct qnt__recipe *recipe);
-
 /* Chooses QNT__WORDS (words.c); completes the head but for the bias. */
 void qnt__recipe_choose_words(struct qnt__recipe *recipe);
 

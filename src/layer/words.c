@@ -55,7 +55,7 @@ void qnt__recipe_choose_words(struct qnt__recipe *r)
     h->block = r->blocks > 1 ? (int64_t)r->block : 0;
     h->arrays &= ~QNT__HAS_ZERO;
     h->cell_bits = QNT__WORD_BITS;
-    if (qnt__recipe_input_has_zero(r)) keep_codes(r);
+    keep_codes(r);
 }
 
 /* Weights that are words themselves: [panel][tap][k / 2][16][2]; 0 where a column is of another of the

@@ -205,14 +205,14 @@ static void multiply(const struct shape *s, bool in_floats, const struct format 
 
 static int expected_arithmetic(const struct shape *s, const struct format *wf, const struct format *xf)
 {
-    const bool blocks = s->grain == QNT_PER_BLOCK, pads = s->pad > 0;
+    const bool blocks = s->grain == QNT_PER_BLOCK;
     if (wf->numbers == REALS || xf->numbers >= REALS || (blocks && s->block % 16 != 0)) return QNT__DECODE;
     if (wf->numbers != WORDS && xf->numbers != WORDS) {
         bool depthwise = s->groups == s->outputs && s->channels == 1;
-        depthwise = depthwise && !(wf->spec.bits == 8 && !(wf->spec.flags & QNT_SYMMETRIC)); /* code - zero */
+        if (wf->spec.bits == 8 && !(wf->spec.flags & QNT_SYMMETRIC)) depthwise = false; /* code - zero */
         return blocks ? QNT__BLOCKS : depthwise ? QNT__DEPTHWISE : QNT__INTEGER;
     }
-    return pads && xf->spec.method == QNT_LEVELS && xf->spec.bits == NO_ZERO ? QNT__DECODE : QNT__WORDS;
+    return QNT__WORDS;
 }
 
 /* x ends where nothing may be read. */
@@ -345,16 +345,16 @@ static void check_shape(const struct shape *s)
         const bool none = xf->numbers == FLOATS;
         const bool mean = xf->spec.scheme == QNT_POINTS && (xf->spec.flags & QNT_DYNAMIC);
         if (!none && x_count > 200) x[1] = NAN, x[2] = -0.0f, x[3] = INFINITY, x[4] = -INFINITY;
-        if (mean) x[1] = x[3] = x[4] = 1.0f; /* what is not finite counts for 0 in it, and is left out here */
+        if (mean) x[1] = x[3] = x[4] = 1.0f; /* what is not finite counts for 0 there */
         OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
         qnt_quantizer *xq = none ? NULL : fitted(xf->spec, x, rows, x_count / rows);
         if (none) memcpy(input, x, sizeof input);
         else decode(xq, &xf->spec, x, rows, x_count / rows, input);
         if (!none && !(xf->spec.flags & QNT_DYNAMIC)) {
             qnt_tensor *t = TENSOR(x, QNT_FLOAT, 32, x_count);
-            GOOD(qnt_quantizer_encode(c, xq, t, TENSOR(xcode, type_of(&xf->spec), 8, x_count)));
-            GOOD(qnt_quantizer_encode(c, xq, t,
-                                      TENSOR(packed, type_of(&xf->spec), (uint8_t)bits_of(&xf->spec), x_count)));
+            const uint8_t type = type_of(&xf->spec), bits = (uint8_t)bits_of(&xf->spec);
+            GOOD(qnt_quantizer_encode(c, xq, t, TENSOR(xcode, type, 8, x_count)));
+            GOOD(qnt_quantizer_encode(c, xq, t, TENSOR(packed, type, bits, x_count)));
         }
         for (int i = 0; i < WEIGHTS; i++) {
             if (check_quick && (i + j) % 4 != 0) continue;
