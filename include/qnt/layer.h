@@ -33,9 +33,9 @@
  * - Where products of floats or blocks meet a quantized output, output_q encodes the finished float.
  * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied as
  *   these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where levels
- *   are per axis, for each, with float input also where levels are real. They become bytes
- *   if each block has levels of its own, if rows of k must be padded and the 2^bits levels leave no place
- *   for 0, or if the tables of more than 4 bits take more than they save.
+ *   are per axis or block, for each, with float input also where levels are real. They become bytes if
+ *   rows of k must be padded and the 2^bits levels leave no place for 0, or if tables of blocks, or of more
+ *   than 4 bits, take more than they save.
  * - Levels that are integers of 16 bits, of weights or inputs or both, work as well: #QNT_EXP of 5 bits
  *   and more, #QNT_TABLE of 6 and more, levels of the caller. Zero points go into the integers then, sums
  *   are exact below 2^53, y = float(sum) * scale and so on as for blocks, output_q encodes the finished

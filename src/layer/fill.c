@@ -206,15 +206,20 @@ static void fill_output_book(const struct qnt__recipe *r, qnt_layer *layer, stru
     layer->head.output.zero = fill_book(&ranks, book);
 }
 
-/* Integers of output n become their places; the table of a column of its own goes to `tables`. */
+/* Integers of output n become their places, block by block; tables of its own go to `tables`. */
 static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, size_t n,
                         int8_t *codes, int8_t *tables)
 {
-    int8_t place[256];
-    bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
-    if (own) tables += qnt__layer_table(&layer->head) * qnt__recipe_column(layer, n);
-    qnt__recipe_table(r, own ? qnt__recipe_group(r, n, 0) : 0, tables, place);
-    for (size_t k = 0; k < r->inputs; k++) codes[k] = place[(uint8_t)codes[k]];
+    const bool each = layer->head.arrays & QNT__HAS_BLOCK_TABLES;
+    const size_t length = each ? r->block : r->inputs, column = qnt__recipe_column(layer, n);
+    for (size_t k = 0; k < r->inputs; k += length) {
+        int8_t place[256];
+        size_t at = (size_t)(qnt__layer_tables(layer, column / QNT__PANEL, k / length) - layer->tables);
+        const bool own = qnt__layer_has_own_tables(&layer->head);
+        if (own) at += column % QNT__PANEL * qnt__layer_table(&layer->head);
+        qnt__recipe_table(r, own ? qnt__recipe_group(r, n, k) : 0, tables + at, place);
+        for (size_t i = k; i < qnt__min(k + length, r->inputs); i++) codes[i] = place[(uint8_t)codes[i]];
+    }
 }
 
 /* Packs all panels; `padded` holds 16 columns of whole taps. */

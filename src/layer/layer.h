@@ -75,7 +75,9 @@ enum {
     QNT__HAS_INPUT_THRESHOLDS = 128, /* integers change at given places, not half way between */
     QNT__HAS_TABLE = 256, /* codes are places in one table of integers; exact arithmetic, or words */
     QNT__HAS_OWN_TABLES = 512,  /* or in a table for each column */
-    QNT__HAS_OUTPUT_BOOK = 1024 /* output codes are those of a codebook */
+    QNT__HAS_OUTPUT_BOOK = 1024, /* output codes are those of a codebook */
+    QNT__HAS_BLOCK_TABLES = 2048, /* codes are places in a table of integers for each scale */
+    QNT__HAS_TABLES = QNT__HAS_TABLE | QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES
 };
 
 /*
@@ -135,8 +137,8 @@ struct qnt_layer {
                               scale of code + 2^(weight_bits - 1) */
     const int8_t *input_levels;    /* [256] or NULL: by input code, 2^bits of them */
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
-    const int8_t *tables;          /* [qnt__layer_table], or that for each column, or NULL: by
-                                      field of a cell */
+    const int8_t *tables;          /* [qnt__layer_table], or that for each column or scale, or NULL:
+                                      by field of a cell */
     const int16_t *input_words; /* of QNT__WORDS, instead of input_levels: [256], 0 from 2^bits on */
     const int16_t *table_words; /* and instead of tables: [256] */
     const float *input_values;  /* of QNT__DECODE, instead of input_levels: [256]; dynamic: -1, 1 */
@@ -158,6 +160,20 @@ bool qnt__layer_may_pack(const struct qnt__layer_head *head);
 static inline size_t qnt__layer_table(const struct qnt__layer_head *head)
 {
     return (size_t)1 << (head->cell_bits < QNT__NARROW_BITS ? QNT__NARROW_BITS : head->cell_bits);
+}
+
+/* Is there more than one? */
+static inline bool qnt__layer_has_own_tables(const struct qnt__layer_head *head)
+{
+    return head->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES);
+}
+
+/* The first table of block b of a panel. */
+static inline const int8_t *qnt__layer_tables(const qnt_layer *layer, size_t panel, size_t b)
+{
+    if (!qnt__layer_has_own_tables(&layer->head)) return layer->tables;
+    if (layer->head.arrays & QNT__HAS_BLOCK_TABLES) panel = panel * layer->shape.blocks + b;
+    return layer->tables + panel * QNT__PANEL * qnt__layer_table(&layer->head);
 }
 
 /* Checks what a hostile blob could have besides wrong numbers: combinations and array contents that

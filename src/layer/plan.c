@@ -10,9 +10,9 @@ enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
 static bool expands(const struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
-    if (!(h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES))) return false;
+    if (!(h->arrays & QNT__HAS_TABLES)) return false;
     if (h->arithmetic == QNT__WORDS) return !run->words.few;
-    return run->rows > QNT__BLOCK_ROWS || (h->arrays & QNT__HAS_OWN_TABLES) ||
+    return run->rows > QNT__BLOCK_ROWS || qnt__layer_has_own_tables(h) ||
            h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
 }
 

@@ -214,7 +214,7 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
-/* Tables that belong to blocks take as many bytes as the block, so weights do not stay packed. */
+/* Tables of floats that belong to blocks take more than the blocks; those of integers do not. */
 static bool has_tables_for_blocks(const qnt_quantizer *q)
 {
     return q->own_count && q->spec.grain == QNT_PER_BLOCK;

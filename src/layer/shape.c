@@ -106,14 +106,14 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__WORDS},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_BLOCK_TABLES - 1},
         {"block", h->block, blocks ? 16 : 0,
          blocks || (dense && words) ? 65536
          : dense && decode          ? LARGEST
                                     : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
-    const int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    const int32_t tables = h->arrays & QNT__HAS_TABLES;
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
                         : h->arithmetic == QNT__PLANES  ? 1
                         : words && !tables              ? QNT__WORD_BITS
@@ -128,7 +128,7 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
         (!decode && h->input.kind == QNT__IN_FLOAT) ||
         (decode && (h->arrays & (QNT__HAS_SUM | QNT__HAS_INPUT_THRESHOLDS))) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
-        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
+        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
                : tables && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
@@ -209,9 +209,10 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[8] = levels_in ? 256 * element : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
     if (decode && levels_in) bytes[9] = sizeof(struct qnt__book);
-    size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
+    size_t table = h->arrays & QNT__HAS_TABLES ? qnt__layer_table(h) : 0;
     if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
     bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
+    if ((h->arrays & QNT__HAS_BLOCK_TABLES) && !qnt__mul(table, scales, &bytes[10])) return false;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);

@@ -39,9 +39,9 @@ static bool arrays_hold(const struct qnt__layer_head *h)
                    (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
-    int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    int32_t tables = h->arrays & QNT__HAS_TABLES;
     if (tables &&
-        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || levels ||
+        ((tables & (tables - 1)) != 0 || levels ||
          (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }

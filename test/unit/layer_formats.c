@@ -111,7 +111,9 @@ static const struct shape shapes[] = {
     {"one row", true, 1, 1, 1, 130, 35, 1, 1, 0, QNT_PER_AXIS, 0},
     {"blocks of 32", true, 1, 1, 5, 88, 18, 1, 1, 0, QNT_PER_BLOCK, 32},
     {"blocks of 64", true, 1, 1, 13, 150, 33, 1, 1, 0, QNT_PER_BLOCK, 64},
+    {"blocks of 128", true, 1, 1, 3, 256, 20, 1, 1, 0, QNT_PER_BLOCK, 128},
     {"blocks of 24", true, 1, 1, 5, 60, 18, 1, 1, 0, QNT_PER_BLOCK, 24},
+    {"blocks of 100", true, 1, 1, 3, 230, 17, 1, 1, 0, QNT_PER_BLOCK, 100},
     {"3 x 3", false, 2, 4, 5, 6, 18, 3, 1, 1, QNT_PER_AXIS, 0},
     {"3 x 3 in groups", false, 1, 5, 4, 3, 8, 3, 2, 1, QNT_PER_TENSOR, 0},
     {"depthwise", false, 1, 5, 4, 1, 16, 3, 16, 1, QNT_PER_AXIS, 0}};
@@ -300,6 +302,12 @@ static void check_cell(const struct shape *s, const struct format *wf, const qnt
     CHECK_MSG(chosen == arithmetic || (chosen == QNT__PLANES && arithmetic == QNT__INTEGER &&
                                        (wf->numbers == SIGNS || wf->spec.bits == 1)),
               "%s: arithmetic %d, expected %d", what, chosen, arithmetic);
+    const int32_t method = wf->spec.method;
+    const bool own = method == QNT_TEQ || method == QNT_KMEANS || method == QNT_LLOYD;
+    if (own && wf->numbers == BYTES && wf->spec.bits < 5 && s->block == 128 && arithmetic != QNT__WORDS) {
+        CHECK_MSG(layer->head.cell_bits < 8 && (layer->head.arrays & QNT__HAS_BLOCK_TABLES), "%s: %d bits",
+                  what, (int)layer->head.cell_bits);
+    }
     copy = reloaded(layer, &blob);
 
     multiply(s, arithmetic == QNT__DECODE && !signs, xf);

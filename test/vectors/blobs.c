@@ -129,7 +129,8 @@ struct plane_sample {
     int64_t rows, outputs, inputs;
     int bits; /* of the input; 0: signs */
     /* products of floats: a float input; one with real levels; one that is quantized row by row */
-    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS, DECODED, DECODED_ROWS } words;
+    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS, DECODED, DECODED_ROWS,
+           BLOCK_TABLES } words;
 };
 
 static const struct plane_sample plane_samples[] = {
@@ -141,6 +142,7 @@ static const struct plane_sample plane_samples[] = {
     {"1.0_levels_6", 5, 19, 150, 6, LEVELS},
     {"1.0_decoded_5", 5, 19, 150, 5, DECODED},
     {"1.0_decoded_rows_6", 5, 19, 150, 6, DECODED_ROWS},
+    {"1.0_block_tables_3", 5, 19, 192, 3, BLOCK_TABLES},
 };
 
 enum {
@@ -387,6 +389,34 @@ static qnt_layer *make_wide(const qnt_context *context, const struct plane_sampl
     return layer;
 }
 
+/* Exponential codes in blocks of 64, each with levels of its own. */
+static qnt_layer *make_block_tables(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { BLOCK = 64, MOST = 19 * 3 };
+    double alpha[MOST], beta[MOST];
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_EXP, .bits = s->bits, .flags = QNT_SIGNED,
+                      .grain = QNT_PER_BLOCK, .axis = 1, .block = BLOCK};
+    qnt_layer_spec dense = {.size = sizeof dense};
+    qnt_quantizer *weight = NULL, *in = make_q(context, (qnt_spec){.bits = 8}, 0.03125);
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (int i = 0; i < MOST; i++) alpha[i] = 0.125 / (1 << i % 5), beta[i] = 0.0625 * (i % 7);
+    const size_t groups = (size_t)(s->outputs * s->inputs / BLOCK);
+    CHECK(groups == MOST && qnt_quantizer_set(context, in, QNT_P_ZERO, (double[]){120}, 1) == QNT_OK);
+    CHECK(qnt_quantizer_create(context, &codes, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_BASE, (double[]){1.5}, 1) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_ALPHA, alpha, groups) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_BETA, beta, groups) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), in, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.cell_bits == 4 && (layer->head.arrays & QNT__HAS_BLOCK_TABLES));
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
+    free(w), free(bias);
+    return layer;
+}
+
 /* Coefficients 1 to 7, one output in eleven without a base. */
 static qnt_layer *make_planes(const qnt_context *context, const struct plane_sample *s)
 {
@@ -394,6 +424,7 @@ static qnt_layer *make_planes(const qnt_context *context, const struct plane_sam
     double scale[MOST], coef[MOST];
     qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    if (s->words == BLOCK_TABLES) return make_block_tables(context, s);
     if (s->words >= PLACES) return make_wide(context, s);
     if (s->words != PLAIN) return make_words(context, s);
     qnt_quantizer *weight = NULL, *in;

@@ -1,7 +1,7 @@
 /*
  * Codes of cells become words with VPERMB: low bytes and high bytes are looked up apart and put together
- * with shifts. Where four k of a column are in the order 0, 2, 1, 3, the even bytes are the words of one cell
- * and the odd ones those of the next.
+ * with shifts. Where four k of a column are in the order 0, 2, 1, 3, the even bytes are the words of one
+ * cell and the odd ones those of the next.
  */
 #include "../slots.h"
 #include "cells_avx512vnni.h"
