@@ -1,7 +1,7 @@
 /*
- * qnt_gemm_table: codes of both operands are looked up, then multiplied as the integers that they stand for:
- * bytes by gemm_s8, anything wider as 16-bit words. A strip of columns of b is looked up once for all rows of
- * a task, rows of a once for each strip; sums leave for c when all of a strip's k are in them.
+ * qnt_gemm_table: codes of both operands are looked up, then multiplied as the integers that they stand
+ * for: bytes by gemm_s8, anything wider as 16-bit words. A strip of columns of b is looked up once for all
+ * rows of a task, rows of a once for each strip; sums leave for c when all of a strip's k are in them.
  */
 #include <string.h>
 
@@ -287,7 +287,8 @@ static qnt_status multiply(struct product *g)
         return qnt__fail(g->context, QNT_E_NOMEM, "memory of %zu workers overflows", g->context->workers);
     }
     QNT__TRY(qnt__allocate(g->context, memory, bytes, &block));
-    g->space = (uint8_t *)block + (QNT__CARVE_ALIGN - (uintptr_t)block % QNT__CARVE_ALIGN) % QNT__CARVE_ALIGN;
+    const size_t over = (uintptr_t)block % QNT__CARVE_ALIGN;
+    g->space = (uint8_t *)block + (over ? QNT__CARVE_ALIGN - over : 0);
     size_t tasks = qnt__ceil_div(g->n, g->columns) * qnt__ceil_div(g->m, TASK_ROWS);
     qnt_status status = qnt__parallel(g->context, run_strip, g, tasks);
     qnt__free(memory, block, bytes);

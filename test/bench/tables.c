@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bits_roof.h"
 #include "kernel/panels.h"
 #include "openblas.h"
 #include "qnt.h"
@@ -152,7 +153,8 @@ static void word_run(void *state)
 static void products(void)
 {
     enum { M = 256, N = 1024, K = 1024 };
-    printf("\n%-34s %8s %8s %6s\n", "256x1024x1024", "ms", "float ms", "ratio");
+    const double words_share = bench_cpu() & QNT_CPU_AVX512VNNI ? 0.5 : 1; /* of the peak */
+    printf("\n%-34s %8s %8s %6s %6s %8s\n", "256x1024x1024", "ms", "float ms", "ratio", "roof", "of roof");
     for (int bits = 2; bits <= 8; bits++) {
         struct table_product *narrow = table_create(M, N, K, bits, 8);
         struct table_product *wide = table_create(M, N, K, bits, 16);
@@ -170,12 +172,16 @@ static void products(void)
             {.name = "both decoded to int16", .run = table_run, .state = wide},
             {.name = "packed weights to int8", .run = packed_run, .state = packed},
             {.name = "int16 levels", .run = word_run, .state = bits == 8 ? &words : NULL},
-            {.name = "sgemm", .run = float_gemm_run, .state = peer}};
-        bench_compare(c, 5);
+            {.name = "sgemm", .run = float_gemm_run, .state = peer},
+            {.name = "peak", .run = bench_peak_run, .state = peer}};
+        bench_compare(c, 6);
+        const double peak = bench_peak_products() / c[5].seconds;
         for (int i = 0; i < 4; i++) {
             if (!c[i].state) continue;
-            printf("%d bits, %-26s %8.3f %8.3f %6.2f\n", bits, c[i].name, 1e3 * c[i].seconds,
-                   1e3 * c[4].seconds, c[4].seconds / c[i].seconds);
+            const double least = (double)M * N * K / (i % 2 ? words_share * peak : peak); /* seconds */
+            printf("%d bits, %-26s %8.3f %8.3f %6.2f %6.2f %7.0f%%\n", bits, c[i].name, 1e3 * c[i].seconds,
+                   1e3 * c[4].seconds, c[4].seconds / c[i].seconds, c[4].seconds / least,
+                   100 * least / c[i].seconds);
         }
         table_destroy(narrow), table_destroy(wide);
         if (packed) packed_destroy(packed);
@@ -400,8 +406,9 @@ static void slice_and_count(void *state)
 static void counting(void)
 {
     enum { N = 4096 };
-    printf("\n%-14s %10s %10s %6s %14s %6s %12s %6s\n", "counting, 4096", "loop us", "planes us",
-           "ratio", "sliced too us", "ratio", "sums only us", "ratio");
+    const double sets = bits_roof().sets;
+    printf("\n%-14s %10s %10s %6s %6s %14s %6s %12s %6s\n", "counting, 4096", "loop us", "planes us",
+           "ratio", "roof", "sliced too us", "ratio", "sums only us", "ratio");
     for (int bits = 2; bits <= 7; bits++) {
         struct counting s = {.n = N,
                              .bits = bits,
@@ -416,9 +423,10 @@ static void counting(void)
                                       {.name = "both", .run = slice_and_count, .state = &s},
                                       {.name = "sums", .run = count_sums, .state = &s}};
         bench_compare(c, 4);
-        printf("%d exponent bits %9.2f %10.3f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
+        const double least = N * (double)(4 << bits) / sets; /* sets of the sum's planes, of a's, of b's */
+        printf("%d exponent bits %9.2f %10.3f %6.1f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
                1e6 * c[0].seconds, 1e6 * c[1].seconds, c[0].seconds / c[1].seconds,
-               1e6 * c[2].seconds, c[0].seconds / c[2].seconds, 1e6 * c[3].seconds,
+               sets > 0 ? c[0].seconds / least : 0, 1e6 * c[2].seconds, c[0].seconds / c[2].seconds, 1e6 * c[3].seconds,
                c[0].seconds / c[3].seconds);
         free(s.a), free(s.b), free(s.a_planes), free(s.b_planes);
     }
