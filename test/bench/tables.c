@@ -423,7 +423,7 @@ static void counting(void)
                                       {.name = "both", .run = slice_and_count, .state = &s},
                                       {.name = "sums", .run = count_sums, .state = &s}};
         bench_compare(c, 4);
-        const double least = N * (double)(4 << bits) / sets; /* sets of the sum's planes, of a's, of b's */
+        const double least = N * (double)(4 << bits) / sets; /* sets of planes: the sum's, a's, b's */
         printf("%d exponent bits %9.2f %10.3f %6.1f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
                1e6 * c[0].seconds, 1e6 * c[1].seconds, c[0].seconds / c[1].seconds,
                sets > 0 ? c[0].seconds / least : 0, 1e6 * c[2].seconds, c[0].seconds / c[2].seconds, 1e6 * c[3].seconds,
