@@ -426,8 +426,8 @@ static void counting(void)
         const double least = N * (double)(4 << bits) / sets; /* sets of planes: the sum's, a's, b's */
         printf("%d exponent bits %9.2f %10.3f %6.1f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
                1e6 * c[0].seconds, 1e6 * c[1].seconds, c[0].seconds / c[1].seconds,
-               sets > 0 ? c[0].seconds / least : 0, 1e6 * c[2].seconds, c[0].seconds / c[2].seconds, 1e6 * c[3].seconds,
-               c[0].seconds / c[3].seconds);
+               sets > 0 ? c[0].seconds / least : 0, 1e6 * c[2].seconds, c[0].seconds / c[2].seconds,
+               1e6 * c[3].seconds, c[0].seconds / c[3].seconds);
         free(s.a), free(s.b), free(s.a_planes), free(s.b_planes);
     }
 }
