@@ -39,7 +39,7 @@ static UNUSED qnt_quantizer *as_int8(const qnt_quantizer *from)
     return q;
 }
 
-static qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *out)
+static UNUSED qnt_status run(const qnt_layer *layer, const qnt_tensor *in, qnt_tensor *out)
 {
     size_t bytes = 0;
     qnt_status status = qnt_layer_workspace(c, layer, in, &bytes);

@@ -296,7 +296,8 @@ QNT_API qnt_status qnt_gemm_exp(const qnt_context *context, const qnt_tensor *a,
  * in registers, then multiplied as integers, exactly and on every CPU alike. An accumulator whose true
  * value leaves int32 wraps modulo 2^32; with p and q the largest magnitudes of the two tables none does
  * up to K = (2^31 - 1) / (p q): 133,144 for levels of 127, 131,071 for -128, 128 for 4,095 times 4,095.
- * Two int8 tables take half the time of what holds an int16 table.
+ * Two int8 tables take half the time of what holds an int16 table. Allocates for the call, as b is looked
+ * up in strips: up to 1.2 MiB for each worker, less where N and K are small.
  * @param context hooks.
  * @param a       [M,K] unsigned integers of 1 to 8 bits, packed or one per byte, each below the
  *                number of levels of a_table.
@@ -304,7 +305,7 @@ QNT_API qnt_status qnt_gemm_exp(const qnt_context *context, const qnt_tensor *a,
  * @param b       [N,K], as a.
  * @param b_table int8 or int16 levels [1 to 2^bits of b].
  * @param[out] c  [M,N] int32, disjoint from the inputs.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_PARALLEL.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_gemm_table(const qnt_context *context, const qnt_tensor *a,
                                   const qnt_tensor *a_table, const qnt_tensor *b,

@@ -16,29 +16,35 @@
  * | NULL | float input times decoded weights (weight-only), float32 sums in the order of k |
  * | #QNT_DYNAMIC | each input row gets its own scale when the layer runs, then integers |
  * | any other | integers |
+ * | any, where one side has numbers that are no integers of 16 bits | both are decoded: floats |
+ *
+ * doc/formats.md has the whole matrix.
  *
  * With integers the sum over k is exact; then, in float32 and in this order:
  * y = float(sum) * multiplier[n] (* row scale) + bias[n], activation, and for a quantized output
  * rounding half to even and the zero point. doc/numerics.md defines every step.
  *
  * - A *row* of a dynamic input is a row of K elements of #QNT_DENSE and a whole image of #QNT_CONV.
- * - Weights with a scale for each block of k need a block that is a multiple of 16 (up to 65536) if
- *   the input is quantized; K need not be a multiple of it. Each block is summed in integers, then
+ * - Where the input is quantized, weights with a scale for each block of k are integers if the block is a
+ *   multiple of 16 (up to 65536); K need not be a multiple of it. Each block is summed in integers, then
  *   y += float(sum) * scale[block][n] in ascending order. The input counts as signed bytes (uint8
  *   codes less 128); what a static zero point adds is taken off the bias, a dynamic one the sum:
  *   y -= float(zero) * float(sum over blocks of scale * sum of weights).
- * - Where float input or blocks meet a quantized output, output_q encodes the finished float.
+ * - Where products of floats or blocks meet a quantized output, output_q encodes the finished float.
  * - Weights of a codebook (#QNT_TABLE, #QNT_EXP) whose levels are integers of 8 bits are multiplied as
  *   these integers. Up to 7 bits they stay packed, as places in a table for all outputs or, where levels
- *   are per axis, for each, with float input also where levels are real. They become bytes
- *   if each block has levels of its own, if rows of k must be padded and the 2^bits levels leave no place
- *   for 0, or if the tables of more than 4 bits take more than they save.
+ *   are per axis or block, for each, with float input also where levels are real. They become bytes if
+ *   rows of k must be padded and the 2^bits levels leave no place for 0, or if tables of blocks, or of more
+ *   than 4 bits, take more than they save.
  * - Levels that are integers of 16 bits, of weights or inputs or both, work as well: #QNT_EXP of 5 bits
  *   and more, #QNT_TABLE of 6 and more, levels of the caller. Zero points go into the integers then, sums
  *   are exact below 2^53, y = float(sum) * scale and so on as for blocks, output_q encodes the finished
  *   float, and depthwise convolutions run as other groups do. Weights stay packed if one table serves all
- *   of their scale groups, else they are 16 bits each. An input of 256 levels none of which is 0 cannot be
- *   padded. Real levels (as a rule those of #QNT_LITERAL) still need a float input.
+ *   of their scale groups, else they are 16 bits each.
+ * - Numbers that are no such integers: real levels (as a rule those of #QNT_LITERAL), real offsets, blocks
+ *   of another length. Then the layer encodes its input, decodes it, and goes on as with input_q NULL: the
+ *   result is the one that such a layer gives for what qnt_quantizer_apply() makes of x, to the bit. A
+ *   dynamic input has the parameters of its row.
  * - Weights that are sums of signs (#QNT_BASES) are kept as one plane of bits for each base where that is
  *   faster than bytes: a base with an input of few bits. doc/bit_planes.md has the rule; results do not
  *   depend on it.

@@ -187,7 +187,7 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
                                    .ld = NARROW,
                                    .bits = 8};
     g->context->simd.gemm_s8(&gemm);
-    if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0);
+    if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
 }
 
 /* acc = products with `planes` planes from plane i, merged. */
@@ -222,7 +222,7 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
         int32_t *acc = p ? b->part : b->acc;
         if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
         else look_up(b, i + p, acc);
-        if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p);
+        if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p, b->acc);
     }
 }
 

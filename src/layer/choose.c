@@ -72,13 +72,6 @@ static bool is_centred(const struct qnt__layer_codes *c)
 
 static qnt_status choose_blocks(struct qnt__recipe *r, const struct extremes *e, size_t block)
 {
-    if (block % 16 != 0 || block > 65536) {
-        return qnt__fail(
-            r->context, QNT_E_UNSUPPORTED,
-            "weight_q: block is %zu, expected a multiple of 16 up to 65536 where the input "
-            "is quantized",
-            block);
-    }
     if (!e->zero_bytes) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "weight_q: a zero point is too far from the codes for blocks");
@@ -112,16 +105,6 @@ static bool is_depthwise(const struct qnt__layer_head *h)
 static qnt_status choose_integer(struct qnt__recipe *r, const struct extremes *e)
 {
     struct qnt__layer_head *h = &r->head;
-    if (r->levels) {
-        return qnt__fail(
-            r->context, QNT_E_UNSUPPORTED,
-            "weight_q has levels that are not integers of 16 bits, which needs a float input "
-            "(input_q NULL)");
-    }
-    if (r->weight_q->spec.flags & QNT_REAL_OFFSET) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q has a real offset, which needs a float input (input_q NULL)");
-    }
     if (r->blocks > 1) return choose_blocks(r, e, r->block);
     if (e->largest > INT32_MAX / input_reach(h)) return choose_split(r, e);
     h->arrays |= QNT__HAS_SUM;
@@ -159,8 +142,8 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
     h->cell_bits = qnt__panel_bits(h->weight_bits);
     h->block = 0;
     if (r->words) {
-        QNT__TRY(qnt__recipe_choose_words(r));
-    } else if (h->input.kind != QNT__IN_FLOAT) {
+        qnt__recipe_choose_words(r);
+    } else if (!r->floats) {
         QNT__TRY(choose_integer(r, &e));
         if (r->integers) qnt__recipe_pack(r);
         qnt__recipe_planes(r);

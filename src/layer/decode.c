@@ -39,8 +39,7 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
     const int bits = layer->head.weight_bits;
     size_t block = layer->head.block ? (size_t)layer->head.block : s->depth;
     bool own = layer->head.arrays & QNT__HAS_OWN_LEVELS;
-    size_t step = layer->head.arrays & QNT__HAS_OWN_TABLES ? qnt__layer_table(&layer->head) : 0;
-    const int8_t *tables = layer->tables ? layer->tables + panel * QNT__PANEL * step : NULL;
+    size_t step = qnt__layer_has_own_tables(&layer->head) ? qnt__layer_table(&layer->head) : 0;
     int8_t code[QNT__TABLE]; /* of places in tables of floats */
     for (int i = 0; i < QNT__TABLE; i++) code[i] = (int8_t)(i - (1 << (bits - 1)));
     struct qnt__decode_cells d = {.cell = cells,
@@ -54,6 +53,7 @@ static float *decode_tap(const struct qnt__run *run, size_t panel, const uint8_t
         d.scale = layer->scale + at;
         d.zero = layer->zero ? layer->zero + at : NULL;
         d.offset = layer->offset ? layer->offset + at : NULL;
+        const int8_t *tables = layer->tables ? qnt__layer_tables(layer, panel, d.first / block) : NULL;
         if (own) d.levels = layer->levels + at * d.step;
         d.out = out;
         if (tables || qnt__cell_is_wide(d.bits))
@@ -79,40 +79,33 @@ void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels,
 
 void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out)
 {
-    enum { CELLS = 4, FIELDS = 1 << QNT__TABLE_BITS, MOST = CELLS * QNT__PANEL * 16 };
-    const struct qnt__simd *simd = &run->context->simd;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     const int bits = layer->head.cell_bits;
-    const size_t bytes = qnt__cell_bytes(bits), depth = qnt__cell_depth(bits);
-    const size_t cells = panels * (s->panel_bytes / bytes);
-    const uint8_t *cell = layer->weight + first * s->panel_bytes;
-    uint8_t expanded[MOST], pairs[MOST];
-    int8_t same[FIELDS];
-    for (int i = 0; i < FIELDS; i++) same[i] = (int8_t)i;
-    for (size_t i = 0; i < cells; i += CELLS, cell += CELLS * bytes) {
-        const size_t count = qnt__min(CELLS, cells - i), n = count * depth * QNT__PANEL;
-        const struct qnt__expand e = {
-            .cell = cell, .cells = count, .bits = bits, .levels = same, .out = expanded};
-        if (bits < 8) simd->expand_levels(&e);
-        simd->pair_codes(bits < 8 ? expanded : cell, n / 64, pairs);
-        simd->look_up_16(layer->table_words, bits, pairs, n, out);
-        out += n;
-    }
+    const struct qnt__expand_words e = {.cell = layer->weight + first * s->panel_bytes,
+                                        .cells = panels * (s->panel_bytes / qnt__cell_bytes(bits)),
+                                        .bits = bits,
+                                        .words = layer->table_words,
+                                        .out = out};
+    run->context->simd.expand_words(&e);
 }
 
 void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)
 {
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
-    bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
-    struct qnt__expand e = {.cells = s->panel_bytes / qnt__cell_bytes(layer->head.cell_bits),
-                            .bits = layer->head.cell_bits,
-                            .step = own ? qnt__layer_table(&layer->head) : 0};
-    for (size_t p = first; p < first + panels; p++, out += qnt__expanded_bytes(s)) {
-        e.cell = layer->weight + p * s->panel_bytes;
-        e.levels = layer->tables + p * QNT__PANEL * e.step;
-        e.out = out;
+    const int bits = layer->head.cell_bits;
+    const bool own = qnt__layer_has_own_tables(&layer->head);
+    const size_t blocks = layer->head.arrays & QNT__HAS_BLOCK_TABLES ? s->blocks : 1;
+    struct qnt__expand e = {.cell = layer->weight + first * s->panel_bytes,
+                            .cells = s->panel_bytes / qnt__cell_bytes(bits) / blocks,
+                            .bits = bits,
+                            .step = own ? qnt__layer_table(&layer->head) : 0,
+                            .out = out};
+    for (size_t i = 0; i < panels * blocks; i++) {
+        e.levels = qnt__layer_tables(layer, first + i / blocks, i % blocks);
         run->context->simd.expand_levels(&e);
+        e.cell += e.cells * qnt__cell_bytes(bits);
+        e.out += qnt__expanded_bytes(s) / blocks;
     }
 }

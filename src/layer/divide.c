@@ -46,7 +46,7 @@ void qnt__recipe_divide(struct qnt__recipe *r)
     const qnt_quantizer *q = r->weight_q;
     size_t groups = q->own_count ? q->groups : qnt__min(q->groups, 1);
     int32_t most = 1, bits;
-    if (!r->integers || !r->input_q) return;
+    if (!r->integers || r->floats) return;
     for (size_t g = 0; g < groups; g++) {
         divisor_at(r, g, &bits);
         if (qnt__panel_bits(bits) == 8) return;

@@ -22,6 +22,8 @@ struct arrays {
     float *levels;
     int8_t *input_levels;
     int16_t *input_words;
+    float *input_values;
+    struct qnt__book *input_book;
     float *input_thresholds;
     int8_t *tables;
     int16_t *table_words;
@@ -48,6 +50,8 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->levels),
                            section(l, data, l->input_levels),
                            section(l, data, l->input_words),
+                           section(l, data, l->input_values),
+                           section(l, data, l->input_book),
                            section(l, data, l->input_thresholds),
                            section(l, data, l->tables),
                            section(l, data, l->table_words),
@@ -59,6 +63,7 @@ static double scale_of(const struct qnt__recipe *r, size_t group)
 {
     const struct qnt__layer_head *h = &r->head;
     double scale = (double)r->weight_q->scale[group] * qnt__recipe_divisor(r, group);
+    if (h->arithmetic == QNT__DECODE) return scale;
     if (h->input.kind == QNT__IN_STATIC) scale *= h->input.scale;
     if (qnt__layer_sums_integers(h) && !qnt__layer_finishes_floats(h)) scale /= h->output.scale;
     return scale;
@@ -169,26 +174,52 @@ static void fill_input_words(const struct qnt__recipe *r, int16_t *words)
     words[0] = sign[0], words[1] = sign[1];
 }
 
-static void fill_book(const qnt_quantizer *q, struct qnt__layer_head *h, struct qnt__book *book)
+/* Returns the rank of NaN. */
+static int32_t fill_book(const struct qnt__ranks *r, struct qnt__book *book)
 {
-    struct qnt__ranks r;
-    qnt__codebook_ranks(q, 0, &r);
-    memcpy(book->code, r.code, sizeof book->code);
+    memcpy(book->code, r->code, sizeof book->code);
     for (int32_t i = 0; i < 256; i++) {
-        book->threshold[i] = i < r.count - 1 ? r.thresholds.value[i] : qnt__f32_of_bits(0x7f800000u);
+        book->threshold[i] = i < r->count - 1 ? r->thresholds.value[i] : qnt__f32_of_bits(0x7f800000u);
     }
-    h->output.zero = r.thresholds.nan;
+    return r->thresholds.nan;
 }
 
-/* Integers of output n become their places; the table of a column of its own goes to `tables`. */
+static void fill_input_values(const struct qnt__recipe *r, float *value, struct qnt__book *book)
+{
+    struct qnt__ranks ranks = {.code = {0, 1}, .count = 2};
+    value[0] = -1.0f, value[1] = 1.0f;
+    if (r->head.input.kind == QNT__IN_DYNAMIC) {
+        qnt__thresholds_between(value, 2, &ranks.thresholds);
+    } else {
+        float all[QNT__BOOK];
+        r->input_q->scheme->values(r->input_q, 0, all);
+        memcpy(value, all, sizeof *value << r->head.input.bits);
+        qnt__codebook_ranks(r->input_q, 0, &ranks);
+    }
+    fill_book(&ranks, book);
+}
+
+static void fill_output_book(const struct qnt__recipe *r, qnt_layer *layer, struct qnt__book *book)
+{
+    struct qnt__ranks ranks;
+    qnt__codebook_ranks(r->output_q, 0, &ranks);
+    layer->head.output.zero = fill_book(&ranks, book);
+}
+
+/* Integers of output n become their places, block by block; tables of its own go to `tables`. */
 static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, size_t n,
                         int8_t *codes, int8_t *tables)
 {
-    int8_t place[256];
-    bool own = layer->head.arrays & QNT__HAS_OWN_TABLES;
-    if (own) tables += qnt__layer_table(&layer->head) * qnt__recipe_column(layer, n);
-    qnt__recipe_table(r, own ? qnt__recipe_group(r, n, 0) : 0, tables, place);
-    for (size_t k = 0; k < r->inputs; k++) codes[k] = place[(uint8_t)codes[k]];
+    const bool each = layer->head.arrays & QNT__HAS_BLOCK_TABLES;
+    const size_t length = each ? r->block : r->inputs, column = qnt__recipe_column(layer, n);
+    for (size_t k = 0; k < r->inputs; k += length) {
+        int8_t place[256];
+        size_t at = (size_t)(qnt__layer_tables(layer, column / QNT__PANEL, k / length) - layer->tables);
+        const bool own = qnt__layer_has_own_tables(&layer->head);
+        if (own) at += column % QNT__PANEL * qnt__layer_table(&layer->head);
+        qnt__recipe_table(r, own ? qnt__recipe_group(r, n, k) : 0, tables + at, place);
+        for (size_t i = k; i < qnt__min(k + length, r->inputs); i++) codes[i] = place[(uint8_t)codes[i]];
+    }
 }
 
 /* Packs all panels; `padded` holds 16 columns of whole taps. */
@@ -243,7 +274,8 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
     if (a.input_thresholds) {
         memcpy(a.input_thresholds, r->input_q->own, r->input_q->own_count * sizeof(float));
     }
-    if (a.output_book) fill_book(r->output_q, &layer->head, a.output_book);
+    if (a.input_values) fill_input_values(r, a.input_values, a.input_book);
+    if (a.output_book) fill_output_book(r, layer, a.output_book);
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
     return QNT_OK;
 }

@@ -14,7 +14,7 @@
 
 /* How the sums over k are formed. A property of the quantizers and weights, never of the CPU. */
 enum {
-    QNT__DECODE = 0,    /* float input, weights decoded into the workspace: gemm_f32 */
+    QNT__DECODE = 0,    /* floats or decoded codes, weights decoded into the workspace: gemm_f32 */
     QNT__INTEGER = 1,   /* unsigned bytes times panels, exact: gemm_s8 */
     QNT__BLOCKS = 2,    /* signed bytes times panels, a scale for each block of k: gemm_blocks */
     QNT__DEPTHWISE = 3, /* one channel to a group: depthwise_s8 */
@@ -31,7 +31,7 @@ struct qnt__layer_codes {
     int32_t flags; /* of qnt_spec; signed and symmetric where codes stand for levels */
     int32_t zero;
     float scale;
-    float offset; /* of outputs with QNT_REAL_OFFSET */
+    float offset; /* with QNT_REAL_OFFSET: of outputs, of inputs with QNT__DECODE only */
 };
 
 struct qnt__layer_head {
@@ -56,10 +56,10 @@ enum {
     QNT__NARROW_BITS = 4 /* of codes that kernels look up where they multiply */
 };
 
-/* How finished floats become codes of a codebook: by their rank among ascending thresholds. */
+/* How floats become codes of a codebook: by their rank among ascending thresholds. */
 struct qnt__book {
     float threshold[256]; /* infinite from the last one on */
-    uint8_t code[256];    /* by rank; that of NaN is `zero` of the output */
+    uint8_t code[256];    /* by rank; of outputs, the rank of NaN is `zero` */
 };
 
 /* Optional arrays. */
@@ -70,11 +70,14 @@ enum {
     QNT__HAS_SUM = 8,
     QNT__HAS_LEVELS = 16,            /* codes are places in one table of levels, QNT__DECODE only */
     QNT__HAS_OWN_LEVELS = 32,        /* or in a table for each scale */
-    QNT__HAS_INPUT_LEVELS = 64,      /* input codes are places in a table of integers */
-    QNT__HAS_INPUT_THRESHOLDS = 128, /* and change at given places, not half way between levels */
+    QNT__HAS_INPUT_LEVELS = 64, /* input codes are places in a table: of integers; of floats, and a
+                                   book of their thresholds, with QNT__DECODE */
+    QNT__HAS_INPUT_THRESHOLDS = 128, /* integers change at given places, not half way between */
     QNT__HAS_TABLE = 256, /* codes are places in one table of integers; exact arithmetic, or words */
     QNT__HAS_OWN_TABLES = 512,  /* or in a table for each column */
-    QNT__HAS_OUTPUT_BOOK = 1024 /* output codes are those of a codebook */
+    QNT__HAS_OUTPUT_BOOK = 1024, /* output codes are those of a codebook */
+    QNT__HAS_BLOCK_TABLES = 2048, /* codes are places in a table of integers for each scale */
+    QNT__HAS_TABLES = QNT__HAS_TABLE | QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES
 };
 
 /*
@@ -135,10 +138,12 @@ struct qnt_layer {
                               scale of code + 2^(weight_bits - 1) */
     const int8_t *input_levels;    /* [256] or NULL: by input code, 2^bits of them */
     const float *input_thresholds; /* [256] or NULL: the code is the number of those below x */
-    const int8_t *tables;          /* [qnt__layer_table], or that for each column, or NULL: by
-                                      field of a cell */
+    const int8_t *tables;          /* [qnt__layer_table], or that for each column or scale, or NULL:
+                                      by field of a cell */
     const int16_t *input_words; /* of QNT__WORDS, instead of input_levels: [256], 0 from 2^bits on */
     const int16_t *table_words; /* and instead of tables: [256] */
+    const float *input_values;  /* of QNT__DECODE, instead of input_levels: [256]; dynamic: -1, 1 */
+    const struct qnt__book *input_book; /* and instead of input_thresholds */
     const struct qnt__book *output_book; /* or NULL */
     const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
 
@@ -163,6 +168,20 @@ bool qnt__layer_may_pack(const struct qnt__layer_head *head);
 static inline size_t qnt__layer_table(const struct qnt__layer_head *head)
 {
     return (size_t)1 << (head->cell_bits < QNT__NARROW_BITS ? QNT__NARROW_BITS : head->cell_bits);
+}
+
+/* Is there more than one? */
+static inline bool qnt__layer_has_own_tables(const struct qnt__layer_head *head)
+{
+    return head->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES);
+}
+
+/* The first table of block b of a panel. */
+static inline const int8_t *qnt__layer_tables(const qnt_layer *layer, size_t panel, size_t b)
+{
+    if (!qnt__layer_has_own_tables(&layer->head)) return layer->tables;
+    if (layer->head.arrays & QNT__HAS_BLOCK_TABLES) panel = panel * layer->shape.blocks + b;
+    return layer->tables + panel * QNT__PANEL * qnt__layer_table(&layer->head);
 }
 
 /* Checks what a hostile blob could have besides wrong numbers: combinations and array contents that

@@ -10,10 +10,10 @@ enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
 static bool expands(const struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
-    if (!(h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES))) return false;
-    return run->rows > QNT__BLOCK_ROWS || (h->arrays & QNT__HAS_OWN_TABLES) ||
-           h->arithmetic == QNT__BLOCKS || h->arithmetic == QNT__WORDS ||
-           h->cell_bits > QNT__NARROW_BITS;
+    if (!(h->arrays & QNT__HAS_TABLES)) return false;
+    if (h->arithmetic == QNT__WORDS) return !run->words.few;
+    return run->rows > QNT__BLOCK_ROWS || qnt__layer_has_own_tables(h) ||
+           h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
 }
 
 static bool plan_scratch(struct qnt__run *run)
@@ -24,12 +24,12 @@ static bool plan_scratch(struct qnt__run *run)
     size_t weights = 0;
     struct qnt__scratch *c = &run->scratch;
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
-        size_t depth = run->element == 1 ? s->panel_depth : s->depth, panel;
-        size_t element = run->layer->head.arithmetic == QNT__WORDS ? sizeof(int16_t) : run->element;
-        if (!qnt__mul(s->tap_count * QNT__PANEL * element, depth, &panel)) return false;
+        size_t depth = run->layer->head.arithmetic == QNT__DECODE ? s->depth : s->panel_depth, panel;
+        if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
         if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
     }
+    if (run->words.few) weights = QNT__BLOCK_PANELS * QNT__PANEL * run->element * run->words.depth;
     c->end = 0;
     return qnt__append(&c->end, tile, 4, &c->acc) && qnt__append(&c->end, tile, 4, &c->tile) &&
            qnt__append(&c->end, tile, 1, &c->codes) &&
@@ -52,9 +52,10 @@ static qnt_status plan_places(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     struct qnt__places *p = &run->places;
-    size_t image, dynamic = 0, end = 0, scratch, slab;
+    size_t image = 0, dynamic = 0, end = 0, scratch, slab;
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
-    bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element, &p->image) &&
+    const size_t parts = h->arithmetic == QNT__WORDS ? (size_t)run->words.parts : 1;
+    bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
                 plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&
@@ -64,6 +65,7 @@ static qnt_status plan_places(struct qnt__run *run)
                 qnt__append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
                 p->bytes <= PTRDIFF_MAX;
     p->each = run->scratch.end;
+    run->words.image = image;
     if (fits) return QNT_OK;
     return qnt__fail(run->context, QNT_E_SHAPE, "x: the workspace of this shape overflows");
 }
@@ -150,7 +152,9 @@ qnt_status qnt__run_plan(struct qnt__run *run, const qnt_context *context, const
         g->dilation[i] = (size_t)h->dilation[i];
     }
     for (int i = 0; i < 4; i++) g->pad[i] = (size_t)h->pad[i];
-    run->element = h->arithmetic == QNT__DECODE ? sizeof(float) : 1;
+    run->element = h->arithmetic == QNT__DECODE  ? sizeof(float)
+                   : h->arithmetic == QNT__WORDS ? sizeof(int16_t)
+                                                 : 1;
 
     QNT__TRY(check_type(run));
     QNT__TRY(h->kind == QNT_DENSE ? open_dense(run) : open_conv(run));
@@ -159,5 +163,6 @@ qnt_status qnt__run_plan(struct qnt__run *run, const qnt_context *context, const
         !qnt__mul(run->rows, g->out_width, &run->rows)) {
         return qnt__fail(context, QNT_E_SHAPE, "x: the result's extents overflow");
     }
+    if (h->arithmetic == QNT__WORDS) qnt__words_plan(run);
     return plan_places(run);
 }

@@ -71,7 +71,7 @@ void qnt__recipe_planes(struct qnt__recipe *r)
     int bits = input_bits(r);
     if (planes == 0 || bits == 0 || !holds(r, bits) || !pays(r, planes, bits)) return;
     h->arithmetic = QNT__PLANES;
-    h->arrays &= ~(QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    h->arrays &= ~QNT__HAS_TABLES;
     h->weight_bits = (int32_t)planes;
     h->cell_bits = 1;
 }

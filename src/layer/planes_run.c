@@ -169,7 +169,7 @@ static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t r
                                    .ld = NARROW,
                                    .bits = 8};
     simd->gemm_s8(&gemm);
-    if (word) simd->add_s32(acc, part, m * NARROW, 0);
+    if (word) simd->add_s32(acc, part, m * NARROW, 0, acc);
 }
 
 static void multiply_bytes(const struct piece *p, size_t plane, int32_t *acc)

@@ -20,6 +20,7 @@ struct qnt__recipe {
     bool divided;  /* by what they have in common, so that they need fewer bits */
     bool levels;   /* codes of a codebook stay codes, shifted to two's complement */
     bool words;    /* integers of weights or inputs need int16 */
+    bool floats;   /* weights and inputs are decoded, or inputs are floats */
     bool signs;    /* input codes are one sign times one number */
     int8_t *codes; /* [outputs][inputs], shifted to two's complement */
 };
@@ -30,7 +31,7 @@ qnt_status qnt__recipe_read(struct qnt__recipe *recipe, const qnt_layer_spec *sp
                             const qnt_tensor *bias, const qnt_quantizer *input_q,
                             const qnt_quantizer *output_q);
 
-/* Decides whether integer levels are divided; with a float input they never are. */
+/* Decides whether integer levels are divided; with decoded inputs they never are. */
 void qnt__recipe_divide(struct qnt__recipe *recipe);
 
 /* Encodes the weights, or takes their codes. */
@@ -67,14 +68,17 @@ static inline size_t qnt__recipe_column(const qnt_layer *layer, size_t n)
     return n / outputs * layer->shape.group_columns + n % outputs;
 }
 
-/* Are all levels of all groups integers that int8, or int16, holds? */
-bool qnt__recipe_has_integers(const qnt_quantizer *quantizer, bool words);
+/* Decides whether numbers are words or floats (operands.c). */
+void qnt__recipe_choose_numbers(struct qnt__recipe *recipe);
 
-/* Are weights and inputs integers that int16 holds, and int8 does not? */
-bool qnt__recipe_needs_words(const struct qnt__recipe *recipe);
+/* Are input codes one sign times one number? */
+bool qnt__recipe_input_is_signs(const qnt_quantizer *input_q);
+
+/* Are all levels of all groups integers that int8 holds? */
+bool qnt__recipe_has_bytes(const qnt_quantizer *quantizer);
 
 /* Chooses QNT__WORDS (words.c); completes the head but for the bias. */
-qnt_status qnt__recipe_choose_words(struct qnt__recipe *recipe);
+void qnt__recipe_choose_words(struct qnt__recipe *recipe);
 
 /* The integers of a scale group by field of a cell, or by code as a byte if cells hold words. */
 void qnt__recipe_word_table(const struct qnt__recipe *recipe, size_t group, int16_t word[256]);

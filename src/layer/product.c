@@ -23,6 +23,7 @@ struct piece {
 static struct qnt__block block_of(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__layer_shape *s = &p->run->layer->shape;
+    const bool decoded = p->run->layer->head.arithmetic == QNT__DECODE;
     size_t done = p->panel * QNT__PANEL;
     return (struct qnt__block){.acc = p->scratch + p->run->scratch.acc,
                                .m = rows->m,
@@ -32,7 +33,7 @@ static struct qnt__block block_of(const struct piece *p, const struct qnt__rows 
                                .row_step = rows->row_step,
                                .column = p->group * s->group_columns + done,
                                .output = p->group * s->group_outputs + done,
-                               .scale = p->run->dynamic ? rows->scale : NULL};
+                               .scale = p->run->dynamic && !decoded ? rows->scale : NULL};
 }
 
 /* Bytes of a panel that hold `depth` k, whole cells. */
@@ -164,7 +165,12 @@ static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
     size_t panel = p->group * s->group_panels + p->panel;
     const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
     float *acc = (void *)(p->scratch + run->scratch.acc);
-    qnt__words_multiply(run, rows, p->weights, p->panels, scale, acc);
+    const bool codes = run->layer->table_words && !run->decode_panels;
+    const struct qnt__packed weight = {.words = codes ? NULL : p->weights,
+                                       .cells = p->weights,
+                                       .panel_bytes = p->panel_bytes};
+    qnt__words_multiply(run, rows, &weight, p->panels, scale,
+                        (void *)(p->scratch + run->scratch.weights), acc);
     qnt__run_epilogue(run, p->scratch, &block);
 }
 

@@ -109,29 +109,25 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
 }
 
 /* One base: -v and v with whatever v, which becomes the scale of -1 and 1. */
-static bool read_input_signs(struct qnt__recipe *r)
+static void read_input_signs(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->input_q;
     float value[256];
-    if (q->spec.scheme != QNT_POINTS || qnt__code_bits(q) != 1) return false;
+    r->signs = true;
     if (q->spec.flags & QNT_DYNAMIC) {
         r->head.input.kind = QNT__IN_DYNAMIC;
         r->head.input.flags |= QNT_DYNAMIC;
-        return r->signs = true;
+        return;
     }
     q->scheme->values(q, 0, value);
-    if (value[0] == 0.0f) return false;
     r->head.input.scale = value[0] < 0.0f ? value[1] : value[0];
-    return r->signs = true;
 }
 
-/* A format of input codes that stand for integer levels: signed bytes with the zero point 0, once
+/* A format of input codes that stand for levels: signed integers with the zero point 0, or floats, once
  * they have been looked up. */
 static qnt_status read_input_levels(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->input_q;
-    int8_t level[256];
-    int16_t word[256];
     if (q->spec.grain != QNT_PER_TENSOR) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED, "input_q: grain %d, expected per tensor",
                          (int)q->spec.grain);
@@ -141,15 +137,13 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
         return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
     }
     r->head.arrays |= QNT__HAS_INPUT_LEVELS;
-    if (qnt__has_thresholds(&q->spec)) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
+    if (qnt__has_thresholds(&q->spec) && !r->floats) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
     r->head.input = (struct qnt__layer_codes){.kind = QNT__IN_STATIC,
                                               .bits = qnt__code_bits(q),
                                               .flags = QNT_SIGNED | QNT_SYMMETRIC,
                                               .scale = dynamic ? 0.0f : q->scale[0]};
-    if (read_input_signs(r)) return QNT_OK;
-    if (r->words ? qnt__codebook_words(q, 0, word) : qnt__codebook_bytes(q, 0, level)) return QNT_OK;
-    return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                     "input_q and weight_q have levels that are not all integers of 16 bits");
+    if (qnt__recipe_input_is_signs(q) && (!r->floats || dynamic)) read_input_signs(r);
+    return QNT_OK;
 }
 
 /* A format of output codes that stand for values, whatever these are. */
@@ -181,10 +175,6 @@ static qnt_status read_formats(struct qnt__recipe *r)
         QNT__TRY(read_output_book(r));
     else
         QNT__TRY(read_codes(r->context, "output_q", output_q, &h->output));
-    if (input_q && (h->input.flags & QNT_REAL_OFFSET)) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "input_q has a real offset, expected an integer zero point");
-    }
     if (h->output.kind == QNT__IN_DYNAMIC) {
         return qnt__fail(r->context, QNT_E_UNSUPPORTED,
                          "output_q is dynamic, expected fixed parameters");
@@ -224,7 +214,7 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
-/* Tables that belong to blocks take as many bytes as the block, so weights do not stay packed. */
+/* Tables of floats that belong to blocks take more than the blocks; those of integers do not. */
 static bool has_tables_for_blocks(const qnt_quantizer *q)
 {
     return q->own_count && q->spec.grain == QNT_PER_BLOCK;
@@ -241,9 +231,9 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     }
     if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
     bool codebook = q->scheme->values;
-    bool decodes = !r->input_q && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
-    r->words = qnt__recipe_needs_words(r);
-    r->integers = codebook && !decodes && !r->words && qnt__recipe_has_integers(q, false);
+    bool decodes = r->floats && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
+    qnt__recipe_choose_numbers(r);
+    r->integers = codebook && !decodes && !r->words && qnt__recipe_has_bytes(q);
     r->levels = codebook && !r->integers;
     r->head.weight_bits = r->integers ? 8 : bits;
 

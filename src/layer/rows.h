@@ -42,9 +42,18 @@ bool qnt__rows_zones(const struct qnt__run *run);
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
                                 size_t end);
 
-/* y[m][QNT__BLOCK_PANELS * 16] = the rows times panels of words; scale is that of the first panel. */
-void qnt__words_multiply(const struct qnt__run *run, const struct qnt__rows *rows, const int16_t *weight,
-                         size_t panels, const float *scale, float *y);
+/* Panels of words, or of codes that stand for them. */
+struct qnt__packed {
+    const int16_t *words; /* or NULL */
+    const uint8_t *cells;
+    size_t panel_bytes; /* of codes */
+};
+
+/* y[m][QNT__BLOCK_PANELS * 16] = the rows times panels of words; scale is that of the first panel.
+ * `expanded` has room for words of one part. */
+void qnt__words_multiply(const struct qnt__run *run, const struct qnt__rows *rows,
+                         const struct qnt__packed *weight, size_t panels, const float *scale,
+                         int16_t *expanded, float *y);
 
 /* The next block; false at the end. */
 bool qnt__rows_next(struct qnt__walk *walk, struct qnt__rows *rows);

@@ -52,13 +52,12 @@ struct qnt__planes {
     size_t group, first, end;
 };
 
-/* How staged bytes become words (words_run.c). */
-enum { QNT__WORD_RAMP = 511 };
+/* How QNT__WORDS runs (stage_words.c). */
 struct qnt__words {
-    int parts; /* of a word of x: itself, or a high and a low one */
-    int bits;  /* of a staged byte */
-    int pad;   /* the byte that stands for 0 */
-    int16_t word[2][QNT__WORD_RAMP + 1]; /* by byte; of affine codes v - 255 */
+    int parts;    /* of a word of x: itself, or a high and a low one */
+    bool few;     /* rows: weights that are codes become words where they are multiplied */
+    size_t depth; /* most k of one part of a sum */
+    size_t image; /* elements of a staged image */
 };
 
 /* How input codes, or floats, become the bytes of integer levels; of QNT__WORDS they stay codes. */
@@ -74,7 +73,7 @@ struct qnt__run {
     struct qnt__view y;     /* QNT_CONV: [B,OH,OW,O]; QNT_DENSE: as given */
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
-    size_t element;         /* bytes of a staged element: 1, or 4 for QNT__DECODE */
+    size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2, of QNT__DECODE 4 */
     size_t decode_panels;   /* panels that are decoded together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
@@ -149,8 +148,8 @@ struct qnt__block {
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
 
-/* Opens what products of words need, before anything is staged. */
-void qnt__words_open(struct qnt__run *run);
+/* Plans what products of words need; run->rows is known. */
+void qnt__words_plan(struct qnt__run *run);
 
 /* Places of `panels` panels from the first one become panels of words. */
 void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out);

@@ -106,14 +106,14 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__WORDS},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, 2 * QNT__HAS_OUTPUT_BOOK - 1},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_BLOCK_TABLES - 1},
         {"block", h->block, blocks ? 16 : 0,
          blocks || (dense && words) ? 65536
          : dense && decode          ? LARGEST
                                     : 0},
     };
     QNT__TRY(check_rules(context, status, rules, sizeof rules / sizeof *rules));
-    const int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    const int32_t tables = h->arrays & QNT__HAS_TABLES;
     int32_t cell_bits = h->arithmetic == QNT__DEPTHWISE ? 8
                         : h->arithmetic == QNT__PLANES  ? 1
                         : words && !tables              ? QNT__WORD_BITS
@@ -125,9 +125,10 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     if (h->cell_bits != cell_bits || (blocks && !dense) ||
         ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
-        (decode != (h->input.kind == QNT__IN_FLOAT)) || (decode && (h->arrays & QNT__HAS_SUM)) ||
+        (!decode && h->input.kind == QNT__IN_FLOAT) ||
+        (decode && (h->arrays & (QNT__HAS_SUM | QNT__HAS_INPUT_THRESHOLDS))) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
-        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
+        (words ? h->arrays & (QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES | QNT__HAS_ZERO | QNT__HAS_SUM)
                : tables && !qnt__layer_may_pack(h))) {
         return qnt__fail(context, status, "arithmetic %d does not fit the other numbers",
                          (int)h->arithmetic);
@@ -206,12 +207,15 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     bytes[6] = h->arrays & QNT__HAS_BIAS ? 4 * s->columns : 0;
     size_t levels = (size_t)4 << h->weight_bits; /* bytes of one table */
     bytes[7] = h->arrays & QNT__HAS_LEVELS ? levels : 0;
-    const size_t element = h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
-    bytes[8] = h->arrays & QNT__HAS_INPUT_LEVELS ? 256 * element : 0;
+    const bool decode = h->arithmetic == QNT__DECODE, levels_in = h->arrays & QNT__HAS_INPUT_LEVELS;
+    const size_t element = decode ? sizeof(float) : h->arithmetic == QNT__WORDS ? sizeof(int16_t) : 1;
+    bytes[8] = levels_in ? 256 * element : 0;
     bytes[9] = h->arrays & QNT__HAS_INPUT_THRESHOLDS ? 256 * sizeof(float) : 0;
-    size_t table = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) ? qnt__layer_table(h) : 0;
+    if (decode && levels_in) bytes[9] = sizeof(struct qnt__book);
+    size_t table = h->arrays & QNT__HAS_TABLES ? qnt__layer_table(h) : 0;
     if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
     bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
+    if ((h->arrays & QNT__HAS_BLOCK_TABLES) && !qnt__mul(table, scales, &bytes[10])) return false;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
@@ -252,7 +256,7 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
         data += qnt__round_up(sections[i], 64);
     }
     bool blocks = layer->head.arithmetic == QNT__BLOCKS;
-    bool words = layer->head.arithmetic == QNT__WORDS;
+    bool words = layer->head.arithmetic == QNT__WORDS, decode = layer->head.arithmetic == QNT__DECODE;
     layer->weight = at[0];
     layer->scale = at[1];
     layer->zero = at[2];
@@ -262,9 +266,11 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->fsum = blocks ? at[5] : NULL;
     layer->bias = at[6];
     layer->levels = at[7];
-    layer->input_levels = words ? NULL : at[8];
+    layer->input_levels = words || decode ? NULL : at[8];
     layer->input_words = words ? at[8] : NULL;
-    layer->input_thresholds = at[9];
+    layer->input_values = decode ? at[8] : NULL;
+    layer->input_thresholds = decode ? NULL : at[9];
+    layer->input_book = decode ? at[9] : NULL;
     layer->tables = words ? NULL : at[10];
     layer->table_words = words ? at[10] : NULL;
     layer->output_book = at[11];

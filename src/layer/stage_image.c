@@ -26,7 +26,7 @@ static void stage_planes(const struct qnt__run *run, uint8_t *scratch, const str
                          int64_t at, size_t shift, uint8_t *out)
 {
     size_t channels = run->g.channels, pixel = channels * run->element;
-    uint8_t *bytes = scratch + run->scratch.bytes;
+    uint8_t *line = scratch + run->scratch.tile;
     const struct qnt__view *x = &run->x;
     for (size_t c = 0; c < channels; c++) {
         int64_t from = at + (int64_t)((c + shift) % channels) * x->strides[3];
@@ -34,13 +34,13 @@ static void stage_planes(const struct qnt__run *run, uint8_t *scratch, const str
             size_t n = qnt__min(run->g.width - w, QNT__CHUNK);
             uint8_t *to = out + w * pixel + c * run->element;
             int64_t first = from + (int64_t)w * x->strides[2];
+            qnt__stage_elements(run, scratch, q, first, x->strides[2], n, line);
             if (run->element == 1) {
-                qnt__stage_elements(run, scratch, q, first, x->strides[2], n, bytes);
-                for (size_t i = 0; i < n; i++) to[i * pixel] = bytes[i];
+                for (size_t i = 0; i < n; i++) to[i * pixel] = line[i];
+            } else if (run->element == 2) {
+                for (size_t i = 0; i < n; i++) memcpy(to + i * pixel, line + 2 * i, 2);
             } else {
-                float *floats = (void *)(scratch + run->scratch.floats);
-                qnt__stage_elements(run, scratch, q, first, x->strides[2], n, (void *)floats);
-                for (size_t i = 0; i < n; i++) memcpy(to + i * pixel, &floats[i], sizeof(float));
+                for (size_t i = 0; i < n; i++) memcpy(to + i * pixel, line + 4 * i, 4);
             }
         }
     }

@@ -11,7 +11,8 @@ static int level_of(const qnt_layer *layer, int code)
     return layer->input_words ? layer->input_words[code] : layer->input_levels[code];
 }
 
-/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs, QNT__WORDS codes. */
+/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs; words follow from
+ * codes. */
 static uint8_t byte_of(const struct qnt__run *run, int code)
 {
     int level = level_of(run->layer, code);

@@ -1,7 +1,7 @@
 /*
- * Weights that stand for integers of 8 bits and stay packed: their cells hold places in a table. A
- * column has one table for all of its blocks; where all groups have the same integers, all columns
- * share one.
+ * Weights that stand for integers of 8 bits and stay packed: their cells hold places in a table. Where all
+ * groups have the same integers, all columns share one; otherwise each group has its own, which is worth it
+ * where it takes less than the codes save.
  */
 #include "kernel/panels.h"
 #include "prepare.h"
@@ -50,17 +50,17 @@ void qnt__recipe_pack(struct qnt__recipe *r)
     struct qnt__layer_head packed = r->head;
     struct qnt__layer_shape shape;
     size_t bytes, unpacked;
-    const bool own = r->weight_q->own_count && r->weight_q->groups > 1;
+    const bool own = r->weight_q->own_count && r->weight_q->groups > 1, each = own && r->blocks > 1;
     packed.weight_bits = qnt__code_bits(r->weight_q);
     packed.cell_bits = qnt__place_bits(packed.weight_bits);
     if (r->divided) return; /* has few bits without a table */
-    if (!qnt__layer_may_pack(&packed) || (own && r->blocks > 1)) return;
-    packed.arrays |= own ? QNT__HAS_OWN_TABLES : QNT__HAS_TABLE;
+    if (!qnt__layer_may_pack(&packed)) return;
+    packed.arrays |= each ? QNT__HAS_BLOCK_TABLES : own ? QNT__HAS_OWN_TABLES : QNT__HAS_TABLE;
     if (qnt__layer_measure(r->context, QNT_E_INVALID, &r->head, &shape, &unpacked) != QNT_OK ||
         qnt__layer_measure(r->context, QNT_E_INVALID, &packed, &shape, &bytes) != QNT_OK) {
         return;
     }
-    if (packed.cell_bits > QNT__NARROW_BITS && bytes >= unpacked)
+    if ((each || packed.cell_bits > QNT__NARROW_BITS) && bytes >= unpacked)
         return; /* so large are the tables */
     const struct qnt__layer_head bytes_head = r->head;
     r->head = packed;

@@ -39,9 +39,9 @@ static bool arrays_hold(const struct qnt__layer_head *h)
                    (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
-    int32_t tables = h->arrays & (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES);
+    int32_t tables = h->arrays & QNT__HAS_TABLES;
     if (tables &&
-        (tables == (QNT__HAS_TABLE | QNT__HAS_OWN_TABLES) || levels ||
+        ((tables & (tables - 1)) != 0 || levels ||
          (h->arrays & (QNT__HAS_ZERO | QNT__HAS_OFFSET)))) {
         return false;
     }
@@ -82,17 +82,24 @@ static bool thresholds_hold(const qnt_layer *layer)
     return true;
 }
 
-/* Thresholds that do not decrease, and codes of the output's bits. */
-static bool book_holds(const qnt_layer *layer)
+/* Thresholds that do not decrease, and codes of the format's bits. */
+static bool book_holds(const struct qnt__book *book, const struct qnt__layer_codes *c)
 {
-    const struct qnt__book *book = layer->output_book;
     if (!book) return true;
-    if (layer->head.output.kind == QNT__IN_FLOAT || layer->head.output.bits > 8) return false;
-    const int size = 1 << layer->head.output.bits;
+    if (c->kind == QNT__IN_FLOAT || c->bits > 8) return false;
+    const int size = 1 << c->bits;
     for (int i = 0; i < size; i++) {
         bool ascends = i == 0 ? book->threshold[0] == book->threshold[0]
                               : book->threshold[i] >= book->threshold[i - 1];
         if (!ascends || book->code[i] >= size) return false;
+    }
+    return true;
+}
+
+static bool values_hold(const qnt_layer *layer)
+{
+    for (int i = 0; layer->input_values && i < 1 << layer->head.input.bits; i++) {
+        if (!is_finite(layer->input_values[i])) return false;
     }
     return true;
 }
@@ -122,8 +129,9 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
 {
     const struct qnt__layer_head *h = &layer->head;
     const char *damage = NULL;
-    bool accumulates = h->flags & QNT_ACCUMULATE;
-    if (!codes_hold(&h->input) || (h->input.flags & QNT_REAL_OFFSET))
+    bool accumulates = h->flags & QNT_ACCUMULATE, real = h->input.flags & QNT_REAL_OFFSET;
+    bool decoded = h->arithmetic == QNT__DECODE && !(h->arrays & QNT__HAS_INPUT_LEVELS);
+    if (!codes_hold(&h->input) || (real && !decoded))
         damage = "the input's format";
     else if (!codes_hold(&h->output))
         damage = "the output's format";
@@ -139,8 +147,10 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
         damage = "a threshold of the input";
     else if (!coefs_hold(layer))
         damage = "a coefficient of a plane";
-    else if (!book_holds(layer))
+    else if (!book_holds(layer->output_book, &h->output))
         damage = "the codebook of the output";
+    else if (!book_holds(layer->input_book, &h->input) || !values_hold(layer))
+        damage = "the codebook of the input";
     if (!damage) return QNT_OK;
     return qnt__fail(context, QNT_E_FORMAT, "data: %s cannot come from a layer", damage);
 }

@@ -6,39 +6,9 @@
 #include <string.h>
 
 #include "base/arith.h"
-#include "base/try.h"
 #include "kernel/panels.h"
 #include "prepare.h"
 #include "quantizer/codebook.h"
-
-/* Are all levels of all groups integers that int8, or int16, holds? */
-bool qnt__recipe_has_integers(const qnt_quantizer *q, bool words)
-{
-    int8_t byte[QNT__BOOK];
-    int16_t word[QNT__BOOK];
-    size_t groups = q->own_count ? q->groups : 1;
-    for (size_t g = 0; g < groups; g++) {
-        if (!(words ? qnt__codebook_words(q, g, word) : qnt__codebook_bytes(q, g, byte))) return false;
-    }
-    return true;
-}
-
-static bool is_one_sign(const qnt_quantizer *q)
-{
-    return q->spec.scheme == QNT_POINTS && qnt__code_bits(q) == 1;
-}
-
-bool qnt__recipe_needs_words(const struct qnt__recipe *r)
-{
-    const qnt_quantizer *w = r->weight_q, *x = r->input_q;
-    if (!x || (x->scheme->values && !is_one_sign(x) && (!x->ready || x->groups != 1))) return false;
-    bool w_free = !w->scheme->values, x_free = !x->scheme->values || is_one_sign(x);
-    bool w_bytes = w_free || qnt__recipe_has_integers(w, false);
-    bool x_bytes = x_free || qnt__recipe_has_integers(x, false);
-    if (w_bytes && x_bytes) return false;
-    return (w_bytes || qnt__recipe_has_integers(w, true)) &&
-           (x_bytes || qnt__recipe_has_integers(x, true));
-}
 
 void qnt__recipe_word_table(const struct qnt__recipe *r, size_t group, int16_t word[QNT__BOOK])
 {
@@ -66,18 +36,6 @@ static bool has_one_table(const struct qnt__recipe *r)
     return true;
 }
 
-/* Padding is the value 0, which some byte has to stand for: a code, or one that is none. */
-static bool has_zero(const struct qnt__recipe *r)
-{
-    int16_t level[QNT__BOOK];
-    if (!(r->head.arrays & QNT__HAS_INPUT_LEVELS) || r->head.input.bits < 8) return true;
-    qnt__codebook_words(r->input_q, 0, level);
-    for (int32_t i = 0; i < QNT__BOOK; i++) {
-        if (level[i] == 0) return true;
-    }
-    return false;
-}
-
 /* Lets weights stay codes where that takes less memory, padding included. */
 static void keep_codes(struct qnt__recipe *r)
 {
@@ -90,27 +48,14 @@ static void keep_codes(struct qnt__recipe *r)
     if (!has_one_table(r)) r->head = words;
 }
 
-qnt_status qnt__recipe_choose_words(struct qnt__recipe *r)
+void qnt__recipe_choose_words(struct qnt__recipe *r)
 {
     struct qnt__layer_head *h = &r->head;
-    const int32_t *pad = h->pad;
-    const bool zero = has_zero(r);
-    if (r->blocks > 1 && (r->block % 16 != 0 || r->block > 65536)) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "weight_q: block is %zu, expected a multiple of 16 up to 65536 where the input "
-                         "is quantized",
-                         r->block);
-    }
-    if (!zero && (pad[0] | pad[1] | pad[2] | pad[3])) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
-                         "input_q: no level is 0, expected one for the padding");
-    }
     h->arithmetic = QNT__WORDS;
     h->block = r->blocks > 1 ? (int64_t)r->block : 0;
     h->arrays &= ~QNT__HAS_ZERO;
     h->cell_bits = QNT__WORD_BITS;
-    if (zero) keep_codes(r);
-    return QNT_OK;
+    keep_codes(r);
 }
 
 /* Weights that are words themselves: [panel][tap][k / 2][16][2]; 0 where a column is of another of the

@@ -134,7 +134,8 @@ struct qnt__expand_bits {
     X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
-    /* sum[i] += 2^shift part[i], modulo 2^32; shift 0..30 */                                      \
-    X(add_s32, void, (int32_t * sum, const int32_t *part, size_t n, int shift))
+    /* out[i] = sum[i] + 2^shift part[i], modulo 2^32; shift 0..30; out may be sum */              \
+    X(add_s32, void,                                                                               \
+      (const int32_t *sum, const int32_t *part, size_t n, int shift, int32_t *out))
 
 #endif

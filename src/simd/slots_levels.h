@@ -45,6 +45,15 @@ struct qnt__expand {
     uint8_t *out;
 };
 
+/* Cells of 2 to 8 bits become cells of 16: field u of a cell, of 8 bits a byte, stands for words[u]. */
+struct qnt__expand_words {
+    const uint8_t *cell;
+    size_t cells;
+    int bits;
+    const int16_t *words; /* [2^bits] */
+    int16_t *out;         /* 16 for each k */
+};
+
 /*
  * Codes of a panel's cells become floats, k by k: out[k - first][c], first <= k < end, is
  *     levels ? levels[c step + place] * scale[c] : float(code - zero[c]) * scale[c] (+ offset[c])
@@ -82,9 +91,9 @@ struct qnt__decode_cells {
     X(interleave_rows, void,                                                                       \
       (const void *rows, size_t columns, size_t ld, size_t quads, void *cells))                    \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
-    /* n cells of 8-bit codes (layout.h) become twice as many half cells of 32 bytes, whose byte   \
-     * 2 c + j belongs to column c and k = 2 e + j: the order of gemm_s16 */                       \
-    X(pair_codes, void, (const uint8_t *cells, size_t n, uint8_t *pairs))                          \
+    X(expand_words, void, (const struct qnt__expand_words *e))                                     \
+    /* words[i] = 256 high[i] + rest, 0 <= rest < 256; the rest stays */                           \
+    X(split_words, void, (int16_t *words, size_t n, int16_t *high))                                \
     /* sum[i] += factor * part[i]; factor is a power of two */                                     \
     X(add_parts_f64, void, (double *sum, const int32_t *part, size_t n, double factor))            \
     /* y[i] += (float)sum[i] * scale[i], and sum[i] = 0 */                                         \

@@ -45,6 +45,10 @@ void *bench_memory(size_t size);
 /* Most int8 multiply-adds per second at this level: the peak of the widest integer product. */
 double bench_peak(void);
 
+/* One measurement of it, as a candidate beside others, and its multiply-adds; 0: none at this level. */
+void bench_peak_run(void *state);
+double bench_peak_products(void);
+
 /* Reads `bytes` of memory, copy after copy, with plain vector loads: what no kernel can beat. */
 struct bench_stream {
     uint8_t *data;

@@ -31,6 +31,10 @@ enum { ROUNDS = 200000, REPEATS = 9 };
     "vpternlogq $0xd4, %%zmm29, %%zmm" parity ", %%zmm28\n vpopcntq %%zmm28, %%zmm28\n"            \
     "vpaddq %%zmm28, %%zmm" acc ", %%zmm" acc "\n vmovdqa64 %%zmm29, %%zmm" parity "\n"
 
+#define SETS(acc, parity)                                                                          \
+    "vpxorq %%zmm30, %%zmm" parity ", %%zmm" parity "\n vpopcntq %%zmm" parity ", %%zmm29\n"       \
+    "vpaddq %%zmm29, %%zmm" acc ", %%zmm" acc "\n"
+
 #define FOUR(acc, found)                                                                           \
     "vpermb %%zmm31, %%zmm30, %%zmm" found "\n vpdpbusd %%zmm29, %%zmm" found ", %%zmm" acc "\n"
 
@@ -47,6 +51,7 @@ struct bits_roof bits_roof(void)
     roof.bytes = bench_peak();
     if (bench_cpu() & QNT_CPU_AVX512VBMI) {
         MEASURE(roof.count, 8 * 1024, EIGHT(COUNT));
+        MEASURE(roof.sets, 8 * 512, EIGHT(SETS));
         MEASURE(roof.four, 8 * 256, EIGHT(FOUR));
         MEASURE(roof.six, 8 * 384 * 64 / 66, EIGHT(SIX));
     } else if (bench_cpu() & QNT_CPU_AVX2) {

@@ -10,6 +10,7 @@ struct bits_roof {
     double four;  /* codes and bits of a plane, by tables of four codes */
     double six;   /* the same by tables of six, eleven for a word of 64 bits */
     double bytes; /* int8 products */
+    double sets;  /* elements whose parity with one more plane is counted: xor, VPOPCNTQ, add for 512 */
 };
 
 struct bits_roof bits_roof(void);

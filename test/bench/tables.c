@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bits_roof.h"
 #include "kernel/panels.h"
 #include "openblas.h"
 #include "qnt.h"
@@ -152,7 +153,8 @@ static void word_run(void *state)
 static void products(void)
 {
     enum { M = 256, N = 1024, K = 1024 };
-    printf("\n%-34s %8s %8s %6s\n", "256x1024x1024", "ms", "float ms", "ratio");
+    const double words_share = bench_cpu() & QNT_CPU_AVX512VNNI ? 0.5 : 1; /* of the peak */
+    printf("\n%-34s %8s %8s %6s %6s %8s\n", "256x1024x1024", "ms", "float ms", "ratio", "roof", "of roof");
     for (int bits = 2; bits <= 8; bits++) {
         struct table_product *narrow = table_create(M, N, K, bits, 8);
         struct table_product *wide = table_create(M, N, K, bits, 16);
@@ -170,12 +172,16 @@ static void products(void)
             {.name = "both decoded to int16", .run = table_run, .state = wide},
             {.name = "packed weights to int8", .run = packed_run, .state = packed},
             {.name = "int16 levels", .run = word_run, .state = bits == 8 ? &words : NULL},
-            {.name = "sgemm", .run = float_gemm_run, .state = peer}};
-        bench_compare(c, 5);
+            {.name = "sgemm", .run = float_gemm_run, .state = peer},
+            {.name = "peak", .run = bench_peak_run, .state = peer}};
+        bench_compare(c, 6);
+        const double peak = bench_peak_products() / c[5].seconds;
         for (int i = 0; i < 4; i++) {
             if (!c[i].state) continue;
-            printf("%d bits, %-26s %8.3f %8.3f %6.2f\n", bits, c[i].name, 1e3 * c[i].seconds,
-                   1e3 * c[4].seconds, c[4].seconds / c[i].seconds);
+            const double least = (double)M * N * K / (i % 2 ? words_share * peak : peak); /* seconds */
+            printf("%d bits, %-26s %8.3f %8.3f %6.2f %6.2f %7.0f%%\n", bits, c[i].name, 1e3 * c[i].seconds,
+                   1e3 * c[4].seconds, c[4].seconds / c[i].seconds, c[4].seconds / least,
+                   100 * least / c[i].seconds);
         }
         table_destroy(narrow), table_destroy(wide);
         if (packed) packed_destroy(packed);
@@ -209,7 +215,7 @@ static void one_row(void)
     }
 }
 
-/* ---- layers of codebooks, floats in (a scale per row) and floats out ---- */
+/* ---- layers of codebooks, floats in and out ---- */
 
 struct layer_job {
     qnt_layer *layer[24];
@@ -227,12 +233,22 @@ static void layer_run(void *state)
           "qnt_layer_run");
 }
 
+static qnt_quantizer *fitted(qnt_spec spec, const qnt_tensor *t, const char *what)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    check(qnt_quantizer_create(context, &spec, &q), what);
+    if (spec.flags & QNT_DYNAMIC) return q;
+    check(qnt_quantizer_observe(context, q, t, NULL), what);
+    check(qnt_quantizer_fit(context, q), what);
+    return q;
+}
+
 /* `inputs`: NULL, float input; otherwise its format. */
 static struct layer_job *layer_create(int64_t m, int64_t n, int64_t k, qnt_spec weights,
                                       const qnt_spec *inputs, size_t copies)
 {
     struct layer_job *j = calloc(1, sizeof *j);
-    qnt_quantizer *w = NULL, *x = NULL;
     int64_t shape[2] = {n, k};
     float *values = malloc((size_t)(n * k) * sizeof *values);
     qnt_tensor t = tensor(values, QNT_FLOAT, 32, 2, shape);
@@ -243,11 +259,8 @@ static struct layer_job *layer_create(int64_t m, int64_t n, int64_t k, qnt_spec 
     j->x = tensor(calloc((size_t)(m * k), 4), QNT_FLOAT, 32, 2, j->x_shape);
     for (int64_t i = 0; i < m * k; i++) ((float *)j->x.data)[i] = values[i % (n * k)];
     j->y = tensor(bench_memory((size_t)(m * n) * 4), QNT_FLOAT, 32, 2, j->y_shape);
-    weights.size = sizeof weights;
-    check(qnt_quantizer_create(context, &weights, &w), "weights");
-    check(qnt_quantizer_observe(context, w, &t, NULL), "weights");
-    check(qnt_quantizer_fit(context, w), "weights");
-    if (inputs) check(qnt_quantizer_create(context, inputs, &x), "input");
+    qnt_quantizer *w = fitted(weights, &t, "weights");
+    qnt_quantizer *x = inputs ? fitted(*inputs, &j->x, "input") : NULL;
     for (; j->copies < copies; j->copies++) {
         check(qnt_layer_create(context, &spec, &t, w, NULL, x, NULL, &j->layer[j->copies]),
               "layer");
@@ -266,54 +279,67 @@ static void layer_destroy(struct layer_job *j)
     free(j);
 }
 
+#define EXPS(b, f) {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = b, .flags = QNT_SIGNED | f}
+#define AFFINE4 .bits = 4, .flags = QNT_SIGNED | QNT_SYMMETRIC, .method = QNT_MINMAX
+#define BLOCKS(n) .grain = QNT_PER_BLOCK, .axis = 1, .block = n
+#define LLOYD(b) .scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = b
+
+/* Size of a layer, its time, how often it runs while floats are multiplied once, and how many times as long
+ * as the first row it takes. */
 static void layers(void)
 {
+    static const qnt_spec dynamic = {.bits = 8, .method = QNT_MINMAX,
+                                     .flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC},
+                          exps4 = EXPS(4, 0), exps6 = EXPS(6, 0), literal = EXPS(4, QNT_LITERAL);
     static const struct {
         const char *name;
         qnt_spec weights;
+        const qnt_spec *inputs;
     } rows[] = {
-        {"affine, 4 bits", {.bits = 4, .flags = QNT_SIGNED | QNT_SYMMETRIC, .method = QNT_MINMAX}},
-        {"NF4", {.scheme = QNT_TABLE, .method = QNT_NF4}},
-        {"affine in blocks",
-         {.bits = 4,
-          .flags = QNT_SIGNED | QNT_SYMMETRIC,
-          .method = QNT_MINMAX,
-          .grain = QNT_PER_BLOCK,
-          .axis = 1,
-          .block = 32}},
-        {"NF4 in blocks",
-         {.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_BLOCK, .axis = 1, .block = 32}},
-        {"own tables, 4 bits",
-         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 4, .grain = QNT_PER_AXIS}},
-        {"exponents, 5 bits",
-         {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED}},
-        {"own tables, 5 bits",
-         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 5, .grain = QNT_PER_AXIS}},
-        {"own tables, 3 bits",
-         {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 3, .grain = QNT_PER_AXIS}},
+        {"affine, 4 bits", {AFFINE4}, &dynamic},
+        {"NF4", {.scheme = QNT_TABLE, .method = QNT_NF4}, &dynamic},
+        {"affine in blocks", {AFFINE4, BLOCKS(32)}, &dynamic},
+        {"NF4 in blocks", {.scheme = QNT_TABLE, .method = QNT_NF4, BLOCKS(32)}, &dynamic},
+        {"own tables, 4 bits", {LLOYD(4), .grain = QNT_PER_AXIS}, &dynamic},
+        {"own tables, 5 bits", {LLOYD(5), .grain = QNT_PER_AXIS}, &dynamic},
+        {"own tables, 3 bits", {LLOYD(3), .grain = QNT_PER_AXIS}, &dynamic},
+        {"tables of blocks, 4", {LLOYD(4), BLOCKS(128)}, &dynamic},
+        {"tables of blocks, 2", {LLOYD(2), BLOCKS(64)}, &dynamic},
+        {"exponents 4", EXPS(4, 0), &dynamic},
+        {"exponents 4 x 4", EXPS(4, 0), &exps4},
+        {"exponents 5", EXPS(5, 0), &dynamic},
+        {"exponents 6", EXPS(6, 0), &dynamic},
+        {"exponents 7", EXPS(7, 0), &dynamic},
+        {"exponents 4 x 6", EXPS(4, 0), &exps6},
+        {"exponents 6 x 6", EXPS(6, 0), &exps6},
+        {"literal 4 x 4", EXPS(4, QNT_LITERAL), &literal},
     };
+    enum { ROWS = sizeof rows / sizeof *rows };
     static const int64_t sizes[][3] = {{1, 4096, 4096}, {256, 1024, 1024}};
-    const qnt_spec dynamic = {.size = sizeof dynamic,
-                              .bits = 8,
-                              .method = QNT_MINMAX,
-                              .flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC};
+    const char *part = bench_option("--rows"); /* of names */
     for (int s = 0; s < 2; s++) {
         int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
         struct float_gemm *peer = float_gemm_create((size_t)m, (size_t)n, (size_t)k);
-        printf("\n%4lldx%lldx%lld layers %10s %8s %14s\n", (long long)m, (long long)n, (long long)k,
-               "ms", "ratio", "float in, ms");
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-            struct layer_job *codes =
-                layer_create(m, n, k, rows[r].weights, &dynamic, m == 1 ? 12 : 1);
+        struct layer_job *plain = layer_create(m, n, k, rows[0].weights, &dynamic, m == 1 ? 12 : 1);
+        printf("\n%4lldx%lldx%lld layers %7s %8s %8s %9s %14s\n", (long long)m, (long long)n, (long long)k,
+               "KiB", "ms", "x float", "of affine", "float in, ms");
+        for (size_t r = 0; r < ROWS; r++) {
+            if (part && !strstr(rows[r].name, part)) continue;
+            const size_t copies = m == 1 ? 12 : 1; /* from memory */
+            struct layer_job *codes = layer_create(m, n, k, rows[r].weights, rows[r].inputs, copies);
             struct layer_job *floats = layer_create(m, n, k, rows[r].weights, NULL, 1);
             struct bench_candidate c[] = {{.name = "codes", .run = layer_run, .state = codes},
+                                          {.name = "affine", .run = layer_run, .state = plain},
                                           {.name = "floats", .run = layer_run, .state = floats},
                                           {.name = "sgemm", .run = float_gemm_run, .state = peer}};
-            bench_compare(c, 3);
-            printf("%-20s %13.3f %8.2f %14.3f\n", rows[r].name, 1e3 * c[0].seconds,
-                   c[2].seconds / c[0].seconds, 1e3 * c[1].seconds);
+            size_t bytes;
+            check(qnt_layer_save(context, codes->layer[0], NULL, 0, &bytes), "qnt_layer_save");
+            bench_compare(c, 4);
+            printf("%-20s %9zu %8.3f %8.2f %9.2f %14.3f\n", rows[r].name, bytes >> 10, 1e3 * c[0].seconds,
+                   c[3].seconds / c[0].seconds, c[0].seconds / c[1].seconds, 1e3 * c[2].seconds);
             layer_destroy(codes), layer_destroy(floats);
         }
+        layer_destroy(plain);
         float_gemm_destroy(peer);
     }
 }
@@ -380,8 +406,9 @@ static void slice_and_count(void *state)
 static void counting(void)
 {
     enum { N = 4096 };
-    printf("\n%-14s %10s %10s %6s %14s %6s %12s %6s\n", "counting, 4096", "loop us", "planes us",
-           "ratio", "sliced too us", "ratio", "sums only us", "ratio");
+    const double sets = bits_roof().sets;
+    printf("\n%-14s %10s %10s %6s %6s %14s %6s %12s %6s\n", "counting, 4096", "loop us", "planes us",
+           "ratio", "roof", "sliced too us", "ratio", "sums only us", "ratio");
     for (int bits = 2; bits <= 7; bits++) {
         struct counting s = {.n = N,
                              .bits = bits,
@@ -396,10 +423,11 @@ static void counting(void)
                                       {.name = "both", .run = slice_and_count, .state = &s},
                                       {.name = "sums", .run = count_sums, .state = &s}};
         bench_compare(c, 4);
-        printf("%d exponent bits %9.2f %10.3f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
+        const double least = N * (double)(4 << bits) / sets; /* sets of planes: the sum's, a's, b's */
+        printf("%d exponent bits %9.2f %10.3f %6.1f %6.1f %14.3f %6.1f %12.3f %6.1f\n", bits,
                1e6 * c[0].seconds, 1e6 * c[1].seconds, c[0].seconds / c[1].seconds,
-               1e6 * c[2].seconds, c[0].seconds / c[2].seconds, 1e6 * c[3].seconds,
-               c[0].seconds / c[3].seconds);
+               sets > 0 ? c[0].seconds / least : 0, 1e6 * c[2].seconds, c[0].seconds / c[2].seconds,
+               1e6 * c[3].seconds, c[0].seconds / c[3].seconds);
         free(s.a), free(s.b), free(s.a_planes), free(s.b_planes);
     }
 }

@@ -421,7 +421,7 @@ static void sums(void)
         size_t n = (size_t)random_in(0, 70);
         int shift = (int)random_in(0, 30);
         guarded sum = guard(4 * n, random_in(0, 1)), want = guard(4 * n, true),
-                part = guard(4 * n, true);
+                part = guard(4 * n, true), out = guard(4 * n, random_in(0, 1));
         int32_t *w = (void *)want.data;
         const int32_t *p = (void *)part.data;
         for (int l = 0; l < levels; l++) {
@@ -430,10 +430,13 @@ static void sums(void)
                 part.data[j] = (uint8_t)random_u64();
             for (size_t j = 0; j < n; j++)
                 w[j] = (int32_t)((uint32_t)w[j] + ((uint32_t)p[j] << shift));
-            tables[l].add_s32((void *)sum.data, p, n, shift);
-            CHECK_MSG(!memcmp(sum.data, want.data, 4 * n), "%s n %zu", names[l], n);
+            memset(out.data, 0x55, 4 * n);
+            tables[l].add_s32((void *)sum.data, p, n, shift, (void *)out.data);
+            CHECK_MSG(!memcmp(out.data, want.data, 4 * n), "%s n %zu", names[l], n);
+            tables[l].add_s32((void *)sum.data, p, n, shift, (void *)sum.data);
+            CHECK_MSG(!memcmp(sum.data, want.data, 4 * n), "%s in place, n %zu", names[l], n);
         }
-        unguard(&sum), unguard(&want), unguard(&part);
+        unguard(&sum), unguard(&want), unguard(&part), unguard(&out);
     }
 }
 

@@ -174,21 +174,44 @@ static void gemm_s16(void)
     }
 }
 
-static void pair_codes(void)
+static void expand_words(void)
+{
+    for (int i = 0; i < ROUNDS(200); i++) {
+        int bits = 2 + i % 7;
+        size_t cells = (size_t)random_in(0, 9), size = 32 * cells * qnt__cell_depth(bits);
+        guarded cell = input(cells * qnt__cell_bytes(bits)), table = input((size_t)2 << bits);
+        guarded want = guard(size, true), out = guard(size, random_in(0, 1));
+        struct qnt__expand_words e = {.cell = cell.data,
+                                      .cells = cells,
+                                      .bits = bits,
+                                      .words = (void *)table.data,
+                                      .out = (void *)want.data};
+        qnt__expand_words_c(&e);
+        e.out = (void *)out.data;
+        for (int l = 0; l < levels; l++) {
+            if (size) memset(out.data, 0x55, size);
+            tables[l].expand_words(&e);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d cells %zu", names[l], bits, cells);
+        }
+        unguard(&cell), unguard(&table), unguard(&want), unguard(&out);
+    }
+}
+
+static void split_words(void)
 {
     for (int i = 0; i < ROUNDS(100); i++) {
-        size_t n = (size_t)random_in(0, 9);
-        guarded cells = input(64 * n), pairs = guard(64 * n, random_in(0, 1));
+        size_t n = (size_t)random_in(0, 100);
+        guarded words = input(2 * n), low = guard(2 * n, random_in(0, 1)), high = guard(2 * n, true);
+        const int16_t *w = (void *)words.data, *a = (void *)low.data, *b = (void *)high.data;
         for (int l = 0; l < levels; l++) {
-            memset(pairs.data, 0x55, 64 * n);
-            tables[l].pair_codes(cells.data, n, pairs.data);
-            for (size_t e = 0; e < 64 * n; e++) { /* k within four cells of two */
-                size_t column = e % 32 / 2, k = e / 32 * 2 + e % 2;
-                CHECK_MSG(pairs.data[e] == cells.data[64 * (k / 4) + 4 * column + k % 4],
-                          "%s n %zu element %zu", names[l], n, e);
+            if (n) memcpy(low.data, words.data, 2 * n);
+            tables[l].split_words((void *)low.data, n, (void *)high.data);
+            for (size_t e = 0; e < n; e++) {
+                CHECK_MSG(a[e] >= 0 && a[e] < 256 && 256 * b[e] + a[e] == w[e], "%s n %zu element %zu",
+                          names[l], n, e);
             }
         }
-        unguard(&cells), unguard(&pairs);
+        unguard(&words), unguard(&low), unguard(&high);
     }
 }
 
@@ -420,7 +443,8 @@ int main(int argc, char **argv)
     RUN(look_up_f32);
     RUN(rank_f32);
     RUN(gemm_s16);
-    RUN(pair_codes);
+    RUN(expand_words);
+    RUN(split_words);
     RUN(sums_f64);
     RUN(gemm_levels);
     RUN(expand_levels);

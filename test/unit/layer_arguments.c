@@ -62,13 +62,10 @@ static void bad_quantizers(void)
     FAILS(CREATE(k, WEIGHT(k), unfitted, NULL, NULL, NULL), QNT_E_STATE,
           "weight_q has no parameters");
     FAILS(CREATE(k, WEIGHT(k), k.wide, NULL, NULL, NULL), QNT_E_UNSUPPORTED, "16 bits");
-    FAILS(CREATE(k, WEIGHT(k), k.offset, NULL, k.u8, NULL), QNT_E_UNSUPPORTED, "real offset");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, unfitted, NULL), QNT_E_STATE,
           "input_q has no parameters");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.wide, NULL), QNT_E_UNSUPPORTED,
           "input_q: 16 bits");
-    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.offset, NULL), QNT_E_UNSUPPORTED,
-          "input_q has a real offset");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, NULL, k.dynamic), QNT_E_UNSUPPORTED,
           "output_q is dynamic");
     k.spec.flags = QNT_ACCUMULATE;

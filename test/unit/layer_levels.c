@@ -266,17 +266,11 @@ static void refused(void)
     qnt_layer *layer = NULL;
     qnt_layer_spec ls = {.size = sizeof ls, .kind = QNT_DENSE};
     fill(w, 64), fill(x, 64);
-    qnt_quantizer *real = fitted(
-        (qnt_spec){.scheme = QNT_TABLE, .method = QNT_KMEANS, .flags = QNT_LITERAL}, w, 4, 16);
     qnt_quantizer *nf4 = fitted((qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4}, w, 4, 16);
     qnt_quantizer *rows =
         fitted((qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4, .grain = QNT_PER_AXIS}, w, 4, 16);
     qnt_quantizer *empty = quantizer((qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4});
     const qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 4, 16);
-    FAILS(qnt_layer_create(c, &ls, weight, real, NULL, nf4, NULL, &layer), QNT_E_UNSUPPORTED,
-          "not integers");
-    FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, real, NULL, &layer), QNT_E_UNSUPPORTED,
-          "input_q");
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, rows, NULL, &layer), QNT_E_UNSUPPORTED,
           "per tensor");
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, empty, NULL, &layer), QNT_E_STATE, "input_q");
@@ -284,8 +278,7 @@ static void refused(void)
     FAILS(
         qnt_layer_create(c, &ls, TENSOR(wcode, QNT_UINT, 8, 4, 16), nf4, NULL, NULL, NULL, &layer),
         QNT_E_INVALID, "does not fit");
-    qnt_quantizer_destroy(real), qnt_quantizer_destroy(nf4), qnt_quantizer_destroy(rows),
-        qnt_quantizer_destroy(empty);
+    qnt_quantizer_destroy(nf4), qnt_quantizer_destroy(rows), qnt_quantizer_destroy(empty);
 }
 
 int main(int argc, char **argv)

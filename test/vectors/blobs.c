@@ -122,12 +122,15 @@ static const struct digit_sample digit_samples[] = {
 };
 
 /* Dense layers with a base of signs for each output, planes of bits times numbers or signs; those with
- * integers that int8 does not hold; and codes of 5 to 7 bits that are looked up for a float input. */
+ * integers that int8 does not hold; and codes of 5 to 7 bits that are looked up for a float input, or for
+ * codes that are decoded. */
 struct plane_sample {
     const char *name;
     int64_t rows, outputs, inputs;
     int bits; /* of the input; 0: signs */
-    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS } words; /* the last two: a float input */
+    /* products of floats: a float input; one with real levels; one that is quantized row by row */
+    enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS, DECODED, DECODED_ROWS,
+           BLOCK_TABLES } words;
 };
 
 static const struct plane_sample plane_samples[] = {
@@ -137,6 +140,9 @@ static const struct plane_sample plane_samples[] = {
     {"1.0_words_own", 5, 19, 150, 2, OWN_WORDS},
     {"1.0_places_5", 5, 19, 150, 5, PLACES},
     {"1.0_levels_6", 5, 19, 150, 6, LEVELS},
+    {"1.0_decoded_5", 5, 19, 150, 5, DECODED},
+    {"1.0_decoded_rows_6", 5, 19, 150, 6, DECODED_ROWS},
+    {"1.0_block_tables_3", 5, 19, 192, 3, BLOCK_TABLES},
 };
 
 enum {
@@ -333,20 +339,38 @@ static qnt_layer *make_words(const qnt_context *context, const struct plane_samp
     return layer;
 }
 
+/* Codes of 4 bits whose levels are no integers. */
+static qnt_quantizer *make_real(const qnt_context *context)
+{
+    double level[16];
+    qnt_quantizer *q = NULL;
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = 4};
+    for (int i = 0; i < 16; i++) level[i] = 0.375 * i * i - 11.3;
+    CHECK(qnt_quantizer_create(context, &codes, &q) == QNT_OK &&
+          qnt_quantizer_set(context, q, QNT_P_LEVELS, level, 16) == QNT_OK &&
+          qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){0.3}, 1) == QNT_OK);
+    return q;
+}
+
 /* Codes as places in a table of integers, or of real levels. */
 static qnt_layer *make_wide(const qnt_context *context, const struct plane_sample *s)
 {
     enum { MOST = 64 };
     double level[MOST], scale[MOST];
-    const bool real = s->words == LEVELS;
+    const bool real = s->words == LEVELS || s->words == DECODED_ROWS;
     const size_t levels = (size_t)1 << s->bits;
     qnt_spec codes = {.size = sizeof codes, .scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = s->bits,
                       .grain = QNT_PER_AXIS};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
-    qnt_quantizer *weight = NULL;
+    qnt_quantizer *weight = NULL, *in = NULL;
     qnt_layer *layer = NULL;
     float *w = fixed_input((size_t)(s->outputs * s->inputs)),
           *bias = fixed_input((size_t)s->outputs);
+    if (s->words == DECODED) in = make_real(context);
+    if (s->words == DECODED_ROWS) {
+        qnt_spec rows = {.size = sizeof rows, .bits = 8, .method = QNT_MINMAX, .flags = QNT_DYNAMIC};
+        CHECK(qnt_quantizer_create(context, &rows, &in) == QNT_OK);
+    }
     for (size_t i = 0; i < MOST; i++) {
         scale[i] = 0.25 / (1 << i % 5);
         level[i] = ((double)i - (double)(levels / 2)) * (real ? 0.4375 : 3);
@@ -355,11 +379,40 @@ static qnt_layer *make_wide(const qnt_context *context, const struct plane_sampl
           qnt_quantizer_set(context, weight, QNT_P_LEVELS, level, levels) == QNT_OK &&
           qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, (size_t)s->outputs) == QNT_OK);
     CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
-                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), NULL, NULL, &layer) == QNT_OK,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), in, NULL, &layer) == QNT_OK,
               "%s: %s", s->name, check_reason);
     CHECK(layer->head.arithmetic == QNT__DECODE && layer->head.cell_bits == s->bits);
     CHECK(!layer->tables == real && !layer->levels == !real);
-    qnt_quantizer_destroy(weight);
+    CHECK(!layer->input_book == (s->words != DECODED));
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
+    free(w), free(bias);
+    return layer;
+}
+
+/* Exponential codes in blocks of 64, each with levels of its own. */
+static qnt_layer *make_block_tables(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { BLOCK = 64, MOST = 19 * 3 };
+    double alpha[MOST], beta[MOST];
+    qnt_spec codes = {.size = sizeof codes, .scheme = QNT_EXP, .bits = s->bits, .flags = QNT_SIGNED,
+                      .grain = QNT_PER_BLOCK, .axis = 1, .block = BLOCK};
+    qnt_layer_spec dense = {.size = sizeof dense};
+    qnt_quantizer *weight = NULL, *in = make_q(context, (qnt_spec){.bits = 8}, 0.03125);
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (int i = 0; i < MOST; i++) alpha[i] = 0.125 / (1 << i % 5), beta[i] = 0.0625 * (i % 7);
+    const size_t groups = (size_t)(s->outputs * s->inputs / BLOCK);
+    CHECK(groups == MOST && qnt_quantizer_set(context, in, QNT_P_ZERO, (double[]){120}, 1) == QNT_OK);
+    CHECK(qnt_quantizer_create(context, &codes, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_BASE, (double[]){1.5}, 1) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_ALPHA, alpha, groups) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_BETA, beta, groups) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), in, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.cell_bits == 4 && (layer->head.arrays & QNT__HAS_BLOCK_TABLES));
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
     free(w), free(bias);
     return layer;
 }
@@ -371,6 +424,7 @@ static qnt_layer *make_planes(const qnt_context *context, const struct plane_sam
     double scale[MOST], coef[MOST];
     qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    if (s->words == BLOCK_TABLES) return make_block_tables(context, s);
     if (s->words >= PLACES) return make_wide(context, s);
     if (s->words != PLAIN) return make_words(context, s);
     qnt_quantizer *weight = NULL, *in;

@@ -51,7 +51,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->expand_levels = qnt__expand_levels_neon;
         table->decode_cells = qnt__decode_cells_neon;
         table->interleave_rows = qnt__interleave_rows_neon;
-        table->pair_codes = qnt__pair_codes_neon;
+        table->expand_words = qnt__expand_words_neon;
+        table->split_words = qnt__split_words_neon;
         table->add_parts_f64 = qnt__add_parts_f64_neon;
         table->scale_sums_f64 = qnt__scale_sums_f64_neon;
         table->conv_lowbit = qnt__conv_lowbit_neon;

@@ -1,8 +1,7 @@
 /* Weights and sums of products of words: UZP parts pairs of k of eight columns; two sums at a time. */
 #include <arm_neon.h>
 
-#include "../layout.h"
-#include "../slots.h"
+#include "../expand_words.h"
 
 static inline uint16x8x2_t pairs_of(const uint8_t *cells)
 {
@@ -11,7 +10,7 @@ static inline uint16x8x2_t pairs_of(const uint8_t *cells)
     return vuzpq_u16(low, high);
 }
 
-void qnt__pair_codes_neon(const uint8_t *cells, size_t n, uint8_t *pairs)
+static void pair_codes(const uint8_t *cells, size_t n, uint8_t *pairs)
 {
     for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
         uint16x8x2_t a = pairs_of(cells), b = pairs_of(cells + 32);
@@ -20,6 +19,20 @@ void qnt__pair_codes_neon(const uint8_t *cells, size_t n, uint8_t *pairs)
         vst1q_u8(pairs + 32, vreinterpretq_u8_u16(a.val[1]));
         vst1q_u8(pairs + 48, vreinterpretq_u8_u16(b.val[1]));
     }
+}
+
+QNT__EXPAND_WORDS(neon, qnt__expand_levels_neon, pair_codes, qnt__look_up_16_neon)
+
+void qnt__split_words_neon(int16_t *words, size_t n, int16_t *high)
+{
+    const int16x8_t byte = vdupq_n_s16(255);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        int16x8_t w = vld1q_s16(words + i);
+        vst1q_s16(high + i, vshrq_n_s16(w, 8));
+        vst1q_s16(words + i, vandq_s16(w, byte));
+    }
+    qnt__split_words_c(words + i, n - i, high + i);
 }
 
 void qnt__add_parts_f64_neon(double *sum, const int32_t *part, size_t n, double factor)

@@ -3,12 +3,25 @@
 #include "../layout.h"
 #include "../slots.h"
 
-void qnt__pair_codes_c(const uint8_t *cells, size_t n, uint8_t *pairs)
+void qnt__expand_words_c(const struct qnt__expand_words *e)
 {
-    for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
-        for (size_t c = 0; c < QNT__PANEL; c++) {
-            for (size_t k = 0; k < 4; k++) pairs[32 * (k / 2) + 2 * c + k % 2] = cells[4 * c + k];
+    const uint8_t *cell = e->cell, *end = cell + e->cells * qnt__cell_bytes(e->bits);
+    const int bias = e->bits == 8 ? 0 : 1 << (e->bits - 1);
+    int16_t *out = e->out;
+    for (; cell < end; cell += qnt__cell_bytes(e->bits)) {
+        for (size_t k = 0; k < qnt__cell_depth(e->bits); k += 2, out += 2 * QNT__PANEL) {
+            for (size_t i = 0; i < 2 * QNT__PANEL; i++)
+                out[i] = e->words[(uint8_t)(qnt__cell_code(cell, e->bits, i / 2, k + i % 2) + bias)];
         }
+    }
+}
+
+void qnt__split_words_c(int16_t *words, size_t n, int16_t *high)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int16_t rest = words[i] & 255;
+        high[i] = (int16_t)((words[i] - rest) / 256);
+        words[i] = rest;
     }
 }
 

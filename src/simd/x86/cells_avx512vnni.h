@@ -60,6 +60,16 @@ INLINE __m512i cell_field(const uint8_t *cell, int bits, int f)
     return w;
 }
 
+/* Field f of a cell of 5, 6 or 7 bits. */
+INLINE __m512i wide_field(const uint8_t *cell, int bits, int f)
+{
+    const uint8_t *high = cell + QNT__CELL_HIGH;
+    __m512i low = cell_field(cell + 64 * (f / 2), 4, f % 2);
+    if (bits == 5)
+        return _mm512_mask_add_epi8(low, third_bits(high - 64, f), low, _mm512_set1_epi8(16));
+    return _mm512_or_si512(low, _mm512_slli_epi16(cell_field(high, bits - 4, f), 4));
+}
+
 /* For one row: odd fields are left where they are within the byte, 2^in_place_shift times too large, and
  * have accumulators of their own. */
 INLINE int in_place_shift(int bits)

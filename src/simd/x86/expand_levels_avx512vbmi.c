@@ -7,16 +7,6 @@
 #include "../slots.h"
 #include "cells_avx512vnni.h"
 
-/* Field f of a cell of 5, 6 or 7 bits. */
-INLINE __m512i wide_field(const uint8_t *cell, int bits, int f)
-{
-    const uint8_t *high = cell + QNT__CELL_HIGH;
-    __m512i low = cell_field(cell + 64 * (f / 2), 4, f % 2);
-    if (bits == 5)
-        return _mm512_mask_add_epi8(low, third_bits(high - 64, f), low, _mm512_set1_epi8(16));
-    return _mm512_or_si512(low, _mm512_slli_epi16(cell_field(high, bits - 4, f), 4));
-}
-
 struct table {
     __m512i low, high;
 };

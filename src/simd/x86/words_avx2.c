@@ -1,10 +1,9 @@
 /* Weights and sums of products of words: 32 codes, or four sums, at a time. */
 #include <immintrin.h>
 
-#include "../layout.h"
-#include "../slots.h"
+#include "../expand_words.h"
 
-void qnt__pair_codes_avx2(const uint8_t *cells, size_t n, uint8_t *pairs)
+static void pair_codes(const uint8_t *cells, size_t n, uint8_t *pairs)
 {
     const __m256i split = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4,
                                            5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
@@ -15,6 +14,20 @@ void qnt__pair_codes_avx2(const uint8_t *cells, size_t n, uint8_t *pairs)
         _mm256_storeu_si256((void *)pairs, _mm256_permute4x64_epi64(first, 0xd8));
         _mm256_storeu_si256((void *)(pairs + 32), _mm256_permute4x64_epi64(second, 0xd8));
     }
+}
+
+QNT__EXPAND_WORDS(avx2, qnt__expand_levels_avx2, pair_codes, qnt__look_up_16_avx2)
+
+void qnt__split_words_avx2(int16_t *words, size_t n, int16_t *high)
+{
+    const __m256i byte = _mm256_set1_epi16(255);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i w = _mm256_loadu_si256((const void *)(words + i));
+        _mm256_storeu_si256((void *)(high + i), _mm256_srai_epi16(w, 8));
+        _mm256_storeu_si256((void *)(words + i), _mm256_and_si256(w, byte));
+    }
+    qnt__split_words_c(words + i, n - i, high + i);
 }
 
 void qnt__add_parts_f64_avx2(double *sum, const int32_t *part, size_t n, double factor)

@@ -1,16 +1,29 @@
 /* Weights and sums of products of words: 64 codes, or eight sums, at a time. */
 #include <immintrin.h>
 
-#include "../layout.h"
-#include "../slots.h"
+#include "../expand_words.h"
 
-void qnt__pair_codes_avx512vnni(const uint8_t *cells, size_t n, uint8_t *pairs)
+static void pair_codes(const uint8_t *cells, size_t n, uint8_t *pairs)
 {
     for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
         __m512i cell = _mm512_loadu_si512(cells);
         _mm256_storeu_si256((void *)pairs, _mm512_cvtepi32_epi16(cell));
         _mm256_storeu_si256((void *)(pairs + 32), _mm512_cvtepi32_epi16(_mm512_srli_epi32(cell, 16)));
     }
+}
+
+QNT__EXPAND_WORDS(avx512vnni, qnt__expand_levels_avx512vnni, pair_codes, qnt__look_up_16_avx2)
+
+void qnt__split_words_avx512vnni(int16_t *words, size_t n, int16_t *high)
+{
+    const __m512i byte = _mm512_set1_epi16(255);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m512i w = _mm512_loadu_si512(words + i);
+        _mm512_storeu_si512(high + i, _mm512_srai_epi16(w, 8));
+        _mm512_storeu_si512(words + i, _mm512_and_si512(w, byte));
+    }
+    qnt__split_words_c(words + i, n - i, high + i);
 }
 
 /* The last lanes that count, of eight. */

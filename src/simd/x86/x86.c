@@ -67,7 +67,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
         TAKE(interleave_rows, avx2);
-        TAKE(pair_codes, avx2);
+        TAKE(expand_words, avx2);
+        TAKE(split_words, avx2);
         TAKE(add_parts_f64, avx2);
         TAKE(scale_sums_f64, avx2);
         TAKE(split_rgb, avx2);
@@ -137,7 +138,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_levels, avx512vnni);
         TAKE(decode_cells, avx512vnni);
         TAKE(interleave_rows, avx512vnni);
-        TAKE(pair_codes, avx512vnni);
+        TAKE(expand_words, avx512vnni);
+        TAKE(split_words, avx512vnni);
         TAKE(add_parts_f64, avx512vnni);
         TAKE(scale_sums_f64, avx512vnni);
         TAKE(add_s32, avx512vnni);
@@ -164,6 +166,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
+        TAKE(expand_words, avx512vbmi);
         TAKE(conv_lowbit, avx512vbmi);
         TAKE(codes_lowbit, avx512vbmi);
         TAKE(digits_lowbit, avx512vbmi);
