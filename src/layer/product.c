@@ -70,7 +70,7 @@ static const int32_t *met_sums(const struct qnt__run *run, const struct qnt__row
         const bool is_met = t - rows->first_tap < rows->taps;
         for (size_t p = 0; p < s->tap_parts; p++, left_out += s->columns) {
             if (is_met && first <= p && p < end) continue;
-            run->context->simd.add_s32(sums, left_out, block->n, 0);
+            run->context->simd.add_s32(sums, left_out, block->n, 0, sums);
         }
     }
     return sums;
