@@ -12,7 +12,7 @@
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
     PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
-    MANY = 128   /* channels of a group, see may_look_up */
+    MANY = 64    /* channels of a group, see may_look_up */
 };
 
 static void sum_line(void *task, size_t index, size_t worker)

@@ -5,6 +5,9 @@
  * indices from the same counter; when the indices are used up the caller closes the job and waits
  * only for those that joined. A thread that never woke up costs nothing, and a forked child, which
  * has no threads, still gets its work done.
+ *
+ * To wake a thread up takes about as long as a small layer does. So who waits looks for a while before
+ * it sleeps, if there is a processor for every thread: layers of a network follow each other within it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "qnt/pool.h"
@@ -13,10 +16,13 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arith.h"
 #include "context/context.h"
+
+enum { PATIENCE = 100 * 1000 /* nanoseconds */ };
 
 struct job {
     qnt_task_fn run;
@@ -35,13 +41,15 @@ struct qnt_pool {
     struct qnt__memory memory;
     size_t bytes;         /* of this block */
     pid_t process;        /* that started the threads */
+    int64_t patience;     /* nanoseconds before who waits sleeps */
     pthread_mutex_t turn; /* held by the caller whose job runs */
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t posted, left;
     struct job *job;      /* NULL: nothing to join */
     pthread_t caller;     /* whose job it is */
-    uint64_t number;      /* of the job: each thread joins it once */
-    size_t inside;        /* threads that joined and have not left */
+    atomic_size_t number; /* of the job: each thread joins it once. Who looks has not the lock */
+    atomic_size_t inside; /* threads that joined and have not left. The same */
+    size_t asleep;        /* threads that `posted` wakes */
     bool stop;
     size_t started;
     struct thread threads[];
@@ -55,17 +63,61 @@ static void work(struct job *job, size_t worker)
     }
 }
 
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Leaves what the core has to another thread of it. */
+static void pause_core(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Looks until the value is another one; false: patience has come to its end. */
+static bool has_changed(const qnt_pool *pool, atomic_size_t *value, size_t before)
+{
+    const int64_t end = nanoseconds() + pool->patience;
+    do {
+        if (atomic_load_explicit(value, memory_order_acquire) != before) return true;
+        pause_core();
+    } while (nanoseconds() < end);
+    return false;
+}
+
+/* With the lock, which is given back meanwhile: waits until a job may have been posted. */
+static void wait_for_job(qnt_pool *pool, bool *patient)
+{
+    if (*patient) {
+        const size_t number = pool->number;
+        pthread_mutex_unlock(&pool->lock);
+        *patient = has_changed(pool, &pool->number, number);
+        pthread_mutex_lock(&pool->lock);
+        return;
+    }
+    pool->asleep++;
+    pthread_cond_wait(&pool->posted, &pool->lock);
+    pool->asleep--;
+}
+
 static void *thread_main(void *argument)
 {
     struct thread *self = argument;
     qnt_pool *pool = self->pool;
-    uint64_t joined = 0;
+    size_t joined = 0;
+    bool patient = false;
 
     pthread_mutex_lock(&pool->lock);
     while (!pool->stop) {
         struct job *job = pool->job;
         if (!job || pool->number == joined) {
-            pthread_cond_wait(&pool->posted, &pool->lock);
+            wait_for_job(pool, &patient);
             continue;
         }
         joined = pool->number;
@@ -74,6 +126,7 @@ static void *thread_main(void *argument)
         work(job, self->worker);
         pthread_mutex_lock(&pool->lock);
         if (--pool->inside == 0) pthread_cond_signal(&pool->left);
+        patient = pool->patience > 0;
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -105,6 +158,7 @@ qnt_status qnt_pool_create(const qnt_context *context, size_t threads, qnt_pool 
     if (status != QNT_OK) return status;
     qnt_pool *pool = block;
     *pool = (qnt_pool){.memory = context->memory, .bytes = bytes, .process = getpid()};
+    if (sysconf(_SC_NPROCESSORS_ONLN) >= (long)threads) pool->patience = PATIENCE;
     pthread_mutex_init(&pool->turn, NULL);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->posted, NULL);
@@ -165,7 +219,7 @@ static void post(qnt_pool *pool, struct job *job)
     pool->job = job;
     pool->caller = pthread_self();
     pool->number++;
-    for (size_t i = qnt__min(pool->started, job->count - 1); i > 0; i--) {
+    for (size_t i = qnt__min(pool->asleep, job->count - 1); i > 0; i--) {
         pthread_cond_signal(&pool->posted);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -173,8 +227,12 @@ static void post(qnt_pool *pool, struct job *job)
 
 static void close_job(qnt_pool *pool)
 {
+    size_t inside;
     pthread_mutex_lock(&pool->lock);
     pool->job = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    while ((inside = pool->inside) > 0 && has_changed(pool, &pool->inside, inside)) {}
+    pthread_mutex_lock(&pool->lock);
     while (pool->inside > 0) pthread_cond_wait(&pool->left, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -2,8 +2,9 @@
  * Convolutions of packed digits, from packed pixels to packed pixels with thresholds, sums over
  * digits included, against oneDNN's int8 convolution with as many groups and a scale for each
  * channel: the function that prepares nothing, the layer that did, and the layer with shifted
- * groups. Then what a second worker adds, in wall time.
+ * groups. Then what a second worker adds, in wall time. --only TEXT: rows with it, such as workers.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +146,18 @@ static void destroy(struct conv *c)
     free(c);
 }
 
+static bool is_asked(const char *name)
+{
+    const char *only = bench_option("--only");
+    return !only || strstr(name, only);
+}
+
 static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel, struct digits bits)
 {
+    char name[64];
+    snprintf(name, sizeof name, "w%da%d %dx%d, %dx%dx%d, %d groups", bits.w, bits.a, (int)kernel,
+             (int)kernel, (int)size, (int)size, (int)channels, (int)groups);
+    if (!is_asked(name)) return;
     struct conv *plain = create(size, channels, groups, kernel, 0, bits);
     struct conv *shifted = create(size, channels, groups, kernel, groups > 1, bits);
     struct peer *peer =
@@ -158,9 +169,6 @@ static void row(int64_t size, int64_t channels, int32_t groups, int64_t kernel, 
     bench_compare(c, peer ? 4 : 3);
     double macs = (double)(size * size * channels * (channels / groups) * kernel * kernel);
     double rate = macs / c[1].seconds;
-    char name[64];
-    snprintf(name, sizeof name, "w%da%d %dx%d, %dx%dx%d, %d groups", bits.w, bits.a, (int)kernel,
-             (int)kernel, (int)size, (int)size, (int)channels, (int)groups);
     printf("  %-30s %8.4f %8.4f %8.1f %6.2f %9.2f", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
            1e-9 * rate, rate / bench_peak(), c[2].seconds / c[1].seconds);
     if (peer) printf(" %8.4f %6.2f", 1e3 * c[3].seconds, c[3].seconds / c[1].seconds);
@@ -184,10 +192,12 @@ static double wall(struct conv *c, const qnt_context *runs)
 
 static void worker_row(int64_t size, int64_t channels)
 {
+    char name[64];
+    snprintf(name, sizeof name, "3x3, %dx%dx%d, 2 groups, workers", (int)size, (int)size, (int)channels);
+    if (!is_asked(name)) return;
     struct conv *c = create(size, channels, 2, 3, 0, (struct digits){2, 2});
     double one = wall(c, context), two = wall(c, pair);
-    printf("  3x3, %dx%dx%d, 2 groups %8.4f %8.4f %6.2f\n", (int)size, (int)size, (int)channels,
-           1e3 * one, 1e3 * two, one / two);
+    printf("  %-38s %8.4f %8.4f %6.2f\n", name, 1e3 * one, 1e3 * two, one / two);
     destroy(c);
 }
 
@@ -209,7 +219,7 @@ int main(int argc, char **argv)
         row(56, 64, 2, 3, f), row(14, 256, 2, 3, f), row(28, 256, 2, 1, f), row(14, 512, 2, 1, f);
     }
     printf("\n  peak: share of what this core multiplies of int8 at most; ratio: peer / layer\n");
-    printf("\n%-30s %8s %8s %6s\n", "one and two workers, wall time", "one", "two", "ratio");
+    printf("\n%-40s %8s %8s %6s\n", "one and two workers, wall time", "one", "two", "ratio");
     worker_row(56, 128), worker_row(28, 256), worker_row(14, 512), worker_row(7, 1024);
     qnt_context_destroy(context), qnt_context_destroy(pair);
     qnt_pool_destroy(pool);
