@@ -5,11 +5,12 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "cpu_levels.h"
 #include "recipes.h"
 
 /* Kernels that keep nothing pack what they multiply there; the others have workspaces. doc/memory.md
  * promises these numbers. */
-enum { STACK = 1 << 20, KERNELS = 120, OTHERS = 80, FILL = 0xa5 };
+enum { STACK = 1 << 20, KERNELS = 104, OTHERS = 80, FILL = 0xa5 };
 
 static qnt_context *context;
 
@@ -51,12 +52,12 @@ static void nothing(void *self)
 /* Beyond what a thread that does nothing has at the top of its stack; `kb` are promised. */
 static void measure(const char *name, size_t kb, void (*work)(void *self), void *self)
 {
-    const uint64_t best = qnt_cpu_detect();
+    uint64_t masks[MAX_LEVELS];
+    const int levels = cpu_levels(masks);
     const size_t own = used_by(nothing, NULL);
     size_t most = 0;
-    for (int bit = -1; bit < 64; bit++) { /* portable C, each level and all below it */
-        if (bit >= 0 && !(best >> bit & 1)) continue;
-        MUST(qnt_context_set_cpu(context, bit < 0 ? 0 : best & ((UINT64_C(2) << bit) - 1)));
+    for (int i = 0; i < levels; i++) {
+        MUST(qnt_context_set_cpu(context, masks[i]));
         size_t used = used_by(work, self);
         used -= used < own ? used : own;
         most = used > most ? used : most;
