@@ -74,15 +74,12 @@ void qnt__words_multiply(const struct qnt__run *run, const struct qnt__rows *row
             const uint8_t *at = rows->at[i % m] + (parts == 2 && i < m ? high : 0);
             row[i] = find_row(run, at, first, depth, gathered + i * MOST_DEPTH);
         }
-        struct qnt__gemm_s16 gemm = {.rows = row,
-                                     .weight = weight->words + first * QNT__PANEL,
-                                     .acc = acc,
-                                     .m = m * parts,
-                                     .panels = panels,
-                                     .depth = depth,
-                                     .panel_words = all * QNT__PANEL,
-                                     .ld = COLUMNS};
-        if (!weight->words) {
+        struct qnt__gemm_s16 gemm = {
+            .rows = row, .acc = acc, .m = m * parts, .panels = panels, .depth = depth, .ld = COLUMNS};
+        if (weight->words) {
+            gemm.weight = weight->words + first * QNT__PANEL;
+            gemm.panel_words = all * QNT__PANEL;
+        } else {
             expand_part(run, weight, panels, first, depth, expanded);
             gemm.weight = expanded;
             gemm.panel_words = depth * QNT__PANEL;
