@@ -1,4 +1,5 @@
 /* Block-wise weight scales, and sums too long for int32, against the naive reference. */
+#include "layer/layer.h"
 #include "layer_case.h"
 
 static layer_case random_blocks(int input)
@@ -81,6 +82,30 @@ static void long_sums(void)
     qnt_context_destroy(context);
 }
 
+/* Sums of longer blocks need not fit int32: such layers decode both sides. */
+static void longest_block(void)
+{
+    qnt_context *context = check_context();
+    const layer_format u8 = {.kind = STATIC, .bits = 8, .scale = 1.0f};
+    qnt_quantizer *in = make_quantizer(context, &u8), *q;
+    const qnt_layer_spec dense = {.size = sizeof dense};
+    for (int64_t block = 65536; block <= 65536 + 16; block += 16) {
+        qnt_layer *layer;
+        float *w = calloc((size_t)block + 16, sizeof *w);
+        const qnt_spec spec = {.size = sizeof spec, .bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                               .grain = QNT_PER_BLOCK, .axis = 1, .block = block};
+        OK(qnt_quantizer_create(context, &spec, &q));
+        OK(qnt_quantizer_set(context, q, QNT_P_SCALE, (double[]){1, 1}, 2));
+        OK(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, 1, block + 16), q, NULL, in, NULL,
+                            &layer));
+        CHECK(layer->head.arithmetic == (block == 65536 ? QNT__BLOCKS : QNT__DECODE));
+        qnt_layer_destroy(layer), qnt_quantizer_destroy(q);
+        free(w);
+    }
+    qnt_quantizer_destroy(in);
+    qnt_context_destroy(context);
+}
+
 static void refused(void)
 {
     qnt_context *context = check_context();
@@ -120,6 +145,7 @@ int main(int argc, char **argv)
     RUN(odd_block_of_floats);
     RUN(single_block);
     RUN(long_sums);
+    RUN(longest_block);
     RUN(refused);
     return DONE;
 }

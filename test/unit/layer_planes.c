@@ -212,29 +212,44 @@ static void two_bases(void)
     }
 }
 
+/* A dense layer whose weights are one base, and the same layer of bytes. */
+struct twins {
+    qnt_quantizer *wq, *w8, *xq;
+    qnt_layer *layer, *same;
+};
+
+static void make_twins(int kind, int32_t bits, int64_t m, int64_t n, int64_t k, struct twins *t)
+{
+    const qnt_layer_spec ls = {.size = sizeof ls};
+    fill(w, n * k), fill(x, m * k);
+    *t = (struct twins){.wq = bases(1, n, QNT_PER_TENSOR), .xq = input_format(kind, bits)};
+    t->w8 = as_int8(t->wq);
+    to_integers(t->wq, w, n, k);
+    OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), t->wq, NULL, t->xq, NULL, &t->layer));
+    OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), t->w8, NULL, t->xq, NULL, &t->same));
+}
+
+static void destroy_twins(const struct twins *t)
+{
+    qnt_layer_destroy(t->layer), qnt_layer_destroy(t->same), qnt_quantizer_destroy(t->wq);
+    qnt_quantizer_destroy(t->w8), qnt_quantizer_destroy(t->xq);
+}
+
 /* Bytes as input are two digits; what they take pays where many outputs share it. */
 static void many_outputs(void)
 {
     const int64_t m = 5, n = 3600, k = 128;
     for (int i = 0; i < 4; i++) {
-        int32_t bits = 7 + i % 2;
-        fill(w, n * k), fill(x, m * k);
-        qnt_quantizer *wq = bases(1, n, QNT_PER_TENSOR), *w8 = as_int8(wq);
-        qnt_quantizer *xq = input_format(i % SIGNS, bits);
-        qnt_layer_spec ls = {.size = sizeof ls};
-        qnt_layer *layer = NULL, *same = NULL;
+        struct twins t;
+        make_twins(i % SIGNS, 7 + i % 2, m, n, k, &t);
         const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
-        to_integers(wq, w, n, k);
-        OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, NULL, xq, NULL, &layer));
-        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, NULL, xq, NULL, &same));
         double count;
         size_t number;
-        OK(qnt_quantizer_get(c, wq, QNT_P_COUNT, &count, 1, &number));
-        CHECK(count == 0 || layer->head.arithmetic == QNT__PLANES);
+        OK(qnt_quantizer_get(c, t.wq, QNT_P_COUNT, &count, 1, &number));
+        CHECK(count == 0 || t.layer->head.arithmetic == QNT__PLANES);
         for (int model = 0; model < 4; model++)
-            compare(layer, same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), i);
-        qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
-        qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
+            compare(t.layer, t.same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), i);
+        destroy_twins(&t);
     }
 }
 
@@ -244,15 +259,9 @@ static void tables_of_six(void)
     for (int i = 0; i < ROUNDS(6); i++) {
         int32_t bits = 2 + i % 2;
         const int64_t m = random_in(50, 120), n = random_in(700, 1000), k = 256;
-        fill(w, n * k), fill(x, m * k);
-        qnt_quantizer *wq = bases(1, n, QNT_PER_TENSOR), *w8 = as_int8(wq);
-        qnt_quantizer *xq = input_format(i % SIGNS, bits);
-        qnt_layer_spec ls = {.size = sizeof ls};
-        qnt_layer *layer = NULL, *same = NULL;
+        struct twins t;
+        make_twins(i % SIGNS, bits, m, n, k, &t);
         const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
-        to_integers(wq, w, n, k);
-        OK(qnt_layer_create(c, &ls, TENSOR(w, QNT_FLOAT, 32, n, k), wq, NULL, xq, NULL, &layer));
-        OK(qnt_layer_create(c, &ls, TENSOR(wint, QNT_INT, 8, n, k), w8, NULL, xq, NULL, &same));
         const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
         const struct qnt__bits_product product = {.context = &model,
                                                   .m = (size_t)m,
@@ -264,9 +273,8 @@ static void tables_of_six(void)
                                                   .blocks = 1};
         CHECK(qnt__bits_choose(&product) == QNT__BITS_SIX);
         for (int run = 0; run < 12; run++)
-            compare(layer, same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
-        qnt_layer_destroy(layer), qnt_layer_destroy(same), qnt_quantizer_destroy(wq);
-        qnt_quantizer_destroy(w8), qnt_quantizer_destroy(xq);
+            compare(t.layer, t.same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
+        destroy_twins(&t);
     }
 }
 
