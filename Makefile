@@ -81,7 +81,7 @@ kernel_flags = $(if $(filter src/simd/$(ARCH)/%,$1),$(call level_flags,$(level))
 # To parse thousands of intrinsics takes longer than to compile most kernels: once for each level will do.
 INTRINSICS_x86 := immintrin.h
 INTRINSICS_arm := arm_neon.h
-LEVELS_x86 := avx2 avx512vnni avx512vbmi
+LEVELS_x86 := avx2 $(if $(HAVE_AVXVNNI),avxvnni) avx512vnni avx512vbmi
 LEVELS_arm := neon neondot
 PARSED_ONCE := $(if $(PCH),$(LEVELS_$(ARCH)))
 
