@@ -1,40 +1,45 @@
 /*
  * When a product with 1 / scale may stand for the quotient that the affine scheme defines.
  *
- * Let d = x - offset as rounded, t = round(d / scale) and p = round(d round(1 / scale)). The
- * relative errors of t and p are at most 2^-24 and 2^-23 (and a little), so |p - t| < 2^-22 |t|,
- * also after both are clamped to [low, high], as clamping brings numbers together. If p is closer
- * to an integer than 1/2 - 2^-21 max(|low|, |high|), then t rounds to the same integer. Otherwise,
- * and if p is NaN, one has to divide. Kernels that approximate the inverse less well take a larger
- * share of |t|.
+ * Codes are counted from the first one: with d = x - offset as rounded, t = round(d / scale) and the R + 1
+ * codes that low and high = low + R leave, c = clamp(round_half_even(t) - low, 0, R). Let
+ *     p = d inverse + shift,  shift = 1/2 + doubt - low,  doubt = 2^-21 (R + 1).
+ * While |t| <= R + 1 - beyond, both ways are clamped to the same end - each rounding moves p by at most
+ * 2^-24 (R + 2) and a little: those of the inverse, of t, of the product, of the sum and of the shift.
+ * Together they are less than the doubt. So where p - floor(p) is at least twice the doubt, t - low + 1/2
+ * is inside (floor(p), floor(p) + 1), and floor(p) the integer that t - low rounds to. Otherwise one has to
+ * divide, as for NaN, infinities and numbers so large that p is whole. An inverse that is not a normal
+ * number is replaced by NaN: then one always divides. 16 bits would leave too much doubt.
  */
 #ifndef QNT__SIMD_QUOTIENT_H
 #define QNT__SIMD_QUOTIENT_H
 
 #include <float.h>
+#include <math.h>
 #include <stdbool.h>
 
 #include "slots.h"
-
-/* Adding 1.5 * 2^23 rounds |t| < 2^22 half to even; the low bits of the sum are those of the
- * integer. */
-#define QNT__TO_INTEGER 12582912.0f
 
 /* Bytes from where floats are read to where they are prefetched: into the next page, which the
  * hardware does not do by itself. */
 enum { QNT__AHEAD = 4096 };
 
 struct qnt__quotient {
-    float inverse; /* of the scale, rounded */
-    float limit;   /* of the distance from an integer; negative: divide always */
+    float inverse; /* of the scale, rounded; NaN: divide always */
+    float shift;
 };
 
-static inline struct qnt__quotient qnt__quotient_of(const struct qnt__affine *q)
+/* R of 8-bit codes is below 256. */
+static inline float qnt__doubt(int32_t range)
 {
-    float inverse = 1.0f / q->scale, most = -q->low > q->high ? -q->low : q->high;
-    bool exact =
-        inverse >= FLT_MIN && inverse <= FLT_MAX; /* not rounded to few bits, nor infinite */
-    return (struct qnt__quotient){inverse, exact ? 0.5f - 0x1p-21f * most : -1.0f};
+    return (float)(range + 1) * 0x1p-21f;
+}
+
+static inline struct qnt__quotient qnt__quotient_of(float scale, float low, float doubt)
+{
+    float inverse = 1.0f / scale;
+    bool normal = inverse >= FLT_MIN && inverse <= FLT_MAX;
+    return (struct qnt__quotient){normal ? inverse : NAN, 0.5f + doubt - low};
 }
 
 #endif

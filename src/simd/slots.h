@@ -132,7 +132,8 @@ struct qnt__finish_f32 {
 /*
  * One group of the affine scheme.
  * encode: x = 0 if it is NaN; t = (x - offset) / scale; t = t < low ? low : t; t = t > high ? high : t;
- *         code = round_half_even(t) + zero, of which the low 8 or 16 bits are stored.
+ *         code = round_half_even(t) + zero, of which the low 8 or 16 bits are stored; that many bits hold
+ *         high - low, and low and high are whole numbers, low <= 0 <= high.
  * decode: y = float(code - zero) * scale + offset.
  */
 struct qnt__affine {

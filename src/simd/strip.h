@@ -13,10 +13,10 @@ enum { QNT__STRIP = 512 /* groups */ };
 
 struct qnt__strip {
     float scale[QNT__STRIP], offset[QNT__STRIP], low[QNT__STRIP], high[QNT__STRIP];
-    float inverse[QNT__STRIP], limit[QNT__STRIP]; /* struct qnt__quotient */
-    int32_t zero[QNT__STRIP];
-    size_t ahead; /* bytes from where floats are read to where they are prefetched */
-    bool even;    /* of single elements, no offset, one zero point; only set where it is used */
+    float inverse[QNT__STRIP], shift[QNT__STRIP]; /* struct qnt__quotient */
+    int32_t first, last; /* codes */
+    size_t ahead;        /* bytes from where floats are read to where they are prefetched */
+    bool even;           /* of single elements, no offset, one zero point; only set where it is used */
 };
 
 /* Where rows are longer than a strip, what comes next is not behind it but in the next row; the one
@@ -31,16 +31,18 @@ static inline void qnt__strip_set(const struct qnt__affine_each *q, size_t group
                                   struct qnt__strip *s, size_t i)
 {
     const struct qnt__affine one = qnt__affine_at(q, group);
-    const struct qnt__quotient by = qnt__quotient_of(&one);
-    s->scale[i] = one.scale, s->offset[i] = one.offset, s->zero[i] = one.zero;
+    const struct qnt__quotient by =
+        qnt__quotient_of(one.scale, one.low, qnt__doubt(q->last - q->first));
+    s->scale[i] = one.scale, s->offset[i] = one.offset;
     s->low[i] = one.low, s->high[i] = one.high;
-    s->inverse[i] = by.inverse, s->limit[i] = by.limit;
+    s->inverse[i] = by.inverse, s->shift[i] = by.shift;
 }
 
 static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size_t i)
 {
     return (struct qnt__affine){.scale = s->scale[i], .offset = s->offset[i], .low = s->low[i],
-                                .high = s->high[i], .zero = s->zero[i]};
+                                .high = s->high[i],
+                                .zero = s->first - (int32_t)s->low[i]};
 }
 
 /*
@@ -55,6 +57,7 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
         const struct qnt__affine_each q = *each; /* no store can change it */                      \
         struct qnt__strip strip;                                                                   \
         const size_t row = q.period && q.period < n ? q.period : n, wide = q.run * QNT__STRIP;     \
+        strip.first = q.first, strip.last = q.last;                                                \
         strip.ahead = qnt__strip_ahead(n, row, wide);                                              \
         for (size_t first = 0; first < row; first += wide) {                                       \
             const size_t columns = row - first < wide ? row - first : wide;                         \

@@ -182,7 +182,7 @@ static void encode(void)
     }
 }
 
-/* Quotients on and next to every tie of 8 bits; all elements are of one group, or of groups alike. */
+/* Quotients on and next to ties of 1 to 8 bits; all elements are of one group, or of groups alike. */
 static void encode_ties(void)
 {
     static const size_t runs[] = {1, 16, 32, 64, 100};
@@ -190,11 +190,14 @@ static void encode_ties(void)
     static int32_t zero[3 * 512];
     float x[3 * 512];
     uint8_t expected[3 * 512], got[3 * 512];
-    for (int round = 0; round < 200; round++) {
-        struct qnt__affine q = random_group(0, 255);
+    for (int round = 0; round < 400; round++) {
+        const int32_t last = (1 << random_in(1, 8)) - 1,
+                      first = random_in(0, 1) ? 0 : -(last + 1) / 2;
+        struct qnt__affine q = random_group(first, first + last);
         for (int i = 0; i < 3 * 512; i++) scale[i] = q.scale, offset[i] = q.offset, zero[i] = q.zero;
         for (int i = 0; i < 512; i++) {
-            float tie = ((float)(i - q.zero) + 0.5f) * q.scale + q.offset;
+            const int32_t code = first - 4 + i % (last + 8);
+            float tie = ((float)(code - q.zero) + 0.5f) * q.scale + q.offset;
             uint32_t u = qnt__bits_of_f32(tie);
             for (uint32_t k = 0; k < 3; k++) x[3 * i + (int)k] = qnt__f32_of_bits(u + k - 1);
         }
@@ -202,7 +205,8 @@ static void encode_ties(void)
         table.encode_8(&q, x, 3 * 512, got);
         CHECK_MSG(!memcmp(expected, got, sizeof got), "%s, scale %a", level, q.scale);
         for (int k = 0; k < 5; k++) {
-            struct qnt__affine_each every = {scale, offset, zero, 0, 255, runs[k], false, 0};
+            struct qnt__affine_each every = {scale,        offset,  zero,  first,
+                                             first + last, runs[k], false, 0};
             table.encode_each_8(&every, x, 3 * 512, got);
             CHECK_MSG(!memcmp(expected, got, sizeof got), "%s, scale %a, runs of %zu", level, q.scale,
                       runs[k]);

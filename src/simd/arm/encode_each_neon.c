@@ -6,25 +6,23 @@
 #include "../strip.h"
 #include "encode_neon.h"
 
-/* Four groups from number `at` (quotient.h). */
+/* Four groups from number `at`. */
 static void load_four(const struct qnt__affine_each *q, size_t at, struct qnt__strip *s, size_t i)
 {
+    const float32x4_t shift = vdupq_n_f32(0.5f + qnt__doubt(q->last - q->first));
     int32x4_t zero = q->zero ? vld1q_s32(q->zero + at) : vdupq_n_s32(0);
     float32x4_t scale = vld1q_f32(q->scale + at);
     float32x4_t low = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->first), zero));
     float32x4_t high = vcvtq_f32_s32(vsubq_s32(vdupq_n_s32(q->last), zero));
     float32x4_t inverse = vdivq_f32(vdupq_n_f32(1.0f), scale);
-    float32x4_t share = vmulq_n_f32(vmaxq_f32(vabsq_f32(low), high), 0x1p-21f);
-    uint32x4_t exact = vandq_u32(vcgeq_f32(inverse, vdupq_n_f32(FLT_MIN)),
-                                 vcleq_f32(inverse, vdupq_n_f32(FLT_MAX)));
-    float32x4_t limit = vsubq_f32(vdupq_n_f32(0.5f), share);
+    uint32x4_t normal = vandq_u32(vcgeq_f32(inverse, vdupq_n_f32(FLT_MIN)),
+                                  vcleq_f32(inverse, vdupq_n_f32(FLT_MAX)));
     vst1q_f32(s->scale + i, scale);
     vst1q_f32(s->offset + i, q->offset ? vld1q_f32(q->offset + at) : vdupq_n_f32(0.0f));
     vst1q_f32(s->low + i, low);
     vst1q_f32(s->high + i, high);
-    vst1q_f32(s->inverse + i, inverse);
-    vst1q_f32(s->limit + i, vbslq_f32(exact, limit, vdupq_n_f32(-1.0f)));
-    vst1q_s32(s->zero + i, zero);
+    vst1q_f32(s->inverse + i, vbslq_f32(normal, inverse, vdupq_n_f32(NAN)));
+    vst1q_f32(s->shift + i, vsubq_f32(shift, low));
 }
 
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
@@ -38,29 +36,28 @@ static void load_strip(const struct qnt__affine_each *q, size_t first, size_t co
 /* Groups i..i + 3, one for each element. */
 INLINE struct group groups_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){vld1q_f32(s->scale + i), vld1q_f32(s->offset + i), vld1q_f32(s->low + i),
-                          vld1q_f32(s->high + i), vld1q_f32(s->inverse + i), vld1q_f32(s->limit + i),
-                          vld1q_s32(s->zero + i)};
+    return (struct group){vld1q_f32(s->scale + i),   vld1q_f32(s->offset + i),
+                          vld1q_f32(s->low + i),     vld1q_f32(s->high + i),
+                          vld1q_f32(s->inverse + i), vld1q_f32(s->shift + i)};
 }
 
 /* Group i for all elements. */
 INLINE struct group group_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){vdupq_n_f32(s->scale[i]), vdupq_n_f32(s->offset[i]),
-                          vdupq_n_f32(s->low[i]), vdupq_n_f32(s->high[i]),
-                          vdupq_n_f32(s->inverse[i]), vdupq_n_f32(s->limit[i]),
-                          vdupq_n_s32(s->zero[i])};
+    return (struct group){vdupq_n_f32(s->scale[i]),   vdupq_n_f32(s->offset[i]),
+                          vdupq_n_f32(s->low[i]),     vdupq_n_f32(s->high[i]),
+                          vdupq_n_f32(s->inverse[i]), vdupq_n_f32(s->shift[i])};
 }
 
 #define ENCODE_STRIP(width, type)                                                                  \
-    static void encode_row_##width(const struct qnt__strip *s, const float *x, size_t n,           \
-                                   type *codes)                                                    \
+    static void encode_row_##width(const struct qnt__strip *s, const struct ends *e,               \
+                                   const float *x, size_t n, type *codes)                          \
     {                                                                                              \
         size_t i = 0;                                                                              \
         for (; i + 16 <= n; i += 16) {                                                             \
             const struct group g[4] = {groups_at(s, i), groups_at(s, i + 4), groups_at(s, i + 8),  \
                                        groups_at(s, i + 12)};                                      \
-            put_16_codes_##width(codes_16(g, x + i), codes + i);                                   \
+            encode_16_##width(g, e, x + i, codes + i);                                             \
         }                                                                                          \
         for (; i < n; i++) {                                                                       \
             const struct qnt__affine one = qnt__strip_get(s, i);                                   \
@@ -68,28 +65,27 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    static void encode_run_##width(const struct qnt__strip *s, size_t at, const float *x,          \
-                                   size_t n, type *codes)                                          \
+    static void encode_run_##width(const struct qnt__strip *s, const struct ends *e, size_t at,    \
+                                   const float *x, size_t n, type *codes)                          \
     {                                                                                              \
-        const struct group g = group_at(s, at);                                                    \
+        const struct group g = group_at(s, at), all[4] = {g, g, g, g};                             \
         const struct qnt__affine rest = qnt__strip_get(s, at);                                     \
         size_t i = 0;                                                                              \
-        for (; i + 16 <= n; i += 16) {                                                             \
-            put_16_codes_##width(codes_16_alike(&g, x + i), codes + i);                            \
-        }                                                                                          \
+        for (; i + 16 <= n; i += 16) encode_16_##width(all, e, x + i, codes + i);                  \
         if (i < n) qnt__encode_##width##_c(&rest, x + i, n - i, codes + i);                        \
     }                                                                                              \
                                                                                                    \
     static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
                                      size_t n, type *codes, bool stream)                           \
     {                                                                                              \
+        const struct ends e = ends_of(s->first, s->last - s->first);                               \
         (void)stream;                                                                              \
         if (run == 1) {                                                                            \
-            encode_row_##width(s, x, n, codes);                                                    \
+            encode_row_##width(s, &e, x, n, codes);                                                \
             return;                                                                                \
         }                                                                                          \
         for (size_t g = 0, i = 0; i < n; g++, i += run) {                                          \
-            encode_run_##width(s, g, x + i, n - i < run ? n - i : run, codes + i);                 \
+            encode_run_##width(s, &e, g, x + i, n - i < run ? n - i : run, codes + i);             \
         }                                                                                          \
     }
 

@@ -26,12 +26,17 @@ INLINE __m256i low_words(__m256i a, __m256i b)
     return _mm256_permute4x64_epi64(both, _MM_SHUFFLE(3, 1, 2, 0));
 }
 
+/* Bytes packed twice from four registers, which leaves them lane by lane. */
+INLINE __m256i order_bytes(__m256i bytes)
+{
+    return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 /* 32 numbers from 0 to 255 as bytes, in order. */
 INLINE __m256i join_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
 {
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     __m256i ab = _mm256_packus_epi32(a, b), cd = _mm256_packus_epi32(c, d);
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
+    return order_bytes(_mm256_packus_epi16(ab, cd));
 }
 
 /* The low bytes of 32 numbers, in order. */

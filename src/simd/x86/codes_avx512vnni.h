@@ -29,12 +29,18 @@ INLINE __mmask16 first_lanes(size_t n)
     return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u);
 }
 
+/* Bytes packed twice from four registers, which leaves them lane by lane. */
+INLINE __m512i order_bytes(__m512i bytes)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, bytes);
+}
+
 /* 64 numbers from 0 to 255 as bytes, in order. */
 INLINE __m512i join_bytes(__m512i a, __m512i b, __m512i c, __m512i d)
 {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i ab = _mm512_packus_epi32(a, b), cd = _mm512_packus_epi32(c, d);
-    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
+    return order_bytes(_mm512_packus_epi16(ab, cd));
 }
 
 /* The low bytes of 64 numbers, in order; packing saturates, so the others are cleared before. */
@@ -86,19 +92,6 @@ INLINE void put_64_codes_16(const __m512i code[4], uint16_t *to, bool stream)
 {
     put_64(to, low_words(code[0], code[1]), stream);
     put_64(to + 32, low_words(code[2], code[3]), stream);
-}
-
-/* The same for codes less the zero point. */
-INLINE void put_64_steps_8(const __m512i v[4], int32_t zero, uint8_t *to, bool stream)
-{
-    put_64(to, _mm512_add_epi8(low_bytes(v), _mm512_set1_epi8((char)zero)), stream);
-}
-
-INLINE void put_64_steps_16(const __m512i v[4], int32_t zero, uint16_t *to, bool stream)
-{
-    const __m512i all = _mm512_set1_epi16((short)zero);
-    put_64(to, _mm512_add_epi16(low_words(v[0], v[1]), all), stream);
-    put_64(to + 32, _mm512_add_epi16(low_words(v[2], v[3]), all), stream);
 }
 
 /* Up to sixteen codes; a store with a mask takes longer. */

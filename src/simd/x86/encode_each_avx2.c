@@ -6,35 +6,26 @@
 #include "../strip.h"
 #include "encode_avx2.h"
 
-/*
- * Eight groups from number `at`. VRCPPS errs by 1.5 * 2^-12 at most, a step of Newton's iteration leaves
- * 1.2 * 2^-23 and what rounding adds, so product and quotient differ by less than 2^-20 of themselves
- * (quotient.h). Inverses that are not positive and normal are not trusted.
- */
+/* Eight groups from number `at`. */
 static void load_eight(const struct qnt__affine_each *q, size_t at, struct qnt__strip *s, size_t i)
 {
-    const __m256 sign = _mm256_set1_ps(-0.0f), two = _mm256_set1_ps(2.0f);
+    const __m256 shift = _mm256_set1_ps(0.5f + qnt__doubt(q->last - q->first));
     __m256 scale = _mm256_loadu_ps(q->scale + at), offset = _mm256_setzero_ps();
     __m256i zero = _mm256_setzero_si256();
     if (q->offset) offset = _mm256_loadu_ps(q->offset + at);
     if (q->zero) zero = _mm256_loadu_si256((const void *)(q->zero + at));
     __m256 low = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->first), zero));
     __m256 high = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->last), zero));
-    __m256 inverse = _mm256_rcp_ps(scale);
-    inverse = _mm256_mul_ps(inverse, _mm256_sub_ps(two, _mm256_mul_ps(scale, inverse)));
-    __m256 share = _mm256_mul_ps(_mm256_max_ps(_mm256_andnot_ps(sign, low), high),
-                                 _mm256_set1_ps(0x1p-19f));
-    __m256 trusted = _mm256_and_ps(_mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MIN), _CMP_GE_OQ),
-                                   _mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MAX), _CMP_LE_OQ));
-    __m256 limit = _mm256_blendv_ps(_mm256_set1_ps(-1.0f),
-                                    _mm256_sub_ps(_mm256_set1_ps(0.5f), share), trusted);
+    __m256 inverse = _mm256_div_ps(_mm256_set1_ps(1.0f), scale);
+    __m256 normal = _mm256_and_ps(_mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MIN), _CMP_GE_OQ),
+                                  _mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MAX), _CMP_LE_OQ));
+    inverse = _mm256_blendv_ps(_mm256_set1_ps(NAN), inverse, normal);
     _mm256_storeu_ps(s->scale + i, scale);
     _mm256_storeu_ps(s->offset + i, offset);
     _mm256_storeu_ps(s->low + i, low);
     _mm256_storeu_ps(s->high + i, high);
     _mm256_storeu_ps(s->inverse + i, inverse);
-    _mm256_storeu_ps(s->limit + i, limit);
-    _mm256_storeu_si256((void *)(s->zero + i), zero);
+    _mm256_storeu_ps(s->shift + i, _mm256_sub_ps(shift, low));
 }
 
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
@@ -48,40 +39,32 @@ static void load_strip(const struct qnt__affine_each *q, size_t first, size_t co
 /* Groups i..i + 7, one for each element. */
 INLINE struct group groups_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){_mm256_loadu_ps(s->scale + i), _mm256_loadu_ps(s->offset + i),
-                          _mm256_loadu_ps(s->low + i), _mm256_loadu_ps(s->high + i),
-                          _mm256_loadu_ps(s->inverse + i), _mm256_loadu_ps(s->limit + i),
-                          _mm256_loadu_si256((const void *)(s->zero + i))};
+    return (struct group){_mm256_loadu_ps(s->scale + i),   _mm256_loadu_ps(s->offset + i),
+                          _mm256_loadu_ps(s->low + i),     _mm256_loadu_ps(s->high + i),
+                          _mm256_loadu_ps(s->inverse + i), _mm256_loadu_ps(s->shift + i)};
 }
 
 /* Group i for all elements. */
 INLINE struct group group_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){_mm256_broadcast_ss(s->scale + i), _mm256_broadcast_ss(s->offset + i),
-                          _mm256_broadcast_ss(s->low + i), _mm256_broadcast_ss(s->high + i),
-                          _mm256_broadcast_ss(s->inverse + i), _mm256_broadcast_ss(s->limit + i),
-                          _mm256_set1_epi32(s->zero[i])};
-}
-
-/* 32 codes from element i of a strip on; run 1, 16 or 32. */
-INLINE void codes_at(const struct qnt__strip *s, size_t i, size_t run, const float *x, __m256i code[4])
-{
-    struct group g[4];
-    UNROLL for (size_t k = 0; k < 4; k++) {
-        g[k] = run == 1 ? groups_at(s, i + 8 * k) : group_at(s, (i + 8 * k) / run);
-    }
-    codes_32(g, x, code);
+    return (struct group){_mm256_broadcast_ss(s->scale + i),   _mm256_broadcast_ss(s->offset + i),
+                          _mm256_broadcast_ss(s->low + i),     _mm256_broadcast_ss(s->high + i),
+                          _mm256_broadcast_ss(s->inverse + i), _mm256_broadcast_ss(s->shift + i)};
 }
 
 #define ENCODE_STRIP(width, type)                                                                  \
-    INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, const float *x,    \
-                                        size_t n, type *codes, bool stream)                        \
+    INLINE void encode_elements_##width(const struct qnt__strip *s, const struct ends *e,          \
+                                        size_t run, const float *x, size_t n, type *codes,         \
+                                        bool stream)                                               \
     {                                                                                              \
-        __m256i code[4];                                                                           \
         size_t i = 0;                                                                              \
         for (; i + 32 <= n; i += 32) {                                                             \
-            codes_at(s, i, run, x + i, code);                                                      \
-            put_32_codes_##width(code, codes + i, stream);                                         \
+            struct group g[4];                                                                     \
+            UNROLL for (size_t k = 0; k < 4; k++)                                                  \
+            {                                                                                      \
+                g[k] = run == 1 ? groups_at(s, i + 8 * k) : group_at(s, (i + 8 * k) / run);        \
+            }                                                                                      \
+            encode_32_##width(g, e, true, x + i, codes + i, stream);                               \
         }                                                                                          \
         for (; i < n; i++) {                                                                       \
             const struct qnt__affine one = qnt__strip_get(s, i / run);                             \
@@ -89,32 +72,29 @@ INLINE void codes_at(const struct qnt__strip *s, size_t i, size_t run, const flo
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    INLINE void encode_run_##width(const struct qnt__strip *s, size_t at, const float *x,          \
-                                   size_t n, type *codes, bool stream)                             \
+    INLINE void encode_run_##width(const struct qnt__strip *s, const struct ends *e, size_t at,    \
+                                   const float *x, size_t n, type *codes, bool stream)             \
     {                                                                                              \
-        const struct group g = group_at(s, at);                                                    \
+        const struct group g = group_at(s, at), all[4] = {g, g, g, g};                             \
         const struct qnt__affine rest = qnt__strip_get(s, at);                                     \
-        __m256i code[4];                                                                           \
         size_t i = 0;                                                                              \
-        for (; i + 32 <= n; i += 32) {                                                             \
-            codes_32_alike(&g, x + i, code);                                                       \
-            put_32_codes_##width(code, codes + i, stream);                                         \
-        }                                                                                          \
+        for (; i + 32 <= n; i += 32) encode_32_##width(all, e, true, x + i, codes + i, stream);    \
         if (i < n) qnt__encode_##width##_c(&rest, x + i, n - i, codes + i);                        \
     }                                                                                              \
                                                                                                    \
     static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
                                      size_t n, type *codes, bool stream)                           \
     {                                                                                              \
+        const struct ends e = ends_of(s->first, s->last - s->first);                               \
         if (run == 1) {                                                                            \
-            encode_elements_##width(s, 1, x, n, codes, stream);                                    \
+            encode_elements_##width(s, &e, 1, x, n, codes, stream);                                \
         } else if (run == 16) {                                                                    \
-            encode_elements_##width(s, 16, x, n, codes, stream);                                   \
+            encode_elements_##width(s, &e, 16, x, n, codes, stream);                               \
         } else if (run == 32) {                                                                    \
-            encode_elements_##width(s, 32, x, n, codes, stream);                                   \
+            encode_elements_##width(s, &e, 32, x, n, codes, stream);                               \
         } else {                                                                                   \
             for (size_t g = 0, i = 0; i < n; g++, i += run) {                                      \
-                encode_run_##width(s, g, x + i, n - i < run ? n - i : run, codes + i, stream);     \
+                encode_run_##width(s, &e, g, x + i, n - i < run ? n - i : run, codes + i, stream); \
             }                                                                                      \
         }                                                                                          \
     }

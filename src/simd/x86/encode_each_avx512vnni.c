@@ -23,15 +23,15 @@ static bool are_even(const struct qnt__affine_each *q, size_t first, size_t coun
 
 /*
  * Groups first..first + count - 1. VRCP14PS errs by 2^-14 at most, a step of Newton's iteration leaves
- * 2^-28 and what rounding adds, 2^-23 together, so product and quotient differ by less than 2^-21 of
- * themselves (quotient.h). Inverses that are not positive and normal are not trusted: with NaN in their
- * place all products are doubtful. Of an even strip the first sixteen groups say all but the scales.
+ * 2^-28 and what rounding adds, 2^-23 together, which the doubt has room for (quotient.h). Of an even
+ * strip the first sixteen groups say all but the scales.
  */
 static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
                        struct qnt__strip *s)
 {
     enum { NOT_POSITIVE_AND_NORMAL = 0xff };
-    const __m512 one = _mm512_set1_ps(1.0f), half = _mm512_set1_ps(0.5f);
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 shift = _mm512_set1_ps(0.5f + qnt__doubt(q->last - q->first));
     s->even = are_even(q, first, count);
     for (size_t i = 0; i < count; i += 16) {
         const __mmask16 some = first_lanes(count - i);
@@ -48,32 +48,27 @@ static void load_strip(const struct qnt__affine_each *q, size_t first, size_t co
         if (q->zero) zero = _mm512_maskz_loadu_epi32(some, q->zero + at);
         __m512 low = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->first), zero));
         __m512 high = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_set1_epi32(q->last), zero));
-        __m512 most = _mm512_max_ps(_mm512_abs_ps(low), high);
-        __m512 limit = _mm512_fnmadd_ps(most, _mm512_set1_ps(0x1p-20f), half);
         _mm512_storeu_ps(s->offset + i, offset);
         _mm512_storeu_ps(s->low + i, low);
         _mm512_storeu_ps(s->high + i, high);
-        _mm512_storeu_ps(s->limit + i, limit);
-        _mm512_storeu_si512(s->zero + i, zero);
+        _mm512_storeu_ps(s->shift + i, _mm512_sub_ps(shift, low));
     }
 }
 
 /* Groups i..i + 15, one for each element. */
 INLINE struct group groups_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){_mm512_loadu_ps(s->scale + i), _mm512_loadu_ps(s->offset + i),
-                          _mm512_loadu_ps(s->low + i), _mm512_loadu_ps(s->high + i),
-                          _mm512_loadu_ps(s->inverse + i), _mm512_loadu_ps(s->limit + i),
-                          _mm512_loadu_si512(s->zero + i)};
+    return (struct group){_mm512_loadu_ps(s->scale + i),   _mm512_loadu_ps(s->offset + i),
+                          _mm512_loadu_ps(s->low + i),     _mm512_loadu_ps(s->high + i),
+                          _mm512_loadu_ps(s->inverse + i), _mm512_loadu_ps(s->shift + i)};
 }
 
 /* Group i for all elements. */
 INLINE struct group group_at(const struct qnt__strip *s, size_t i)
 {
-    return (struct group){_mm512_set1_ps(s->scale[i]), _mm512_set1_ps(s->offset[i]),
-                          _mm512_set1_ps(s->low[i]), _mm512_set1_ps(s->high[i]),
-                          _mm512_set1_ps(s->inverse[i]), _mm512_set1_ps(s->limit[i]),
-                          _mm512_set1_epi32(s->zero[i])};
+    return (struct group){_mm512_set1_ps(s->scale[i]),   _mm512_set1_ps(s->offset[i]),
+                          _mm512_set1_ps(s->low[i]),     _mm512_set1_ps(s->high[i]),
+                          _mm512_set1_ps(s->inverse[i]), _mm512_set1_ps(s->shift[i])};
 }
 
 /* The parameters of sixteen elements from element i of a strip of runs on; run 1, 16 or 32. Of single
@@ -88,59 +83,51 @@ INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run,
     return g;
 }
 
-/* From element i of a strip on. */
-INLINE void codes_64(const struct qnt__strip *s, size_t i, size_t run, bool even,
-                     const struct group *first, const float *x, size_t ahead, __m512i code[4])
-{
-    __mmask16 doubtful = 0;
-    UNROLL for (size_t k = 0; k < 4; k++) {
-        const struct group g = parameters(s, i + 16 * k, run, even, first);
-        prefetch_at(x + 16 * k, ahead);
-        code[k] = _mm512_add_epi32(steps_16(&g, _mm512_loadu_ps(x + 16 * k), &doubtful), g.zero);
-    }
-    if (!__builtin_expect(doubtful, 0)) return;
-    UNROLL for (size_t k = 0; k < 4; k++) {
-        const struct group g = parameters(s, i + 16 * k, run, even, first);
-        code[k] = _mm512_add_epi32(divide(&g, _mm512_loadu_ps(x + 16 * k)), g.zero);
-    }
-}
-
 #define ENCODE_STRIP(width, type)                                                                  \
-    INLINE void encode_elements_##width(const struct qnt__strip *s, size_t run, bool even,         \
-                                        const float *x, size_t n, type *codes, bool stream)        \
+    INLINE void encode_elements_##width(const struct qnt__strip *s, const struct ends *e,          \
+                                        size_t run, bool even, const float *x, size_t n,           \
+                                        type *codes, bool stream)                                  \
     {                                                                                              \
         const struct group first = group_at(s, 0); /* no store can change it */                    \
         const size_t ahead = s->ahead;                                                             \
         size_t i = 0;                                                                              \
         for (; i + 64 <= n; i += 64) {                                                             \
-            __m512i code[4];                                                                       \
-            codes_64(s, i, run, even, &first, x + i, ahead, code);                                 \
-            put_64_codes_##width(code, codes + i, stream);                                         \
+            const struct group g[4] = {parameters(s, i, run, even, &first),                        \
+                                       parameters(s, i + 16, run, even, &first),                   \
+                                       parameters(s, i + 32, run, even, &first),                   \
+                                       parameters(s, i + 48, run, even, &first)};                  \
+            encode_64_##width(g, e, !even, x + i, ahead, codes + i, stream);                       \
         }                                                                                          \
         for (; i < n; i += 16) {                                                                   \
-            const __mmask16 some = first_lanes(n - i);                                             \
             const struct group g = parameters(s, i, run, even, &first);                            \
-            put_some_##width(codes_16(&g, _mm512_maskz_loadu_ps(some, x + i)), codes + i, some);   \
+            encode_some_##width(&g, e, !even, x + i, codes + i, n - i);                            \
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    static void encode_runs_##width(const struct qnt__strip *s, size_t run, const float *x,        \
-                                    size_t n, type *codes, bool stream)                            \
+    INLINE void encode_runs_##width(const struct qnt__strip *s, const struct ends *e, size_t run,  \
+                                    const float *x, size_t n, type *codes, bool stream)            \
     {                                                                                              \
         for (size_t g = 0, i = 0; i < n; g++, i += run) {                                          \
             const struct group one = group_at(s, g);                                               \
-            encode_group_##width(&one, x + i, n - i < run ? n - i : run, codes + i, stream);       \
+            encode_group_##width(&one, e, true, x + i, n - i < run ? n - i : run, codes + i,       \
+                                 stream);                                                          \
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
     static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
                                      size_t n, type *codes, bool stream)                           \
     {                                                                                              \
-        if (run == 1 && s->even) encode_elements_##width(s, 1, true, x, n, codes, stream);         \
-        else if (run == 1) encode_elements_##width(s, 1, false, x, n, codes, stream);              \
-        else if (run == 16) encode_elements_##width(s, 16, false, x, n, codes, stream);            \
-        else if (run == 32) encode_elements_##width(s, 32, false, x, n, codes, stream);            \
-        else encode_runs_##width(s, run, x, n, codes, stream);                                     \
+        const struct ends e = ends_of(s->first, s->last - s->first);                               \
+        if (run == 1 && s->even)                                                                   \
+            encode_elements_##width(s, &e, 1, true, x, n, codes, stream);                          \
+        else if (run == 1)                                                                         \
+            encode_elements_##width(s, &e, 1, false, x, n, codes, stream);                         \
+        else if (run == 16)                                                                        \
+            encode_elements_##width(s, &e, 16, false, x, n, codes, stream);                        \
+        else if (run == 32)                                                                        \
+            encode_elements_##width(s, &e, 32, false, x, n, codes, stream);                        \
+        else                                                                                       \
+            encode_runs_##width(s, &e, run, x, n, codes, stream);                                  \
     }
 
 ENCODE_STRIP(8, uint8_t)
