@@ -12,10 +12,10 @@
 #define UNROLL _Pragma("GCC unroll 4")
 
 /* Two lines, 32 floats. */
-INLINE void prefetch_32(const float *x)
+INLINE void prefetch_32(const float *x, size_t ahead)
 {
-    _mm_prefetch((const void *)((uintptr_t)x + QNT__AHEAD), _MM_HINT_T0);
-    _mm_prefetch((const void *)((uintptr_t)(x + 16) + QNT__AHEAD), _MM_HINT_T0);
+    _mm_prefetch((const void *)((uintptr_t)x + ahead), _MM_HINT_T0);
+    _mm_prefetch((const void *)((uintptr_t)(x + 16) + ahead), _MM_HINT_T0);
 }
 
 /* The low halves of 16 numbers, in order; packing saturates, so the high halves are cleared before. */

@@ -28,7 +28,9 @@ static size_t before_vector(const void *codes, size_t size, size_t n)
         const bool stream = q->stream;                                                             \
         size_t i = stream ? before_vector(codes, sizeof *codes, n) : 0;                            \
         qnt__encode_##width##_c(q, x, i, codes);                                                   \
-        for (; i + 32 <= n; i += 32) encode_32_##width(all, &e, real, x + i, codes + i, stream);   \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            encode_32_##width(all, &e, real, x + i, QNT__AHEAD, codes + i, stream);                \
+        }                                                                                          \
         qnt__encode_##width##_c(q, x + i, n - i, codes + i);                                       \
     }                                                                                              \
                                                                                                    \

@@ -50,11 +50,11 @@ INLINE __m256i multiply(const struct group *g, const struct ends *e, bool real, 
 
 /* 32 elements; g[k] has the parameters of elements 8 k..8 k + 7. */
 INLINE void encode_32_8(const struct group g[4], const struct ends *e, bool real, const float *x,
-                        uint8_t *to, bool stream)
+                        size_t ahead, uint8_t *to, bool stream)
 {
     __m256i steps[4];
     __m256 certain = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
-    prefetch_32(x);
+    prefetch_32(x, ahead);
     UNROLL for (int k = 0; k < 4; k++) {
         steps[k] = multiply(&g[k], e, real, _mm256_loadu_ps(x + 8 * k), &certain);
     }
@@ -68,11 +68,11 @@ INLINE void encode_32_8(const struct group g[4], const struct ends *e, bool real
 }
 
 INLINE void encode_32_16(const struct group g[4], const struct ends *e, bool real, const float *x,
-                         uint16_t *to, bool stream)
+                         size_t ahead, uint16_t *to, bool stream)
 {
     __m256i code[4];
     (void)real;
-    prefetch_32(x);
+    prefetch_32(x, ahead);
     UNROLL for (int k = 0; k < 4; k++) {
         code[k] = _mm256_add_epi32(divide(&g[k], _mm256_loadu_ps(x + 8 * k)),
                                    _mm256_set1_epi32(e->first));

@@ -6,6 +6,24 @@
 #include "../strip.h"
 #include "encode_avx2.h"
 
+/* Are these groups of single elements, without offset and with one zero point? */
+static bool are_even(const struct qnt__affine_each *q, size_t first, size_t count)
+{
+    if (q->run > 1 || q->offset || !q->zero) return q->run == 1 && !q->offset;
+    const int32_t *zero = q->zero + first;
+    const __m256i one = _mm256_set1_epi32(zero[0]);
+    __m256i differ = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        __m256i some = _mm256_loadu_si256((const void *)(zero + i));
+        differ = _mm256_or_si256(differ, _mm256_xor_si256(some, one));
+    }
+    for (; i < count; i++) {
+        if (zero[i] != zero[0]) return false;
+    }
+    return _mm256_testz_si256(differ, differ);
+}
+
 /* Eight groups from number `at`. */
 static void load_eight(const struct qnt__affine_each *q, size_t at, struct qnt__strip *s, size_t i)
 {
@@ -32,6 +50,7 @@ static void load_strip(const struct qnt__affine_each *q, size_t first, size_t co
                        struct qnt__strip *s)
 {
     size_t i = 0;
+    s->even = are_even(q, first, count);
     for (; i + 8 <= count; i += 8) load_eight(q, first + i, s, i);
     for (; i < count; i++) qnt__strip_set(q, first + i, s, i);
 }
@@ -52,19 +71,32 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
                           _mm256_broadcast_ss(s->inverse + i), _mm256_broadcast_ss(s->shift + i)};
 }
 
+/* The parameters of eight elements from element i of a strip of runs on; run 1, 16 or 32. Of single
+ * elements in an even strip only the scales differ from those of `first`. */
+INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run, bool even,
+                               const struct group *first)
+{
+    if (run > 1) return group_at(s, i / run);
+    if (!even) return groups_at(s, i);
+    struct group g = *first;
+    g.scale = _mm256_loadu_ps(s->scale + i), g.inverse = _mm256_loadu_ps(s->inverse + i);
+    return g;
+}
+
 #define ENCODE_STRIP(width, type)                                                                  \
     INLINE void encode_elements_##width(const struct qnt__strip *s, const struct ends *e,          \
-                                        size_t run, const float *x, size_t n, type *codes,         \
-                                        bool stream)                                               \
+                                        size_t run, bool even, const float *x, size_t n,           \
+                                        type *codes, bool stream)                                  \
     {                                                                                              \
+        const struct group first = group_at(s, 0); /* no store can change it */                    \
+        const size_t ahead = s->ahead;                                                             \
         size_t i = 0;                                                                              \
         for (; i + 32 <= n; i += 32) {                                                             \
-            struct group g[4];                                                                     \
-            UNROLL for (size_t k = 0; k < 4; k++)                                                  \
-            {                                                                                      \
-                g[k] = run == 1 ? groups_at(s, i + 8 * k) : group_at(s, (i + 8 * k) / run);        \
-            }                                                                                      \
-            encode_32_##width(g, e, true, x + i, codes + i, stream);                               \
+            const struct group g[4] = {parameters(s, i, run, even, &first),                        \
+                                       parameters(s, i + 8, run, even, &first),                    \
+                                       parameters(s, i + 16, run, even, &first),                   \
+                                       parameters(s, i + 24, run, even, &first)};                  \
+            encode_32_##width(g, e, !even, x + i, ahead, codes + i, stream);                       \
         }                                                                                          \
         for (; i < n; i++) {                                                                       \
             const struct qnt__affine one = qnt__strip_get(s, i / run);                             \
@@ -78,7 +110,9 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
         const struct group g = group_at(s, at), all[4] = {g, g, g, g};                             \
         const struct qnt__affine rest = qnt__strip_get(s, at);                                     \
         size_t i = 0;                                                                              \
-        for (; i + 32 <= n; i += 32) encode_32_##width(all, e, true, x + i, codes + i, stream);    \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            encode_32_##width(all, e, true, x + i, QNT__AHEAD, codes + i, stream);                 \
+        }                                                                                          \
         if (i < n) qnt__encode_##width##_c(&rest, x + i, n - i, codes + i);                        \
     }                                                                                              \
                                                                                                    \
@@ -86,12 +120,14 @@ INLINE struct group group_at(const struct qnt__strip *s, size_t i)
                                      size_t n, type *codes, bool stream)                           \
     {                                                                                              \
         const struct ends e = ends_of(s->first, s->last - s->first);                               \
-        if (run == 1) {                                                                            \
-            encode_elements_##width(s, &e, 1, x, n, codes, stream);                                \
+        if (run == 1 && s->even) {                                                                 \
+            encode_elements_##width(s, &e, 1, true, x, n, codes, stream);                          \
+        } else if (run == 1) {                                                                     \
+            encode_elements_##width(s, &e, 1, false, x, n, codes, stream);                         \
         } else if (run == 16) {                                                                    \
-            encode_elements_##width(s, &e, 16, x, n, codes, stream);                               \
+            encode_elements_##width(s, &e, 16, false, x, n, codes, stream);                        \
         } else if (run == 32) {                                                                    \
-            encode_elements_##width(s, &e, 32, x, n, codes, stream);                               \
+            encode_elements_##width(s, &e, 32, false, x, n, codes, stream);                        \
         } else {                                                                                   \
             for (size_t g = 0, i = 0; i < n; g++, i += run) {                                      \
                 encode_run_##width(s, &e, g, x + i, n - i < run ? n - i : run, codes + i, stream); \

@@ -127,7 +127,7 @@ INLINE void put_8_codes_16(__m256i code, uint16_t *y)
             size_t j = 0;                                                                          \
             for (; j + 32 <= f->n; j += 32) {                                                      \
                 __m256i code[4];                                                                   \
-                if (f->stream) prefetch_32((const void *)(acc + j));                               \
+                if (f->stream) prefetch_32((const void *)(acc + j), QNT__AHEAD);                   \
                 UNROLL for (size_t k = 0; k < 4; k++) {                                            \
                     code[k] = codes_8(f, e, i, j + 8 * k, acc, plain);                             \
                 }                                                                                  \
