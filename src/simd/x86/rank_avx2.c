@@ -1,14 +1,13 @@
 /*
- * Ranks among thresholds, and levels by code, with VPERMPS on two registers of 8 entries. Larger
- * tables are searched in registers first, over every so many thresholds, then gathered.
+ * Ranks among thresholds, and levels by code, with VPERMPS. Of 15 thresholds the four steps of a binary
+ * search can meet 1, 2, 4 and 8, so each step has its own register of 8 entries. Larger tables are
+ * searched in registers first, over every so many thresholds, then gathered.
  */
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
 #include "../slots.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "codes_avx2.h"
 
 enum { IN_REGISTERS = 4 /* steps */ };
 
@@ -20,16 +19,32 @@ INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
                             _mm256_permutevar8x32_ps(high, index), upper);
 }
 
+/* For each step the thresholds that it may meet, by the rank that the steps before have found. */
+struct steps {
+    __m256 of[IN_REGISTERS];
+};
+
+INLINE struct steps steps_of(const float few[15])
+{
+    struct steps steps;
+    for (int k = 0; k < IN_REGISTERS; k++) {
+        const int half = 8 >> k;
+        float of[8];
+        for (int i = 0; i < 8; i++) of[i] = few[(2 * (i & ((1 << k) - 1)) + 1) * half - 1];
+        steps.of[k] = _mm256_loadu_ps(of);
+    }
+    return steps;
+}
+
 /* The rank among 15 thresholds. */
-INLINE __m256i coarse(__m256 low, __m256 high, __m256 x)
+INLINE __m256i coarse(const struct steps *steps, __m256 x)
 {
     __m256i rank = _mm256_setzero_si256();
 #pragma GCC unroll 4
-    for (int half = 8; half > 0; half >>= 1) {
-        __m256i at = _mm256_add_epi32(rank, _mm256_set1_epi32(half - 1));
-        __m256 above = _mm256_cmp_ps(x, look_up_16(low, high, at), _CMP_GT_OQ);
-        __m256i step = _mm256_and_si256(_mm256_castps_si256(above), _mm256_set1_epi32(half));
-        rank = _mm256_add_epi32(rank, step);
+    for (int k = 0; k < IN_REGISTERS; k++) {
+        __m256 probe = k ? _mm256_permutevar8x32_ps(steps->of[k], rank) : steps->of[0];
+        __m256 above = _mm256_cmp_ps(x, probe, _CMP_GT_OQ); /* -1 */
+        rank = _mm256_sub_epi32(_mm256_add_epi32(rank, rank), _mm256_castps_si256(above));
     }
     return rank;
 }
@@ -54,25 +69,40 @@ INLINE void store_bytes(uint8_t *to, __m256i v)
     _mm_storel_epi64((void *)to, _mm_packus_epi16(words, words));
 }
 
+/* The ranks of eight numbers, `more` steps below those in registers. */
+INLINE __m256i ranks_8(const struct qnt__thresholds *t, const struct steps *steps, int more, const float *x)
+{
+    const __m256 v = _mm256_loadu_ps(x), unordered = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
+    __m256i rank = coarse(steps, v);
+    if (more) rank = fine(t, v, rank, more);
+    return _mm256_blendv_epi8(rank, _mm256_set1_epi32(t->nan), _mm256_castps_si256(unordered));
+}
+
+INLINE void rank(const struct qnt__thresholds *t, const struct steps *steps, int more, const float *x,
+                 size_t n, uint8_t *ranks)
+{
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        prefetch_32(x + i, QNT__AHEAD);
+        __m256i a = ranks_8(t, steps, more, x + i), b = ranks_8(t, steps, more, x + i + 8);
+        __m256i c = ranks_8(t, steps, more, x + i + 16), d = ranks_8(t, steps, more, x + i + 24);
+        put_32(ranks + i, join_bytes(a, b, c, d), false);
+    }
+    for (; i + 8 <= n; i += 8) store_bytes(ranks + i, ranks_8(t, steps, more, x + i));
+    qnt__rank_f32_c(t, x + i, n - i, ranks + i);
+}
+
 void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)
 {
     const int more = t->steps > IN_REGISTERS ? t->steps - IN_REGISTERS : 0;
-    float few[16];
-    for (int i = 0; i < 16; i++) {
+    float few[15];
+    for (int i = 0; i < 15; i++) {
         int at = ((i + 1) << more) - 1;
         few[i] = at < (1 << t->steps) - 1 ? t->value[at] : INFINITY;
     }
-    const __m256 low = _mm256_loadu_ps(few), high = _mm256_loadu_ps(few + 8);
-    const __m256i nan = _mm256_set1_epi32(t->nan);
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 v = _mm256_loadu_ps(x + i);
-        __m256i rank = coarse(low, high, v);
-        if (more) rank = fine(t, v, rank, more);
-        __m256i unordered = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-        store_bytes(ranks + i, _mm256_blendv_epi8(rank, nan, unordered));
-    }
-    qnt__rank_f32_c(t, x + i, n - i, ranks + i);
+    const struct steps steps = steps_of(few);
+    if (more) rank(t, &steps, more, x, n, ranks);
+    else rank(t, &steps, 0, x, n, ranks);
 }
 
 void qnt__look_up_f32_avx2(const float *table, int bits, const uint8_t *codes, size_t n,
