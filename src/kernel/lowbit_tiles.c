@@ -26,8 +26,6 @@ enum {
     MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
     TILES = 28,     /* whose pixels are filtered at a time */
     TOGETHER = 64,  /* bytes of pixels that are filtered together */
-    STRIP = 84,     /* tiles of a strip */
-    ROWS = 8,       /* of a strip, at most */
     APART = 64      /* bytes that keep places from being multiples of a page apart */
 };
 
@@ -228,14 +226,16 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
 
 /* ---- a strip of tiles ---- */
 
-/* What a run is made of; a strip has whole rows of tiles. */
+/* What a run is made of. A strip has whole rows of tiles, and keeps the lines of those rows that it has at
+ * hand: others take their places. */
 struct tiles {
     const struct qnt__lowbit_conv *c;
     size_t rows, columns; /* tiles of an image */
-    size_t strip, strips; /* rows of a strip at most, strips of an image */
+    size_t strips;        /* of an image */
     size_t parts;         /* of the groups, tasks for one strip */
     size_t most;          /* tiles whose pixels are filtered at a time */
-    size_t together;      /* groups, as well */
+    size_t span;          /* rows that these may lie in */
+    size_t together;      /* groups that are filtered at a time */
     size_t depth, pixel;  /* bytes of a group, of all groups */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
@@ -260,12 +260,10 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .depth = depth_of(c)};
-    const size_t strip = qnt__min(qnt__max(STRIP / qnt__max(t.columns, 1), 1), ROWS);
     t.parts = count_parts(&t);
-    t.strips = qnt__ceil_div(t.rows, strip);
-    if (t.parts == 1) t.strips = qnt__min(qnt__round_up(t.strips, workers), t.rows);
-    t.strip = qnt__ceil_div(t.rows, qnt__max(t.strips, 1));
-    t.most = qnt__min(TILES, t.strip * t.columns);
+    t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
+    t.most = qnt__min(TILES, qnt__ceil_div(t.rows, qnt__max(t.strips, 1)) * t.columns);
+    t.span = t.most % t.columns ? (t.most - 1) / t.columns + 2 : t.most / t.columns;
     t.together = qnt__min(c->g.groups / t.parts, qnt__ceil_div(TOGETHER, t.depth));
     t.pixel = t.depth * c->g.groups;
     return t;
@@ -273,8 +271,9 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
 
 /* Room of a worker for a strip. */
 struct strip {
-    struct qnt__lowbit_line lines[2 * ROWS];
-    uint8_t *unpacked;              /* [seen][4 columns + 2][pixel] */
+    uint8_t *unpacked;              /* [2 span + 2][4 columns + 2][pixel] */
+    int32_t *sum;                   /* of 2 span lines of the result */
+    uint8_t *code;                  /* and their codes */
     uint8_t *pixels;                /* [24][tiles][groups][depth], filtered */
     int32_t *products;              /* [6][2][TILES][64] */
     int32_t *room;                  /* [TILES][64] */
@@ -302,7 +301,7 @@ static size_t code_bytes(const struct tiles *t)
 static bool lay_out_strip(const struct tiles *t, size_t at[7], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t width = TILE * t->columns, lines = 2 * t->strip,
+    const size_t width = TILE * t->columns, lines = 2 * t->span,
                  outputs = c->affine ? c->g.outputs / t->parts : 0;
     size_t code = 0, sum, pixels;
     *end = 0;
@@ -341,24 +340,34 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     s->rows = t->rows * (strip + 1) / t->strips - s->row;
     s->unpacked_lines = s->packed_rows = 0;
     s->seen = qnt__min(2 * s->rows + 2, c->g.height - 2 * s->row);
+    s->sum = (int32_t *)(void *)(space + at[0]);
+    s->code = space + at[1];
     s->unpacked = space + at[5];
     s->pixels = space + at[2];
     s->products = (int32_t *)(void *)(space + at[3]);
     s->sums = (int32_t *)(void *)(space + at[4]);
     s->room = (int32_t *)(void *)(space + at[6]);
-    const size_t pixel = code_bytes(t), width = TILE * t->columns,
-                 outputs = s->groups * c->group_outputs;
-    for (size_t l = 0; l < 2 * s->rows; l++) {
-        s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
-                                                .row = 2 * s->row + l,
-                                                .first = s->group * c->group_outputs,
-                                                .outputs = outputs,
-                                                .sum = (int32_t *)(void *)(space + at[0]) +
-                                                       l * width * outputs,
-                                                .code = space + at[1] + l * width * pixel,
-                                                .pixel = pixel};
-    }
-    if (c->packed.data) memset(space + at[1], 0, 2 * s->rows * width * pixel);
+    if (c->packed.data) memset(s->code, 0, 2 * t->span * TILE * t->columns * code_bytes(t));
+}
+
+/* Line l of the results of a strip. */
+static struct qnt__lowbit_line find_line(const struct tiles *t, const struct strip *s, size_t l)
+{
+    const size_t at = l % (2 * t->span) * TILE * t->columns, pixel = code_bytes(t),
+                 outputs = s->groups * t->c->group_outputs;
+    return (struct qnt__lowbit_line){.image = s->image,
+                                     .row = 2 * s->row + l,
+                                     .first = s->group * t->c->group_outputs,
+                                     .outputs = outputs,
+                                     .sum = s->sum + at * outputs,
+                                     .code = s->code + at * pixel,
+                                     .pixel = pixel};
+}
+
+/* Line l of the unpacked pixels that a strip sees. */
+static uint8_t *find_unpacked(const struct tiles *t, const struct strip *s, size_t l)
+{
+    return s->unpacked + l % (2 * t->span + 2) * t->line_bytes;
 }
 
 /* Lines that are not unpacked yet, up to the last one that row `row` of a strip's tiles sees: they are
@@ -370,7 +379,7 @@ static void unpack(const struct tiles *t, struct strip *s, size_t row)
     const size_t end = qnt__min(2 * row + 4, s->seen);
     for (; s->unpacked_lines < end; s->unpacked_lines++) {
         const size_t line = s->image * c->g.height + 2 * s->row + s->unpacked_lines;
-        uint8_t *to = s->unpacked + s->unpacked_lines * t->line_bytes;
+        uint8_t *to = find_unpacked(t, s, s->unpacked_lines);
         c->context->simd.unpack_lowbit(c->pixels + line * runs * c->triples, runs,
                                        c->g.channels / c->g.groups, to, t->depth);
         memset(to + used, 0, t->line_bytes - used);
@@ -405,8 +414,8 @@ static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, 
                                        .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
             const size_t line = qnt__min(2 * run.row + l, s->seen - 1);
-            p.line[l] = s->unpacked + line * t->line_bytes + TILE * run.column * t->pixel +
-                        group * t->depth;
+            p.line[l] =
+                find_unpacked(t, s, line) + TILE * run.column * t->pixel + group * t->depth;
         }
         c->context->simd.tile_pixels(&p);
         i += run.n;
@@ -479,8 +488,9 @@ static void join_lines(const struct tiles *t, const struct strip *s, struct qnt_
     const size_t group = b->output / c->group_outputs - s->group,
                  sum = b->output - s->group * c->group_outputs,
                  code = group * 3 * c->packed.triples + b->output % c->group_outputs;
+    const struct qnt__lowbit_line lines[2] = {find_line(t, s, 2 * r), find_line(t, s, 2 * r + 1)};
     for (size_t i = 0; i < 2; i++) {
-        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        const struct qnt__lowbit_line *l = &lines[i];
         const size_t part = i * TILE * TILES * COLUMNS;
         j->sums[i] = in_place ? l->sum + column * l->outputs + sum : s->sums + part;
         j->codes[i] = in_place ? l->code + column * l->pixel + code : (uint8_t *)s->sums + part;
@@ -488,7 +498,7 @@ static void join_lines(const struct tiles *t, const struct strip *s, struct qnt_
     }
     c->context->simd.join_tiles(j);
     for (size_t i = 0; !in_place && i < 2; i++) {
-        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        const struct qnt__lowbit_line *l = &lines[i];
         if (j->limit)
             qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, column, m, b->output, b->n);
         else
@@ -534,9 +544,11 @@ static void run_tiles(const struct tiles *t, struct strip *s, size_t first, size
 static void finish(const struct tiles *t, struct strip *s, size_t end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    for (size_t l = 2 * s->packed_rows; l < 2 * end && s->lines[l].row < c->g.out_height; l++) {
-        if (c->affine) qnt__lowbit_run_floats(c, &s->lines[l]);
-        if (c->packed.data) qnt__lowbit_pack_line(c, &s->lines[l]);
+    for (size_t l = 2 * s->packed_rows; l < 2 * end; l++) {
+        const struct qnt__lowbit_line line = find_line(t, s, l);
+        if (line.row == c->g.out_height) break;
+        if (c->affine) qnt__lowbit_run_floats(c, &line);
+        if (c->packed.data) qnt__lowbit_pack_line(c, &line);
     }
     s->packed_rows = end;
 }
