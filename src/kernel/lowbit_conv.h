@@ -93,6 +93,10 @@ size_t qnt__lowbit_pair_taps(const struct qnt__lowbit_conv *c);
 /* Weights and places of those taps. */
 void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrdiff_t *tap);
 
+/* How many tasks may share a line of the result: groups of the convolution can be made apart if no group
+ * of the result mixes them. */
+size_t qnt__lowbit_parts(const struct qnt__lowbit_conv *c);
+
 /* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps,
  * and thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it
  * takes. */

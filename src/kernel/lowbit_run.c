@@ -195,8 +195,7 @@ static void set_taps(const struct qnt__lowbit_conv *c)
     }
 }
 
-/* Groups of the convolution can be made apart if no group of the result mixes them. */
-static size_t count_parts(const struct qnt__lowbit_conv *c)
+size_t qnt__lowbit_parts(const struct qnt__lowbit_conv *c)
 {
     if (c->affine && c->affine->transpose) return 1;
     return c->packed.data && c->packed.groups % c->g.groups ? 1 : c->g.groups;
@@ -208,7 +207,7 @@ static bool lay_out(struct qnt__lowbit_conv *c, size_t at[8])
 {
     const struct qnt__geometry *g = &c->g;
     size_t sums, out, sum, code, each, all, end = 0, nothing;
-    c->parts = count_parts(c);
+    c->parts = qnt__lowbit_parts(c);
     c->line_bytes = 0;
     const size_t outputs = c->affine ? g->outputs / c->parts : 0;
     const size_t pixel = c->packed.data ? c->packed.groups / c->parts * 3 * c->packed.triples : 0;

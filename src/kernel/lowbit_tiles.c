@@ -22,10 +22,10 @@ enum {
     LARGEST = 6, /* weight whose filtered forms, 21 times as large at most, are bytes */
     REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
     FEWEST = 16,               /* channels of a group */
+    FEW = 1 << 20,             /* bytes of filters that workers may share */
     MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
     TILES = 28,     /* whose pixels are filtered at a time */
-    STRIP = 84,     /* tiles of a strip */
-    ROWS = 8,       /* of a strip, at most */
+    TOGETHER = 64,  /* bytes of pixels that are filtered together */
     APART = 64      /* bytes that keep places from being multiples of a page apart */
 };
 
@@ -226,73 +226,95 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
 
 /* ---- a strip of tiles ---- */
 
-/* What a run is made of; a strip has whole rows of tiles. */
+/* What a run is made of. A strip has whole rows of tiles, and keeps the lines of those rows that it has at
+ * hand: others take their places. */
 struct tiles {
     const struct qnt__lowbit_conv *c;
     size_t rows, columns; /* tiles of an image */
-    size_t strip, strips; /* rows of a strip, strips of an image */
+    size_t strips;        /* of an image */
+    size_t parts;         /* of the groups, tasks for one strip */
     size_t most;          /* tiles whose pixels are filtered at a time */
-    size_t piece;         /* tiles that are multiplied together */
+    size_t span;          /* rows that these may lie in */
+    size_t together;      /* groups that are filtered at a time */
     size_t depth, pixel;  /* bytes of a group, of all groups */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
 };
 
+/* As many parts of the groups as there are workers, or one. Workers with groups of their own read no
+ * filters of others but unpack all pixels, which pays where filters are many or rows are not alike for
+ * all. */
+static size_t count_parts(const struct tiles *t)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t workers = c->context->workers;
+    if (workers == 1 || qnt__lowbit_parts(c) % workers) return 1;
+    const bool even = t->rows % workers == 0 || c->g.batch % workers == 0;
+    return even && qnt__lowbit_filter_bytes(c) < FEW ? 1 : workers;
+}
+
 static struct tiles divide(const struct qnt__lowbit_conv *c)
 {
+    const size_t workers = c->context->workers;
     struct tiles t = {.c = c,
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .depth = depth_of(c)};
-    t.piece = qnt__min(c->context->simd.gemm_rows, TILES);
-    t.strip = qnt__min(qnt__max(STRIP / qnt__max(t.columns, 1), 1), ROWS);
-    if (c->context->workers > 1)
-        t.strip = qnt__min(t.strip, qnt__ceil_div(qnt__max(t.rows, 1), c->context->workers));
-    t.strips = qnt__ceil_div(t.rows, t.strip);
-    t.strip = qnt__ceil_div(t.rows, qnt__max(t.strips, 1)); /* even ones */
-    t.most = qnt__min(TILES, t.strip * t.columns);
+    t.parts = count_parts(&t);
+    t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
+    t.most = qnt__min(TILES, qnt__ceil_div(t.rows, qnt__max(t.strips, 1)) * t.columns);
+    t.span = t.most % t.columns ? (t.most - 1) / t.columns + 2 : t.most / t.columns;
+    t.together = qnt__min(c->g.groups / t.parts, qnt__ceil_div(TOGETHER, t.depth));
     t.pixel = t.depth * c->g.groups;
     return t;
 }
 
 /* Room of a worker for a strip. */
 struct strip {
-    struct qnt__lowbit_line lines[2 * ROWS];
-    uint8_t *unpacked;              /* [seen][4 columns + 2][pixel] */
-    uint8_t *pixels;                /* [24][tiles][pixel], filtered */
-    int32_t *products;              /* [6][2][piece][64] */
-    int32_t *room;                  /* [piece][64] */
-    int32_t *sums;                  /* [2][4 piece][64], or codes */
+    uint8_t *unpacked;              /* [2 span + 2][4 columns + 2][pixel] */
+    int32_t *sum;                   /* of 2 span lines of the result */
+    uint8_t *code;                  /* and their codes */
+    uint8_t *pixels;                /* [24][tiles][groups][depth], filtered */
+    int32_t *products;              /* [6][2][TILES][64] */
+    int32_t *room;                  /* [TILES][64] */
+    int32_t *sums;                  /* [2][4 TILES][64], or codes */
+    size_t group, groups;           /* of the result */
     size_t image, row, rows;        /* of tiles */
-    size_t seen;                    /* lines of pixels */
-    size_t pixels_ld;               /* from one place to the next */
+    size_t seen, unpacked_lines;    /* lines of pixels */
+    size_t packed_rows;             /* of tiles, whose results are finished */
+    size_t pixel, pixels_ld;        /* from one tile to the next, from one place */
 };
 
 /* From one line of sums to the next. */
-static size_t products_ld(const struct tiles *t)
+static size_t products_ld(void)
 {
-    return t->piece * COLUMNS + APART / sizeof(int32_t);
+    return TILES * COLUMNS + APART / sizeof(int32_t);
+}
+
+/* Of a pixel of the result. */
+static size_t code_bytes(const struct tiles *t)
+{
+    return t->c->packed.groups / t->parts * 3 * t->c->packed.triples;
 }
 
 /* Every part of a strip, and what its lines take. */
 static bool lay_out_strip(const struct tiles *t, size_t at[7], size_t *end)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t width = TILE * t->columns, outputs = c->affine ? c->g.outputs : 0;
-    const size_t lines = 2 * t->strip;
+    const size_t width = TILE * t->columns, lines = 2 * t->span,
+                 outputs = c->affine ? c->g.outputs / t->parts : 0;
     size_t code = 0, sum, pixels;
     *end = 0;
-    if (c->packed.data && !qnt__mul(c->packed.groups * 3 * c->packed.triples, width, &code))
-        return false;
+    if (c->packed.data && !qnt__mul(code_bytes(t), width, &code)) return false;
     return qnt__mul(outputs, width, &sum) && qnt__mul(sum, lines, &sum) &&
-           qnt__mul(code, lines, &code) && qnt__mul(t->most, t->pixel, &pixels) &&
+           qnt__mul(code, lines, &code) && qnt__mul(t->most, t->together * t->depth, &pixels) &&
            qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
-           qnt__append(end, LINES * products_ld(t), sizeof(int32_t), &at[3]) &&
-           qnt__append(end, PIXELS * t->piece * COLUMNS, sizeof(int32_t), &at[4]) &&
+           qnt__append(end, LINES * products_ld(), sizeof(int32_t), &at[3]) &&
+           qnt__append(end, PIXELS * TILES * COLUMNS, sizeof(int32_t), &at[4]) &&
            qnt__append(end, lines + 2, t->line_bytes, &at[5]) &&
-           qnt__append(end, t->piece * COLUMNS, sizeof(int32_t), &at[6]);
+           qnt__append(end, TILES * COLUMNS, sizeof(int32_t), &at[6]);
 }
 
 static bool lay_out(struct tiles *t, size_t *bytes)
@@ -310,37 +332,56 @@ static void open_strip(const struct tiles *t, size_t index, uint8_t *space, stru
     const struct qnt__lowbit_conv *c = t->c;
     size_t at[7], end;
     lay_out_strip(t, at, &end);
-    s->image = index / t->strips;
-    s->row = index % t->strips * t->strip;
-    s->rows = qnt__min(t->strip, t->rows - s->row);
+    const size_t part = index % t->parts, strip = index / t->parts % t->strips;
+    s->group = part * (c->g.groups / t->parts);
+    s->groups = c->g.groups / t->parts;
+    s->image = index / t->parts / t->strips;
+    s->row = t->rows * strip / t->strips;
+    s->rows = t->rows * (strip + 1) / t->strips - s->row;
+    s->unpacked_lines = s->packed_rows = 0;
     s->seen = qnt__min(2 * s->rows + 2, c->g.height - 2 * s->row);
+    s->sum = (int32_t *)(void *)(space + at[0]);
+    s->code = space + at[1];
     s->unpacked = space + at[5];
     s->pixels = space + at[2];
     s->products = (int32_t *)(void *)(space + at[3]);
     s->sums = (int32_t *)(void *)(space + at[4]);
     s->room = (int32_t *)(void *)(space + at[6]);
-    const size_t pixel = c->packed.groups * 3 * c->packed.triples, width = TILE * t->columns;
-    for (size_t l = 0; l < 2 * s->rows; l++) {
-        s->lines[l] = (struct qnt__lowbit_line){.image = s->image,
-                                                .row = 2 * s->row + l,
-                                                .outputs = c->g.outputs,
-                                                .sum = (int32_t *)(void *)(space + at[0]) +
-                                                       l * width * c->g.outputs,
-                                                .code = space + at[1] + l * width * pixel,
-                                                .pixel = pixel};
-    }
-    if (c->packed.data) memset(space + at[1], 0, 2 * s->rows * width * pixel);
+    if (c->packed.data) memset(s->code, 0, 2 * t->span * TILE * t->columns * code_bytes(t));
 }
 
-/* The lines that the strip sees. */
-static void unpack(const struct tiles *t, const struct strip *s)
+/* Line l of the results of a strip. */
+static struct qnt__lowbit_line find_line(const struct tiles *t, const struct strip *s, size_t l)
+{
+    const size_t at = l % (2 * t->span) * TILE * t->columns, pixel = code_bytes(t),
+                 outputs = s->groups * t->c->group_outputs;
+    return (struct qnt__lowbit_line){.image = s->image,
+                                     .row = 2 * s->row + l,
+                                     .first = s->group * t->c->group_outputs,
+                                     .outputs = outputs,
+                                     .sum = s->sum + at * outputs,
+                                     .code = s->code + at * pixel,
+                                     .pixel = pixel};
+}
+
+/* Line l of the unpacked pixels that a strip sees. */
+static uint8_t *find_unpacked(const struct tiles *t, const struct strip *s, size_t l)
+{
+    return s->unpacked + l % (2 * t->span + 2) * t->line_bytes;
+}
+
+/* Lines that are not unpacked yet, up to the last one that row `row` of a strip's tiles sees: they are
+ * filtered while they are near. */
+static void unpack(const struct tiles *t, struct strip *s, size_t row)
 {
     const struct qnt__lowbit_conv *c = t->c;
     const size_t runs = c->g.width * c->g.groups, used = c->g.width * t->pixel;
-    const uint8_t *x = c->pixels + (s->image * c->g.height + 2 * s->row) * runs * c->triples;
-    uint8_t *to = s->unpacked;
-    for (size_t l = 0; l < s->seen; l++, x += runs * c->triples, to += t->line_bytes) {
-        c->context->simd.unpack_lowbit(x, runs, c->g.channels / c->g.groups, to, t->depth);
+    const size_t end = qnt__min(2 * row + 4, s->seen);
+    for (; s->unpacked_lines < end; s->unpacked_lines++) {
+        const size_t line = s->image * c->g.height + 2 * s->row + s->unpacked_lines;
+        uint8_t *to = find_unpacked(t, s, s->unpacked_lines);
+        c->context->simd.unpack_lowbit(c->pixels + line * runs * c->triples, runs,
+                                       c->g.channels / c->g.groups, to, t->depth);
         memset(to + used, 0, t->line_bytes - used);
     }
 }
@@ -356,18 +397,25 @@ static struct run next_run(const struct tiles *t, size_t first, size_t n)
     return (struct run){first / t->columns, column, qnt__min(n, t->columns - column)};
 }
 
-/* Pixels of tiles `first` to `first` + n - 1; a line beyond the image is one that no result sees. */
-static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, size_t n)
+/* Pixels of tiles `first` to `first` + n - 1 in some groups; a line beyond the image is one that no
+ * result sees. */
+static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, size_t n,
+                          size_t group, size_t groups)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    s->pixels_ld = n * t->pixel + APART;
+    s->pixel = groups * t->depth;
+    s->pixels_ld = n * s->pixel + APART;
     for (size_t i = 0; i < n;) {
         const struct run run = next_run(t, first + i, n - i);
-        struct qnt__lowbit_pixels p = {
-            .to = s->pixels + i * t->pixel, .n = run.n, .bytes = t->pixel, .ld = s->pixels_ld};
+        struct qnt__lowbit_pixels p = {.to = s->pixels + i * s->pixel,
+                                       .n = run.n,
+                                       .bytes = s->pixel,
+                                       .step = t->pixel,
+                                       .ld = s->pixels_ld};
         for (size_t l = 0; l < 4; l++) {
             const size_t line = qnt__min(2 * run.row + l, s->seen - 1);
-            p.line[l] = s->unpacked + line * t->line_bytes + TILE * run.column * t->pixel;
+            p.line[l] =
+                find_unpacked(t, s, line) + TILE * run.column * t->pixel + group * t->depth;
         }
         c->context->simd.tile_pixels(&p);
         i += run.n;
@@ -377,7 +425,7 @@ static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, 
 /* Outputs `output` to `output` + n - 1: one block of filters, for pixels of one group. */
 struct block {
     struct filters filters;
-    size_t from; /* the group of pixels */
+    const uint8_t *next; /* panels that come after this block */
     size_t output, n;
 };
 
@@ -389,29 +437,31 @@ static struct block find_block(const struct tiles *t, size_t index)
         const uint8_t *in;
         uint8_t *out;
     } filters = {c->filters};
+    const size_t next = (index + 1) % (c->g.groups * c->blocks);
     return (struct block){.filters = find(c, filters.out, group, block),
-                          .from = (group + c->g.group_shift) % c->g.groups,
+                          .next = find(c, filters.out, next / c->blocks, next % c->blocks).panels,
                           .output = group * c->group_outputs + block * COLUMNS,
                           .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
 }
 
 /* Products of tiles `first` to `first` + n - 1 for all places. */
 static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
-                     size_t first, size_t n)
+                     const uint8_t *pixels, size_t n)
 {
-    const size_t place = QNT__BLOCK_PANELS * panel_bytes(t->c), ld = products_ld(t);
-    struct qnt__lowbit_products p = {.pixels = s->pixels + first * t->pixel + b->from * t->depth,
+    const size_t place = QNT__BLOCK_PANELS * panel_bytes(t->c), ld = products_ld();
+    struct qnt__lowbit_products p = {.pixels = pixels,
                                      .filters = b->filters.panels,
                                      .start = b->filters.start,
                                      .sums = {s->products, s->products + ld},
                                      .room = s->room,
                                      .n = n,
-                                     .step = t->pixel,
+                                     .step = s->pixel,
                                      .ld = s->pixels_ld,
                                      .filters_ld = place,
                                      .depth = t->depth,
                                      .panels = b->n <= COLUMNS / 2 ? 2 : 4};
     for (size_t j = 0; j < PLACES / 4; j++) {
+        p.next = j + 1 < PLACES / 4 ? p.filters + 4 * place : b->next;
         t->c->context->simd.multiply_tiles(&p);
         p.pixels += 4 * s->pixels_ld;
         p.filters += 4 * place;
@@ -435,18 +485,20 @@ static void join_lines(const struct tiles *t, const struct strip *s, struct qnt_
     const struct qnt__lowbit_conv *c = t->c;
     const bool in_place = is_in_place(c, b->n);
     const size_t m = qnt__min(TILE * j->n, c->g.out_width - column);
-    const size_t group = b->output / c->group_outputs,
+    const size_t group = b->output / c->group_outputs - s->group,
+                 sum = b->output - s->group * c->group_outputs,
                  code = group * 3 * c->packed.triples + b->output % c->group_outputs;
+    const struct qnt__lowbit_line lines[2] = {find_line(t, s, 2 * r), find_line(t, s, 2 * r + 1)};
     for (size_t i = 0; i < 2; i++) {
-        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
-        const size_t part = i * TILE * t->piece * COLUMNS;
-        j->sums[i] = in_place ? l->sum + column * l->outputs + b->output : s->sums + part;
+        const struct qnt__lowbit_line *l = &lines[i];
+        const size_t part = i * TILE * TILES * COLUMNS;
+        j->sums[i] = in_place ? l->sum + column * l->outputs + sum : s->sums + part;
         j->codes[i] = in_place ? l->code + column * l->pixel + code : (uint8_t *)s->sums + part;
         j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
     }
     c->context->simd.join_tiles(j);
     for (size_t i = 0; !in_place && i < 2; i++) {
-        const struct qnt__lowbit_line *l = &s->lines[2 * r + i];
+        const struct qnt__lowbit_line *l = &lines[i];
         if (j->limit)
             qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, column, m, b->output, b->n);
         else
@@ -454,7 +506,7 @@ static void join_lines(const struct tiles *t, const struct strip *s, struct qnt_
     }
 }
 
-/* Results of tiles `first` to `first` + n - 1, from the products of a piece. */
+/* Results of tiles `first` to `first` + n - 1, from their products. */
 static void join(const struct tiles *t, const struct strip *s, const struct block *b, size_t first,
                  size_t n)
 {
@@ -464,22 +516,41 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
                                       .limit = t->c->limits.data ? b->filters.limit : NULL,
                                       .flip = b->filters.flip,
                                       .n = run.n,
-                                      .ld = products_ld(t),
+                                      .ld = products_ld(),
                                       .columns = b->n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
         join_lines(t, s, &j, run.row, TILE * run.column, b);
         i += run.n;
     }
 }
 
-/* One block of filters and all tiles whose pixels are ready, some at a time. */
-static void run_block(const struct tiles *t, const struct strip *s, const struct block *b,
-                      size_t first, size_t count)
+/* Tiles `first` to `first` + n - 1, some groups at a time: where a shift parts these they are fewer. */
+static void run_tiles(const struct tiles *t, struct strip *s, size_t first, size_t n)
 {
-    for (size_t i = 0, n; i < count; i += n) {
-        n = qnt__min(t->piece, count - i);
-        multiply(t, s, b, i, n);
-        join(t, s, b, first + i, n);
+    const struct qnt__lowbit_conv *c = t->c;
+    const size_t end = s->group + s->groups;
+    for (size_t group = s->group, some; group < end; group += some) {
+        const size_t from = (group + c->g.group_shift) % c->g.groups;
+        some = qnt__min(t->together, qnt__min(end - group, c->g.groups - from));
+        filter_pixels(t, s, first, n, from, some);
+        for (size_t i = 0; i < some * c->blocks; i++) {
+            const struct block b = find_block(t, group * c->blocks + i);
+            multiply(t, s, &b, s->pixels + i / c->blocks * t->depth, n);
+            join(t, s, &b, first, n);
+        }
     }
+}
+
+/* Results of rows of tiles before row `end`. */
+static void finish(const struct tiles *t, struct strip *s, size_t end)
+{
+    const struct qnt__lowbit_conv *c = t->c;
+    for (size_t l = 2 * s->packed_rows; l < 2 * end; l++) {
+        const struct qnt__lowbit_line line = find_line(t, s, l);
+        if (line.row == c->g.out_height) break;
+        if (c->affine) qnt__lowbit_run_floats(c, &line);
+        if (c->packed.data) qnt__lowbit_pack_line(c, &line);
+    }
+    s->packed_rows = end;
 }
 
 static void run_strip(void *task, size_t index, size_t worker)
@@ -488,18 +559,11 @@ static void run_strip(void *task, size_t index, size_t worker)
     const struct qnt__lowbit_conv *c = t->c;
     struct strip s;
     open_strip(t, index, c->line + worker * t->space, &s);
-    unpack(t, &s);
     for (size_t first = 0, n; first < s.rows * t->columns; first += n) {
         n = qnt__min(t->most, s.rows * t->columns - first);
-        filter_pixels(t, &s, first, n);
-        for (size_t i = 0; i < c->g.groups * c->blocks; i++) {
-            const struct block b = find_block(t, i);
-            run_block(t, &s, &b, first, n);
-        }
-    }
-    for (size_t l = 0; l < 2 * s.rows && s.lines[l].row < c->g.out_height; l++) {
-        if (c->affine) qnt__lowbit_run_floats(c, &s.lines[l]);
-        if (c->packed.data) qnt__lowbit_pack_line(c, &s.lines[l]);
+        unpack(t, &s, (first + n - 1) / t->columns);
+        run_tiles(t, &s, first, n);
+        finish(t, &s, (first + n) / t->columns);
     }
 }
 
@@ -529,9 +593,9 @@ qnt_status qnt__lowbit_tiles_run(struct qnt__lowbit_conv *c, void *workspace)
     struct tiles t = divide(c);
     size_t bytes;
     lay_out(&t, &bytes);
-    c->parts = 1;
+    c->parts = t.parts;
     c->line = workspace;
     c->line += -(uintptr_t)c->line % QNT__CARVE_ALIGN;
     if (c->packed.data) qnt__lowbit_clear_border(c);
-    return qnt__parallel(c->context, run_strip, &t, c->g.batch * t.strips);
+    return qnt__parallel(c->context, run_strip, &t, c->g.batch * t.strips * t.parts);
 }

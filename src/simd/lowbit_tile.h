@@ -53,13 +53,13 @@ INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
     digits shared[2][4];
     uint8_t *to = p->to + b;
     for (int r = 0; r < 4; r++)
-        for (size_t j = 0; j < 2; j++) shared[j][r] = filter_down(p, b + j * p->bytes, r);
+        for (size_t j = 0; j < 2; j++) shared[j][r] = filter_down(p, b + j * p->step, r);
     for (size_t i = 0; i < p->n; i++, to += p->bytes) {
-        const size_t at = b + QNT__LOWBIT_TILE * i * p->bytes;
+        const size_t at = b + QNT__LOWBIT_TILE * i * p->step;
         UNROLL for (int r = 0; r < 4; r++)
         {
             digits d[6] = {shared[0][r], shared[1][r]};
-            UNROLL for (size_t j = 2; j < 6; j++) d[j] = filter_down(p, at + j * p->bytes, r);
+            UNROLL for (size_t j = 2; j < 6; j++) d[j] = filter_down(p, at + j * p->step, r);
             filter_across(d, to + (size_t)r * p->ld, 4 * p->ld);
             shared[0][r] = d[4], shared[1][r] = d[5];
         }

@@ -137,14 +137,14 @@ struct qnt__lowbit_floats {
  *     4 d0 - 5 d2 + d4,  -4 d1 - 4 d2 + d3 + d4,  4 d1 - 4 d2 - d3 + d4,
  *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
  * to[(4 j + r) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
- * the four lines. Digits become -48 to 30, raised to be unsigned.
+ * the four lines, b < bytes. Digits become -48 to 30, raised to be unsigned.
  */
 enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
 
 struct qnt__lowbit_pixels {
-    const uint8_t *line[4]; /* of digits 0..3, [4 n + 2][bytes] */
+    const uint8_t *line[4]; /* of digits 0..3, 4 n + 2 pixels, `step` apart */
     uint8_t *to;            /* written, [24][n][bytes], ld apart */
-    size_t n, bytes, ld;
+    size_t n, bytes, step, ld;
 };
 
 /*
@@ -158,6 +158,7 @@ struct qnt__lowbit_pixels {
 struct qnt__lowbit_products {
     const uint8_t *pixels;  /* four places, ld apart */
     const uint8_t *filters; /* [4][`panels` panels of 8 bits (layout.h)], places filters_ld apart */
+    const uint8_t *next;    /* filters of the next call, in the same array: they may be fetched */
     const int32_t *start;   /* [2][64] */
     int32_t *sums[2];       /* written, [n][64] */
     int32_t *room;          /* [n][64], for slots that need it */
@@ -180,7 +181,7 @@ struct qnt__lowbit_products {
  */
 struct qnt__lowbit_tiles {
     const int32_t *m;     /* number j of line r: [n][64] at (2 j + r) ld */
-    const int16_t *limit; /* [3][64], or NULL: sums */
+    const int16_t *limit; /* [3][64], none above the next one of its column; or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
     int32_t *sums[2];     /* written, or */
     uint8_t *codes[2];    /* written */

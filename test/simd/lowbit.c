@@ -341,13 +341,15 @@ static const int of_pixels[2][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 
 static void tiles_of_pixels(void)
 {
     for (size_t bytes = 1; bytes <= 150; bytes++) {
-        const size_t n = (size_t)random_in(0, 4), ld = n * bytes + (size_t)random_in(0, 9);
+        const size_t n = (size_t)random_in(0, 4), ld = n * bytes + (size_t)random_in(0, 9),
+                     step = bytes + (size_t)random_in(0, 9), all = (4 * n + 1) * step + bytes;
         const bool extreme = bytes % 4 == 0;
         guarded line[4], to = guard(n ? 23 * ld + n * bytes : 0, random_in(0, 1));
-        struct qnt__lowbit_pixels p = {.to = to.data, .n = n, .bytes = bytes, .ld = ld};
+        struct qnt__lowbit_pixels p = {
+            .to = to.data, .n = n, .bytes = bytes, .step = step, .ld = ld};
         for (int i = 0; i < 4; i++) {
-            line[i] = guard((4 * n + 2) * bytes, random_in(0, 1));
-            for (size_t e = 0; e < (4 * n + 2) * bytes; e++)
+            line[i] = guard(all, random_in(0, 1));
+            for (size_t e = 0; e < all; e++)
                 line[i].data[e] = (uint8_t)(extreme ? 3 * random_in(0, 1) : random_in(0, 3));
             p.line[i] = line[i].data;
         }
@@ -360,7 +362,7 @@ static void tiles_of_pixels(void)
                 for (size_t r = 0; r < 4; r++)
                     for (size_t j = 0; j < 6; j++)
                         sum += of_pixels[0][place % 4][r] * of_pixels[1][place / 4][j] *
-                               p.line[r][(4 * i + j) * bytes + b];
+                               p.line[r][(4 * i + j) * step + b];
                 const int got = to.data[place * ld + i * bytes + b];
                 CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes,
                           place, got, sum);
@@ -412,6 +414,7 @@ static void tiles_to_products(void)
         for (size_t e = 0; e < 128; e++) start[e] = (int32_t)random_u64();
         struct qnt__lowbit_products p = {.pixels = pixels.data,
                                          .filters = filters.data,
+                                         .next = filters.data,
                                          .start = start,
                                          .sums = {(void *)to[0].data, (void *)to[1].data},
                                          .room = (void *)room.data,
@@ -447,6 +450,17 @@ static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, si
     return y;
 }
 
+/* Three numbers 64 apart. */
+static void sort_limits(int16_t *x)
+{
+    for (size_t i = 0; i < 3; i++) {
+        const size_t k = i % 2 * 64;
+        const int16_t a = x[k], b = x[k + 64];
+        x[k] = a < b ? a : b;
+        x[k + 64] = a < b ? b : a;
+    }
+}
+
 /* To sums of products of any size, and to codes. */
 static void tiles_to_results(void)
 {
@@ -468,13 +482,14 @@ static void tiles_to_results(void)
                                       .step = step,
                                       .columns = columns};
         for (size_t e = 0; e < from / 4; e++) {
-            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-40000, 40000);
+            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-32767, 32767);
             memcpy(m.data + 4 * e, &x, 4);
         }
         for (size_t e = 0; e < 3 * 64; e++)
             limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
                                  : e % 2 ? INT16_MAX
                                          : INT16_MIN + 1);
+        for (size_t c = 0; c < 64; c++) sort_limits(limit + c);
         for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);

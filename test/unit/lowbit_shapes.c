@@ -212,11 +212,11 @@ static void count_tiles(const struct qnt__lowbit_tiles *t)
     join_tiles(t);
 }
 
-/* Tasks from the last to the first, by three workers in turn. */
+/* Tasks from the last to the first, by workers in turn. */
 static int32_t backwards(void *user, qnt_task_fn run, void *task, size_t count)
 {
-    (void)user;
-    while (count-- > 0) run(task, count, count % 3);
+    const size_t *workers = user;
+    while (count-- > 0) run(task, count, count % *workers);
     return 0;
 }
 
@@ -231,18 +231,20 @@ static bool in_tiles(const struct shape *s)
 }
 
 /* Layers that run in tiles, or just not: strips of several lines, lines of several strips, images that
- * leave something of a tile over; at every level, by one worker and by three. */
+ * leave something of a tile over; at every level, by one worker and by two and three, which share rows, or
+ * groups where their number is a multiple. */
 static void tiles(void)
 {
     static const int64_t some[] = {16, 31, 32, 33, 64, 65};
     for (int turn = 0; turn < 60; turn++) {
         const int level = turn % 3;
+        size_t workers = turn % 2 ? (size_t)random_in(2, 3) : 1;
         struct shape s = {.h = random_in(1, 19),
                           .w = turn % 10 ? random_in(1, 40) : random_in(110, 130),
                           .ch = some[random_in(0, 5)],
                           .o = outputs[random_in(0, 7)],
                           .kernel = 3,
-                          .groups = (int)random_in(1, 2),
+                          .groups = (int)random_in(1, 4),
                           .stride = 1,
                           .dilation = 1,
                           .edge = (int)random_in(0, 1),
@@ -252,7 +254,7 @@ static void tiles(void)
         OK(qnt_context_set_cpu(c, level == 1   ? 0
                                   : level == 2 ? QNT_CPU_AVX2 & qnt_cpu_detect()
                                                : qnt_cpu_detect()));
-        OK(qnt_context_set_parallel(c, turn % 2 ? backwards : NULL, NULL, turn % 2 ? 3 : 1));
+        OK(qnt_context_set_parallel(c, turn % 2 ? backwards : NULL, &workers, workers));
         join_tiles = c->simd.join_tiles;
         c->simd.join_tiles = count_tiles;
         close_shape(&s);

@@ -10,7 +10,7 @@ void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
         for (size_t b = 0; b < p->bytes; b++) {
             int down[4][6];
             for (size_t j = 0; j < 6; j++) {
-                const size_t at = (TILE * i + j) * p->bytes + b;
+                const size_t at = (TILE * i + j) * p->step + b;
                 const int d0 = p->line[0][at], d1 = p->line[1][at], d2 = p->line[2][at],
                           d3 = p->line[3][at];
                 down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1,

@@ -1,7 +1,7 @@
 /*
- * Convolutions of digits in tiles, 64 bytes or 32 sums at a time. Codes are counted in 16 bits:
- * VPACKSSDW makes of two registers one whose lane q of 128 bits has columns 4 q to 4 q + 3 and those 16
- * further on; thresholds are brought into that order, and codes back.
+ * Convolutions of digits in tiles, 64 bytes or 32 sums at a time. Codes are found in 16 bits: words of
+ * columns 0 to 15 and of 16 to 31 take turns, and so do bytes of codes; thresholds are brought into that
+ * order, and codes back.
  */
 #include <immintrin.h>
 
@@ -42,17 +42,28 @@ INLINE void add_quads(const uint8_t *const x[2], size_t step, const uint8_t *w, 
     }
 }
 
+/* Each of the first four turns fetches a quarter of the next call's filters to the second cache, as far
+ * apart as panels and places that are multiplied now; a turn after them nothing new. */
+INLINE const uint8_t *find_fetched(const struct qnt__lowbit_products *t, size_t turn,
+                                   const uint8_t *v, const uint8_t *w, size_t bytes)
+{
+    if (turn >= 4) return v;
+    return (turn % 2 ? w : v) + turn / 2 * bytes + (t->next - t->filters);
+}
+
 /* Products of place `first` are added to a, those of `second` to b. Rows come in threes, so that few
  * registers hold their addresses. */
 INLINE void add_places(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t first,
-                       size_t second, struct sums *a, struct sums *b, int rows)
+                       size_t second, struct sums *a, struct sums *b, size_t turn, int rows)
 {
     const size_t step = t->step, bytes = t->depth * QNT__PANEL;
     const uint8_t *x = t->pixels + first * t->ld + i * step, *y = x + (second - first) * t->ld,
                   *v = t->filters + first * t->filters_ld + panel * bytes,
                   *w = v + (second - first) * t->filters_ld, *end = x + t->depth;
     const uint8_t *at[2][2] = {{x, x + 3 * step}, {y, y + 3 * step}};
-    for (; at[0][0] < end; v += 64, w += 64) {
+    const uint8_t *fetched = find_fetched(t, turn, v, w, bytes);
+    for (; at[0][0] < end; v += 64, w += 64, fetched += 64) {
+        _mm_prefetch((const void *)fetched, _MM_HINT_T1);
         add_quads(at[0], step, v, bytes, a, rows);
         add_quads(at[1], step, w, bytes, b, rows);
         UNROLL for (int k = 0; k < 4; k++) {
@@ -62,7 +73,8 @@ INLINE void add_places(const struct qnt__lowbit_products *t, size_t i, size_t pa
     }
 }
 
-INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t panel, int rows)
+INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t turn,
+                     int rows)
 {
     const size_t at = i * COLUMNS + panel * QNT__PANEL;
     struct sums a, b;
@@ -72,14 +84,14 @@ INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t pane
         a.of[k][p] = _mm512_loadu_si512(start);
         b.of[k][p] = _mm512_loadu_si512(start + COLUMNS);
     }
-    add_places(t, i, panel, 1, 2, &a, &b, rows);
+    add_places(t, i, panel, 1, 2, &a, &b, turn, rows);
     ALL(k, p)
     {
         const __m512i m1 = a.of[k][p], m2 = b.of[k][p];
         a.of[k][p] = add(m1, m2);
         b.of[k][p] = sub(m1, m2);
     }
-    add_places(t, i, panel, 0, 3, &a, &b, rows);
+    add_places(t, i, panel, 0, 3, &a, &b, turn, rows);
     ALL(k, p)
     {
         _mm512_storeu_si512(t->sums[0] + at + k * COLUMNS + p * QNT__PANEL, a.of[k][p]);
@@ -89,9 +101,10 @@ INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t pane
 
 #define MULTIPLY(rows)                                                                             \
     static __attribute__((noinline)) void multiply_##rows(const struct qnt__lowbit_products *t,    \
-                                                          size_t i)                                \
+                                                          size_t i, size_t turn)                   \
     {                                                                                              \
-        for (size_t panel = 0; panel < t->panels; panel += PANELS) multiply(t, i, panel, rows);    \
+        for (size_t panel = 0; panel < t->panels; panel += PANELS)                                 \
+            multiply(t, i, panel, turn, rows);                                                     \
     }
 MULTIPLY(1)
 MULTIPLY(2)
@@ -103,12 +116,12 @@ MULTIPLY(6)
 /* The last tiles in two pieces rather than a small one. */
 void qnt__multiply_tiles_avx512vnni(const struct qnt__lowbit_products *t)
 {
-    static void (*const run[])(const struct qnt__lowbit_products *, size_t) = {
+    static void (*const run[])(const struct qnt__lowbit_products *, size_t, size_t) = {
         NULL, multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6};
-    for (size_t i = 0, rows; i < t->n; i += rows) {
+    for (size_t i = 0, turn = 0, rows; i < t->n; i += rows, turn++) {
         const size_t left = t->n - i;
         rows = left <= MOST_ROWS ? left : left >= 2 * MOST_ROWS ? MOST_ROWS : (left + 1) / 2;
-        run[rows](t, i);
+        run[rows](t, i, turn);
     }
 }
 
@@ -150,54 +163,77 @@ static void join_sums(const struct qnt__lowbit_tiles *t)
     }
 }
 
-/* 32 numbers in the order of VPACKSSDW. */
-INLINE __m512i in_order(const int16_t *from)
+/* Columns 0 to 15 in even words, 16 to 31 in odd ones. */
+INLINE __m512i in_turns(const int16_t *from)
 {
-    const __m512i order = _mm512_set_epi64(
-        0x001f001e001d001c, 0x000f000e000d000c, 0x001b001a00190018, 0x000b000a00090008,
-        0x0017001600150014, 0x0007000600050004, 0x0013001200110010, 0x0003000200010000);
-    return _mm512_permutexvar_epi16(order, _mm512_loadu_si512(from));
+    const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)),
+                  odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(from + 16)));
+    return _mm512_or_si512(even, _mm512_slli_epi32(odd, 16));
 }
 
-/* Codes of 32 columns, in 16 bits. */
-INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, size_t c,
-                  const __m512i limit[4], __m512i codes[PIXELS])
+/* The words s = y >> 5, for y of two vectors times 2^11. */
+INLINE __m512i take_turns(__m512i even, __m512i odd)
 {
-    const __m512i one = _mm512_set1_epi16(1);
-    __m512i low[PIXELS], high[PIXELS];
-    join(t, m + c, low);
-    join(t, m + c + 16, high);
-    UNROLL for (int k = 0; k < PIXELS; k++) {
-        __m512i s = _mm512_packs_epi32(_mm512_srai_epi32(low[k], 5), _mm512_srai_epi32(high[k], 5));
-        s = _mm512_xor_si512(s, limit[3]);
-        __m512i n = _mm512_set1_epi16(3);
-        UNROLL for (int l = 0; l < 3; l++)
-            n = _mm512_mask_sub_epi16(n, _mm512_cmplt_epi16_mask(s, limit[l]), n, one);
-        codes[k] = n;
+    return _mm512_mask_mov_epi16(_mm512_srli_epi32(even, 16), 0xaaaaaaaa, odd);
+}
+
+/* y of one line of join(), times 2^11: one shift more than there, and none later. */
+INLINE void join_high(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE])
+{
+    __m512i x[6];
+    UNROLL for (int j = 0; j < 6; j++) x[j] = _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+    const __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]);
+    const __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 13),
+                  q = _mm512_slli_epi32(sub(x[1], x[2]), 13);
+    y[0] = sub(add(_mm512_slli_epi32(x[0], 12), _mm512_slli_epi32(s, 11)), p);
+    y[1] = sub(_mm512_slli_epi32(d, 12), q);
+    y[2] = sub(_mm512_slli_epi32(s, 13), p);
+    y[3] = sub(_mm512_slli_epi32(add(d, x[5]), 14), q);
+}
+
+/* Codes of 32 columns times `one`, added to codes: two comparisons, as the first finds the threshold of
+ * the second one. */
+INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, const __m512i limit[4],
+                  int one, __m512i codes[TILE])
+{
+    const __m512i high = _mm512_set1_epi16((short)(2 * one)), low = _mm512_set1_epi16((short)one);
+    __m512i even[TILE], odd[TILE];
+    join_high(t, m, even);
+    join_high(t, m + 16, odd);
+    UNROLL for (int k = 0; k < TILE; k++) {
+        const __m512i s = _mm512_xor_si512(take_turns(even[k], odd[k]), limit[3]);
+        const __mmask32 two = _mm512_cmpge_epi16_mask(s, limit[1]);
+        const __mmask32 more =
+            _mm512_cmpge_epi16_mask(s, _mm512_mask_mov_epi16(limit[0], two, limit[2]));
+        codes[k] = _mm512_mask_add_epi16(codes[k], two, codes[k], high);
+        codes[k] = _mm512_mask_add_epi16(codes[k], more, codes[k], low);
     }
 }
 
-/* Columns come as dwords q of each of four packed quarters; they go to where they belong. */
-INLINE __m512i restore(__m512i a, __m512i b)
+/* Bytes of columns i, 32 + i, 16 + i and 48 + i of every dword i go to where they belong. */
+INLINE __m512i restore(__m512i codes)
 {
-    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
+    const __m512i bytes = _mm512_set4_epi32(0x0f0b0703, 0x0d090501, 0x0e0a0602, 0x0c080400),
+                  dwords = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return _mm512_permutexvar_epi32(dwords, _mm512_shuffle_epi8(codes, bytes));
 }
 
-static void count_columns(const struct qnt__lowbit_tiles *t, int parts)
+INLINE void count_columns(const struct qnt__lowbit_tiles *t, int parts)
 {
     __m512i limit[2][4];
     UNROLL for (int p = 0; p < parts; p++) {
-        UNROLL for (int k = 0; k < 3; k++) limit[p][k] = in_order(t->limit + k * COLUMNS + 32 * p);
-        limit[p][3] = in_order(t->flip + 32 * p);
+        UNROLL for (int k = 0; k < 3; k++) limit[p][k] = in_turns(t->limit + k * COLUMNS + 32 * p);
+        limit[p][3] = in_turns(t->flip + 32 * p);
     }
-    for (size_t i = 0; i < t->n; i++) {
-        __m512i codes[2][PIXELS];
+    for (size_t line = 0; line < 2 * t->n; line++) {
+        const size_t i = line / 2, r = line % 2;
+        __m512i codes[TILE];
+        UNROLL for (int k = 0; k < TILE; k++) codes[k] = _mm512_setzero_si512();
         UNROLL for (int p = 0; p < parts; p++)
-            count(t, t->m + i * COLUMNS, (size_t)(32 * p), limit[p], codes[p]);
-        UNROLL for (int k = 0; k < PIXELS; k++) {
-            uint8_t *to = t->codes[k / TILE] + place(t, i, k);
-            __m512i all = restore(codes[0][k], codes[parts - 1][k]);
+            count(t, t->m + r * t->ld + i * COLUMNS + 32 * p, limit[p], p ? 256 : 1, codes);
+        UNROLL for (int k = 0; k < TILE; k++) {
+            uint8_t *to = t->codes[r] + (TILE * i + (size_t)k) * t->step;
+            const __m512i all = restore(codes[k]);
             if (parts == 2) _mm512_storeu_si512(to, all);
             else _mm256_storeu_si256((void *)to, _mm512_castsi512_si256(all));
         }

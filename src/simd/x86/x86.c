@@ -90,6 +90,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_AVXVNNI) {
         table->gemm_rows = QNT__BLOCK_ROWS;
         TAKE(gemm_s8, avxvnni);
+        TAKE(multiply_tiles, avxvnni);
         TAKE(gemm_blocks, avxvnni);
         TAKE(gemm_levels, avxvnni);
         TAKE(gemm_s16, avxvnni);
