@@ -59,12 +59,13 @@ enum { QNT__WORDS_DEPTH = 512 /* most k of which products of words are added up 
 
 /* How QNT__WORDS runs (stage_words.c). */
 struct qnt__words {
-    int parts;     /* of a word of x: itself, or a high and a low one */
-    bool residues; /* or itself and its residue modulo 255: one part, and bytes behind the image */
+    bool both;           /* sides exceed a byte; then */
+    bool residues;       /* x is itself, with its residues modulo 255 behind the image, or */
+    int parts;           /* 2, a high and a low number */
     int8_t residue[256]; /* of table_words, of the least magnitude */
-    bool few;     /* rows: weights that are codes become words where they are multiplied */
-    size_t depth; /* most k of one part of a sum */
-    size_t image; /* elements of a staged image */
+    bool few;            /* rows: weights that are codes become words where they are multiplied */
+    size_t depth;        /* most k of one part of a sum */
+    size_t image;        /* elements of a staged image */
 };
 
 /* How input codes, or floats, become the bytes of integer levels; of QNT__WORDS they stay codes. */

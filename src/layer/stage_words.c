@@ -18,14 +18,12 @@ static int32_t largest_of(const int16_t *word)
     return largest;
 }
 
-/* Residues of weights within -127..127. */
-static void plan_residues(struct qnt__run *run)
+/* Modulo 255, within -127..127. */
+static void find_residues(const int16_t *word, int8_t residue[256])
 {
-    struct qnt__words *w = &run->words;
-    w->parts = 1;
     for (int i = 0; i < 256; i++) {
-        const int r = run->layer->table_words[i] % 255;
-        w->residue[i] = (int8_t)(r > 127 ? r - 255 : r < -127 ? r + 255 : r);
+        const int r = word[i] % 255;
+        residue[i] = (int8_t)(r > 127 ? r - 255 : r < -127 ? r + 255 : r);
     }
 }
 
@@ -39,14 +37,14 @@ void qnt__words_plan(struct qnt__run *run)
     const bool centred = (c->flags & QNT_SYMMETRIC) && (c->flags & QNT_SIGNED) && c->zero == 0;
     int32_t x = layer->input_words ? largest_of(layer->input_words) : centred ? HALF : BYTE;
     int32_t weight = layer->table_words ? largest_of(layer->table_words) : -INT16_MIN;
-    w->parts = x > BYTE && weight > BYTE ? 2 : 1;
+    w->both = x > BYTE && weight > BYTE;
+    w->few = layer->table_words && run->rows * (w->both ? 2 : 1) <= QNT__BLOCK_ROWS;
+    w->residues = w->both && layer->table_words && !w->few &&
+                  run->context->simd.gemm_rows == QNT__BLOCK_ROWS; /* bytes take half the time of words */
+    w->parts = w->both && !w->residues ? 2 : 1;
+    if (w->residues) find_residues(layer->table_words, w->residue);
     if (w->parts == 2) x = HALF;
-    w->few = layer->table_words && run->rows * (size_t)w->parts <= QNT__BLOCK_ROWS;
-    w->residues = w->parts == 2 && layer->table_words && !w->few &&
-                  run->context->simd.gemm_rows == QNT__BLOCK_ROWS;
-    if (w->residues) plan_residues(run);
     const uint64_t limit = w->residues ? QNT__RESIDUE_LIMIT : INT32_MAX;
-    if (w->residues) x = largest_of(layer->input_words);
     const uint64_t largest = qnt__max((size_t)x * (size_t)weight, 1); /* product */
     const uint64_t exact = limit / largest / CELL * CELL;
     const size_t most = w->few ? FEW : exact < QNT__WORDS_DEPTH ? (size_t)exact : QNT__WORDS_DEPTH;
