@@ -296,8 +296,8 @@ QNT_API qnt_status qnt_gemm_exp(const qnt_context *context, const qnt_tensor *a,
  * in registers, then multiplied as integers, exactly and on every CPU alike. An accumulator whose true
  * value leaves int32 wraps modulo 2^32; with p and q the largest magnitudes of the two tables none does
  * up to K = (2^31 - 1) / (p q): 133,144 for levels of 127, 131,071 for -128, 128 for 4,095 times 4,095.
- * Two int8 tables take half the time of what holds an int16 table. Allocates for the call, as b is looked
- * up in strips: up to 1.2 MiB for each worker, less where N and K are small.
+ * Two int8 tables take half the time of what holds an int16 table. Allocates for the call, as levels of a
+ * are kept for all of b: up to 2 MiB, and 0.4 MiB for each worker, less where M and K are small.
  * @param context hooks.
  * @param a       [M,K] unsigned integers of 1 to 8 bits, packed or one per byte, each below the
  *                number of levels of a_table.

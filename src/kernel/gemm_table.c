@@ -1,7 +1,8 @@
 /*
  * qnt_gemm_table: codes of both operands are looked up, then multiplied as the integers that they stand
- * for: bytes by gemm_s8, anything wider as 16-bit words. A strip of columns of b is looked up once for all
- * rows of a task, rows of a once for each strip; sums leave for c when all of a strip's k are in them.
+ * for: bytes by gemm_s8, anything wider as 16-bit words. Rows of a are looked up once for all columns of b,
+ * 64 columns of b once for all rows of a block, and a product runs through a whole chunk of k. Columns are
+ * interleaved as codes, packed ones as they lie in memory, and become levels after that.
  */
 #include <string.h>
 
@@ -14,14 +15,12 @@
 #include "tensor/view.h"
 
 enum {
-    PIECE_BYTES = 1024, /* of a row: sums are added up seldom, and panels of a product stay near */
-    PIECES = 8,         /* most of a strip */
-    STRIP_BYTES = 1 << 19,
-    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL, /* of one product */
-    LEAST_BLOCKS = 2, MOST_BLOCKS = 8,        /* of so many columns in a strip */
-    ROWS = 2 * QNT__BLOCK_ROWS,               /* of a that are looked up at a time */
-    TASK_ROWS = 20 * ROWS,
-    BIAS_BITS = 7 /* levels of a that are bytes have 2^7 added */
+    CHUNK_BYTES = 4096, /* of a row: longer ones are added up in c */
+    COLUMNS = QNT__BLOCK_PANELS * QNT__PANEL,
+    BLOCK_ROWS = 480,    /* most of a block, for which 64 columns are looked up */
+    PART_ROWS = 48,      /* least rows of one task */
+    STAGED = QNT__PANEL, /* rows of a of one task of looking up */
+    BIAS_BITS = 7        /* levels of a that are bytes have 2^7 added */
 };
 
 /* Codes, and the integers that they stand for. */
@@ -38,138 +37,192 @@ struct product {
     struct operand a, b;
     struct qnt__view c;
     size_t m, n, k;
-    bool wide;      /* 16 bits */
-    size_t unit;    /* bytes of a level */
-    size_t columns; /* of a strip */
-    uint8_t *space; /* of all workers */
-    size_t panels, rows, sums, minus, each; /* places in the space of a worker, and its bytes */
+    bool wide;     /* 16 bits */
+    bool direct;   /* cells are made of b as it lies in memory */
+    int cell_bits; /* of b */
+    size_t unit;   /* bytes of a level */
+
+    size_t row, rows;      /* of the block at hand */
+    size_t first_k, depth; /* of the chunk at hand */
+    size_t padded;         /* depth in whole cells */
+    size_t part;           /* rows of one task */
+
+    uint8_t *staged;             /* [rows][padded]: levels of a */
+    uint8_t *space;              /* of all workers */
+    size_t panels, cells, lines; /* places in that of a worker */
+    size_t each;                 /* its bytes */
+    uint8_t ones[CHUNK_BYTES];
 };
 
-/* A strip: some columns, some k. */
+/* 64 columns, or fewer. */
 struct strip {
     const struct product *product;
-    size_t column, columns, first_k, k;
-    uint8_t *panels; /* [piece][panel][quad][64]: 64-byte aligned, as kernels load whole lines */
-    int16_t *rows;   /* [ROWS][quads]: up to ROWS rows of one piece, bytes or words */
-    int32_t *sums;   /* [block][ROWS][COLUMNS] */
-    int32_t *minus;  /* [columns]: less the sum of the bytes of a column so far, 0 of words */
+    size_t column, columns;
+    uint8_t *panels; /* [panel][padded][16] levels: 64-byte aligned, as kernels load whole lines */
+    uint8_t *cells;  /* codes of one panel */
+    uint8_t *lines;  /* [16][padded]: codes of its columns */
+    int32_t minus[COLUMNS]; /* less the sum of the bytes of a column, 0 of words */
 };
 
-/* A part of k whose rows have up to PIECE_BYTES. */
-struct piece {
-    size_t first_k, depth;
-    size_t quads; /* of four bytes in a row */
-    const uint8_t *panels;
-};
-
-/* Where the panels of the piece from k = done on begin. */
-static size_t panels_at(const struct strip *s, size_t done)
+static size_t row_bytes(const struct product *g)
 {
-    return done * s->product->unit * qnt__round_up(s->columns, QNT__PANEL);
+    return g->unit * g->padded;
 }
 
-static struct piece piece_at(const struct strip *s, size_t done)
+/* The chunk in whole cells, at least one: K may be 0. */
+static size_t padded_depth(const struct product *g)
 {
-    const size_t unit = s->product->unit;
-    struct piece p = {.first_k = s->first_k + done};
-    p.depth = qnt__min(s->k - done, PIECE_BYTES / unit);
-    p.quads = qnt__ceil_div(unit * p.depth, 4);
-    p.panels = s->panels + panels_at(s, done);
-    return p;
+    return qnt__round_up(qnt__max(g->depth, 1), qnt__cell_depth(g->cell_bits));
 }
 
-/* Up to ROWS rows of levels, [rows][quads] without gaps; k that fill the last quad have the code 0. */
-static void read_rows(const struct strip *s, const struct piece *p, const struct operand *o, size_t first,
-                      size_t rows)
+/* Rows of codes of the chunk, [rows][padded], with 0 behind them. */
+static void read_rows(const struct product *g, const struct operand *o, size_t first, size_t rows,
+                      uint8_t *out)
+{
+    const int64_t step = o->codes.strides[1];
+    for (size_t i = 0; i < rows; i++, out += g->padded) {
+        int64_t at = (int64_t)(first + i) * o->codes.strides[0] + (int64_t)g->first_k * step;
+        qnt__read_codes(&g->context->simd, &o->codes, at, step, g->depth, out);
+        memset(out + g->depth, 0, g->padded - g->depth);
+    }
+}
+
+/* Levels of rows of a; they are 0 behind the chunk, so that it does not matter what b has there. */
+static void stage_rows(void *task, size_t index, size_t worker)
+{
+    const struct product *g = task;
+    const struct qnt__simd *simd = &g->context->simd;
+    const size_t end = qnt__min(g->rows, (index + 1) * STAGED);
+    const size_t behind = g->unit * (g->padded - g->depth);
+    uint8_t codes[CHUNK_BYTES / 2];
+    (void)worker;
+    for (size_t i = index * STAGED; i < end; i++) {
+        uint8_t *row = g->staged + i * row_bytes(g);
+        read_rows(g, &g->a, g->row + i, 1, g->wide ? codes : row);
+        if (g->wide)
+            simd->look_up_16(g->a.levels, g->a.codes.bits, codes, g->depth, (int16_t *)(void *)row);
+        else
+            simd->look_up_8(g->a.bytes, g->a.codes.bits, row, g->depth, row);
+        memset(row + g->unit * g->depth, 0, behind);
+    }
+}
+
+static size_t panels_of(const struct strip *s)
+{
+    return qnt__ceil_div(s->columns, QNT__PANEL);
+}
+
+/* acc[m][COLUMNS] = rows of bytes times the columns of the strip; with `ones`, those are the first row. */
+static void multiply_bytes(const struct strip *s, bool ones, const uint8_t *rows, size_t m,
+                           int32_t *acc)
 {
     const struct product *g = s->product;
-    const struct qnt__simd *simd = &g->context->simd;
-    const int64_t step = o->codes.strides[1];
-    const size_t padded = 4 * p->quads / g->unit;
-    uint8_t words[ROWS * PIECE_BYTES / 2], *codes = g->wide ? words : (uint8_t *)s->rows;
-    for (size_t i = 0; i < rows; i++) {
-        int64_t at = (int64_t)(first + i) * o->codes.strides[0] + (int64_t)p->first_k * step;
-        qnt__read_codes(simd, &o->codes, at, step, p->depth, codes + i * padded);
-        memset(codes + i * padded + p->depth, 0, padded - p->depth);
-    }
-    if (g->wide)
-        simd->look_up_16(o->levels, o->codes.bits, codes, rows * padded, s->rows);
-    else
-        simd->look_up_8(o->bytes, o->codes.bits, codes, rows * padded, codes);
-}
-
-static size_t panels_from(const struct strip *s, size_t first)
-{
-    return qnt__ceil_div(qnt__min(s->columns - first, COLUMNS), QNT__PANEL);
-}
-
-/* acc[m][COLUMNS] = m rows of bytes times the columns of one block. */
-static void multiply_bytes(const struct strip *s, const struct piece *p, const uint8_t *rows, size_t m,
-                           size_t first, int32_t *acc)
-{
-    const uint8_t *row[ROWS];
+    const uint8_t *row[QNT__GEMM_ROWS];
     const ptrdiff_t tap = 0;
     const struct qnt__gemm gemm = {.rows = row,
                                    .taps = &tap,
-                                   .weight = p->panels + first * 4 * p->quads,
+                                   .weight = s->panels,
                                    .acc = acc,
-                                   .m = m,
-                                   .panels = panels_from(s, first),
+                                   .m = ones + m,
+                                   .panels = panels_of(s),
                                    .tap_count = 1,
-                                   .depth = 4 * p->quads,
-                                   .panel_bytes = 64 * p->quads,
+                                   .depth = row_bytes(g),
+                                   .panel_bytes = QNT__PANEL * g->padded,
                                    .ld = COLUMNS,
                                    .bits = 8};
-    for (size_t i = 0; i < m; i++) row[i] = rows + i * 4 * p->quads;
-    s->product->context->simd.gemm_s8(&gemm);
+    row[0] = g->ones;
+    for (size_t i = 0; i < m; i++) row[ones + i] = rows + i * row_bytes(g);
+    g->context->simd.gemm_s8(&gemm);
 }
 
-static void multiply_words(const struct strip *s, const struct piece *p, const int16_t *rows, size_t m,
-                           size_t first, int32_t *acc)
+static void multiply_words(const struct strip *s, const uint8_t *rows, size_t m, int32_t *acc)
 {
+    const struct product *g = s->product;
     const int16_t *row[QNT__BLOCK_ROWS];
     const struct qnt__gemm_s16 gemm = {.rows = row,
-                                       .weight = (const void *)(p->panels + first * 4 * p->quads),
+                                       .weight = (const void *)s->panels,
                                        .acc = acc,
                                        .m = m,
-                                       .panels = panels_from(s, first),
-                                       .depth = 2 * p->quads,
-                                       .panel_words = QNT__PANEL * 2 * p->quads,
+                                       .panels = panels_of(s),
+                                       .depth = g->padded,
+                                       .panel_words = QNT__PANEL * g->padded,
                                        .ld = COLUMNS};
-    for (size_t i = 0; i < m; i++) row[i] = rows + i * 2 * p->quads;
-    s->product->context->simd.gemm_s16(&gemm);
+    for (size_t i = 0; i < m; i++) row[i] = (const void *)(rows + i * row_bytes(g));
+    g->context->simd.gemm_s16(&gemm);
 }
 
-/* What the bias of a adds to a product: the product with a row of ones gives the sums of columns. */
-static void subtract_columns(const struct strip *s, const struct piece *p)
+/* What the bias of a adds to a product, from that of the columns with a row of ones. */
+static void keep_minus(struct strip *s, const int32_t *sum)
 {
-    uint8_t ones[PIECE_BYTES];
-    int32_t sum[COLUMNS];
-    uint32_t *minus = (uint32_t *)s->minus; /* wraps */
-    memset(ones, 1, sizeof ones);
-    for (size_t first = 0; first < s->columns; first += COLUMNS) {
-        multiply_bytes(s, p, ones, 1, first, sum);
-        for (size_t j = 0; j < QNT__PANEL * panels_from(s, first); j++)
-            minus[first + j] -= (uint32_t)sum[j];
+    for (size_t j = 0; j < s->columns; j++) s->minus[j] = (int32_t)(0 - (uint32_t)sum[j]);
+}
+
+/* Cells of up to 16 columns whose codes lie in memory as cells have them, but for the order of fields. */
+static void cells_of_memory(const struct strip *s, size_t first, size_t columns, uint8_t *cells)
+{
+    const struct product *g = s->product;
+    const struct qnt__simd *simd = &g->context->simd;
+    const struct qnt__view *v = &g->b.codes;
+    const size_t bits = (size_t)g->cell_bits;
+    const size_t quads = g->depth * bits / 32, all = g->padded * bits / 32;
+    const size_t rest = qnt__ceil_div(g->depth * bits, 8) - 4 * quads;
+    const int64_t pitch = v->strides[0] * (int64_t)bits / 8;
+    const uint8_t *from = v->data + (int64_t)(s->column + first) * pitch + g->first_k * bits / 8;
+    uint8_t last[QNT__PANEL * 4] = {0};
+    simd->interleave_rows(from, columns, (size_t)pitch, quads, cells);
+    for (size_t j = 0; rest > 0 && j < columns; j++)
+        memcpy(last + 4 * j, from + (int64_t)j * pitch + 4 * quads, rest);
+    if (all > quads) simd->interleave_rows(last, QNT__PANEL, 4, 1, cells + 64 * quads);
+    if (all > quads + 1) memset(cells + 64 * (quads + 1), 0, 64 * (all - quads - 1));
+    if (bits < 8) simd->order_fields(cells, QNT__PANEL * all, g->cell_bits);
+}
+
+static void cells_of_codes(const struct strip *s, size_t first, size_t columns, uint8_t *cells)
+{
+    const struct product *g = s->product;
+    read_rows(g, &g->b, s->column + first, columns, s->lines);
+    g->context->simd.interleave_rows(s->lines, columns, g->padded, g->padded / 4, cells);
+}
+
+/* Cells of codes become cells of levels. */
+static void expand_cells(const struct product *g, const uint8_t *cells, uint8_t *panel)
+{
+    const struct qnt__simd *simd = &g->context->simd;
+    const struct operand *b = &g->b;
+    const size_t count = g->padded / qnt__cell_depth(g->cell_bits);
+    if (g->wide) {
+        const struct qnt__expand_words e = {.cell = cells,
+                                            .cells = count,
+                                            .bits = g->cell_bits,
+                                            .field_bits = b->codes.bits,
+                                            .words = b->levels,
+                                            .out = (int16_t *)(void *)panel};
+        simd->expand_words(&e);
+    } else if (g->cell_bits == 8) {
+        simd->look_up_8(b->bytes, b->codes.bits, cells, 64 * count, panel);
+    } else {
+        const struct qnt__expand e = {.cell = cells,
+                                      .cells = count,
+                                      .bits = g->cell_bits,
+                                      .levels = (const int8_t *)b->bytes,
+                                      .out = panel};
+        simd->expand_levels(&e);
     }
 }
 
-/* k that fill the last quad are 0, so that it does not matter what they are in a. */
 static void pack_strip(const struct strip *s)
 {
     const struct product *g = s->product;
-    struct piece p;
-    for (size_t done = 0; done < s->k; done += p.depth) {
-        p = piece_at(s, done);
-        const size_t row_bytes = 4 * p.quads, used = g->unit * p.depth;
-        uint8_t *panel = s->panels + panels_at(s, done), *rows = (uint8_t *)s->rows;
-        for (size_t first = 0; first < s->columns; first += QNT__PANEL, panel += 64 * p.quads) {
-            size_t columns = qnt__min(s->columns - first, QNT__PANEL);
-            read_rows(s, &p, &g->b, s->column + first, columns);
-            for (size_t j = 0; j < columns; j++) memset(rows + j * row_bytes + used, 0, row_bytes - used);
-            g->context->simd.interleave_rows(rows, columns, row_bytes, p.quads, panel);
-        }
-        if (!g->wide) subtract_columns(s, &p);
+    uint8_t *panel = s->panels;
+    for (size_t first = 0; first < s->columns;
+         first += QNT__PANEL, panel += QNT__PANEL * row_bytes(g)) {
+        const size_t columns = qnt__min(s->columns - first, QNT__PANEL);
+        uint8_t *cells = g->wide || g->cell_bits < 8 ? s->cells : panel;
+        if (g->direct)
+            cells_of_memory(s, first, columns, cells);
+        else
+            cells_of_codes(s, first, columns, cells);
+        expand_cells(g, cells, panel);
     }
 }
 
@@ -184,113 +237,117 @@ static void add_scattered(uint8_t *to, int64_t step, const int32_t *acc, size_t 
     }
 }
 
-/* Sets or adds rows of results, modulo 2^32; the last k takes the bias of a away. */
-static void store_rows(const struct strip *s, size_t row, size_t rows)
+/* Sets or adds rows of results, modulo 2^32, less what the bias of a has added. */
+static void store_rows(const struct strip *s, size_t row, size_t rows, int32_t *acc)
 {
     const struct product *g = s->product;
     const struct qnt__simd *simd = &g->context->simd;
     const struct qnt__view *c = &g->c;
-    const bool add = s->first_k > 0, last = s->first_k + s->k == g->k;
+    const bool add = g->first_k > 0;
     const bool plain = c->strides[1] == 1 && (uintptr_t)c->data % sizeof(int32_t) == 0;
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t first = 0; first < s->columns; first += COLUMNS) {
-            const size_t n = qnt__min(s->columns - first, COLUMNS);
-            int32_t *acc = s->sums + (first / COLUMNS * ROWS + i) * COLUMNS;
-            uint8_t *to = c->data + 4 * ((int64_t)(row + i) * c->strides[0] +
-                                         (int64_t)(s->column + first) * c->strides[1]);
-            if (plain && last && !add) {
-                simd->add_s32(acc, s->minus + first, n, BIAS_BITS, (void *)to);
-                continue;
-            }
-            if (last) simd->add_s32(acc, s->minus + first, n, BIAS_BITS, acc);
-            if (!plain)
-                add_scattered(to, c->strides[1], acc, n, add);
-            else if (add)
-                simd->add_s32((void *)to, acc, n, 0, (void *)to);
-            else
-                memcpy(to, acc, n * sizeof *acc);
+    for (size_t i = 0; i < rows; i++, acc += COLUMNS) {
+        uint8_t *to =
+            c->data + 4 * ((int64_t)(row + i) * c->strides[0] + (int64_t)s->column * c->strides[1]);
+        if (plain && !add) {
+            simd->add_s32(acc, s->minus, s->columns, BIAS_BITS, (void *)to);
+            continue;
         }
+        simd->add_s32(acc, s->minus, s->columns, BIAS_BITS, acc);
+        if (plain)
+            simd->add_s32((void *)to, acc, s->columns, 0, (void *)to);
+        else
+            add_scattered(to, c->strides[1], acc, s->columns, add);
     }
 }
 
-/* Up to ROWS rows times the whole strip. */
-static void multiply_rows(const struct strip *s, size_t row, size_t rows)
-{
-    const struct product *g = s->product;
-    const size_t most = g->wide ? QNT__BLOCK_ROWS : qnt__min(g->context->simd.gemm_rows, ROWS);
-    int32_t part[ROWS * COLUMNS] = {0}; /* whole blocks are added, whatever they have */
-    struct piece p;
-    for (size_t done = 0; done < s->k; done += p.depth) {
-        p = piece_at(s, done);
-        read_rows(s, &p, &g->a, row, rows);
-        for (size_t first = 0; first < s->columns; first += COLUMNS) {
-            int32_t *sums = s->sums + first * ROWS, *acc = done ? part : sums;
-            for (size_t i = 0; i < rows; i += most) {
-                const size_t m = qnt__min(rows - i, most);
-                const uint8_t *at = (const uint8_t *)s->rows + i * 4 * p.quads;
-                if (g->wide)
-                    multiply_words(s, &p, (const void *)at, m, first, acc + i * COLUMNS);
-                else
-                    multiply_bytes(s, &p, at, m, first, acc + i * COLUMNS);
-            }
-            if (done) g->context->simd.add_s32(sums, part, rows * COLUMNS, 0, sums);
-        }
-    }
-    store_rows(s, row, rows);
-}
-
-static void run_strip(void *task, size_t index, size_t worker)
+static void multiply_strip(void *task, size_t index, size_t worker)
 {
     const struct product *g = task;
-    const size_t row_tasks = qnt__ceil_div(g->m, TASK_ROWS), first_row = index % row_tasks * TASK_ROWS;
-    const size_t end_row = qnt__min(g->m, first_row + TASK_ROWS), most_k = PIECES * PIECE_BYTES / g->unit;
+    const size_t parts = qnt__ceil_div(g->rows, g->part), first = index % parts * g->part;
+    const size_t end = qnt__min(g->rows, first + g->part);
+    const size_t most = g->wide ? QNT__BLOCK_ROWS : g->context->simd.gemm_rows;
     uint8_t *space = g->space + worker * g->each;
+    _Alignas(64) int32_t acc[QNT__GEMM_ROWS * COLUMNS];
     struct strip s = {.product = g,
-                      .column = index / row_tasks * g->columns,
+                      .column = index / parts * COLUMNS,
                       .panels = space + g->panels,
-                      .rows = (void *)(space + g->rows),
-                      .sums = (void *)(space + g->sums),
-                      .minus = (void *)(space + g->minus)};
-    s.columns = qnt__min(g->n - s.column, g->columns);
-    memset(s.minus, 0, g->columns * sizeof *s.minus);
-    memset(s.sums, 0, g->columns * ROWS * sizeof *s.sums); /* whole panels are added; K may be 0 */
-    do {
-        s.k = qnt__min(g->k - s.first_k, most_k);
-        pack_strip(&s);
-        for (size_t row = first_row; row < end_row; row += ROWS)
-            multiply_rows(&s, row, qnt__min(end_row - row, ROWS));
-        s.first_k += s.k;
-    } while (s.first_k < g->k);
+                      .cells = space + g->cells,
+                      .lines = space + g->lines};
+    s.columns = qnt__min(g->n - s.column, COLUMNS);
+    pack_strip(&s);
+    bool ones = !g->wide; /* in the first call */
+    for (size_t row = first, m; row < end; row += m, ones = false) {
+        const uint8_t *rows = g->staged + row * row_bytes(g);
+        m = qnt__min(end - row, most - ones);
+        if (g->wide)
+            multiply_words(&s, rows, m, acc);
+        else
+            multiply_bytes(&s, ones, rows, m, acc);
+        if (ones) keep_minus(&s, acc);
+        store_rows(&s, g->row + row, m, acc + ones * COLUMNS);
+    }
 }
 
-/* As many columns as a strip has room for, and the memory of one worker. */
-static bool plan(struct product *g, size_t *bytes)
+/* A block of rows and a chunk of k. Tasks share rows where strips are few; each looks its strip up. */
+static qnt_status multiply_block(struct product *g)
 {
-    const size_t row_bytes = qnt__round_up(qnt__min(g->k, PIECES * PIECE_BYTES / g->unit) * g->unit, 4);
-    const size_t fit = STRIP_BYTES / qnt__max(row_bytes, 1) / COLUMNS;
-    const size_t blocks = qnt__min(qnt__max(fit, LEAST_BLOCKS), MOST_BLOCKS);
-    g->columns = qnt__min(blocks * COLUMNS, qnt__round_up(g->n, COLUMNS));
-    g->each = 0;
-    return qnt__append(&g->each, g->columns, row_bytes, &g->panels) &&
-           qnt__append(&g->each, ROWS, PIECE_BYTES, &g->rows) &&
-           qnt__append(&g->each, ROWS * g->columns, sizeof(int32_t), &g->sums) &&
-           qnt__append(&g->each, g->columns, sizeof(int32_t), &g->minus) &&
-           qnt__mul(g->each, g->context->workers, bytes) && qnt__add(*bytes, QNT__CARVE_ALIGN - 1, bytes);
+    const size_t strips = qnt__ceil_div(g->n, COLUMNS);
+    const size_t parts = qnt__ceil_div(2 * g->context->workers, strips);
+    g->part = qnt__max(qnt__ceil_div(g->rows, g->context->workers > 1 ? parts : 1), PART_ROWS);
+    QNT__TRY(qnt__parallel(g->context, stage_rows, g, qnt__ceil_div(g->rows, STAGED)));
+    return qnt__parallel(g->context, multiply_strip, g, strips * qnt__ceil_div(g->rows, g->part));
+}
+
+static qnt_status multiply_all(struct product *g, size_t rows)
+{
+    for (g->row = 0; g->row < g->m; g->row += g->rows) {
+        g->rows = qnt__min(rows, g->m - g->row);
+        g->first_k = 0;
+        do { /* K may be 0 */
+            g->depth = qnt__min(g->k - g->first_k, CHUNK_BYTES / g->unit);
+            g->padded = padded_depth(g);
+            memset(g->ones, 1, g->depth);
+            memset(g->ones + g->depth, 0, g->padded - g->depth);
+            QNT__TRY(multiply_block(g));
+            g->first_k += g->depth;
+        } while (g->first_k < g->k);
+    }
+    return QNT_OK;
+}
+
+/* Packed codes of 2, 4 and 8 bits whose rows begin with a byte are cells once columns are interleaved. */
+static void choose_cells(struct product *g)
+{
+    const struct qnt__view *v = &g->b.codes;
+    g->direct = (v->bits == 2 || v->bits == 4 || v->bits == 8) && v->strides[1] == 1 &&
+                v->strides[0] >= 0 && v->strides[0] % 8 * v->bits % 8 == 0;
+    g->cell_bits = g->direct ? v->bits : 8;
 }
 
 static qnt_status multiply(struct product *g)
 {
     const struct qnt__memory *memory = &g->context->memory;
-    size_t bytes;
+    const size_t blocks = qnt__ceil_div(g->m, BLOCK_ROWS), rows = qnt__ceil_div(g->m, blocks);
+    size_t bytes = 0, staged, workers;
     void *block;
-    if (!plan(g, &bytes)) {
+    choose_cells(g);
+    g->depth = qnt__min(g->k, CHUNK_BYTES / g->unit); /* of the longest chunk */
+    g->padded = padded_depth(g);
+    g->each = 0;
+    if (!qnt__append(&g->each, COLUMNS, row_bytes(g), &g->panels) ||
+        !qnt__append(&g->each, QNT__PANEL, g->padded, &g->cells) ||
+        !qnt__append(&g->each, QNT__PANEL, g->padded, &g->lines) ||
+        !qnt__append(&bytes, rows, row_bytes(g), &staged) ||
+        !qnt__append(&bytes, g->context->workers, g->each, &workers) ||
+        !qnt__add(bytes, QNT__CARVE_ALIGN - 1, &bytes)) {
         return qnt__fail(g->context, QNT_E_NOMEM, "memory of %zu workers overflows", g->context->workers);
     }
     QNT__TRY(qnt__allocate(g->context, memory, bytes, &block));
     const size_t over = (uintptr_t)block % QNT__CARVE_ALIGN;
-    g->space = (uint8_t *)block + (over ? QNT__CARVE_ALIGN - over : 0);
-    size_t tasks = qnt__ceil_div(g->n, g->columns) * qnt__ceil_div(g->m, TASK_ROWS);
-    qnt_status status = qnt__parallel(g->context, run_strip, g, tasks);
+    uint8_t *space = (uint8_t *)block + (over ? QNT__CARVE_ALIGN - over : 0);
+    g->staged = space + staged;
+    g->space = space + workers;
+    qnt_status status = multiply_all(g, rows);
     qnt__free(memory, block, bytes);
     return status;
 }
@@ -340,9 +397,9 @@ static qnt_status check_codes(const qnt_context *context, const char *name, cons
     const struct qnt__view *v = &o->codes;
     if (o->count == (size_t)1 << v->bits) return QNT_OK;
     for (size_t row = 0; v->count > 0 && row < (size_t)v->shape[0]; row++) {
-        for (size_t k = 0; k < (size_t)v->shape[1]; k += PIECE_BYTES) {
-            uint8_t codes[PIECE_BYTES];
-            size_t n = qnt__min((size_t)v->shape[1] - k, PIECE_BYTES);
+        for (size_t k = 0; k < (size_t)v->shape[1]; k += CHUNK_BYTES) {
+            uint8_t codes[CHUNK_BYTES];
+            size_t n = qnt__min((size_t)v->shape[1] - k, CHUNK_BYTES);
             qnt__read_codes(&context->simd, v, (int64_t)row * v->strides[0] + (int64_t)k * v->strides[1],
                             v->strides[1], n, codes);
             for (size_t i = 0; i < n; i++) {
@@ -395,6 +452,7 @@ qnt_status qnt_gemm_table(const qnt_context *context, const qnt_tensor *a, const
 
     g.wide = g.a.bits == 16 || g.b.bits == 16;
     g.unit = g.wide ? 2 : 1;
+    memset(g.ones, 1, sizeof g.ones);
     for (size_t i = 0; i < g.a.count; i++) g.a.bytes[i] ^= 0x80;
     return multiply(&g);
 }

@@ -85,9 +85,25 @@ void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, 
     const struct qnt__expand_words e = {.cell = layer->weight + first * s->panel_bytes,
                                         .cells = panels * (s->panel_bytes / qnt__cell_bytes(bits)),
                                         .bits = bits,
+                                        .field_bits = bits,
                                         .words = layer->table_words,
                                         .out = out};
     run->context->simd.expand_words(&e);
+}
+
+void qnt__residue_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)
+{
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    const int bits = run->layer->head.cell_bits;
+    const struct qnt__expand e = {.cell = run->layer->weight + first * s->panel_bytes,
+                                  .cells = panels * (s->panel_bytes / qnt__cell_bytes(bits)),
+                                  .bits = bits,
+                                  .levels = run->words.residue,
+                                  .out = out};
+    if (bits < 8)
+        run->context->simd.expand_levels(&e);
+    else
+        run->context->simd.look_up_8((const uint8_t *)e.levels, 8, e.cell, 64 * e.cells, out);
 }
 
 void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)

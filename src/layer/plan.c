@@ -27,7 +27,9 @@ static bool plan_scratch(struct qnt__run *run)
         size_t depth = run->layer->head.arithmetic == QNT__DECODE ? s->depth : s->panel_depth, panel;
         if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
-        if (!qnt__mul(panel, run->decode_panels, &weights)) return false;
+        const size_t residues = run->words.both ? panel / 2 : 0; /* on some CPUs */
+        if (!qnt__add(panel, residues, &panel) || !qnt__mul(panel, run->decode_panels, &weights))
+            return false;
     }
     if (run->words.few) weights = QNT__BLOCK_PANELS * QNT__PANEL * run->element * run->words.depth;
     c->end = 0;
@@ -54,7 +56,7 @@ static qnt_status plan_places(struct qnt__run *run)
     struct qnt__places *p = &run->places;
     size_t image = 0, dynamic = 0, end = 0, scratch, slab;
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
-    const size_t parts = h->arithmetic == QNT__WORDS ? (size_t)run->words.parts : 1;
+    const size_t parts = run->words.both ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&

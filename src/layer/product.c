@@ -6,7 +6,7 @@
 
 /* Blocks of output rows of one task: as many as fit a cache, fewer if there would be less than MANY
  * tasks, but no fewer rows than kernels want. */
-enum { BLOCK = 48, MOST_BLOCKS = 5, MANY = 8 };
+enum { BLOCK = 48, MOST_BLOCKS = 5, MOST_DECODED = 10, MANY = 8 };
 
 /* What a task works on, and where. */
 struct piece {
@@ -157,6 +157,13 @@ static void multiply_blocks(const struct piece *p, const struct qnt__rows *rows)
     qnt__run_epilogue(run, p->scratch, &block);
 }
 
+/* Behind the panels of words. */
+static uint8_t *residues_of(const struct piece *p)
+{
+    const size_t words = 2 * p->panels * qnt__expanded_bytes(&p->run->layer->shape);
+    return p->scratch + p->run->scratch.weights + words;
+}
+
 static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
@@ -167,6 +174,7 @@ static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
     float *acc = (void *)(p->scratch + run->scratch.acc);
     const bool codes = run->layer->table_words && !run->decode_panels;
     const struct qnt__packed weight = {.words = codes ? NULL : p->weights,
+                                       .residues = run->words.residues ? residues_of(p) : NULL,
                                        .cells = p->weights,
                                        .panel_bytes = p->panel_bytes};
     qnt__words_multiply(run, rows, &weight, p->panels, scale,
@@ -226,7 +234,7 @@ static struct cut cut_work(const struct qnt__run *run)
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
     const size_t groups = run->g.groups / run->layer->shape.merged;
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1, least = qnt__rows_most(run);
-    for (size_t blocks = MOST_BLOCKS;; blocks /= 2) {
+    for (size_t blocks = run->decode_panels ? MOST_DECODED : MOST_BLOCKS;; blocks /= 2) {
         c.rows = blocks * BLOCK > least ? blocks * BLOCK : least;
         c.row_tasks = qnt__ceil_div(run->rows, c.rows);
         c.rows = qnt__round_up(qnt__ceil_div(run->rows, c.row_tasks), QNT__BLOCK_ROWS);
@@ -255,6 +263,7 @@ static void find_weights(struct piece *p)
     }
     if (layer->head.arithmetic == QNT__WORDS) {
         qnt__widen_panels(p->run, first, p->panels, decoded);
+        if (p->run->words.residues) qnt__residue_panels(p->run, first, p->panels, residues_of(p));
         return;
     }
     qnt__expand_panels(p->run, first, p->panels, decoded);

@@ -44,7 +44,8 @@ struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, siz
 
 /* Panels of words, or of codes that stand for them. */
 struct qnt__packed {
-    const int16_t *words; /* or NULL */
+    const int16_t *words;    /* or NULL */
+    const uint8_t *residues; /* of them, panels of bytes, or NULL */
     const uint8_t *cells;
     size_t panel_bytes; /* of codes */
 };

@@ -52,12 +52,20 @@ struct qnt__planes {
     size_t group, first, end;
 };
 
+/* A sum below 127.5 2^32 follows from its residues modulo 2^32 and 255. */
+#define QNT__RESIDUE_LIMIT (127 * ((uint64_t)1 << 32))
+
+enum { QNT__WORDS_DEPTH = 512 /* most k of which products of words are added up in int32 */ };
+
 /* How QNT__WORDS runs (stage_words.c). */
 struct qnt__words {
-    int parts;    /* of a word of x: itself, or a high and a low one */
-    bool few;     /* rows: weights that are codes become words where they are multiplied */
-    size_t depth; /* most k of one part of a sum */
-    size_t image; /* elements of a staged image */
+    bool both;           /* sides exceed a byte; then */
+    bool residues;       /* x is itself, with its residues modulo 255 behind the image, or */
+    int parts;           /* 2, a high and a low number */
+    int8_t residue[256]; /* of table_words, of the least magnitude */
+    bool few;            /* rows: weights that are codes become words where they are multiplied */
+    size_t depth;        /* most k of one part of a sum */
+    size_t image;        /* elements of a staged image */
 };
 
 /* How input codes, or floats, become the bytes of integer levels; of QNT__WORDS they stay codes. */
@@ -153,6 +161,9 @@ void qnt__words_plan(struct qnt__run *run);
 
 /* Places of `panels` panels from the first one become panels of words. */
 void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out);
+
+/* And panels of bytes, the residues of these words modulo 255. */
+void qnt__residue_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out);
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels, float *out);

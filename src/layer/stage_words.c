@@ -1,12 +1,12 @@
 /*
  * Inputs of QNT__WORDS become int16: what input codes stand for, or codes less their zero point, so that
- * padding is 0. Where words of both sides exceed a byte, those of the input are two numbers, x = 256 high +
- * low (words_run.c): an image of low ones and one of high ones behind it.
+ * padding is 0. Where words of both sides exceed a byte (words_run.c), behind their image there is one of
+ * residues, or they are two numbers, x = 256 high + low, an image of low ones and one of high ones.
  */
 #include "base/arith.h"
 #include "stage.h"
 
-enum { BYTE = 255, RAMP = 2 * BYTE + 1, PIECE = 1 << 14 };
+enum { BYTE = 255, HALF = 128, RAMP = 2 * BYTE + 1, PIECE = 1 << 14 };
 
 static int32_t largest_of(const int16_t *word)
 {
@@ -18,19 +18,39 @@ static int32_t largest_of(const int16_t *word)
     return largest;
 }
 
+/* Modulo 255, within -127..127. */
+static void find_residues(const int16_t *word, int8_t residue[256])
+{
+    for (int i = 0; i < 256; i++) {
+        const int r = word[i] % 255;
+        residue[i] = (int8_t)(r > 127 ? r - 255 : r < -127 ? r + 255 : r);
+    }
+}
+
 void qnt__words_plan(struct qnt__run *run)
 {
-    enum { LEAST = 256, MOST = 2 * LEAST };
+    enum { FEW = 256, CELL = 16 };
     const qnt_layer *layer = run->layer;
+    const struct qnt__layer_shape *s = &layer->shape;
     const struct qnt__layer_codes *c = &layer->head.input;
     struct qnt__words *w = &run->words;
     const bool centred = (c->flags & QNT_SYMMETRIC) && (c->flags & QNT_SIGNED) && c->zero == 0;
-    int32_t x = layer->input_words ? largest_of(layer->input_words) : centred ? BYTE / 2 + 1 : BYTE;
+    int32_t x = layer->input_words ? largest_of(layer->input_words) : centred ? HALF : BYTE;
     int32_t weight = layer->table_words ? largest_of(layer->table_words) : -INT16_MIN;
-    w->parts = x > BYTE && weight > BYTE ? 2 : 1;
-    if (w->parts == 2) x = BYTE;
-    w->few = layer->table_words && run->rows * (size_t)w->parts <= QNT__BLOCK_ROWS;
-    w->depth = !w->few && (int64_t)MOST * x * weight <= INT32_MAX ? MOST : LEAST;
+    w->both = x > BYTE && weight > BYTE;
+    w->few = layer->table_words && run->rows * (w->both ? 2 : 1) <= QNT__BLOCK_ROWS;
+    w->residues = w->both && layer->table_words && !w->few &&
+                  run->context->simd.gemm_rows == QNT__BLOCK_ROWS; /* bytes take half the time of words */
+    w->parts = w->both && !w->residues ? 2 : 1;
+    if (w->residues) find_residues(layer->table_words, w->residue);
+    if (w->parts == 2) x = HALF;
+    const uint64_t limit = w->residues ? QNT__RESIDUE_LIMIT : INT32_MAX;
+    const uint64_t largest = qnt__max((size_t)x * (size_t)weight, 1); /* product */
+    const uint64_t exact = limit / largest / CELL * CELL;
+    const size_t most = w->few ? FEW : exact < QNT__WORDS_DEPTH ? (size_t)exact : QNT__WORDS_DEPTH;
+    const size_t all =
+        layer->head.block ? (size_t)layer->head.block : s->tap_count * s->panel_depth;
+    w->depth = qnt__round_up(qnt__ceil_div(all, qnt__max(qnt__ceil_div(all, most), 1)), CELL);
 }
 
 void qnt__stage_words(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q, int64_t at,
@@ -59,12 +79,16 @@ static void split_piece(void *task, size_t index, size_t worker)
     const struct qnt__run *run = task;
     int16_t *low = (int16_t *)(void *)qnt__run_image(run) + index * PIECE;
     (void)worker;
-    run->context->simd.split_words(low, qnt__min(run->words.image - index * PIECE, PIECE),
-                                   low + run->words.image);
+    const size_t n = qnt__min(run->words.image - index * PIECE, PIECE);
+    uint8_t *behind = qnt__run_image(run) + 2 * run->words.image;
+    if (run->words.residues)
+        run->context->simd.residues_255(low, n, behind + index * PIECE);
+    else
+        run->context->simd.split_words(low, n, low + run->words.image);
 }
 
 qnt_status qnt__stage_words_split(struct qnt__run *run)
 {
-    if (run->words.parts == 1) return QNT_OK;
+    if (run->words.parts == 1 && !run->words.residues) return QNT_OK;
     return qnt__run_share(run, split_piece, qnt__ceil_div(run->words.image, PIECE), run->words.image);
 }

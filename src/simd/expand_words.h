@@ -30,7 +30,7 @@ enum { QNT__FEW_CELLS = 4, QNT__FEW_BYTES = QNT__FEW_CELLS * QNT__PANEL * 16 };
             const size_t n = e.cells * depth * QNT__PANEL;                                         \
             if (bits < 8) expand_levels(&e);                                                       \
             pair_codes(bits < 8 ? expanded : e.cell, n / 64, pairs);                               \
-            look_up_16(words->words, bits, pairs, n, out);                                         \
+            look_up_16(words->words, words->field_bits, pairs, n, out);                            \
             e.cell += e.cells * bytes;                                                             \
             out += n;                                                                              \
         }                                                                                          \

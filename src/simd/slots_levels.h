@@ -50,7 +50,8 @@ struct qnt__expand_words {
     const uint8_t *cell;
     size_t cells;
     int bits;
-    const int16_t *words; /* [2^bits] */
+    int field_bits;       /* bits; less where all fields are below 2^field_bits */
+    const int16_t *words; /* [2^field_bits] */
     int16_t *out;         /* 16 for each k */
 };
 
@@ -90,12 +91,21 @@ struct qnt__decode_cells {
      * cell e are bytes 4 e to 4 e + 3 of row c, or 0 */                                           \
     X(interleave_rows, void,                                                                       \
       (const void *rows, size_t columns, size_t ld, size_t quads, void *cells))                    \
+    /* interleaved rows of packed codes become cells: in each unit of four bytes, code k of `bits` \
+     * (2 or 4) goes to field k / 4 of byte k % 4 */                                               \
+    X(order_fields, void, (uint8_t *units, size_t n, int bits))                                    \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
     X(expand_words, void, (const struct qnt__expand_words *e))                                     \
-    /* words[i] = 256 high[i] + rest, 0 <= rest < 256; the rest stays */                           \
+    /* words[i] = 256 high[i] + rest, -128 <= rest < 128; the rest stays */                         \
     X(split_words, void, (int16_t *words, size_t n, int16_t *high))                                \
     /* sum[i] += factor * part[i]; factor is a power of two */                                     \
     X(add_parts_f64, void, (double *sum, const int32_t *part, size_t n, double factor))            \
+    /* residues[i] = words[i] modulo 255, 0 to 254 */                                              \
+    X(residues_255, void, (const int16_t *words, size_t n, uint8_t *residues))                     \
+    /* sum[i] += s, where s = low[i] modulo 2^32 and residue[i] modulo 255, |s| < 127.5 2^32; */   \
+    /* |residue[i]| < 2^25 */                                                                      \
+    X(add_residues_f64, void,                                                                      \
+      (double *sum, const int32_t *low, const int32_t *residue, size_t n))                         \
     /* y[i] += (float)sum[i] * scale[i], and sum[i] = 0 */                                         \
     X(scale_sums_f64, void, (double *sum, const float *scale, size_t n, float *y))                 \
     X(expand_levels, void, (const struct qnt__expand *e))                                          \

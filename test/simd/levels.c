@@ -177,21 +177,25 @@ static void gemm_s16(void)
 static void expand_words(void)
 {
     for (int i = 0; i < ROUNDS(200); i++) {
-        int bits = 2 + i % 7;
+        int bits = 2 + i % 7, field_bits = bits < 8 ? bits : (int)random_in(1, 8);
         size_t cells = (size_t)random_in(0, 9), size = 32 * cells * qnt__cell_depth(bits);
-        guarded cell = input(cells * qnt__cell_bytes(bits)), table = input((size_t)2 << bits);
+        guarded cell = input(cells * qnt__cell_bytes(bits)), table = input((size_t)2 << field_bits);
         guarded want = guard(size, true), out = guard(size, random_in(0, 1));
         struct qnt__expand_words e = {.cell = cell.data,
                                       .cells = cells,
                                       .bits = bits,
+                                      .field_bits = field_bits,
                                       .words = (void *)table.data,
                                       .out = (void *)want.data};
+        for (size_t b = 0; bits == 8 && b < 64 * cells; b++)
+            cell.data[b] &= (uint8_t)((1 << field_bits) - 1);
         qnt__expand_words_c(&e);
         e.out = (void *)out.data;
         for (int l = 0; l < levels; l++) {
             if (size) memset(out.data, 0x55, size);
             tables[l].expand_words(&e);
-            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d cells %zu", names[l], bits, cells);
+            CHECK_MSG(!memcmp(out.data, want.data, size), "%s bits %d of %d cells %zu", names[l],
+                      field_bits, bits, cells);
         }
         unguard(&cell), unguard(&table), unguard(&want), unguard(&out);
     }
@@ -207,11 +211,57 @@ static void split_words(void)
             if (n) memcpy(low.data, words.data, 2 * n);
             tables[l].split_words((void *)low.data, n, (void *)high.data);
             for (size_t e = 0; e < n; e++) {
-                CHECK_MSG(a[e] >= 0 && a[e] < 256 && 256 * b[e] + a[e] == w[e], "%s n %zu element %zu",
-                          names[l], n, e);
+                CHECK_MSG(a[e] >= -128 && a[e] < 128 && 256 * b[e] + a[e] == w[e],
+                          "%s n %zu element %zu", names[l], n, e);
             }
         }
         unguard(&words), unguard(&low), unguard(&high);
+    }
+}
+
+/* All words, and their residues in place of sums as far apart as they may be. */
+static void residues(void)
+{
+    const int64_t most = 255 * ((int64_t)1 << 31) - 1;
+    for (int i = 0; i < ROUNDS(100); i++) {
+        size_t n = i ? (size_t)random_in(0, 100) : 65536;
+        guarded words = input(2 * n), out = guard(n, random_in(0, 1));
+        int16_t *w = (void *)words.data;
+        for (size_t e = 0; i == 0 && e < n; e++) w[e] = (int16_t)((int)e - 32768);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, n);
+            tables[l].residues_255(w, n, out.data);
+            for (size_t e = 0; e < n; e++) {
+                CHECK_MSG(out.data[e] < 255 && (w[e] - out.data[e]) % 255 == 0, "%s word %d",
+                          names[l], w[e]);
+            }
+        }
+        unguard(&words), unguard(&out);
+    }
+    for (int i = 0; i < ROUNDS(200); i++) {
+        size_t n = (size_t)random_in(0, 70);
+        guarded low = guard(4 * n, true), residue = guard(4 * n, random_in(0, 1));
+        guarded start = guard(8 * n, true), want = guard(8 * n, true),
+                sum = guard(8 * n, random_in(0, 1));
+        double *first = (void *)start.data, *ws = (void *)want.data, *s = (void *)sum.data;
+        int32_t *lo = (void *)low.data, *r = (void *)residue.data;
+        for (size_t e = 0; e < n; e++) {
+            int extreme = (int)random_in(0, 5);
+            int64_t number = extreme == 0 ? most : extreme == 1 ? -most : random_in(-most, most);
+            lo[e] = (int32_t)(uint32_t)(uint64_t)number;
+            r[e] = (int32_t)(number % 255 + 255 * random_in(-131000, 131000));
+            first[e] = (double)random_in(-1000000, 1000000);
+            ws[e] = first[e] + (double)number;
+        }
+        for (int l = -1; l < levels; l++) {
+            if (n) memcpy(s, first, 8 * n);
+            if (l < 0)
+                qnt__add_residues_f64_c(s, lo, r, n);
+            else
+                tables[l].add_residues_f64(s, lo, r, n);
+            CHECK_MSG(!memcmp(s, ws, 8 * n), "%s n %zu", l < 0 ? "c" : names[l], n);
+        }
+        unguard(&low), unguard(&residue), unguard(&start), unguard(&want), unguard(&sum);
     }
 }
 
@@ -434,6 +484,32 @@ static void interleave_rows(void)
     }
 }
 
+/* Code k of each unit of four bytes, also of portable C. */
+static void order_fields(void)
+{
+    struct qnt__simd portable;
+    qnt__simd_choose(&portable, 0);
+    for (int i = 0; i < ROUNDS(200); i++) {
+        const int bits = i % 2 ? 4 : 2, mask = (1 << bits) - 1;
+        const size_t n = (size_t)random_in(0, 70);
+        guarded packed = input(4 * n), out = guard(4 * n, random_in(0, 1));
+        for (int l = -1; l < levels; l++) {
+            if (n) memcpy(out.data, packed.data, 4 * n);
+            (l < 0 ? &portable : &tables[l])->order_fields(out.data, n, bits);
+            for (size_t e = 0; e < n; e++) {
+                const uint8_t *from = packed.data + 4 * e, *to = out.data + 4 * e;
+                for (int k = 0; k < 32 / bits; k++) {
+                    int code = from[k * bits / 8] >> k * bits % 8 & mask;
+                    CHECK_MSG((to[k % 4] >> k / 4 * bits & mask) == code,
+                              "%s bits %d unit %zu of %zu code %d", l < 0 ? "C" : names[l], bits, e,
+                              n, k);
+                }
+            }
+        }
+        unguard(&packed), unguard(&out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -445,11 +521,13 @@ int main(int argc, char **argv)
     RUN(gemm_s16);
     RUN(expand_words);
     RUN(split_words);
+    RUN(residues);
     RUN(sums_f64);
     RUN(gemm_levels);
     RUN(expand_levels);
     RUN(decode_cells);
     RUN(interleave_rows);
+    RUN(order_fields);
     RUN(affine_levels);
     return DONE;
 }

@@ -1,6 +1,7 @@
 /* qnt_gemm_table against a plain loop over int64, its limits, and what it refuses. */
 #include "check.h"
 #include "context/context.h"
+#include "cpu_levels.h"
 #include "tensor/view.h"
 
 enum { UNTOUCHED = 0x5a5a5a5a };
@@ -92,17 +93,25 @@ static void one_case(qnt_context *context, int64_t m, int64_t n, int64_t k, int 
 
 static void random_products(void)
 {
+    uint64_t masks[MAX_LEVELS];
+    const int levels = cpu_levels(masks);
     qnt_context *context = check_context();
     for (int i = 0; i < ROUNDS(300); i++) {
         bool large = i % 20 == 0;
-        OK(qnt_context_set_cpu(context, i % 4 ? qnt_cpu_detect() : 0));
+        OK(qnt_context_set_cpu(context, masks[i % levels]));
         one_case(context, random_in(1, large ? 500 : 30), random_in(1, large ? 140 : 80),
                  random_in(1, i % 7 == 0 ? 1100 : 70), (int)random_in(1, 8), (int)random_in(1, 8));
     }
     for (int i = 0; i < ROUNDS(30); i++) { /* several pieces of k, blocks of columns and of rows */
-        OK(qnt_context_set_cpu(context, i % 4 ? qnt_cpu_detect() : 0));
+        OK(qnt_context_set_cpu(context, masks[i % levels]));
         one_case(context, random_in(20, 60), random_in(60, 260), random_in(250, 1300),
                  (int)random_in(1, 8), (int)random_in(1, 8));
+    }
+    for (int i = 0; i < ROUNDS(16); i++) { /* several chunks of k, some columns, few or many rows */
+        OK(qnt_context_set_cpu(context, masks[i % levels]));
+        one_case(context, i % 8 ? random_in(1, 20) : random_in(481, 500), random_in(1, 70),
+                 i % 8 ? random_in(2030, 4200) : random_in(2030, 2070), (int)random_in(1, 8),
+                 1 << i % 4);
     }
     one_case(context, 3, 5, 0, 4, 4);
     one_case(context, 0, 5, 4, 8, 2);
@@ -152,24 +161,29 @@ static int32_t broken(void *user, qnt_task_fn run, void *task, size_t count)
     return 7;
 }
 
+/* Columns are shared, and rows too where there are few columns. */
 static void workers(void)
 {
-    enum { M = 500, N = 260, K = 30 };
+    enum { M = 500, MOST = 260, K = 30 };
     qnt_context *context = check_context();
-    operand a, b;
-    int32_t *first = calloc(M * N, 4), *second = calloc(M * N, 4);
-    operand_new(context, &a, M, K, 4, 8);
-    operand_new(context, &b, N, K, 3, 8);
-    qnt_tensor *ta = TENSOR(a.bytes, QNT_INT, 8, a.count), *tb = TENSOR(b.bytes, QNT_INT, 8, b.count);
-    OK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(first, QNT_INT, 32, M, N)));
-    OK(qnt_context_set_parallel(context, backwards, NULL, 2));
-    OK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(second, QNT_INT, 32, M, N)));
-    CHECK(!memcmp(first, second, M * N * 4));
-    OK(qnt_context_set_parallel(context, broken, NULL, 2));
-    CHECK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(second, QNT_INT, 32, M, N)) ==
-          QNT_E_PARALLEL);
+    int32_t *first = calloc(M * MOST, 4), *second = calloc(M * MOST, 4);
+    for (int64_t n = 30; n <= MOST; n += 230) {
+        operand a, b;
+        operand_new(context, &a, M, K, 4, 8);
+        operand_new(context, &b, n, K, 3, 8);
+        qnt_tensor *ta = TENSOR(a.bytes, QNT_INT, 8, a.count),
+                   *tb = TENSOR(b.bytes, QNT_INT, 8, b.count);
+        OK(qnt_context_set_parallel(context, NULL, NULL, 1));
+        OK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(first, QNT_INT, 32, M, n)));
+        OK(qnt_context_set_parallel(context, backwards, NULL, 2));
+        OK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(second, QNT_INT, 32, M, n)));
+        CHECK_MSG(!memcmp(first, second, (size_t)(M * n) * 4), "%lld columns", (long long)n);
+        OK(qnt_context_set_parallel(context, broken, NULL, 2));
+        CHECK(qnt_gemm_table(context, &a.t, ta, &b.t, tb, TENSOR(second, QNT_INT, 32, M, n)) ==
+              QNT_E_PARALLEL);
+        operand_free(&a), operand_free(&b);
+    }
     free(first), free(second);
-    operand_free(&a), operand_free(&b);
     qnt_context_destroy(context);
 }
 

@@ -331,7 +331,7 @@ static void convolutions(void)
 static void extremes(void)
 {
     static const double level[] = {-32768, 32767};
-    const int64_t k = 4096;
+    const int64_t k = 4096, many = 14; /* rows: weights become words once for all of them */
     qnt_spec spec = {.scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = 1};
     qnt_quantizer *wq = quantizer(spec), *xq = quantizer(spec);
     qnt_quantizer *bytes = quantizer((qnt_spec){.bits = 8});
@@ -352,6 +352,10 @@ static void extremes(void)
         OK(qnt_layer_create(c, &ls, weight, wq, NULL, xq, NULL, &words));
         OK(run(words, in, TENSOR(y, QNT_FLOAT, 32, 1, 1)));
         CHECK((double)y[0] == (double)(float)((double)k * level[a] * level[b]));
+        memset(xcode, b, (size_t)(many * k));
+        OK(run(words, TENSOR(xcode, QNT_UINT, 8, many, k), TENSOR(y, QNT_FLOAT, 32, many, 1)));
+        for (int64_t j = 0; j < many; j++)
+            CHECK((double)y[j] == (double)(float)((double)k * level[a] * level[b]));
         memset(xcode, 255, (size_t)k);
         OK(qnt_layer_create(c, &ls, weight, wq, NULL, bytes, NULL, &mixed));
         OK(run(mixed, in, TENSOR(y, QNT_FLOAT, 32, 1, 1)));

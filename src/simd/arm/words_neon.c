@@ -25,12 +25,11 @@ QNT__EXPAND_WORDS(neon, qnt__expand_levels_neon, pair_codes, qnt__look_up_16_neo
 
 void qnt__split_words_neon(int16_t *words, size_t n, int16_t *high)
 {
-    const int16x8_t byte = vdupq_n_s16(255);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         int16x8_t w = vld1q_s16(words + i);
-        vst1q_s16(high + i, vshrq_n_s16(w, 8));
-        vst1q_s16(words + i, vandq_s16(w, byte));
+        vst1q_s16(high + i, vrshrq_n_s16(w, 8));
+        vst1q_s16(words + i, vshrq_n_s16(vshlq_n_s16(w, 8), 8));
     }
     qnt__split_words_c(words + i, n - i, high + i);
 }
@@ -43,6 +42,34 @@ void qnt__add_parts_f64_neon(double *sum, const int32_t *part, size_t n, double 
         vst1q_f64(sum + i, vaddq_f64(vld1q_f64(sum + i), vmulq_n_f64(term, factor)));
     }
     qnt__add_parts_f64_c(sum + i, part + i, n - i, factor);
+}
+
+void qnt__residues_255_neon(const int16_t *words, size_t n, uint8_t *residues)
+{
+    const int16x8_t all = vdupq_n_s16(255), most = vdupq_n_s16(254);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        int16x8_t w = vld1q_s16(words + i);
+        int16x8_t r = vaddq_s16(vshrq_n_s16(w, 8), vandq_s16(w, all)); /* 256 is 1 */
+        r = vaddq_s16(r, vandq_s16(vshrq_n_s16(r, 15), all));
+        r = vsubq_s16(r, vandq_s16(vreinterpretq_s16_u16(vcgtq_s16(r, most)), all));
+        vst1_u8(residues + i, vmovn_u16(vreinterpretq_u16_s16(r)));
+    }
+    qnt__residues_255_c(words + i, n - i, residues + i);
+}
+
+void qnt__add_residues_f64_neon(double *sum, const int32_t *low, const int32_t *residue, size_t n)
+{
+    size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        float64x2_t s = vcvtq_f64_s64(vmovl_s32(vld1_s32(low + i)));
+        float64x2_t q = vsubq_f64(vcvtq_f64_s64(vmovl_s32(vld1_s32(residue + i))), s);
+        float64x2_t times = vrndnq_f64(vmulq_n_f64(q, 1.0 / 255.0));
+        q = vsubq_f64(q, vmulq_n_f64(times, 255.0));
+        s = vaddq_f64(s, vmulq_n_f64(q, 4294967296.0));
+        vst1q_f64(sum + i, vaddq_f64(vld1q_f64(sum + i), s));
+    }
+    qnt__add_residues_f64_c(sum + i, low + i, residue + i, n - i);
 }
 
 void qnt__scale_sums_f64_neon(double *sum, const float *scale, size_t n, float *y)

@@ -19,7 +19,7 @@ void qnt__expand_words_c(const struct qnt__expand_words *e)
 void qnt__split_words_c(int16_t *words, size_t n, int16_t *high)
 {
     for (size_t i = 0; i < n; i++) {
-        const int16_t rest = words[i] & 255;
+        const int16_t rest = (int16_t)(((words[i] + 128) & 255) - 128);
         high[i] = (int16_t)((words[i] - rest) / 256);
         words[i] = rest;
     }
@@ -28,6 +28,22 @@ void qnt__split_words_c(int16_t *words, size_t n, int16_t *high)
 void qnt__add_parts_f64_c(double *sum, const int32_t *part, size_t n, double factor)
 {
     for (size_t i = 0; i < n; i++) sum[i] += factor * (double)part[i];
+}
+
+void qnt__residues_255_c(const int16_t *words, size_t n, uint8_t *residues)
+{
+    for (size_t i = 0; i < n; i++) residues[i] = (uint8_t)((words[i] % 255 + 255) % 255);
+}
+
+/* 2^32 is 1 modulo 255, so that s = low + 2^32 q has the residue low + q. */
+void qnt__add_residues_f64_c(double *sum, const int32_t *low, const int32_t *residue, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t q = ((int64_t)residue[i] - low[i]) % 255;
+        if (q > 127) q -= 255;
+        if (q < -127) q += 255;
+        sum[i] += (double)(low[i] + q * 4294967296);
+    }
 }
 
 void qnt__scale_sums_f64_c(double *sum, const float *scale, size_t n, float *y)

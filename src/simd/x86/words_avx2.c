@@ -20,12 +20,12 @@ QNT__EXPAND_WORDS(avx2, qnt__expand_levels_avx2, pair_codes, qnt__look_up_16_avx
 
 void qnt__split_words_avx2(int16_t *words, size_t n, int16_t *high)
 {
-    const __m256i byte = _mm256_set1_epi16(255);
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        __m256i w = _mm256_loadu_si256((const void *)(words + i));
-        _mm256_storeu_si256((void *)(high + i), _mm256_srai_epi16(w, 8));
-        _mm256_storeu_si256((void *)(words + i), _mm256_and_si256(w, byte));
+        __m256i w = _mm256_loadu_si256((const void *)(words + i)), low = _mm256_slli_epi16(w, 8);
+        __m256i carry = _mm256_srli_epi16(low, 15);
+        _mm256_storeu_si256((void *)(high + i), _mm256_add_epi16(_mm256_srai_epi16(w, 8), carry));
+        _mm256_storeu_si256((void *)(words + i), _mm256_srai_epi16(low, 8));
     }
     qnt__split_words_c(words + i, n - i, high + i);
 }
@@ -39,6 +39,42 @@ void qnt__add_parts_f64_avx2(double *sum, const int32_t *part, size_t n, double 
         _mm256_storeu_pd(sum + i, _mm256_add_pd(_mm256_loadu_pd(sum + i), term));
     }
     qnt__add_parts_f64_c(sum + i, part + i, n - i, factor);
+}
+
+void qnt__residues_255_avx2(const int16_t *words, size_t n, uint8_t *residues)
+{
+    const __m256i all = _mm256_set1_epi16(255), most = _mm256_set1_epi16(254);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i w = _mm256_loadu_si256((const void *)(words + i));
+        __m256i r =
+            _mm256_add_epi16(_mm256_srai_epi16(w, 8), _mm256_and_si256(w, all)); /* 256 is 1 */
+        r = _mm256_add_epi16(r, _mm256_and_si256(_mm256_srai_epi16(r, 15), all));
+        r = _mm256_sub_epi16(r, _mm256_and_si256(_mm256_cmpgt_epi16(r, most), all));
+        r = _mm256_permute4x64_epi64(_mm256_packus_epi16(r, r), 0x08);
+        _mm_storeu_si128((void *)(residues + i), _mm256_castsi256_si128(r));
+    }
+    qnt__residues_255_c(words + i, n - i, residues + i);
+}
+
+static inline __m256d four_numbers(const int32_t *from)
+{
+    return _mm256_cvtepi32_pd(_mm_loadu_si128((const void *)from));
+}
+
+void qnt__add_residues_f64_avx2(double *sum, const int32_t *low, const int32_t *residue, size_t n)
+{
+    const __m256d one = _mm256_set1_pd(1.0 / 255.0), all = _mm256_set1_pd(255.0);
+    const __m256d high = _mm256_set1_pd(4294967296.0);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m256d s = four_numbers(low + i), q = _mm256_sub_pd(four_numbers(residue + i), s);
+        __m256d times = _mm256_round_pd(_mm256_mul_pd(q, one), _MM_FROUND_TO_NEAREST_INT);
+        q = _mm256_sub_pd(q, _mm256_mul_pd(times, all));
+        s = _mm256_add_pd(s, _mm256_mul_pd(q, high));
+        _mm256_storeu_pd(sum + i, _mm256_add_pd(_mm256_loadu_pd(sum + i), s));
+    }
+    qnt__add_residues_f64_c(sum + i, low + i, residue + i, n - i);
 }
 
 void qnt__scale_sums_f64_avx2(double *sum, const float *scale, size_t n, float *y)

@@ -16,12 +16,12 @@ QNT__EXPAND_WORDS(avx512vnni, qnt__expand_levels_avx512vnni, pair_codes, qnt__lo
 
 void qnt__split_words_avx512vnni(int16_t *words, size_t n, int16_t *high)
 {
-    const __m512i byte = _mm512_set1_epi16(255);
     size_t i = 0;
     for (; i + 32 <= n; i += 32) {
-        __m512i w = _mm512_loadu_si512(words + i);
-        _mm512_storeu_si512(high + i, _mm512_srai_epi16(w, 8));
-        _mm512_storeu_si512(words + i, _mm512_and_si512(w, byte));
+        __m512i w = _mm512_loadu_si512(words + i), low = _mm512_slli_epi16(w, 8);
+        __m512i carry = _mm512_srli_epi16(low, 15);
+        _mm512_storeu_si512(high + i, _mm512_add_epi16(_mm512_srai_epi16(w, 8), carry));
+        _mm512_storeu_si512(words + i, _mm512_srai_epi16(low, 8));
     }
     qnt__split_words_c(words + i, n - i, high + i);
 }
@@ -39,6 +39,37 @@ void qnt__add_parts_f64_avx512vnni(double *sum, const int32_t *part, size_t n, d
         const __mmask8 m = lanes(n - i);
         __m512d term = _mm512_mul_pd(f, _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(m, part + i)));
         _mm512_mask_storeu_pd(sum + i, m, _mm512_add_pd(_mm512_maskz_loadu_pd(m, sum + i), term));
+    }
+}
+
+void qnt__residues_255_avx512vnni(const int16_t *words, size_t n, uint8_t *residues)
+{
+    const __m512i all = _mm512_set1_epi16(255), most = _mm512_set1_epi16(254);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m512i w = _mm512_loadu_si512(words + i);
+        __m512i r =
+            _mm512_add_epi16(_mm512_srai_epi16(w, 8), _mm512_and_si512(w, all)); /* 256 is 1 */
+        r = _mm512_mask_add_epi16(r, _mm512_movepi16_mask(r), r, all);
+        r = _mm512_mask_sub_epi16(r, _mm512_cmpgt_epi16_mask(r, most), r, all);
+        _mm256_storeu_si256((void *)(residues + i), _mm512_cvtepi16_epi8(r));
+    }
+    qnt__residues_255_c(words + i, n - i, residues + i);
+}
+
+void qnt__add_residues_f64_avx512vnni(double *sum, const int32_t *low, const int32_t *residue,
+                                      size_t n)
+{
+    const __m512d one = _mm512_set1_pd(1.0 / 255.0), all = _mm512_set1_pd(255.0);
+    const __m512d high = _mm512_set1_pd(4294967296.0);
+    for (size_t i = 0; i < n; i += 8) {
+        const __mmask8 m = lanes(n - i);
+        __m512d s = _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(m, low + i));
+        __m512d q = _mm512_sub_pd(_mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(m, residue + i)), s);
+        __m512d times = _mm512_roundscale_pd(_mm512_mul_pd(q, one), _MM_FROUND_TO_NEAREST_INT);
+        q = _mm512_sub_pd(q, _mm512_mul_pd(times, all));
+        s = _mm512_add_pd(s, _mm512_mul_pd(q, high));
+        _mm512_mask_storeu_pd(sum + i, m, _mm512_add_pd(_mm512_maskz_loadu_pd(m, sum + i), s));
     }
 }
 

@@ -67,9 +67,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
         TAKE(interleave_rows, avx2);
+        TAKE(order_fields, avx2);
         TAKE(expand_words, avx2);
         TAKE(split_words, avx2);
         TAKE(add_parts_f64, avx2);
+        TAKE(residues_255, avx2);
+        TAKE(add_residues_f64, avx2);
         TAKE(scale_sums_f64, avx2);
         TAKE(split_rgb, avx2);
         TAKE(halve_u8, avx2);
@@ -139,9 +142,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_levels, avx512vnni);
         TAKE(decode_cells, avx512vnni);
         TAKE(interleave_rows, avx512vnni);
+        TAKE(order_fields, avx512vnni);
         TAKE(expand_words, avx512vnni);
         TAKE(split_words, avx512vnni);
         TAKE(add_parts_f64, avx512vnni);
+        TAKE(residues_255, avx512vnni);
+        TAKE(add_residues_f64, avx512vnni);
         TAKE(scale_sums_f64, avx512vnni);
         TAKE(add_s32, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
@@ -153,6 +159,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(add_rows_f32, avx512vnni);
     }
     if (cpu & QNT_CPU_AVX512VBMI) {
+        TAKE(unpack_codes, avx512vbmi);
         TAKE(slice_codes, avx512vbmi);
         TAKE(count_exp, avx512vbmi);
         TAKE(gemm_bits, avx512vbmi);
