@@ -118,9 +118,8 @@ static bool points_hold(const qnt_layer *layer)
             const size_t columns =
                 QNT__PANEL * qnt__min(s->group_panels - panel, QNT__BLOCK_PANELS);
             const uint8_t *output = layer->output + (g * s->group_panels + panel) * QNT__PANEL;
-            if (start[b + 1] < start[b] || (size_t)start[b + 1] - (size_t)start[b] > columns)
-                return false;
-            const size_t n = (size_t)(start[b + 1] - start[b]);
+            const size_t n = (size_t)start[b + 1] - (size_t)start[b];
+            if (n > columns) return false; /* or below 0 */
             for (size_t c = n; c < columns && n > 0; c++) {
                 if (output[c] >= n) return false;
             }
