@@ -1,5 +1,5 @@
 /* Decodes panels of weights: into floats, float(code - zero) * scale (+ offset) or level * scale;
- * places in tables into bytes or words. */
+ * places in tables into bytes or words; other packed codes into bytes. */
 #include "base/arith.h"
 #include "run.h"
 
