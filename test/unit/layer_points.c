@@ -163,8 +163,8 @@ static void dense(void)
         make_twins(&ls, i, kind, shape, 2, (int)random_in(0, 60), &t);
         fill(x, m * k);
         const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
+        qnt_tensor *codes = TENSOR(code, kind == SIGNED ? QNT_INT : QNT_UINT, 8, m, k);
         if (kind < RUNTIME && i % 3) {
-            qnt_tensor *codes = TENSOR(code, kind == SIGNED ? QNT_INT : QNT_UINT, 8, m, k);
             OK(qnt_quantizer_encode(c, t.xq, in, codes));
             in = codes;
         }
