@@ -47,19 +47,32 @@ static void exchange_head(struct qnt__stream *s, struct qnt__layer_head *h)
     qnt__stream_i64(s, &h->block);
 }
 
+/* And those that only layers of points have. */
+static void exchange_all(struct qnt__stream *s, struct qnt__layer_head *h)
+{
+    exchange_head(s, h);
+    if (h->arrays & QNT__HAS_POINTS) qnt__stream_i64(s, &h->panels);
+}
+
+/* Bytes of the numbers of a head. */
+static size_t head_bytes(struct qnt__layer_head head)
+{
+    struct qnt__stream count = {0};
+    exchange_all(&count, &head);
+    return count.at;
+}
+
 qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *layer, void *data,
                           size_t capacity, size_t *length)
 {
     if (!context) return QNT_E_INVALID;
     if (!layer) return qnt__fail(context, QNT_E_INVALID, "layer is NULL");
     struct qnt__layer_head head = layer->head;
-    struct qnt__stream count = {0};
     uint8_t *numbers, *arrays;
-    exchange_head(&count, &head);
-    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_LAYER, count.at, layer->bytes, data, capacity,
-                             length, &numbers, &arrays));
+    QNT__TRY(qnt__blob_begin(context, QNT_BLOB_LAYER, head_bytes(head), layer->bytes, data,
+                             capacity, length, &numbers, &arrays));
     if (!data) return QNT_OK;
-    exchange_head(&(struct qnt__stream){.out = numbers}, &head);
+    exchange_all(&(struct qnt__stream){.out = numbers}, &head);
     memcpy(arrays, layer->data, layer->bytes);
     qnt__blob_seal(data, *length);
     return QNT_OK;
@@ -68,13 +81,16 @@ qnt_status qnt_layer_save(const qnt_context *context, const qnt_layer *layer, vo
 static qnt_status read_head(const qnt_context *context, const struct qnt__blob *blob,
                             qnt_layer *layer)
 {
-    struct qnt__stream count = {0};
-    exchange_head(&count, &layer->head);
-    if (blob->numbers_bytes != count.at) {
-        return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
-                         blob->numbers_bytes, count.at);
+    size_t expected = head_bytes(layer->head);
+    if (blob->numbers_bytes >= expected) {
+        exchange_head(&(struct qnt__stream){.in = blob->numbers}, &layer->head);
+        expected = head_bytes(layer->head);
     }
-    exchange_head(&(struct qnt__stream){.in = blob->numbers}, &layer->head);
+    if (blob->numbers_bytes != expected) {
+        return qnt__fail(context, QNT_E_FORMAT, "data: %zu bytes of numbers, expected %zu",
+                         blob->numbers_bytes, expected);
+    }
+    exchange_all(&(struct qnt__stream){.in = blob->numbers}, &layer->head);
     size_t bytes;
     QNT__TRY(qnt__layer_measure(context, QNT_E_FORMAT, &layer->head, &layer->shape, &bytes));
     if (bytes == blob->data_bytes) return QNT_OK;

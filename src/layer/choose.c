@@ -146,6 +146,7 @@ qnt_status qnt__recipe_choose(struct qnt__recipe *r)
     } else if (!r->floats) {
         QNT__TRY(choose_integer(r, &e));
         if (r->integers) qnt__recipe_pack(r);
+        qnt__recipe_points(r);
         qnt__recipe_planes(r);
     } else {
         h->arithmetic = QNT__DECODE;

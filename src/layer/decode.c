@@ -1,5 +1,5 @@
 /* Decodes panels of weights: into floats, float(code - zero) * scale (+ offset) or level * scale;
- * places in tables into bytes or words. */
+ * places in tables into bytes or words; other packed codes into bytes. */
 #include "base/arith.h"
 #include "run.h"
 
@@ -118,8 +118,10 @@ void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels,
                             .bits = bits,
                             .step = own ? qnt__layer_table(&layer->head) : 0,
                             .out = out};
+    int8_t code[1 << QNT__NARROW_BITS]; /* where there are no tables */
+    for (int i = 0; i < 1 << QNT__NARROW_BITS; i++) code[i] = (int8_t)(i - (1 << (bits - 1)));
     for (size_t i = 0; i < panels * blocks; i++) {
-        e.levels = qnt__layer_tables(layer, first + i / blocks, i % blocks);
+        e.levels = layer->tables ? qnt__layer_tables(layer, first + i / blocks, i % blocks) : code;
         run->context->simd.expand_levels(&e);
         e.cell += e.cells * qnt__cell_bytes(bits);
         e.out += qnt__expanded_bytes(s) / blocks;

@@ -28,7 +28,8 @@ struct arrays {
     int8_t *tables;
     int16_t *table_words;
     struct qnt__book *output_book;
-    int32_t *coef;
+    int32_t *coef, *start;
+    uint8_t *output;
 };
 
 /* The same section as `at` of the layer, in the buffer that is being filled. */
@@ -56,7 +57,9 @@ static struct arrays open_arrays(const qnt_layer *l, uint8_t *data)
                            section(l, data, l->tables),
                            section(l, data, l->table_words),
                            section(l, data, l->output_book),
-                           section(l, data, l->coef)};
+                           section(l, data, l->coef),
+                           section(l, data, l->start),
+                           section(l, data, l->output)};
 }
 
 static double scale_of(const struct qnt__recipe *r, size_t group)
@@ -222,6 +225,20 @@ static void fill_places(const struct qnt__recipe *r, const qnt_layer *layer, siz
     }
 }
 
+/* The codes of a column of a panel; false if it belongs to no output. */
+static bool fill_column(const struct qnt__recipe *r, const qnt_layer *layer, size_t panel, size_t column,
+                        int8_t *codes, int8_t *tables)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    if (layer->start) return qnt__recipe_fill_point(r, layer, panel, column, codes);
+    const size_t within = panel % s->group_panels * QNT__PANEL + column;
+    const size_t n = panel / s->group_panels * s->group_outputs + within;
+    if (within >= s->group_outputs || r->inputs == 0) return false;
+    memcpy(codes, r->codes + n * r->inputs, r->inputs);
+    if (tables) fill_places(r, layer, n, codes, tables);
+    return true;
+}
+
 /* Packs all panels; `padded` holds 16 columns of whole taps. */
 static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int8_t *padded,
                         const struct arrays *a)
@@ -230,14 +247,11 @@ static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int
     const struct qnt__layer_shape *s = &layer->shape;
     size_t depth = layer->head.block ? s->panel_depth : s->depth, ld = s->tap_count * depth;
 
-    for (size_t p = 0; p < s->columns / QNT__PANEL; p++, weight += s->panel_bytes) {
-        size_t group = p / s->group_panels, first = p % s->group_panels * QNT__PANEL;
-        size_t columns = qnt__min(s->group_outputs - first, QNT__PANEL);
+    for (size_t p = 0; p < s->panels; p++, weight += s->panel_bytes) {
+        size_t columns = 0;
         memset(padded, 0, QNT__PANEL * ld);
-        for (size_t c = 0; c < columns && r->inputs > 0; c++) {
-            size_t n = group * s->group_outputs + first + c;
-            memcpy(padded + c * ld, r->codes + n * r->inputs, r->inputs);
-            if (a->tables) fill_places(r, layer, n, padded + c * ld, a->tables);
+        for (size_t c = 0; c < QNT__PANEL; c++) {
+            if (fill_column(r, layer, p, c, padded + c * ld, a->tables)) columns = c + 1;
         }
         qnt__pack_panel(padded, columns, ld, s->tap_count, depth, layer->head.cell_bits, weight);
     }
@@ -259,6 +273,7 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
         void *padded;
         if (!qnt__mul(QNT__PANEL * s->tap_count, s->panel_depth, &bytes)) bytes = SIZE_MAX;
         QNT__TRY(qnt__allocate(r->context, &r->context->memory, bytes, &padded));
+        if (a.start) qnt__recipe_place_points(r, layer, a.coef, a.start, a.output);
         fill_panels(r, layer, padded, &a);
         qnt__free(&r->context->memory, padded, bytes);
     }

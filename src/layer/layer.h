@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/arith.h"
 #include "context/context.h"
 #include "qnt/layer.h"
 #include "simd/layout.h"
@@ -48,6 +49,7 @@ struct qnt__layer_head {
     int64_t channels;    /* K, or input channels of one group */
     int64_t kernel[2];   /* 1 x 1 of QNT_DENSE */
     int64_t block;       /* k that share a scale; 0: all of them */
+    int64_t panels;      /* of one group, with QNT__HAS_POINTS; else 0 */
 };
 
 enum {
@@ -77,13 +79,14 @@ enum {
     QNT__HAS_OWN_TABLES = 512,  /* or in a table for each column */
     QNT__HAS_OUTPUT_BOOK = 1024, /* output codes are those of a codebook */
     QNT__HAS_BLOCK_TABLES = 2048, /* codes are places in a table of integers for each scale */
+    QNT__HAS_POINTS = 4096, /* columns of panels are points of outputs (points.c), QNT__INTEGER only */
     QNT__HAS_TABLES = QNT__HAS_TABLE | QNT__HAS_OWN_TABLES | QNT__HAS_BLOCK_TABLES
 };
 
 /*
  * Shape of the weights as the kernels see them. One group's columns fill whole panels, so that
  * column j of group g is number g * group_columns + j of every array; columns without an output are
- * 0.
+ * 0. Where weights are points, panels have more columns than there are outputs.
  */
 struct qnt__layer_shape {
     size_t inputs;        /* K of one output: kernel elements times channels */
@@ -94,7 +97,8 @@ struct qnt__layer_shape {
     size_t merged;        /* groups that run as one: 16 of depthwise words, else 1 */
     size_t group_outputs; /* outputs of one group, or of those that run as one */
     size_t group_panels;
-    size_t group_columns; /* 16 times that */
+    size_t panels;        /* of all groups */
+    size_t group_columns; /* outputs of one group, in whole panels */
     size_t columns;       /* of all groups */
     size_t blocks;        /* scales of one column */
     size_t panel_bytes;
@@ -145,12 +149,47 @@ struct qnt_layer {
     const float *input_values;  /* of QNT__DECODE, instead of input_levels: [256]; dynamic: -1, 1 */
     const struct qnt__book *input_book; /* and instead of input_thresholds */
     const struct qnt__book *output_book; /* or NULL */
-    const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes */
+    const int32_t *coef; /* [planes][columns] or NULL, QNT__PLANES: twice the weights of planes; of points
+                            [panel][16] */
+    const int32_t *start;  /* of points [group][block + 1], else NULL: the first output of each block of
+                              QNT__BLOCK_PANELS panels, then all outputs of the group */
+    const uint8_t *output; /* and [panel][16]: the output within the block that a column behind the first
+                              points belongs to */
 
     int32_t *left_out; /* [tap, part][columns] or NULL: what `sum` gains without this part of the kernel;
                           not of data, see part_sums.c */
     size_t left_out_bytes;
 };
+
+/* Outputs of a group that a block of panels has. */
+struct qnt__layer_outputs {
+    size_t first, count;
+};
+
+/* Blocks of panels of one group. */
+static inline size_t qnt__layer_blocks(const struct qnt__layer_shape *s)
+{
+    return qnt__ceil_div(s->group_panels, QNT__BLOCK_PANELS);
+}
+
+/* The outputs of `panels` panels of a group from one on; of points this is the first one of a block. */
+static inline struct qnt__layer_outputs qnt__layer_outputs(const qnt_layer *layer, size_t group,
+                                                           size_t panel, size_t panels)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    const size_t first = panel * QNT__PANEL;
+    if (!layer->start) {
+        return (struct qnt__layer_outputs){first, qnt__min(s->group_outputs - first, panels * QNT__PANEL)};
+    }
+    const int32_t *start =
+        layer->start + group * (qnt__layer_blocks(s) + 1) + panel / QNT__BLOCK_PANELS;
+    return (struct qnt__layer_outputs){(size_t)start[0], (size_t)(start[1] - start[0])};
+}
+
+/* Sums of all columns of a block of panels become those of its outputs, m rows of QNT__BLOCK_PANELS panels;
+ * nothing is done where columns are outputs. */
+void qnt__layer_reduce(const struct qnt__simd *simd, const qnt_layer *layer, size_t group, size_t panel,
+                       size_t panels, size_t m, int32_t *acc);
 
 /* Checks every number of a head, which may come from a hostile blob, and derives the shape and the
  * bytes of data. Failures have the given status. */

@@ -31,21 +31,26 @@ static void sum_parts(const qnt_context *context, const qnt_layer *layer, const 
                       int32_t *left_out)
 {
     const struct qnt__layer_shape *s = &layer->shape;
-    const size_t panels = s->columns / QNT__PANEL, parts = s->tap_count * s->tap_parts;
+    const size_t groups = (size_t)layer->head.groups, parts = s->tap_count * s->tap_parts;
     const size_t bytes = s->panel_bytes / parts;
     const ptrdiff_t tap = 0;
     int32_t sum[QNT__BLOCK_PANELS * QNT__PANEL];
     struct qnt__gemm g = {.rows = &ones, .taps = &tap, .acc = sum, .m = 1, .tap_count = 1,
                           .depth = s->panel_depth / s->tap_parts, .panel_bytes = s->panel_bytes,
                           .ld = QNT__BLOCK_PANELS * QNT__PANEL, .bits = layer->head.cell_bits};
-    for (size_t p = 0; p < panels; p += QNT__BLOCK_PANELS) {
-        g.panels = qnt__min(panels - p, QNT__BLOCK_PANELS);
+    for (size_t i = 0; i < groups * qnt__layer_blocks(s); i++) {
+        const size_t group = i / qnt__layer_blocks(s),
+                     panel = i % qnt__layer_blocks(s) * QNT__BLOCK_PANELS;
+        g.panels = qnt__min(s->group_panels - panel, QNT__BLOCK_PANELS);
+        const struct qnt__layer_outputs outputs = qnt__layer_outputs(layer, group, panel, g.panels);
         for (size_t t = 0; t < parts; t++) {
-            int32_t *to = left_out + t * s->columns + p * QNT__PANEL;
-            g.weight = layer->weight + p * s->panel_bytes + t * bytes;
+            int32_t *to = left_out + t * s->columns + group * s->group_columns + outputs.first;
+            g.weight =
+                layer->weight + (group * s->group_panels + panel) * s->panel_bytes + t * bytes;
             if (layer->tables && g.bits != 8) context->simd.gemm_levels(&g, layer->tables);
             else context->simd.gemm_s8(&g);
-            for (size_t c = 0; c < g.panels * QNT__PANEL; c++) to[c] = (int32_t)(0 - (uint32_t)sum[c]);
+            qnt__layer_reduce(&context->simd, layer, group, panel, g.panels, 1, sum);
+            for (size_t c = 0; c < outputs.count; c++) to[c] = (int32_t)(0 - (uint32_t)sum[c]);
         }
     }
 }
@@ -65,6 +70,7 @@ qnt_status qnt__layer_sum_parts(const qnt_context *context, qnt_layer *layer)
     qnt_status status = qnt__allocate(context, &layer->memory, bytes, &sums);
     if (status == QNT_OK) {
         memset(ones, 1, depth);
+        memset(sums, 0, bytes); /* of columns without an output */
         sum_parts(context, layer, ones, sums);
         layer->left_out = sums;
         layer->left_out_bytes = bytes;

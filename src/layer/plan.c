@@ -3,14 +3,28 @@
 #include "base/try.h"
 #include "run.h"
 
-enum { ALIGN = QNT__CARVE_ALIGN, DECODE_BYTES = 256 * 1024 };
+enum {
+    ALIGN = QNT__CARVE_ALIGN,
+    DECODE_BYTES = 256 * 1024,
+    UNPACK_BYTES = 512 * 1024, /* of panels that are multiplied together, in a second-level cache */
+    UNPACK_ROWS = 4 * QNT__BLOCK_ROWS
+};
 
-/* Are places in tables looked up once for many rows? A few rows look them up where they multiply,
+/* Do packed cells become bytes once for many rows? It pays where kernels unpack them for every few rows. */
+static bool unpacks(const struct qnt__run *run)
+{
+    const struct qnt__layer_head *h = &run->layer->head;
+    return h->arithmetic == QNT__INTEGER && h->cell_bits <= QNT__NARROW_BITS && run->rows >= UNPACK_ROWS &&
+           run->context->simd.packed_rows <= QNT__BLOCK_ROWS &&
+           qnt__expanded_bytes(&run->layer->shape) <= UNPACK_BYTES / QNT__BLOCK_PANELS;
+}
+
+/* Are cells expanded? Places in tables are for many rows; a few rows look them up where they multiply,
  * unless that has no kernel. */
 static bool expands(const struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
-    if (!(h->arrays & QNT__HAS_TABLES)) return false;
+    if (!(h->arrays & QNT__HAS_TABLES)) return unpacks(run);
     if (h->arithmetic == QNT__WORDS) return !run->words.few;
     return run->rows > QNT__BLOCK_ROWS || qnt__layer_has_own_tables(h) ||
            h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
@@ -27,6 +41,7 @@ static bool plan_scratch(struct qnt__run *run)
         size_t depth = run->layer->head.arithmetic == QNT__DECODE ? s->depth : s->panel_depth, panel;
         if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
+        if (unpacks(run)) run->decode_panels = QNT__BLOCK_PANELS;
         const size_t residues = run->words.both ? panel / 2 : 0; /* on some CPUs */
         if (!qnt__add(panel, residues, &panel) || !qnt__mul(panel, run->decode_panels, &weights))
             return false;

@@ -53,6 +53,9 @@ bool qnt__recipe_saves(const struct qnt__recipe *recipe, const struct qnt__layer
 /* Lets weights that are integers stay packed as places in tables, if they can (tables.c). */
 void qnt__recipe_pack(struct qnt__recipe *recipe);
 
+/* Lets weights that are sums of few low-bit integers stay so, if that takes less memory (points.c). */
+void qnt__recipe_points(struct qnt__recipe *recipe);
+
 /* Lets weights that are sums of signs stay planes of bits, if that is cheaper (planes.c). */
 void qnt__recipe_planes(struct qnt__recipe *recipe);
 
@@ -89,6 +92,14 @@ void qnt__recipe_fill_words(const struct qnt__recipe *recipe, const qnt_layer *l
 /* Fills planes and their coefficients. */
 qnt_status qnt__recipe_fill_planes(const struct qnt__recipe *recipe, const qnt_layer *layer,
                                    uint8_t *weight, int32_t *coef);
+
+/* Fills in which points are where, before panels are filled. */
+void qnt__recipe_place_points(const struct qnt__recipe *recipe, const qnt_layer *layer,
+                              int32_t *coef, int32_t *start, uint8_t *output);
+
+/* Writes the digits of the point in a column of a panel; false if there is none. */
+bool qnt__recipe_fill_point(const struct qnt__recipe *recipe, const qnt_layer *layer, size_t panel,
+                            size_t column, int8_t *codes);
 
 /* Fills data of the layer, whose head and shape are set. */
 qnt_status qnt__recipe_fill(const struct qnt__recipe *recipe, qnt_layer *layer, uint8_t *data);

@@ -24,15 +24,16 @@ static struct qnt__block block_of(const struct piece *p, const struct qnt__rows 
 {
     const struct qnt__layer_shape *s = &p->run->layer->shape;
     const bool decoded = p->run->layer->head.arithmetic == QNT__DECODE;
-    size_t done = p->panel * QNT__PANEL;
+    const struct qnt__layer_outputs outputs =
+        qnt__layer_outputs(p->run->layer, p->group, p->panel, p->panels);
     return (struct qnt__block){.acc = p->scratch + p->run->scratch.acc,
                                .m = rows->m,
-                               .n = qnt__min(s->group_outputs - done, p->panels * QNT__PANEL),
+                               .n = outputs.count,
                                .ld = QNT__BLOCK_PANELS * QNT__PANEL,
                                .first_row = rows->first_row,
                                .row_step = rows->row_step,
-                               .column = p->group * s->group_columns + done,
-                               .output = p->group * s->group_outputs + done,
+                               .column = p->group * s->group_columns + outputs.first,
+                               .output = p->group * s->group_outputs + outputs.first,
                                .scale = p->run->dynamic && !decoded ? rows->scale : NULL};
 }
 
@@ -103,6 +104,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
         run->context->simd.gemm_levels(&gemm, layer->tables);
     else
         run->context->simd.gemm_s8(&gemm);
+    qnt__layer_reduce(&run->context->simd, layer, p->group, p->panel, p->panels, rows->m, gemm.acc);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
@@ -206,6 +208,7 @@ static void multiply_floats(const struct piece *p, const struct qnt__rows *rows)
 static void multiply_piece(struct piece *p)
 {
     const struct qnt__run *run = p->run;
+    if (qnt__layer_outputs(run->layer, p->group, p->panel, p->panels).count == 0) return;
     struct qnt__walk walk = qnt__rows_walk(run, p->slice, p->first_row, p->end_row);
     struct qnt__rows rows;
     while (qnt__rows_next(&walk, &rows)) {

@@ -135,7 +135,7 @@ static void plan_output(struct qnt__run *run)
         y->bits == 8 && qnt__layer_sums_integers(&run->layer->head) && !run->layer->output_book;
     run->direct = run->collapsed && dense && step >= 0 && (floats || codes);
     size_t outputs = run->layer->shape.group_outputs;
-    if (!dense || outputs * y->bits % 8 != 0) run->shared_bytes = true;
+    if (!dense || run->layer->start || outputs * y->bits % 8 != 0) run->shared_bytes = true;
     if (y->bits >= 8) run->shared_bytes = false;
 }
 

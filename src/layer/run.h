@@ -82,7 +82,7 @@ struct qnt__run {
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
     size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2, of QNT__DECODE 4 */
-    size_t decode_panels;   /* panels that are decoded together; 0: none are */
+    size_t decode_panels;   /* panels that are decoded, or unpacked, together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
     struct qnt__planes planes;
@@ -168,7 +168,7 @@ void qnt__residue_panels(const struct qnt__run *run, size_t first, size_t panels
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels, float *out);
 
-/* Looks up `panels` panels of places from the first one into panels of bytes. */
+/* Unpacks `panels` panels of codes, or looks up places, from the first one into panels of bytes. */
 void qnt__expand_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out);
 
 /* Bytes of a panel of bytes. */

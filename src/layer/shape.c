@@ -103,10 +103,13 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
 {
     bool blocks = h->arithmetic == QNT__BLOCKS, dense = h->kind == QNT_DENSE;
     bool decode = h->arithmetic == QNT__DECODE, words = h->arithmetic == QNT__WORDS;
+    const bool points = h->arrays & QNT__HAS_POINTS;
     const struct rule rules[] = {
         {"arithmetic", h->arithmetic, QNT__DECODE, QNT__WORDS},
         {"weight bits", h->weight_bits, 1, 8},
-        {"arrays", h->arrays, 0, 2 * QNT__HAS_BLOCK_TABLES - 1},
+        {"arrays", h->arrays, 0, 2 * QNT__HAS_POINTS - 1},
+        {"panels", h->panels, points ? (h->outputs / h->groups - 1) / QNT__PANEL + 1 : 0,
+         points ? LARGEST : 0},
         {"block", h->block, blocks ? 16 : 0,
          blocks || (dense && words) ? 65536
          : dense && decode          ? LARGEST
@@ -125,6 +128,9 @@ static qnt_status check_arithmetic(const qnt_context *context, qnt_status status
     if (h->cell_bits != cell_bits || (blocks && !dense) ||
         ((blocks || words) && h->block % 16 != 0) ||
         (h->arithmetic == QNT__DEPTHWISE && !depthwise) ||
+        (points && (h->arithmetic != QNT__INTEGER || tables || h->weight_bits < 2 ||
+                    h->weight_bits > QNT__NARROW_BITS || h->outputs == 0 ||
+                    h->outputs / h->groups > INT32_MAX)) ||
         (!decode && h->input.kind == QNT__IN_FLOAT) ||
         (decode && (h->arrays & (QNT__HAS_SUM | QNT__HAS_INPUT_THRESHOLDS))) ||
         (!decode && (h->arrays & (QNT__HAS_OFFSET | QNT__HAS_LEVELS | QNT__HAS_OWN_LEVELS))) ||
@@ -166,12 +172,13 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
                        ? width
                        : 1;
     s->group_outputs = (size_t)(h->outputs / h->groups) * s->merged;
-    s->group_panels = qnt__ceil_div(s->group_outputs, QNT__PANEL);
-    s->group_columns = s->group_panels * QNT__PANEL;
+    s->group_columns = qnt__round_up(s->group_outputs, QNT__PANEL);
+    s->group_panels = h->panels ? (size_t)h->panels : s->group_columns / QNT__PANEL;
     s->columns = s->group_columns * ((size_t)h->groups / s->merged);
+    if (!qnt__mul(s->group_panels, (size_t)h->groups / s->merged, &s->panels)) return false;
     if (h->arithmetic == QNT__DEPTHWISE) { /* one row of columns instead of one panel each */
         s->group_outputs = (size_t)h->outputs;
-        s->group_panels = 0;
+        s->group_panels = s->panels = 0;
         s->columns = s->group_columns = s->group_outputs;
     }
     s->blocks = h->block ? qnt__max(qnt__ceil_div(s->depth, (size_t)h->block), 1) : 1;
@@ -184,7 +191,7 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
            qnt__mul(s->panel_bytes, qnt__cell_bytes(h->cell_bits), &s->panel_bytes);
 }
 
-enum { SECTIONS = 13 };
+enum { SECTIONS = 15 };
 
 /* Bytes of each section, in the order of struct qnt_layer; 0 if it is absent. */
 static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__layer_shape *s,
@@ -194,7 +201,7 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     size_t scales, weight;
     if (!qnt__mul(s->columns, s->blocks, &scales) || scales > SIZE_MAX / 64) return false;
     if (!(depthwise ? qnt__mul(s->tap_count, s->columns, &weight)
-                    : qnt__mul(s->columns / QNT__PANEL, s->panel_bytes, &weight))) {
+                    : qnt__mul(s->panels, s->panel_bytes, &weight))) {
         return false;
     }
     size_t zero = h->arrays & QNT__HAS_ZERO ? scales : 0;
@@ -218,6 +225,14 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     if ((h->arrays & QNT__HAS_BLOCK_TABLES) && !qnt__mul(table, scales, &bytes[10])) return false;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
+    bytes[13] = bytes[14] = 0;
+    if (h->arrays & QNT__HAS_POINTS) {
+        const size_t starts = qnt__layer_blocks(s) + 1;
+        if (s->panels > SIZE_MAX / (8 * QNT__PANEL) || !qnt__mul(starts, 4 * (size_t)h->groups, &bytes[13]))
+            return false;
+        bytes[12] = 4 * QNT__PANEL * s->panels;
+        bytes[14] = QNT__PANEL * s->panels;
+    }
     return !(h->arrays & QNT__HAS_OWN_LEVELS) || qnt__mul(levels, scales, &bytes[7]);
 }
 
@@ -275,4 +290,6 @@ void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes)
     layer->table_words = words ? at[10] : NULL;
     layer->output_book = at[11];
     layer->coef = at[12];
+    layer->start = at[13];
+    layer->output = at[14];
 }

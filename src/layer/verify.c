@@ -56,7 +56,8 @@ static bool arrays_hold(const struct qnt__layer_head *h)
         return false;
     }
     switch (h->arithmetic) {
-    case QNT__INTEGER: return sum;
+    case QNT__INTEGER:
+        return sum && !((h->arrays & QNT__HAS_POINTS) && (h->arrays & QNT__HAS_ZERO));
     case QNT__DEPTHWISE: return sum && !(h->arrays & QNT__HAS_ZERO);
     case QNT__PLANES:
         return sum && !(h->arrays & QNT__HAS_ZERO) &&
@@ -104,10 +105,37 @@ static bool values_hold(const qnt_layer *layer)
     return true;
 }
 
+/* Outputs follow each other in blocks that hold them; points behind the first ones belong to these. */
+static bool points_hold(const qnt_layer *layer)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    const int32_t *start = layer->start;
+    const size_t blocks = start ? qnt__layer_blocks(s) : 0;
+    for (size_t g = 0; start && g < (size_t)layer->head.groups; g++, start += blocks + 1) {
+        if (start[0] != 0 || (size_t)start[blocks] != s->group_outputs) return false;
+        for (size_t b = 0; b < blocks; b++) {
+            const size_t panel = b * QNT__BLOCK_PANELS;
+            const size_t columns =
+                QNT__PANEL * qnt__min(s->group_panels - panel, QNT__BLOCK_PANELS);
+            const uint8_t *output = layer->output + (g * s->group_panels + panel) * QNT__PANEL;
+            const size_t n = (size_t)start[b + 1] - (size_t)start[b];
+            if (n > columns) return false; /* or below 0 */
+            for (size_t c = n; c < columns && n > 0; c++) {
+                if (output[c] >= n) return false;
+            }
+        }
+    }
+    for (size_t i = 0; layer->start && i < QNT__PANEL * s->panels; i++) {
+        if (layer->coef[i] < INT8_MIN || layer->coef[i] > -INT8_MIN) return false;
+    }
+    return true;
+}
+
 /* None is below 0; that of an only plane is 1, doubled, or 0 where an output has no base. */
 static bool coefs_hold(const qnt_layer *layer)
 {
-    size_t n = layer->coef ? layer->shape.columns * (size_t)layer->head.weight_bits : 0;
+    const bool planes = layer->head.arithmetic == QNT__PLANES;
+    size_t n = planes ? layer->shape.columns * (size_t)layer->head.weight_bits : 0;
     for (size_t i = 0; i < n; i++) {
         if (layer->coef[i] < 0 || layer->coef[i] > 512) return false;
         if (layer->head.weight_bits == 1 && layer->coef[i] != 0 && layer->coef[i] != 2)
@@ -147,6 +175,8 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
         damage = "a threshold of the input";
     else if (!coefs_hold(layer))
         damage = "a coefficient of a plane";
+    else if (!points_hold(layer))
+        damage = "the place of a point";
     else if (!book_holds(layer->output_book, &h->output))
         damage = "the codebook of the output";
     else if (!book_holds(layer->input_book, &h->input) || !values_hold(layer))

@@ -22,7 +22,7 @@ static int32_t digit_limit(int32_t bits)
     return (1 << (bits - 1)) - 1;
 }
 
-static int32_t digit(uint32_t code, int32_t bits, int32_t p)
+int32_t qnt__multipoint_digit(uint32_t code, int32_t bits, int32_t p)
 {
     int32_t raw = (int32_t)(code >> (p * bits) & ((1u << bits) - 1u));
     return raw > digit_limit(bits) ? raw - (1 << bits) : raw;
@@ -39,7 +39,8 @@ static int32_t radix_limit(int32_t bits, int32_t points)
 double qnt__multipoint_value(uint32_t code, int32_t bits, int32_t points, const double *coef)
 {
     double sum = 0.0;
-    for (int32_t p = 0; p < points; p++) sum += (double)digit(code, bits, p) * coef[p];
+    for (int32_t p = 0; p < points; p++)
+        sum += (double)qnt__multipoint_digit(code, bits, p) * coef[p];
     return sum;
 }
 
@@ -144,7 +145,7 @@ static void add_up(const float *x, const double *h, size_t n, int32_t bits, int3
         double weight = h ? h[i] : 1.0, q[QNT__POINTS_MAX], sum = 0.0;
         uint8_t code = nearest(s, (double)x[i]);
         for (int32_t p = 0; p < points; p++) {
-            q[p] = (double)digit(code, bits, p);
+            q[p] = (double)qnt__multipoint_digit(code, bits, p);
             sum += q[p] * coef[p];
             e->b[p] += weight * q[p] * (double)x[i];
             for (int32_t k = 0; k <= p; k++) e->a[p][k] += weight * q[p] * q[k];

@@ -31,7 +31,10 @@ void qnt__multipoint_greedy(const float *x, const double *h, size_t n, int32_t b
 void qnt__multipoint_refine(const float *x, const double *h, size_t n, int32_t bits, int32_t points,
                             int32_t rounds, double *coef);
 
-/* The value of a code whose digits, two's complement, follow each other from the lowest bits up. */
+/* Digit p of a code, whose digits, two's complement, follow each other from the lowest bits up. */
+int32_t qnt__multipoint_digit(uint32_t code, int32_t bits, int32_t p);
+
+/* The value of a code. */
 double qnt__multipoint_value(uint32_t code, int32_t bits, int32_t points, const double *coef);
 
 #endif

@@ -93,6 +93,27 @@ struct qnt__depthwise {
 };
 
 /*
+ * Sums of columns that are points of outputs: the first points of n outputs, in their order, then `extra`
+ * other points. For j < n, modulo 2^32 and in place,
+ *     acc[i][j] = coef[j] acc[i][j] + sum over e with output[e] = j of coef[n + e] acc[i][n + e].
+ */
+struct qnt__reduce_points {
+    int32_t *acc;          /* [m][ld] */
+    const int32_t *coef;   /* [n + extra] */
+    const uint8_t *output; /* [extra], below n */
+    size_t m, n, extra, ld;
+};
+
+/* The second part, for one row: extra points are few, and go where others do not. */
+static inline void qnt__add_extra_points(const struct qnt__reduce_points *r, int32_t *acc)
+{
+    for (size_t e = 0; e < r->extra; e++) {
+        uint32_t share = (uint32_t)r->coef[r->n + e] * (uint32_t)acc[r->n + e];
+        acc[r->output[e]] = (int32_t)((uint32_t)acc[r->output[e]] + share);
+    }
+}
+
+/*
  * From exact sums to results. With wrapping int32 arithmetic
  *     v = acc[i][j] - a_zero[i] * w_sum[j] - w_zero[j] * a_sum[i]
  * then in float32, one operation after the other
@@ -170,6 +191,7 @@ struct qnt__affine_each {
       (const uint8_t *const *rows, size_t m, const ptrdiff_t *taps, size_t tap_count,              \
        size_t depth, int32_t *sums))                                                               \
     X(depthwise_s8, void, (const struct qnt__depthwise *d))                                        \
+    X(reduce_points, void, (const struct qnt__reduce_points *r))                                   \
     /* finish to float32 */                                                                        \
     X(finish_s32, void, (const struct qnt__finish *f))                                             \
     /* finish to bytes: NaN counts as 0; code = round_half_even(f) + zero, low 8 bits; */          \

@@ -94,11 +94,38 @@ static qnt_quantizer *base_of_signs(const qnt_context *context, int32_t grain, s
     return q;
 }
 
+/* Points of `bits` bits, as they come from fitting: one for each output, two radix digits for a tenth. */
+static qnt_quantizer *points(const qnt_context *context, int32_t bits, size_t groups)
+{
+    const qnt_spec spec = {.size = sizeof spec,
+                           .scheme = QNT_POINTS,
+                           .method = QNT_MULTIPOINT,
+                           .bits = bits,
+                           .points = 2,
+                           .grain = QNT_PER_AXIS};
+    const double most = (1 << (bits - 1)) - 1, base = 2 * most + 1, only = 128 / (most + 1);
+    qnt_quantizer *q;
+    must(qnt_quantizer_create(context, &spec, &q), "points");
+    double *numbers = malloc(3 * groups * sizeof *numbers), *coef = numbers + groups;
+    for (size_t i = 0; i < groups; i++) {
+        const double first = i % 10 == 3 ? floor(only / (1 + base)) : only;
+        numbers[i] = scale_of(i) * (most + 0.5) / 128;
+        coef[2 * i] = first;
+        coef[2 * i + 1] = first < only ? base * first : 0;
+    }
+    must(qnt_quantizer_set(context, q, QNT_P_SCALE, numbers, groups), "scale");
+    must(qnt_quantizer_set(context, q, QNT_P_COEF, coef, 2 * groups), "coefficients");
+    free(numbers);
+    return q;
+}
+
+enum { CODES, RUNTIME, FLOATS }; /* input: uint8 codes; float32, quantized row by row; float32 */
+
 struct request {
     int64_t x[4], w[4];
     int ndim, bits;
     int64_t block; /* of the weights' scales; 0: one for each output */
-    int dynamic;   /* input: float32 rows, or uint8 codes */
+    int input;     /* CODES, ... */
     int zero;      /* of the input codes */
     int result;    /* PEER_F32 or PEER_U8 */
     size_t copies;
@@ -106,6 +133,7 @@ struct request {
     int input_bits; /* then: 1 to 8, or 0 for signs as input, too */
     int normal;     /* 8-bit weights have a normal distribution, the largest of each output has this code;
                        0: they are uniform over all codes */
+    int points;     /* weights are points, of `bits` bits each */
 };
 
 /* Uniform in (-1, 1), or a sum of twelve: nearly normal. */
@@ -139,13 +167,15 @@ static void make_layers(struct job *job, const struct request *r)
                        .grain = r->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
                        .axis = r->block ? 1 : 0};
     qnt_spec input = {.bits = 8};
-    if (r->dynamic)
+    if (r->input == RUNTIME)
         input.method = QNT_MINMAX, input.flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC;
     if (r->signs) input.bits = r->input_bits;
-    qnt_quantizer *wq = r->signs ? base_of_signs(c, QNT_PER_AXIS, groups)
-                                 : quantizer(c, weight, groups, 0);
-    qnt_quantizer *in = r->signs && !r->input_bits ? base_of_signs(c, QNT_PER_TENSOR, 1)
-                                                   : quantizer(c, input, 1, r->zero);
+    qnt_quantizer *wq = r->signs    ? base_of_signs(c, QNT_PER_AXIS, groups)
+                        : r->points ? points(c, r->bits, groups)
+                                    : quantizer(c, weight, groups, 0);
+    qnt_quantizer *in = r->input == FLOATS             ? NULL
+                        : r->signs && !r->input_bits ? base_of_signs(c, QNT_PER_TENSOR, 1)
+                                                       : quantizer(c, input, 1, r->zero);
     qnt_quantizer *out = r->result == PEER_U8 ? quantizer(c, (qnt_spec){.bits = 8}, 1, 0) : NULL;
     qnt_layer_spec spec = {.size = sizeof spec, .kind = r->ndim == 4 ? QNT_CONV : QNT_DENSE};
     if (r->ndim == 4) {
@@ -184,11 +214,11 @@ static struct job *job_create(const struct request *r, qnt_pool *pool)
 
     size_t count = 1;
     for (int d = 0; d < r->ndim; d++) count *= (size_t)r->x[d];
-    void *x = bench_memory(count * (r->dynamic ? 4 : 1));
-    for (size_t i = 0; r->dynamic && i < count; i++) {
+    void *x = bench_memory(count * (r->input ? 4 : 1));
+    for (size_t i = 0; r->input && i < count; i++) {
         ((float *)x)[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
     }
-    if (r->dynamic)
+    if (r->input)
         set_view(&job->x, x, QNT_FLOAT, 32, r->ndim, r->x);
     else
         set_view(&job->x, x, QNT_UINT, 8, r->ndim, r->x);
@@ -259,7 +289,7 @@ static void products(double peak)
         for (int i = 0; i < 2 * DISTRIBUTIONS; i++) {
             int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
             const int result = i % 2 ? PEER_U8 : PEER_F32, d = i / 2;
-            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1, 0, 0, distributions[d].top};
+            struct request r = {{m, k}, {n, k}, 2, 8, 0, 0, 0, result, 1, 0, 0, distributions[d].top, 0};
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld %s%s", (long long)m, (long long)n,
                      (long long)k, result == PEER_U8 ? "u8" : "f32", distributions[d].name);
@@ -279,7 +309,7 @@ static void convolutions(double peak)
             int64_t size = shapes[s][0], n = shapes[s][1];
             const int zero = i % 2 * 128, d = i / 2;
             struct request r = {{1, size, size, n}, {n, 3, 3, n}, 4, 8, 0, 0, zero, PEER_U8, 1, 0, 0,
-                                distributions[d].top};
+                                distributions[d].top, 0};
             char name[64];
             snprintf(name, sizeof name, "%lldx%lldx%lld zero %d%s", (long long)size, (long long)size,
                      (long long)n, zero, distributions[d].name);
@@ -301,7 +331,7 @@ static void tokens(void)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (int cold = 0; cold < 2; cold++) {
             struct request r = {{1, K}, {N, K}, 2,        kinds[i].bits,    kinds[i].block,
-                                1,      0,      PEER_F32, cold ? COPIES : 1, 0, 0, 0};
+                                1,      0,      PEER_F32, cold ? COPIES : 1, 0, 0, 0, 0};
             struct job *job = job_create(&r, NULL);
             size_t bytes = (size_t)N * K * (size_t)r.bits / 8;
             if (r.block) bytes += (size_t)(N * K / r.block) * 4;
@@ -332,7 +362,7 @@ static void signs(void)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
             const int64_t *d = shapes[s];
-            struct request bytes = {{d[0], d[2]}, {d[1], d[2]}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0};
+            struct request bytes = {{d[0], d[2]}, {d[1], d[2]}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0, 0};
             struct request r = bytes;
             r.bits = 1, r.signs = 1, r.input_bits = bits[i];
             struct job *job = job_create(&r, NULL), *peer = job_create(&bytes, NULL);
@@ -350,6 +380,35 @@ static void signs(void)
     }
 }
 
+/* Weights that are one point of few bits, and a second one for a tenth of the outputs, against codes of
+ * as many bits. */
+static void extra_points(void)
+{
+    static const char *const inputs[] = {"codes", "dynamic", "floats"};
+    enum { N = 4096, K = 4096 };
+    printf("\n%-26s %8s %8s %6s\n", "points + 10 %", "ms", "one ms", "times");
+    for (int input = CODES; input <= FLOATS; input++) {
+        for (int i = 0; i < 6; i++) {
+            const int64_t rows = i < 3 ? 1 : 256;
+            struct request one = {{rows, K}, {N, K}, 2, 2 + i % 3, 0, input, 0, PEER_F32,
+                                  rows == 1 ? COPIES : 1, 0, 0, 0, 0};
+            struct request r = one;
+            r.points = 1;
+            struct job *job = job_create(&r, NULL), *peer = job_create(&one, NULL);
+            struct bench_candidate c[] = {{.name = "points", .run = job_run, .state = job},
+                                          {.name = "one", .run = job_run, .state = peer}};
+            char name[64];
+            bench_compare(c, 2);
+            snprintf(name, sizeof name, "%lldx%dx%d w%d %s", (long long)rows, N, K, r.bits,
+                     inputs[input]);
+            printf("%-26s %8.3f %8.3f %6.2f\n", name, 1e3 * c[0].seconds, 1e3 * c[1].seconds,
+                   c[0].seconds / c[1].seconds);
+            job_destroy(job);
+            job_destroy(peer);
+        }
+    }
+}
+
 /* Wall time of many runs. */
 static double wall(struct job *job, int count)
 {
@@ -360,10 +419,11 @@ static double wall(struct job *job, int count)
 
 static void workers(void)
 {
-    const struct request r[] = {{{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0},
-                                {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0},
-                                {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0},
-                                {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0}};
+    const struct request r[] = {
+        {{256, 4096}, {4096, 4096}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0, 0},
+        {{1024, 1024}, {1024, 1024}, 2, 8, 0, 0, 0, PEER_F32, 1, 0, 0, 0, 0},
+        {{1, 56, 56, 64}, {64, 3, 3, 64}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0, 0},
+        {{1, 14, 14, 256}, {256, 3, 3, 256}, 4, 8, 0, 0, 0, PEER_U8, 1, 0, 0, 0, 0}};
     printf("\n%-26s %8s %8s %6s\n", "two workers, wall time", "one ms", "two ms", "ratio");
     for (size_t i = 0; i < sizeof r / sizeof *r; i++) {
         qnt_pool *pool;
@@ -397,6 +457,7 @@ int main(int argc, char **argv)
         convolutions(peak);
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "tokens")) tokens();
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "signs")) signs();
+    if (!bench_option("--only") || !strcmp(bench_option("--only"), "points")) extra_points();
     if (!bench_option("--only") || !strcmp(bench_option("--only"), "workers")) workers();
     return 0;
 }

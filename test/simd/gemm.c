@@ -333,6 +333,43 @@ static void sum_rows(void)
     }
 }
 
+/* ---- reduce_points ---- */
+
+static void reduce_points(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        const size_t columns = (size_t)random_in(1, QNT__BLOCK_PANELS * QNT__PANEL);
+        const size_t n = (size_t)random_in(1, (int64_t)columns);
+        const size_t m = (size_t)random_in(1, 14), ld = columns + (size_t)random_in(0, 20);
+        guarded coef = input(columns * sizeof(int32_t), random_kind());
+        guarded place = input(columns - n, LARGEST);
+        struct output y = output(((m - 1) * ld + columns) * sizeof(int32_t));
+        struct qnt__reduce_points r = {.coef = (const int32_t *)coef.data, .output = place.data,
+                                       .m = m, .n = n, .extra = columns - n, .ld = ld};
+        for (size_t e = 0; e < r.extra; e++) place.data[e] = (uint8_t)random_in(0, (int64_t)n - 1);
+        const int32_t *before = (const int32_t *)y.before;
+        int32_t *expected = (int32_t *)y.expected;
+        r.acc = expected;
+        qnt__reduce_points_c(&r);
+        for (size_t k = 0; k < m; k++) {
+            for (size_t j = 0; j < n; j++) {
+                uint64_t sum = (uint64_t)before[k * ld + j] * (uint64_t)r.coef[j];
+                for (size_t e = n; e < columns; e++) {
+                    if (place.data[e - n] == j) sum += (uint64_t)before[k * ld + e] * (uint64_t)r.coef[e];
+                }
+                CHECK((uint32_t)expected[k * ld + j] == (uint32_t)sum);
+            }
+        }
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.block.data, y.before, y.size);
+            r.acc = (void *)y.block.data;
+            tables[l].reduce_points(&r);
+            CHECK_MSG(output_matches(&y), "%s m %zu n %zu of %zu", names[l], m, n, columns);
+        }
+        output_free(&y), unguard(&coef), unguard(&place);
+    }
+}
+
 /* ---- depthwise_s8 ---- */
 
 static void depthwise_s8(void)
@@ -379,6 +416,7 @@ int main(int argc, char **argv)
     RUN(gemm_blocks);
     RUN(gemm_f32);
     RUN(sum_rows);
+    RUN(reduce_points);
     RUN(depthwise_s8);
     return DONE;
 }

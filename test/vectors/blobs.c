@@ -123,14 +123,14 @@ static const struct digit_sample digit_samples[] = {
 
 /* Dense layers with a base of signs for each output, planes of bits times numbers or signs; those with
  * integers that int8 does not hold; and codes of 5 to 7 bits that are looked up for a float input, or for
- * codes that are decoded. */
+ * codes that are decoded; points in columns of their own. */
 struct plane_sample {
     const char *name;
     int64_t rows, outputs, inputs;
     int bits; /* of the input; 0: signs */
     /* products of floats: a float input; one with real levels; one that is quantized row by row */
     enum { PLAIN, TABLE_WORDS, OWN_WORDS, PLACES, LEVELS, DECODED, DECODED_ROWS,
-           BLOCK_TABLES } words;
+           BLOCK_TABLES, POINTS } words;
 };
 
 static const struct plane_sample plane_samples[] = {
@@ -143,6 +143,7 @@ static const struct plane_sample plane_samples[] = {
     {"1.0_decoded_5", 5, 19, 150, 5, DECODED},
     {"1.0_decoded_rows_6", 5, 19, 150, 6, DECODED_ROWS},
     {"1.0_block_tables_3", 5, 19, 192, 3, BLOCK_TABLES},
+    {"1.0_points_3", 5, 150, 90, 3, POINTS},
 };
 
 enum {
@@ -417,6 +418,37 @@ static qnt_layer *make_block_tables(const qnt_context *context, const struct pla
     return layer;
 }
 
+/* Points of 3 bits: one for each output, two for one in four, none for some. */
+static qnt_layer *make_points(const qnt_context *context, const struct plane_sample *s)
+{
+    enum { MOST = 150 };
+    double scale[MOST], coef[2 * MOST];
+    qnt_spec points = {.size = sizeof points, .scheme = QNT_POINTS, .method = QNT_MULTIPOINT,
+                       .bits = s->bits, .points = 2, .grain = QNT_PER_AXIS};
+    qnt_layer_spec dense = {.size = sizeof dense};
+    qnt_quantizer *weight = NULL, *in = make_q(context, (qnt_spec){.bits = 8}, 0.03125);
+    qnt_layer *layer = NULL;
+    float *w = fixed_input((size_t)(s->outputs * s->inputs)),
+          *bias = fixed_input((size_t)s->outputs);
+    for (int i = 0; i < MOST; i++) {
+        scale[i] = 0.125 / (1 << i % 5);
+        coef[2 * i] = i % 11 == 7 ? 0 : i % 4 == 1 ? 3 + i % 2 : 9 + i % 5;
+        coef[2 * i + 1] = i % 4 == 1 && coef[2 * i] != 0 ? i % 3 - 22 : 0;
+    }
+    const size_t n = (size_t)s->outputs;
+    CHECK(n == MOST && qnt_quantizer_set(context, in, QNT_P_ZERO, (double[]){120}, 1) == QNT_OK);
+    CHECK(qnt_quantizer_create(context, &points, &weight) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_SCALE, scale, n) == QNT_OK &&
+          qnt_quantizer_set(context, weight, QNT_P_COEF, coef, 2 * n) == QNT_OK);
+    CHECK_MSG(qnt_layer_create(context, &dense, TENSOR(w, QNT_FLOAT, 32, s->outputs, s->inputs), weight,
+                               TENSOR(bias, QNT_FLOAT, 32, s->outputs), in, NULL, &layer) == QNT_OK,
+              "%s: %s", s->name, check_reason);
+    CHECK(layer->head.cell_bits == 3 && (layer->head.arrays & QNT__HAS_POINTS));
+    qnt_quantizer_destroy(weight), qnt_quantizer_destroy(in);
+    free(w), free(bias);
+    return layer;
+}
+
 /* Coefficients 1 to 7, one output in eleven without a base. */
 static qnt_layer *make_planes(const qnt_context *context, const struct plane_sample *s)
 {
@@ -424,6 +456,7 @@ static qnt_layer *make_planes(const qnt_context *context, const struct plane_sam
     double scale[MOST], coef[MOST];
     qnt_spec bases = {.size = sizeof bases, .scheme = QNT_POINTS, .method = QNT_BASES, .points = 1};
     qnt_layer_spec dense = {.size = sizeof dense, .kind = QNT_DENSE};
+    if (s->words == POINTS) return make_points(context, s);
     if (s->words == BLOCK_TABLES) return make_block_tables(context, s);
     if (s->words >= PLACES) return make_wide(context, s);
     if (s->words != PLAIN) return make_words(context, s);

@@ -66,6 +66,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_blocks, avx2);
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
+        TAKE(reduce_points, avx2);
         TAKE(interleave_rows, avx2);
         TAKE(order_fields, avx2);
         TAKE(expand_words, avx2);
@@ -150,6 +151,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(add_residues_f64, avx512vnni);
         TAKE(scale_sums_f64, avx512vnni);
         TAKE(add_s32, avx512vnni);
+        TAKE(reduce_points, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
         TAKE(kernel_values, avx512vnni);
