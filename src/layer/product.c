@@ -228,12 +228,24 @@ struct cut {
     size_t rows;        /* of one task */
     size_t row_tasks;
     size_t count;
+    bool rows_first; /* tasks of the same rows follow each other, not those of the same panels */
 };
+
+/* The larger of input and weights is read once, task by task; the smaller one again and again, so it is the
+ * one that may stay in a cache. Groups have inputs of their own. */
+static bool takes_rows_first(const struct qnt__run *run)
+{
+    const struct qnt__geometry *g = &run->g;
+    const struct qnt__layer_shape *s = &run->layer->shape;
+    const size_t input = g->batch * g->padded_height * g->padded_width * g->channels * run->element;
+    return s->columns == s->group_columns && s->group_panels * s->panel_bytes <= input;
+}
 
 static struct cut cut_work(const struct qnt__run *run)
 {
     bool decode = run->layer->head.arithmetic == QNT__DECODE;
-    struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS};
+    struct cut c = {.panels = run->decode_panels ? run->decode_panels : QNT__BLOCK_PANELS,
+                    .rows_first = takes_rows_first(run)};
     c.panel_tasks = qnt__ceil_div(run->layer->shape.group_panels, c.panels);
     const size_t groups = run->g.groups / run->layer->shape.merged;
     size_t whole = qnt__rows_zones(run) ? run->g.out_width : 1, least = qnt__rows_most(run);
@@ -280,12 +292,14 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct qnt__layer_shape *s = &run->layer->shape;
     const struct cut cut = cut_work(run);
     struct piece p = {.run = run, .scratch = qnt__run_scratch(run, worker)};
-    size_t columns = index / cut.row_tasks;
+    const size_t column_tasks = cut.count / cut.row_tasks;
+    const size_t columns = cut.rows_first ? index % column_tasks : index / cut.row_tasks;
+    const size_t rows = cut.rows_first ? index / column_tasks : index % cut.row_tasks;
 
     p.group = columns / cut.panel_tasks;
     p.panel = columns % cut.panel_tasks * cut.panels;
     p.panels = qnt__min(s->group_panels - p.panel, cut.panels);
-    p.first_row = index % cut.row_tasks * cut.rows;
+    p.first_row = rows * cut.rows;
     p.end_row = qnt__min(run->rows, p.first_row + cut.rows);
     size_t shift = s->merged > 1 ? 0 : run->g.group_shift; /* staging has shifted those */
     size_t from = (p.group * s->merged + shift) % run->g.groups;

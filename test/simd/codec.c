@@ -438,7 +438,10 @@ static struct qnt__finish random_finish(size_t m, size_t n, int parts, bool at_e
     size_t sums = m && n ? (m - 1) * f.ld + n : 0;
     f.acc = place_bytes(&inputs[0], sums * sizeof *f.acc, at_end);
     if (parts & A_ZERO) {
-        f.a_zero = place_bytes(&inputs[1], m * sizeof *f.a_zero, at_end);
+        int32_t *zero = place_bytes(&inputs[1], m * sizeof *zero, at_end);
+        bool one = random_in(0, 1); /* for all rows: kernels multiply it once */
+        for (size_t i = 1; one && i < m; i++) zero[i] = zero[0];
+        f.a_zero = zero;
         f.w_sum = place_bytes(&inputs[2], n * sizeof *f.w_sum, at_end);
     }
     if (parts & W_ZERO) {

@@ -28,9 +28,53 @@ static uint32_t sum_row(const struct qnt__gemm *g, const uint8_t *row, __m512i k
     return (uint32_t)_mm512_reduce_add_epi64(sum);
 }
 
-/* rows x panels results; `used` <= rows of them are stored, the others repeat the last one. */
+/* One cell of some panels times the same k of some rows. */
+INLINE void multiply_cell(__m512i acc[MAX_ROWS][MAX_PANELS], const uint8_t *const *x, ptrdiff_t at,
+                          const uint8_t *w, size_t stride, int rows, int panels, int bits)
+{
+    UNROLL for (int f = 0; f < cell_fields(bits); f++) {
+        __m512i field[MAX_PANELS];
+        if (bits != 8) FORGET(w);
+        UNROLL for (int p = 0; p < panels; p++) field[p] = cell_field(w + (size_t)p * stride, bits, f);
+        UNROLL for (int i = 0; i < rows; i++) {
+            __m512i quad = broadcast_quad(x[i] + at + 4 * f);
+            UNROLL for (int p = 0; p < panels; p++) DPBUSD(acc[i][p], quad, field[p]);
+        }
+    }
+}
+
+/*
+ * Whole steps of four cells; returns their k.
+ *
+ * Rows of a matrix come once, and several in turns, which hides from hardware that they follow each
+ * other. So the next rows are asked for while these are multiplied, in the order of their addresses. They
+ * are taken to be as far behind these as these are apart; where they are not, nothing is won.
+ */
+INLINE ptrdiff_t matrix_cells(const struct qnt__gemm *g, __m512i acc[MAX_ROWS][MAX_PANELS],
+                              const uint8_t *const *x, size_t used, const uint8_t *w, int rows,
+                              int panels)
+{
+    enum { CELLS = 4, K = 4 * CELLS, LINE = 64 };
+    const uintptr_t pitch = used > 1 ? (uintptr_t)x[1] - (uintptr_t)x[0] : 0;
+    const ptrdiff_t tap = g->taps[0];
+    uintptr_t next = (uintptr_t)(x[0] + tap) + used * pitch;
+    ptrdiff_t at = tap, end = tap + (ptrdiff_t)(g->depth / K * K);
+    for (; at < end; at += K, next += K * (uintptr_t)rows) {
+        FORGET(at);
+        UNROLL for (int line = 0; line < K * rows; line += LINE) {
+            _mm_prefetch((const void *)(next + (uintptr_t)line), _MM_HINT_T0);
+        }
+        UNROLL for (int c = 0; c < CELLS; c++, w += qnt__cell_bytes(8)) {
+            multiply_cell(acc, x, at + 4 * c, w, g->panel_bytes, rows, panels, 8);
+        }
+    }
+    return at - tap;
+}
+
+/* rows x panels results; `used` <= rows of them are stored, the others repeat the last one. is_matrix: one
+ * tap of 8-bit weights. */
 INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t panel, int rows,
-                 int panels, int bits)
+                 int panels, int bits, int is_matrix)
 {
     const int fields = cell_fields(bits);
     const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
@@ -45,19 +89,13 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     }
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
+        if (is_matrix) {
+            ptrdiff_t done = matrix_cells(g, acc, x, used, w, rows, panels);
+            at += done, w += done * 16;
+        }
         for (; at < end; at += 4 * fields, w += cell_bytes) {
             FORGET(at); /* one index for all rows, not a pointer to increment for each */
-            UNROLL for (int f = 0; f < fields; f++) {
-                __m512i field[MAX_PANELS];
-                if (bits != 8) FORGET(w);
-                UNROLL for (int p = 0; p < panels; p++) {
-                    field[p] = cell_field(w + (size_t)p * stride, bits, f);
-                }
-                UNROLL for (int i = 0; i < rows; i++) {
-                    __m512i quad = broadcast_quad(x[i] + at + 4 * f);
-                    UNROLL for (int p = 0; p < panels; p++) DPBUSD(acc[i][p], quad, field[p]);
-                }
-            }
+            multiply_cell(acc, x, at, w, stride, rows, panels, bits);
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
@@ -119,18 +157,18 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
 
 /* All rows of one group of panels, in few and equal pieces of 6, 4 or 2 rows; of 5 and 3 too for bytes,
  * the common case. */
-INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits)
+INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits, int is_matrix)
 {
     for (size_t row = 0; row < g->m;) {
         size_t left = g->m - row, pieces = (left + MAX_ROWS - 1) / MAX_ROWS;
         size_t used = (left + pieces - 1) / pieces;
         if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
             one_row(g, row, panel, panels, bits);
-        } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits);
-        else if (used == 3 && bits == 8) tile(g, row, used, panel, 3, panels, bits);
-        else if (used <= 4) tile(g, row, used, panel, 4, panels, bits);
-        else if (used == 5 && bits == 8) tile(g, row, used, panel, 5, panels, bits);
-        else tile(g, row, used, panel, 6, panels, bits);
+        } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits, is_matrix);
+        else if (used == 3 && bits == 8) tile(g, row, used, panel, 3, panels, bits, is_matrix);
+        else if (used <= 4) tile(g, row, used, panel, 4, panels, bits, is_matrix);
+        else if (used == 5 && bits == 8) tile(g, row, used, panel, 5, panels, bits, is_matrix);
+        else tile(g, row, used, panel, 6, panels, bits, is_matrix);
         row += used;
     }
 }
@@ -138,9 +176,12 @@ INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bi
 INLINE void all_panels(const struct qnt__gemm *g, int bits)
 {
     size_t panel = 0;
-    for (; panel + 4 <= g->panels; panel += 4) all_rows(g, panel, 4, bits);
-    for (; panel + 2 <= g->panels; panel += 2) all_rows(g, panel, 2, bits);
-    for (; panel < g->panels; panel++) all_rows(g, panel, 1, bits);
+    for (; panel + 4 <= g->panels; panel += 4) {
+        if (bits == 8 && g->tap_count == 1) all_rows(g, panel, 4, bits, 1);
+        else all_rows(g, panel, 4, bits, 0);
+    }
+    for (; panel + 2 <= g->panels; panel += 2) all_rows(g, panel, 2, bits, 0);
+    for (; panel < g->panels; panel++) all_rows(g, panel, 1, bits, 0);
 }
 
 /* One copy of the code for each width. */
