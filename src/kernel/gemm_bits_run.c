@@ -190,34 +190,25 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
     if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
 }
 
-/* acc = products with `planes` planes from plane i, merged. */
-static void multiply_bytes(struct block *b, size_t i, size_t planes)
+/* The words of 64 columns as cells of the numbers of `planes` planes from plane i, merged. */
+static void expand_cells(struct block *b, size_t i, size_t planes, size_t word, size_t words)
 {
     const struct qnt__bits_product *g = b->run->g;
-    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
-        size_t words = qnt__min(g->words - word, CELL_WORDS);
-        for (size_t p = 0; p < panels_of(b); p++) {
-            const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
-                                               .b_plane = (g->words + 1) * QNT__PANEL,
-                                               .first = word,
-                                               .words = words,
-                                               .planes = planes,
-                                               .cells = b->cells + p * CELL_BYTES * words};
-            g->context->simd.expand_bits(&e);
-        }
-        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS)
-            multiply_cells(b, row, word, words);
+    for (size_t p = 0; p < panels_of(b); p++) {
+        const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
+                                           .b_plane = (g->words + 1) * QNT__PANEL,
+                                           .first = word,
+                                           .words = words,
+                                           .planes = planes,
+                                           .cells = b->cells + p * CELL_BYTES * words};
+        g->context->simd.expand_bits(&e);
     }
 }
 
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p. */
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for counting and tables. */
 static void sum_planes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
-    if (b->run->path == QNT__BITS_BYTES) {
-        multiply_bytes(b, i, planes);
-        return;
-    }
     for (size_t p = 0; p < planes; p++) {
         int32_t *acc = p ? b->part : b->acc;
         if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
@@ -228,65 +219,105 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
 
 /* ---- results ---- */
 
+/* What becomes of integers of `planes` planes of b from `plane` on; a_coef is 1 of numbers. */
+struct result {
+    size_t plane, planes;
+    float a_coef;
+    bool accumulate;
+    uint32_t *y; /* of the block */
+    size_t ld;
+};
+
 /*
- * From integers to products: v = acc - a_zero w_sum - w_zero a_sum.
+ * From integers of m rows to products: v = acc - a_zero w_sum - w_zero a_sum.
  * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
  * that were summed have all of it summed.
  */
-static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
+static void describe_finish(struct block *b, const struct result *to, size_t row, size_t m,
+                            struct qnt__finish *f)
 {
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){.acc = b->acc,
-                              .m = b->m,
+    *f = (struct qnt__finish){.acc = b->acc + row * r->task_columns,
+                              .m = m,
                               .n = b->n,
                               .ld = r->task_columns,
                               .low = -INFINITY,
-                              .high = INFINITY};
+                              .high = INFINITY,
+                              .accumulate = to->accumulate,
+                              .y = to->y + row * to->ld,
+                              .y_ld = to->ld};
     if (r->path == QNT__BITS_COUNT) {
         const uint32_t places = (uint32_t)(64 * g->words);
         for (size_t c = 0; c < b->n; c++) {
             uint32_t sum = 0;
-            for (size_t p = 0; p < planes; p++)
-                sum += (places - (uint32_t)b->ones[i + p][c]) << p;
+            for (size_t p = 0; p < to->planes; p++)
+                sum += (places - (uint32_t)b->ones[to->plane + p][c]) << p;
             b->w_sum[c] = (int32_t)(g->signs ? 2 * places - (uint32_t)g->k
                                              : ((1u << g->a_planes) - 1) * sum);
         }
-        for (size_t row = 0; row < b->m; row++) b->one[row] = 1;
+        for (size_t i = 0; i < m; i++) b->one[i] = 1;
         f->a_zero = b->one, f->w_sum = b->w_sum;
     } else if (r->path != QNT__BITS_BYTES) {
-        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
-        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base);
+        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << to->planes) - 1;
+        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base + row);
     }
-}
-
-/* y = or += the block's integers times coefficients; a_coef is 1 of numbers. */
-static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool accumulate,
-                   uint32_t *y, size_t ld)
-{
-    float coef[COLUMNS];
-    struct qnt__finish f;
-    describe_finish(b, i, planes, &f);
-    for (size_t c = 0; c < b->n; c++) coef[c] = a_coef * b->coef[i][c];
-    f.multiplier = coef;
-    f.accumulate = accumulate;
-    f.y = y, f.y_ld = ld;
-    b->run->g->context->simd.finish_s32(&f);
 }
 
 /* The integers themselves, of one plane. */
-static void finish_integers(struct block *b, uint32_t *y, size_t ld)
+static void finish_integers(const struct qnt__finish *f)
 {
-    struct qnt__finish f;
-    describe_finish(b, 0, 1, &f);
-    for (size_t r = 0; r < b->m; r++) {
-        for (size_t c = 0; c < b->n; c++) {
-            uint32_t v = (uint32_t)b->acc[r * b->run->task_columns + c];
-            if (f.w_sum) v -= (uint32_t)f.w_sum[c];
-            if (f.w_zero) v -= (uint32_t)f.a_sum[r];
-            y[r * ld + c] = v;
+    uint32_t *y = f->y;
+    for (size_t r = 0; r < f->m; r++) {
+        for (size_t c = 0; c < f->n; c++) {
+            uint32_t v = (uint32_t)f->acc[r * f->ld + c];
+            if (f->w_sum) v -= (uint32_t)f->w_sum[c];
+            if (f->w_zero) v -= (uint32_t)f->a_sum[r];
+            y[r * f->y_ld + c] = v;
         }
     }
+}
+
+/* y = or += integers of m rows of the block, as they are or times coefficients. */
+static void finish(struct block *b, const struct result *to, size_t row, size_t m)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    float coef[COLUMNS];
+    struct qnt__finish f;
+    describe_finish(b, to, row, m, &f);
+    if (g->c.code == QNT_INT) {
+        finish_integers(&f);
+        return;
+    }
+    for (size_t c = 0; c < b->n; c++) coef[c] = to->a_coef * b->coef[to->plane][c];
+    f.multiplier = coef;
+    g->context->simd.finish_s32(&f);
+}
+
+/* Planes merged to bytes. A few rows at a time are finished as soon as they can be: their sums are in
+ * the first-level cache, and their stores go on while the next rows are multiplied. */
+static void multiply_bytes(struct block *b, const struct result *to)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
+        const size_t words = qnt__min(g->words - word, CELL_WORDS);
+        expand_cells(b, to->plane, to->planes, word, words);
+        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
+            multiply_cells(b, row, word, words);
+            if (word + words == g->words)
+                finish(b, to, row, qnt__min(b->m - row, QNT__BLOCK_ROWS));
+        }
+    }
+}
+
+static void multiply(struct block *b, const struct result *to)
+{
+    if (b->run->path == QNT__BITS_BYTES) {
+        multiply_bytes(b, to);
+        return;
+    }
+    sum_planes(b, to->plane, to->planes);
+    finish(b, to, 0, b->m);
 }
 
 /* Plane after plane. */
@@ -295,21 +326,20 @@ static void run_separately(struct block *b, uint32_t *y, size_t ld)
     const struct qnt__bits_product *g = b->run->g;
     for (size_t i = 0; i < g->b_planes; i++) {
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
+            const struct result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
             count(b, i, j, 1, b->acc);
-            finish(b, i, 1, g->a_coef[j], i + j > 0, y, ld);
+            finish(b, &to, 0, b->m);
         }
-        if (g->signs) continue;
-        sum_planes(b, i, 1);
-        if (g->c.code == QNT_INT) finish_integers(b, y, ld);
-        else finish(b, i, 1, 1.0f, i > 0, y, ld);
+        const struct result to = {i, 1, 1.0f, i > 0, y, ld};
+        if (!g->signs) multiply(b, &to);
     }
 }
 
 /* All planes in integers. */
 static void run_combined(struct block *b, uint32_t *y, size_t ld)
 {
-    sum_planes(b, 0, b->run->g->b_planes);
-    finish(b, 0, b->run->g->b_planes, 1.0f, false, y, ld);
+    const struct result to = {0, b->run->g->b_planes, 1.0f, false, y, ld};
+    multiply(b, &to);
 }
 
 /* Floats of all blocks of a plane. */
