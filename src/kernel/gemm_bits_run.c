@@ -200,6 +200,7 @@ static void expand_cells(struct block *b, size_t i, size_t planes, size_t word, 
                                            .first = word,
                                            .words = words,
                                            .planes = planes,
+                                           .ahead = panel_words(g),
                                            .cells = b->cells + p * CELL_BYTES * words};
         g->context->simd.expand_bits(&e);
     }

@@ -120,6 +120,7 @@ struct qnt__expand_bits {
     size_t first;   /* first word, even */
     size_t words;   /* even, at least 2 */
     size_t planes;  /* 1..7 */
+    size_t ahead;   /* a hint: from the words to those that are expanded next */
     uint8_t *cells; /* [16 words][64] */
 };
 
