@@ -28,10 +28,10 @@ enum {
     PLANES = QNT__BITS_PLANES,
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
-    ROWS = 256,
+    ROWS = 1024, LEAST_ROWS = 96, /* of bytes */
     CELL_WORDS = 32,     /* of planes that are bytes at a time */
     CELL_BYTES = 1024,   /* of a word of a panel as bytes */
-    SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
+    ROW_CACHE = 5 << 18, /* of rows or their tables, in a second-level cache of 2 MB */
     SLAB_BYTES = 1 << 23,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -52,7 +52,7 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 256 rows and 64 columns, or 48 and 256. */
+/* Up to 1,024 rows of bytes and 64 columns, 48 rows of another form and 64 or 256 columns. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -166,14 +166,13 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
         g->context->simd.look_up_bits(&bits);
 }
 
-/* Twelve rows at most times the cells of some words. */
-static void multiply_cells(struct block *b, size_t row, size_t word, size_t words)
+/* acc = or += twelve rows at most times the cells of some words. */
+static void multiply_cells(struct block *b, size_t row, size_t m, size_t word, size_t words, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
     const uint8_t *rows[QNT__BLOCK_ROWS];
     const ptrdiff_t tap = 0;
-    int32_t part[QNT__BLOCK_ROWS * NARROW], *acc = b->acc + row * NARROW;
-    size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+    int32_t part[QNT__BLOCK_ROWS * NARROW];
     for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
     const struct qnt__gemm gemm = {.rows = rows,
                                    .taps = &tap,
@@ -234,12 +233,12 @@ struct result {
  * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
  * that were summed have all of it summed.
  */
-static void describe_finish(struct block *b, const struct result *to, size_t row, size_t m,
-                            struct qnt__finish *f)
+static void describe_finish(struct block *b, const struct result *to, const int32_t *acc, size_t row,
+                            size_t m, struct qnt__finish *f)
 {
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){.acc = b->acc + row * r->task_columns,
+    *f = (struct qnt__finish){.acc = acc,
                               .m = m,
                               .n = b->n,
                               .ld = r->task_columns,
@@ -280,12 +279,12 @@ static void finish_integers(const struct qnt__finish *f)
 }
 
 /* y = or += integers of m rows of the block, as they are or times coefficients. */
-static void finish(struct block *b, const struct result *to, size_t row, size_t m)
+static void finish(struct block *b, const struct result *to, const int32_t *acc, size_t row, size_t m)
 {
     const struct qnt__bits_product *g = b->run->g;
     float coef[COLUMNS];
     struct qnt__finish f;
-    describe_finish(b, to, row, m, &f);
+    describe_finish(b, to, acc, row, m, &f);
     if (g->c.code == QNT_INT) {
         finish_integers(&f);
         return;
@@ -304,9 +303,10 @@ static void multiply_bytes(struct block *b, const struct result *to)
         const size_t words = qnt__min(g->words - word, CELL_WORDS);
         expand_cells(b, to->plane, to->planes, word, words);
         for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
-            multiply_cells(b, row, word, words);
-            if (word + words == g->words)
-                finish(b, to, row, qnt__min(b->m - row, QNT__BLOCK_ROWS));
+            const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+            int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);
+            multiply_cells(b, row, m, word, words, acc);
+            if (word + words == g->words) finish(b, to, acc, row, m);
         }
     }
 }
@@ -318,7 +318,7 @@ static void multiply(struct block *b, const struct result *to)
         return;
     }
     sum_planes(b, to->plane, to->planes);
-    finish(b, to, 0, b->m);
+    finish(b, to, b->acc, 0, b->m);
 }
 
 /* Plane after plane. */
@@ -329,7 +329,7 @@ static void run_separately(struct block *b, uint32_t *y, size_t ld)
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
             const struct result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
             count(b, i, j, 1, b->acc);
-            finish(b, &to, 0, b->m);
+            finish(b, &to, b->acc, 0, b->m);
         }
         const struct result to = {i, 1, 1.0f, i > 0, y, ld};
         if (!g->signs) multiply(b, &to);
@@ -566,7 +566,7 @@ static qnt_status run_slabs(struct run *r, size_t slab)
 
 struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers)
 {
-    size_t most = qnt__max(qnt__min(SIX_CACHE / row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
+    size_t most = qnt__max(qnt__min(ROW_CACHE / row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
     size_t tasks = qnt__ceil_div(qnt__max(rows, 1), most);
     struct qnt__bits_share s = {.parts = tasks < workers ? qnt__ceil_div(workers, tasks) : 1};
     if (tasks > workers) tasks = qnt__round_up(tasks, workers);
@@ -574,11 +574,22 @@ struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t wor
     return s;
 }
 
+/* Rows of bytes that share a pass over the planes: as many as stay in a cache, but tasks enough. */
+static size_t rows_of_bytes(const struct run *r)
+{
+    const struct qnt__bits_product *g = r->g;
+    const size_t workers = g->context->workers, columns = qnt__ceil_div(g->n, NARROW);
+    size_t most = qnt__min(ROW_CACHE / r->row_bytes, ROWS), tasks = 1;
+    if (workers > 1) tasks = qnt__ceil_div(4, qnt__ceil_div(columns, workers));
+    most = qnt__min(most, qnt__ceil_div(g->m, tasks));
+    return qnt__max(qnt__round_up(most, QNT__BLOCK_ROWS), LEAST_ROWS);
+}
+
 /* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
+    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r) : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
     if (r->path != QNT__BITS_SIX) return;
     const struct qnt__bits_share share = qnt__bits_share(g->m, r->row_bytes, g->context->workers);
@@ -603,8 +614,10 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     slab = r.parts ? r.task_rows * g->context->workers : qnt__min(slab, g->m);
     size_t acc_rows = qnt__min(slab, r.task_rows), sums = slab * g->blocks, bytes, coefs, accs;
     r.acc_count = 2 * acc_rows * r.task_columns;
-    if (path == QNT__BITS_BYTES)
+    if (path == QNT__BITS_BYTES) {
+        if (g->words <= CELL_WORDS) acc_rows = QNT__BLOCK_ROWS; /* finished at once */
         r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
+    }
     if (g->blocks > 1) r.coef_count = g->b_planes * g->blocks * NARROW;
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
                 qnt__mul(r.coef_count * sizeof *r.coef, g->context->workers, &coefs) &&
