@@ -118,6 +118,7 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
 {
     if (g->signs) return QNT__BITS_COUNT;
     const struct rates *r = rates_of(g->context->cpu);
+    if (g->blocks > 1) return r->count < r->table[0] ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     const struct passes p = passes_of(g);
     const double m = (double)g->m, n = (double)g->n, w = (double)g->b_planes,
                  a = (double)g->a_planes, digits = g->a_planes > QNT__DIGIT_MOST ? 2 : 1,

@@ -14,8 +14,8 @@
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
- * Blocks with coefficients of their own: tables, or counting of signs, and the slot makes floats of
- * the integers of each.
+ * Blocks with coefficients of their own: tables, or counting of signs and of numbers of one bit, and the
+ * slot makes floats of the integers of each.
  */
 #include <math.h>
 
@@ -343,6 +343,12 @@ static void run_combined(struct block *b, uint32_t *y, size_t ld)
     multiply(b, &to);
 }
 
+/* Of the codes of the block's rows, by blocks of k. */
+static const int32_t *sums_of(const struct block *b)
+{
+    return b->sums + (b->row - b->base) * b->run->g->blocks;
+}
+
 /* Floats of all blocks of a plane. */
 static void look_up_blocks(struct block *b, size_t i, const float *coef, float *y)
 {
@@ -350,7 +356,7 @@ static void look_up_blocks(struct block *b, size_t i, const float *coef, float *
     const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
                                           .blocks = g->blocks,
                                           .block = g->k / g->blocks / 64,
-                                          .sums = b->sums + (b->row - b->base) * g->blocks,
+                                          .sums = sums_of(b),
                                           .coef = coef,
                                           .coef_ld = NARROW,
                                           .y = y,
@@ -359,7 +365,7 @@ static void look_up_blocks(struct block *b, size_t i, const float *coef, float *
     g->context->simd.look_up_blocks(&f);
 }
 
-/* The same of a plane and each plane of a. */
+/* The same of a plane and each plane of signs of a, or the one of numbers. */
 static void count_blocks(struct block *b, size_t i, const float *coef, float *y)
 {
     const struct qnt__bits_product *g = b->run->g;
@@ -367,7 +373,8 @@ static void count_blocks(struct block *b, size_t i, const float *coef, float *y)
         const struct qnt__count_blocks f = {.bits = count_of(b, i, j, 1, NULL),
                                             .blocks = g->blocks,
                                             .block = g->k / g->blocks / 64,
-                                            .by = g->a_coef[j],
+                                            .sums = g->signs ? NULL : sums_of(b),
+                                            .by = g->signs ? g->a_coef[j] : 1.0f,
                                             .coef = coef,
                                             .coef_ld = NARROW,
                                             .y = y,
@@ -384,7 +391,7 @@ static void run_blocks(struct block *b)
     float *y = (float *)(void *)b->part;
     for (size_t i = 0; i < g->b_planes; i++) {
         const float *coef = b->block_coef + i * g->blocks * NARROW;
-        if (g->signs) count_blocks(b, i, coef, y);
+        if (b->run->path == QNT__BITS_COUNT) count_blocks(b, i, coef, y);
         else look_up_blocks(b, i, coef, y);
     }
     for (size_t r = 0; r < b->m; r++) {
