@@ -177,7 +177,8 @@ static void counts_of_blocks(void)
                       numbers ? "numbers" : "signs", m, panels, blocks, block);
         }
         free(a), free(b);
-        unguard(&sums), unguard(&ga), unguard(&gb), unguard(&coef), unguard(&y), unguard(&want), unguard(&start);
+        unguard(&sums);
+        unguard(&ga), unguard(&gb), unguard(&coef), unguard(&y), unguard(&want), unguard(&start);
     }
 }
 
