@@ -28,7 +28,8 @@ enum {
     PLANES = QNT__BITS_PLANES,
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
-    ROWS = 1024, LEAST_ROWS = 96, /* of bytes */
+    ROWS = 1024,
+    LEAST_ROWS = 96,     /* of bytes */
     CELL_WORDS = 32,     /* of planes that are bytes at a time */
     CELL_BYTES = 1024,   /* of a word of a panel as bytes */
     ROW_CACHE = 5 << 18, /* of rows or their tables, in a second-level cache of 2 MB */
@@ -167,7 +168,8 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
 }
 
 /* acc = or += twelve rows at most times the cells of some words. */
-static void multiply_cells(struct block *b, size_t row, size_t m, size_t word, size_t words, int32_t *acc)
+static void multiply_cells(struct block *b, size_t row, size_t m, size_t word, size_t words,
+                           int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
     const uint8_t *rows[QNT__BLOCK_ROWS];
@@ -233,8 +235,8 @@ struct result {
  * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
  * that were summed have all of it summed.
  */
-static void describe_finish(struct block *b, const struct result *to, const int32_t *acc, size_t row,
-                            size_t m, struct qnt__finish *f)
+static void describe_finish(struct block *b, const struct result *to, const int32_t *acc,
+                            size_t row, size_t m, struct qnt__finish *f)
 {
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
@@ -279,7 +281,8 @@ static void finish_integers(const struct qnt__finish *f)
 }
 
 /* y = or += integers of m rows of the block, as they are or times coefficients. */
-static void finish(struct block *b, const struct result *to, const int32_t *acc, size_t row, size_t m)
+static void finish(struct block *b, const struct result *to, const int32_t *acc, size_t row,
+                   size_t m)
 {
     const struct qnt__bits_product *g = b->run->g;
     float coef[COLUMNS];
@@ -391,7 +394,8 @@ static void run_blocks(struct block *b)
     float *y = (float *)(void *)b->part;
     for (size_t i = 0; i < g->b_planes; i++) {
         const float *coef = b->block_coef + i * g->blocks * NARROW;
-        if (b->run->path == QNT__BITS_COUNT) count_blocks(b, i, coef, y);
+        if (b->run->path == QNT__BITS_COUNT)
+            count_blocks(b, i, coef, y);
         else look_up_blocks(b, i, coef, y);
     }
     for (size_t r = 0; r < b->m; r++) {

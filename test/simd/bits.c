@@ -172,9 +172,8 @@ static void counts_of_blocks(void)
         for (int l = 0; l < levels; l++) {
             memcpy(y.data, start.data, size);
             tables[l].count_blocks(&f);
-            CHECK_MSG(!memcmp(y.data, want.data, size),
-                      "%s %s m %zu panels %zu blocks %zu of %zu", names[l],
-                      numbers ? "numbers" : "signs", m, panels, blocks, block);
+            CHECK_MSG(!memcmp(y.data, want.data, size), "%s %s m %zu panels %zu blocks %zu of %zu",
+                      names[l], numbers ? "numbers" : "signs", m, panels, blocks, block);
         }
         free(a), free(b);
         unguard(&sums);

@@ -181,8 +181,8 @@ static void many_rows(void)
 {
     for (int i = 0; i < ROUNDS(12); i++) {
         int a_bits = 1 + (int)random_in(0, 7), b_bits = 1 + i % 4;
-        int64_t m = i % 4 ? random_in(13, 110) : random_in(1010, 1100),
-                n = random_in(1, 130), k = i % 4 ? random_in(2049, 4400) : random_in(1, 70);
+        int64_t m = i % 4 ? random_in(13, 110) : random_in(1010, 1100), n = random_in(1, 130),
+                k = i % 4 ? random_in(2049, 4400) : random_in(1, 70);
         uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
         float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 8);
         check_tensor planes;

@@ -89,8 +89,7 @@ static inline void count_block(const uint64_t *a, const uint64_t *b, size_t firs
             if (!numbers) d = veorq_u64(d, row);
             x[h] = w % 2 ? veorq_u64(veorq_u64(d, x[h]), before[h]) : d;
             if (w % 2) before[h] = d;
-            bytes[h] =
-                vaddq_u8(bytes[h], population(numbers ? vandq_u64(x[h], row) : x[h]));
+            bytes[h] = vaddq_u8(bytes[h], population(numbers ? vandq_u64(x[h], row) : x[h]));
         }
         if ((w - first) % RUN < RUN - 1 && w + 1 < first + words) continue;
         for (int h = 0; h < 4; h++) {
@@ -110,8 +109,8 @@ static inline float32x4_t add_block(float32x4_t y, uint64x2_t low, uint64x2_t hi
 }
 
 /* One row and eight columns from column c of a panel on. Minus 0 leaves what is added to it. */
-static inline void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel, size_t c,
-                                 bool numbers)
+static inline void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel,
+                                 size_t c, bool numbers)
 {
     const struct qnt__gemm_bits *g = &f->bits;
     const uint64_t *a = g->a + i * g->a_row, *b = g->b + panel * g->b_panel + c;
@@ -140,6 +139,8 @@ static inline void all_blocks(const struct qnt__count_blocks *f, bool numbers)
 
 void qnt__count_blocks_neon(const struct qnt__count_blocks *f)
 {
-    if (f->sums) all_blocks(f, true);
-    else all_blocks(f, false);
+    if (f->sums)
+        all_blocks(f, true);
+    else
+        all_blocks(f, false);
 }

@@ -111,7 +111,8 @@ INLINE void floats_64(const struct qnt__finish *restrict f, int parts, size_t j)
     float *y = (float *)f->y + j;
     UNROLL for (size_t p = 0; p < 4; p++) c[p] = load_columns(f, parts, j + 16 * p, 0xffff);
     for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
-        UNROLL for (size_t p = 0; p < 4; p++) {
+        UNROLL for (size_t p = 0; p < 4; p++)
+        {
             __m512 x = scaled_sum(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
             if (f->accumulate) x = _mm512_add_ps(x, _mm512_loadu_ps(y + 16 * p));
             _mm512_storeu_ps(y + 16 * p, clamp(x, low, high));
@@ -129,10 +130,14 @@ INLINE void floats(const struct qnt__finish *restrict f, int parts)
 void qnt__finish_s32_avx512vnni(const struct qnt__finish *restrict f)
 {
     const int parts = parts_of(f);
-    if (parts == 0) floats(f, 0);
-    else if (parts == ONE_A_ZERO) floats(f, ONE_A_ZERO);
-    else if (parts == W_ZERO) floats(f, W_ZERO);
-    else floats(f, parts);
+    if (parts == 0)
+        floats(f, 0);
+    else if (parts == ONE_A_ZERO)
+        floats(f, ONE_A_ZERO);
+    else if (parts == W_ZERO)
+        floats(f, W_ZERO);
+    else
+        floats(f, parts);
 }
 
 /* Codes of sixteen sums of row i. */

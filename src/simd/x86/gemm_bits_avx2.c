@@ -112,8 +112,8 @@ INLINE void count_block(const uint64_t *a, const uint64_t *b, size_t first, size
             } else {
                 x[h] = d;
             }
-            bytes[h] = _mm256_add_epi8(
-                bytes[h], nibbles(numbers ? _mm256_and_si256(x[h], row) : x[h]));
+            bytes[h] =
+                _mm256_add_epi8(bytes[h], nibbles(numbers ? _mm256_and_si256(x[h], row) : x[h]));
         }
         if ((w - first) % RUN < RUN - 1 && w + 1 < first + words) continue;
         UNROLL for (int h = 0; h < 2; h++)
@@ -157,6 +157,8 @@ INLINE void all_blocks(const struct qnt__count_blocks *f, bool numbers)
 
 void qnt__count_blocks_avx2(const struct qnt__count_blocks *f)
 {
-    if (f->sums) all_blocks(f, true);
-    else all_blocks(f, false);
+    if (f->sums)
+        all_blocks(f, true);
+    else
+        all_blocks(f, false);
 }

@@ -178,8 +178,8 @@ INLINE void count_common(const struct qnt__gemm_bits *g, const uint64_t *a, cons
         }
         UNROLL for (int i = 0; i < rows; i++)
         {
-            __m512i n = _mm512_popcnt_epi64(
-                _mm512_and_si512(word, broadcast(a + (size_t)i * g->a_row)));
+            __m512i n =
+                _mm512_popcnt_epi64(_mm512_and_si512(word, broadcast(a + (size_t)i * g->a_row)));
             r[i].sum[h] = first ? n : _mm512_add_epi64(r[i].sum[h], n);
         }
     }
@@ -211,15 +211,19 @@ INLINE void tile_of_blocks(const struct qnt__count_blocks *f, size_t row, size_t
         UNROLL for (int odd = 0; odd < 2; odd++, a++, b += QNT__PANEL)
         {
             if (block == f->blocks) break;
-            if (numbers) count_common(g, a, b, odd, rows, x[0], r, words);
-            else count_word(g, a, b, odd, rows, x, r, words);
+            if (numbers)
+                count_common(g, a, b, odd, rows, x[0], r, words);
+            else
+                count_word(g, a, b, odd, rows, x, r, words);
             if (!words && ++done < f->block) continue;
             __m512 k = _mm512_permutexvar_ps(turn, _mm512_loadu_ps(coef + block * f->coef_ld));
             k = _mm512_mul_ps(k, _mm512_set1_ps(f->by));
             UNROLL for (int i = 0; i < rows; i++)
             {
-                if (numbers) add_numbers(&r[i], f->sums[(row + (size_t)i) * f->blocks + block], k);
-                else add_block(&r[i], less, k);
+                if (numbers)
+                    add_numbers(&r[i], f->sums[(row + (size_t)i) * f->blocks + block], k);
+                else
+                    add_block(&r[i], less, k);
                 UNROLL for (int h = 0; h < HALVES; h++) r[i].sum[h] = _mm512_setzero_si512();
             }
             done = 0;
@@ -242,8 +246,12 @@ INLINE void all_blocks(const struct qnt__count_blocks *f, bool words, bool numbe
 
 void qnt__count_blocks_avx512vbmi(const struct qnt__count_blocks *f)
 {
-    if (f->block == 1 && f->sums) all_blocks(f, true, true);
-    else if (f->block == 1) all_blocks(f, true, false);
-    else if (f->sums) all_blocks(f, false, true);
-    else all_blocks(f, false, false);
+    if (f->block == 1 && f->sums)
+        all_blocks(f, true, true);
+    else if (f->block == 1)
+        all_blocks(f, true, false);
+    else if (f->sums)
+        all_blocks(f, false, true);
+    else
+        all_blocks(f, false, false);
 }

@@ -238,7 +238,8 @@ INLINE void all_rows(const struct chunk *c, size_t part, int parts)
  */
 INLINE void panels_of(const struct wide *sum, __m512i panel[4])
 {
-    const __m512i low = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+    const __m512i low =
+                      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
                   high = _mm512_add_epi32(low, _mm512_set1_epi32(1)),
                   low_high = _mm512_mask_blend_epi32(0xff00, low, high),
                   high_low = _mm512_mask_blend_epi32(0xff00, high, low),
