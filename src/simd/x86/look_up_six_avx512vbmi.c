@@ -37,11 +37,12 @@ INLINE __m512i codes_of(__m512i word, __m512i half, int i, uint64_t held)
     return _mm512_maskz_permutexvar_epi8(held & sets[i], at, word);
 }
 
-/* Four tables at a time, from sums of three codes each: 8 entries of each of 8 halves of tables. */
+/* Four tables at a time, from sums of three codes each: 8 entries of each of 8 halves of tables. The lower
+ * half repeats, so it is loaded, which leaves VPERMB to the upper one. */
 void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
 {
     static const uint64_t all = UINT64_MAX;
-    const __m512i low = _mm512_set1_epi64(0x0706050403020100), eight = _mm512_set1_epi8(8);
+    const __m512i eight = _mm512_set1_epi8(8);
     const __m512i high = _mm512_add_epi8(
         eight, _mm512_setr_epi64(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
                                  0x0404040404040404, 0x0505050505050505, 0x0606060606060606,
@@ -52,28 +53,26 @@ void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *t
                              _mm512_setr_epi64(7, 22, 31, 46, 55, 0, 0, 0),
                              _mm512_setr_epi64(14, 23, 38, 47, 62, 0, 0, 0)};
     for (size_t w = 0; w < words; w++, codes += 64) {
-        __m512i word = _mm512_loadu_si512(codes);
-        UNROLL for (int t = 0; t < QNT__SIXES; t += 4)
+        __m512i word = _mm512_loadu_si512(codes), sums[3];
+        UNROLL for (int t = 0; t < 3; t++)
         {
-            __m512i sum = _mm512_setzero_si512();
+            sums[t] = _mm512_setzero_si512();
             UNROLL for (int i = 0; i < 3; i++)
             {
-                __m512i half = t < 8 ? _mm512_add_epi8(first, _mm512_set1_epi8((char)(8 * t + i)))
+                __m512i half = t < 2 ? _mm512_add_epi8(first, _mm512_set1_epi8((char)(32 * t + i)))
                                      : rest[i];
-                uint64_t held = t < 8 ? all : i == 0 ? all >> 16 : all >> 24;
-                sum = _mm512_add_epi8(sum, codes_of(word, half, i, held));
+                uint64_t held = t < 2 ? all : i == 0 ? all >> 16 : all >> 24;
+                sums[t] = _mm512_add_epi8(sums[t], codes_of(word, half, i, held));
             }
-            __m512i below = low, above = high;
-            UNROLL for (int i = 0; i < 4; i++)
-            {
-                if (t + i == QNT__SIXES) break;
-                __m512i entries = _mm512_add_epi8(_mm512_permutexvar_epi8(below, sum),
-                                                  _mm512_permutexvar_epi8(above, sum));
-                _mm512_storeu_si512(tables, entries);
-                tables += ENTRIES;
-                below = _mm512_add_epi8(below, _mm512_set1_epi8(16));
-                above = _mm512_add_epi8(above, _mm512_set1_epi8(16));
-            }
+        }
+        int64_t halves[3][8];
+        UNROLL for (int t = 0; t < 3; t++) _mm512_storeu_si512(halves[t], sums[t]);
+        UNROLL for (int t = 0; t < QNT__SIXES; t++, tables += ENTRIES)
+        {
+            __m512i at = _mm512_add_epi8(high, _mm512_set1_epi8((char)(t % 4 * 16)));
+            __m512i above = _mm512_permutexvar_epi8(at, sums[t / 4]);
+            _mm512_storeu_si512(
+                tables, _mm512_add_epi8(above, _mm512_set1_epi64(halves[t / 4][t % 4 * 2])));
         }
     }
 }
