@@ -80,7 +80,7 @@ static inline bool qnt__bits_doubling(const struct qnt__bits_product *g, size_t 
     return true;
 }
 
-/* The path that costs least on the context's CPU. */
+/* The path that costs least on the context's CPU; where there are blocks, counting or tables of four. */
 enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g);
 
 /* Are codes of a two digits, for tables? */
@@ -103,7 +103,8 @@ struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t wor
 /* Bytes of a row of a on a path. */
 size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path);
 
-/* Gives a row of a the form of the path; for tables, sums[blocks] are those of its codes. */
+/* Gives a row of a the form of the path; for tables and for counting numbers in blocks, sums[blocks] are
+ * those of its codes. */
 void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
                            uint8_t *to, int32_t *sums);
 
@@ -111,7 +112,7 @@ void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_pat
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);
 
 /* qnt_gemm_bits() on a given path, for tests. A path that the product does not have is not taken;
- * several blocks have tables of four codes only, of signs counting. */
+ * several blocks have tables of four codes, of signs counting, of one bit both. */
 qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, const qnt_tensor *a,
                           const qnt_tensor *a_coef, const qnt_tensor *b, const qnt_tensor *b_coef,
                           qnt_tensor *c);

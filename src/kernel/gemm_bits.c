@@ -110,8 +110,11 @@ static qnt_status check_result(const struct qnt__bits_product *g)
 /* A path that the product has. */
 static enum qnt__bits_path path_of(const struct qnt__bits_product *g, enum qnt__bits_path asked)
 {
-    if (g->blocks > 1) return g->signs ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     if (asked == QNT__BITS_CHOOSE) asked = qnt__bits_choose(g);
+    if (g->blocks > 1) {
+        bool count = g->signs || (asked == QNT__BITS_COUNT && g->a_planes == 1);
+        return count ? QNT__BITS_COUNT : QNT__BITS_TABLE;
+    }
     bool bytes = asked == QNT__BITS_BYTES && g->b_planes == PLANES; /* merged, they are more */
     if (asked == QNT__BITS_SIX && g->a_planes > QNT__SIX_BITS) asked = QNT__BITS_TABLE;
     return g->signs || bytes ? QNT__BITS_COUNT : asked;

@@ -8,7 +8,7 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256 /* rows that share a pass over b */
+    BYTE_BLOCK = 256 /* rows that share a pass over b, more where k is below 4,096 */
 };
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
@@ -56,17 +56,17 @@ static const struct rates levels[] = {
      .first = 63,
      .another = 50},
     {.cpu = QNT_CPU_AVX512VBMI,
-     .count = 2.8,
-     .table = {4.9, 4.9, 4.9, 4.9, 4.9, 4.9},
+     .count = 3.2,
+     .table = {5.4, 5.4, 5.4, 5.4, 5.4, 5.4},
      .few = 11,
-     .six = {3.3, 3.5, 3.9, 5.5},
-     .bytes = 9,
+     .six = {3.9, 4.2, 4.7, 6.6},
+     .bytes = 8.5,
      .tabulate = 250,
-     .tabulate_six = 600,
+     .tabulate_six = 500,
      .read = 5.3,
      .index = 14,
      .index_six = 15,
-     .first = 70,
+     .first = 65,
      .another = 31},
     {.cpu = QNT_CPU_NEON,
      .count = 20,
@@ -118,6 +118,7 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
 {
     if (g->signs) return QNT__BITS_COUNT;
     const struct rates *r = rates_of(g->context->cpu);
+    if (g->blocks > 1) return r->count < r->table[0] ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     const struct passes p = passes_of(g);
     const double m = (double)g->m, n = (double)g->n, w = (double)g->b_planes,
                  a = (double)g->a_planes, digits = g->a_planes > QNT__DIGIT_MOST ? 2 : 1,

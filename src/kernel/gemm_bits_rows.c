@@ -42,6 +42,18 @@ static void sum_blocks(const struct qnt__bits_product *g, const uint8_t *codes, 
         sums[qnt__min((first + w) / block, g->blocks - 1)] += part[w];
 }
 
+/* sums[blocks] of the codes of a row. */
+static void sum_row(const struct qnt__bits_product *g, size_t row, int32_t *sums)
+{
+    uint8_t codes[64 * CHUNK_WORDS];
+    memset(sums, 0, g->blocks * sizeof *sums);
+    for (size_t w = 0; w < g->words; w += CHUNK_WORDS) {
+        size_t words = qnt__min(g->words - w, CHUNK_WORDS);
+        read_row(g, row, 64 * w, 64 * words, codes);
+        sum_blocks(g, codes, w, words, sums);
+    }
+}
+
 static void tabulate_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
                          uint8_t *to, int32_t *sums)
 {
@@ -74,10 +86,21 @@ static void slice_turned(const struct qnt__bits_product *g, size_t row, uint64_t
     for (size_t w = 0; w < g->a_planes * g->words; w += 2) to[w] = ~to[w];
 }
 
+/* The plane of a row of bits, words as they are. */
+static void slice_bits(const struct qnt__bits_product *g, size_t row, uint64_t *to)
+{
+    qnt__bits_slice(g->context, &g->a, row, g->words, g->words, 1, to);
+    for (size_t w = g->words - 1; w > 1; w -= 2) to[w] ^= to[w - 1] ^ to[w - 2];
+    to[1] ^= to[0];
+}
+
 void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
                            uint8_t *to, int32_t *sums)
 {
-    if (path == QNT__BITS_COUNT)
+    if (path == QNT__BITS_COUNT && g->blocks > 1 && !g->signs) {
+        slice_bits(g, row, (void *)to);
+        sum_row(g, row, sums);
+    } else if (path == QNT__BITS_COUNT)
         slice_turned(g, row, (void *)to);
     else if (path == QNT__BITS_BYTES)
         read_row(g, row, 0, 64 * g->words, to);

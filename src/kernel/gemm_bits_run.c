@@ -14,8 +14,8 @@
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
- * Blocks with coefficients of their own: tables, or counting of signs, and the slot makes floats of
- * the integers of each.
+ * Blocks with coefficients of their own: tables, or counting of signs and of numbers of one bit, and the
+ * slot makes floats of the integers of each.
  */
 #include <math.h>
 
@@ -28,10 +28,11 @@ enum {
     PLANES = QNT__BITS_PLANES,
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
-    ROWS = 256,
+    ROWS = 1024,
+    LEAST_ROWS = 96,     /* of bytes */
     CELL_WORDS = 32,     /* of planes that are bytes at a time */
     CELL_BYTES = 1024,   /* of a word of a panel as bytes */
-    SIX_CACHE = 5 << 18, /* of tables, in a second-level cache of 2 MB */
+    ROW_CACHE = 5 << 18, /* of rows or their tables, in a second-level cache of 2 MB */
     SLAB_BYTES = 1 << 23,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -52,7 +53,7 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 256 rows and 64 columns, or 48 and 256. */
+/* Up to 1,024 rows of bytes and 64 columns, 48 rows of another form and 64 or 256 columns. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -166,14 +167,14 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
         g->context->simd.look_up_bits(&bits);
 }
 
-/* Twelve rows at most times the cells of some words. */
-static void multiply_cells(struct block *b, size_t row, size_t word, size_t words)
+/* acc = or += twelve rows at most times the cells of some words. */
+static void multiply_cells(struct block *b, size_t row, size_t m, size_t word, size_t words,
+                           int32_t *acc)
 {
     const struct qnt__bits_product *g = b->run->g;
     const uint8_t *rows[QNT__BLOCK_ROWS];
     const ptrdiff_t tap = 0;
-    int32_t part[QNT__BLOCK_ROWS * NARROW], *acc = b->acc + row * NARROW;
-    size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+    int32_t part[QNT__BLOCK_ROWS * NARROW];
     for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
     const struct qnt__gemm gemm = {.rows = rows,
                                    .taps = &tap,
@@ -190,34 +191,26 @@ static void multiply_cells(struct block *b, size_t row, size_t word, size_t word
     if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
 }
 
-/* acc = products with `planes` planes from plane i, merged. */
-static void multiply_bytes(struct block *b, size_t i, size_t planes)
+/* The words of 64 columns as cells of the numbers of `planes` planes from plane i, merged. */
+static void expand_cells(struct block *b, size_t i, size_t planes, size_t word, size_t words)
 {
     const struct qnt__bits_product *g = b->run->g;
-    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
-        size_t words = qnt__min(g->words - word, CELL_WORDS);
-        for (size_t p = 0; p < panels_of(b); p++) {
-            const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
-                                               .b_plane = (g->words + 1) * QNT__PANEL,
-                                               .first = word,
-                                               .words = words,
-                                               .planes = planes,
-                                               .cells = b->cells + p * CELL_BYTES * words};
-            g->context->simd.expand_bits(&e);
-        }
-        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS)
-            multiply_cells(b, row, word, words);
+    for (size_t p = 0; p < panels_of(b); p++) {
+        const struct qnt__expand_bits e = {.b = plane_of(b, i) + p * panel_words(g),
+                                           .b_plane = (g->words + 1) * QNT__PANEL,
+                                           .first = word,
+                                           .words = words,
+                                           .planes = planes,
+                                           .ahead = panel_words(g),
+                                           .cells = b->cells + p * CELL_BYTES * words};
+        g->context->simd.expand_bits(&e);
     }
 }
 
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p. */
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for counting and tables. */
 static void sum_planes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
-    if (b->run->path == QNT__BITS_BYTES) {
-        multiply_bytes(b, i, planes);
-        return;
-    }
     for (size_t p = 0; p < planes; p++) {
         int32_t *acc = p ? b->part : b->acc;
         if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
@@ -228,65 +221,107 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
 
 /* ---- results ---- */
 
+/* What becomes of integers of `planes` planes of b from `plane` on; a_coef is 1 of numbers. */
+struct result {
+    size_t plane, planes;
+    float a_coef;
+    bool accumulate;
+    uint32_t *y; /* of the block */
+    size_t ld;
+};
+
 /*
- * From integers to products: v = acc - a_zero w_sum - w_zero a_sum.
+ * From integers of m rows to products: v = acc - a_zero w_sum - w_zero a_sum.
  * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
  * that were summed have all of it summed.
  */
-static void describe_finish(struct block *b, size_t i, size_t planes, struct qnt__finish *f)
+static void describe_finish(struct block *b, const struct result *to, const int32_t *acc,
+                            size_t row, size_t m, struct qnt__finish *f)
 {
     const struct run *r = b->run;
     const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){.acc = b->acc,
-                              .m = b->m,
+    *f = (struct qnt__finish){.acc = acc,
+                              .m = m,
                               .n = b->n,
                               .ld = r->task_columns,
                               .low = -INFINITY,
-                              .high = INFINITY};
+                              .high = INFINITY,
+                              .accumulate = to->accumulate,
+                              .y = to->y + row * to->ld,
+                              .y_ld = to->ld};
     if (r->path == QNT__BITS_COUNT) {
         const uint32_t places = (uint32_t)(64 * g->words);
         for (size_t c = 0; c < b->n; c++) {
             uint32_t sum = 0;
-            for (size_t p = 0; p < planes; p++)
-                sum += (places - (uint32_t)b->ones[i + p][c]) << p;
+            for (size_t p = 0; p < to->planes; p++)
+                sum += (places - (uint32_t)b->ones[to->plane + p][c]) << p;
             b->w_sum[c] = (int32_t)(g->signs ? 2 * places - (uint32_t)g->k
                                              : ((1u << g->a_planes) - 1) * sum);
         }
-        for (size_t row = 0; row < b->m; row++) b->one[row] = 1;
+        for (size_t i = 0; i < m; i++) b->one[i] = 1;
         f->a_zero = b->one, f->w_sum = b->w_sum;
     } else if (r->path != QNT__BITS_BYTES) {
-        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << planes) - 1;
-        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base);
+        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << to->planes) - 1;
+        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base + row);
     }
-}
-
-/* y = or += the block's integers times coefficients; a_coef is 1 of numbers. */
-static void finish(struct block *b, size_t i, size_t planes, float a_coef, bool accumulate,
-                   uint32_t *y, size_t ld)
-{
-    float coef[COLUMNS];
-    struct qnt__finish f;
-    describe_finish(b, i, planes, &f);
-    for (size_t c = 0; c < b->n; c++) coef[c] = a_coef * b->coef[i][c];
-    f.multiplier = coef;
-    f.accumulate = accumulate;
-    f.y = y, f.y_ld = ld;
-    b->run->g->context->simd.finish_s32(&f);
 }
 
 /* The integers themselves, of one plane. */
-static void finish_integers(struct block *b, uint32_t *y, size_t ld)
+static void finish_integers(const struct qnt__finish *f)
 {
-    struct qnt__finish f;
-    describe_finish(b, 0, 1, &f);
-    for (size_t r = 0; r < b->m; r++) {
-        for (size_t c = 0; c < b->n; c++) {
-            uint32_t v = (uint32_t)b->acc[r * b->run->task_columns + c];
-            if (f.w_sum) v -= (uint32_t)f.w_sum[c];
-            if (f.w_zero) v -= (uint32_t)f.a_sum[r];
-            y[r * ld + c] = v;
+    uint32_t *y = f->y;
+    for (size_t r = 0; r < f->m; r++) {
+        for (size_t c = 0; c < f->n; c++) {
+            uint32_t v = (uint32_t)f->acc[r * f->ld + c];
+            if (f->w_sum) v -= (uint32_t)f->w_sum[c];
+            if (f->w_zero) v -= (uint32_t)f->a_sum[r];
+            y[r * f->y_ld + c] = v;
         }
     }
+}
+
+/* y = or += integers of m rows of the block, as they are or times coefficients. */
+static void finish(struct block *b, const struct result *to, const int32_t *acc, size_t row,
+                   size_t m)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    float coef[COLUMNS];
+    struct qnt__finish f;
+    describe_finish(b, to, acc, row, m, &f);
+    if (g->c.code == QNT_INT) {
+        finish_integers(&f);
+        return;
+    }
+    for (size_t c = 0; c < b->n; c++) coef[c] = to->a_coef * b->coef[to->plane][c];
+    f.multiplier = coef;
+    g->context->simd.finish_s32(&f);
+}
+
+/* Planes merged to bytes. A few rows at a time are finished as soon as they can be: their sums are in
+ * the first-level cache, and their stores go on while the next rows are multiplied. */
+static void multiply_bytes(struct block *b, const struct result *to)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
+        const size_t words = qnt__min(g->words - word, CELL_WORDS);
+        expand_cells(b, to->plane, to->planes, word, words);
+        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
+            const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+            int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);
+            multiply_cells(b, row, m, word, words, acc);
+            if (word + words == g->words) finish(b, to, acc, row, m);
+        }
+    }
+}
+
+static void multiply(struct block *b, const struct result *to)
+{
+    if (b->run->path == QNT__BITS_BYTES) {
+        multiply_bytes(b, to);
+        return;
+    }
+    sum_planes(b, to->plane, to->planes);
+    finish(b, to, b->acc, 0, b->m);
 }
 
 /* Plane after plane. */
@@ -295,21 +330,26 @@ static void run_separately(struct block *b, uint32_t *y, size_t ld)
     const struct qnt__bits_product *g = b->run->g;
     for (size_t i = 0; i < g->b_planes; i++) {
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
+            const struct result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
             count(b, i, j, 1, b->acc);
-            finish(b, i, 1, g->a_coef[j], i + j > 0, y, ld);
+            finish(b, &to, b->acc, 0, b->m);
         }
-        if (g->signs) continue;
-        sum_planes(b, i, 1);
-        if (g->c.code == QNT_INT) finish_integers(b, y, ld);
-        else finish(b, i, 1, 1.0f, i > 0, y, ld);
+        const struct result to = {i, 1, 1.0f, i > 0, y, ld};
+        if (!g->signs) multiply(b, &to);
     }
 }
 
 /* All planes in integers. */
 static void run_combined(struct block *b, uint32_t *y, size_t ld)
 {
-    sum_planes(b, 0, b->run->g->b_planes);
-    finish(b, 0, b->run->g->b_planes, 1.0f, false, y, ld);
+    const struct result to = {0, b->run->g->b_planes, 1.0f, false, y, ld};
+    multiply(b, &to);
+}
+
+/* Of the codes of the block's rows, by blocks of k. */
+static const int32_t *sums_of(const struct block *b)
+{
+    return b->sums + (b->row - b->base) * b->run->g->blocks;
 }
 
 /* Floats of all blocks of a plane. */
@@ -319,7 +359,7 @@ static void look_up_blocks(struct block *b, size_t i, const float *coef, float *
     const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
                                           .blocks = g->blocks,
                                           .block = g->k / g->blocks / 64,
-                                          .sums = b->sums + (b->row - b->base) * g->blocks,
+                                          .sums = sums_of(b),
                                           .coef = coef,
                                           .coef_ld = NARROW,
                                           .y = y,
@@ -328,7 +368,7 @@ static void look_up_blocks(struct block *b, size_t i, const float *coef, float *
     g->context->simd.look_up_blocks(&f);
 }
 
-/* The same of a plane and each plane of a. */
+/* The same of a plane and each plane of signs of a, or the one of numbers. */
 static void count_blocks(struct block *b, size_t i, const float *coef, float *y)
 {
     const struct qnt__bits_product *g = b->run->g;
@@ -336,7 +376,8 @@ static void count_blocks(struct block *b, size_t i, const float *coef, float *y)
         const struct qnt__count_blocks f = {.bits = count_of(b, i, j, 1, NULL),
                                             .blocks = g->blocks,
                                             .block = g->k / g->blocks / 64,
-                                            .by = g->a_coef[j],
+                                            .sums = g->signs ? NULL : sums_of(b),
+                                            .by = g->signs ? g->a_coef[j] : 1.0f,
                                             .coef = coef,
                                             .coef_ld = NARROW,
                                             .y = y,
@@ -353,7 +394,8 @@ static void run_blocks(struct block *b)
     float *y = (float *)(void *)b->part;
     for (size_t i = 0; i < g->b_planes; i++) {
         const float *coef = b->block_coef + i * g->blocks * NARROW;
-        if (g->signs) count_blocks(b, i, coef, y);
+        if (b->run->path == QNT__BITS_COUNT)
+            count_blocks(b, i, coef, y);
         else look_up_blocks(b, i, coef, y);
     }
     for (size_t r = 0; r < b->m; r++) {
@@ -535,7 +577,7 @@ static qnt_status run_slabs(struct run *r, size_t slab)
 
 struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers)
 {
-    size_t most = qnt__max(qnt__min(SIX_CACHE / row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
+    size_t most = qnt__max(qnt__min(ROW_CACHE / row_bytes / 4 * 4, QNT__TABLE_ROWS), 4);
     size_t tasks = qnt__ceil_div(qnt__max(rows, 1), most);
     struct qnt__bits_share s = {.parts = tasks < workers ? qnt__ceil_div(workers, tasks) : 1};
     if (tasks > workers) tasks = qnt__round_up(tasks, workers);
@@ -543,11 +585,22 @@ struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t wor
     return s;
 }
 
+/* Rows of bytes that share a pass over the planes: as many as stay in a cache, but tasks enough. */
+static size_t rows_of_bytes(const struct run *r)
+{
+    const struct qnt__bits_product *g = r->g;
+    const size_t workers = g->context->workers, columns = qnt__ceil_div(g->n, NARROW);
+    size_t most = qnt__min(ROW_CACHE / r->row_bytes, ROWS), tasks = 1;
+    if (workers > 1) tasks = qnt__ceil_div(4, qnt__ceil_div(columns, workers));
+    most = qnt__min(most, qnt__ceil_div(g->m, tasks));
+    return qnt__max(qnt__round_up(most, QNT__BLOCK_ROWS), LEAST_ROWS);
+}
+
 /* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES ? ROWS : QNT__TABLE_ROWS;
+    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r) : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
     if (r->path != QNT__BITS_SIX) return;
     const struct qnt__bits_share share = qnt__bits_share(g->m, r->row_bytes, g->context->workers);
@@ -572,8 +625,10 @@ qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path 
     slab = r.parts ? r.task_rows * g->context->workers : qnt__min(slab, g->m);
     size_t acc_rows = qnt__min(slab, r.task_rows), sums = slab * g->blocks, bytes, coefs, accs;
     r.acc_count = 2 * acc_rows * r.task_columns;
-    if (path == QNT__BITS_BYTES)
+    if (path == QNT__BITS_BYTES) {
+        if (g->words <= CELL_WORDS) acc_rows = QNT__BLOCK_ROWS; /* finished at once */
         r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
+    }
     if (g->blocks > 1) r.coef_count = g->b_planes * g->blocks * NARROW;
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
                 qnt__mul(r.coef_count * sizeof *r.coef, g->context->workers, &coefs) &&

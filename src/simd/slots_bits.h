@@ -39,17 +39,22 @@ struct qnt__gemm_bits {
 };
 
 /*
- * The same with one plane of a row, in blocks of words that have coefficients of their own: two
- * planes of signs of which one has its bits turned over, as floats, block after block,
+ * The same with one plane of a row, in blocks of words that have coefficients of their own, as floats,
+ * block after block: two planes of signs of which one has its bits turned over,
  *
  *     y[i][j] = or += float(2 differing bits of the words of block t - 64 block) (by coef[t][j])
  *
+ * or, where there are sums, numbers 0 and 1 in words as they are, odd ones too, and signs,
+ *
+ *     y[i][j] = or += float(2 common bits of the words of block t - sums[i][t]) (by coef[t][j])
+ *
  * each operation rounded. Words behind the last block are not used. Of struct qnt__gemm_bits,
- * planes and shift are 1, acc is not used, and words may be any.
+ * planes are 1, shift and acc are not used, and words may be any.
  */
 struct qnt__count_blocks {
     struct qnt__gemm_bits bits;
     size_t blocks, block; /* at least 1, words of each: at most 2^22 bits */
+    const int32_t *sums;  /* row i: [blocks] from sums + i blocks, of its numbers; NULL: signs */
     float by;
     const float *coef;    /* block t: [16 panels] from coef + t coef_ld */
     size_t coef_ld;
@@ -120,6 +125,7 @@ struct qnt__expand_bits {
     size_t first;   /* first word, even */
     size_t words;   /* even, at least 2 */
     size_t planes;  /* 1..7 */
+    size_t ahead;   /* a hint: from the words to those that are expanded next */
     uint8_t *cells; /* [16 words][64] */
 };
 

@@ -92,7 +92,16 @@ static void products(void)
     }
 }
 
-/* Blocks with coefficients of their own: floats against their definition in integers. */
+static int32_t common(const uint64_t *a, const uint64_t *b, size_t words)
+{
+    int32_t n = 0;
+    for (size_t w = 0; w < words; w++)
+        for (int bit = 0; bit < 64; bit++) n += (int32_t)((a[w] & b[w]) >> bit & 1);
+    return n;
+}
+
+/* Blocks with coefficients of their own: floats against their definition in integers; of signs, and of
+ * numbers, which have sums. */
 static void counts_of_blocks(void)
 {
     for (int i = 0; i < ROUNDS(200); i++) {
@@ -111,7 +120,12 @@ static void counts_of_blocks(void)
         float *k = (void *)coef.data, *w = (void *)want.data, *from = (void *)start.data;
         fill(a, a_size, (int)random_in(0, 4));
         fill(b, b_size, (int)random_in(0, 4));
+        const bool numbers = random_in(0, 1);
+        guarded sums = guard(4 * m * blocks, random_in(0, 1));
+        int32_t *sum = (void *)sums.data;
+        for (size_t j = 0; j < m * blocks; j++) sum[j] = (int32_t)random_in(0, 64 * (int64_t)block);
         for (size_t r = 0; r < m; r++) store(a + r * words, words, pa + r * words, 1);
+        if (numbers) memcpy(pa, a, 8 * a_size);
         for (size_t c = 0; c < columns; c++) {
             size_t at = c / QNT__PANEL * QNT__PANEL * words + c % QNT__PANEL;
             store(b + c * words, words, pb + at, QNT__PANEL);
@@ -130,6 +144,7 @@ static void counts_of_blocks(void)
                                                .shift = 1},
                                       .blocks = blocks,
                                       .block = block,
+                                      .sums = numbers ? sum : NULL,
                                       .by = (float)random_gauss(),
                                       .coef = k,
                                       .coef_ld = ld,
@@ -144,9 +159,10 @@ static void counts_of_blocks(void)
             float all = f.add ? from[r * ld + c] : 0;
             for (size_t t = 0; t < blocks; t++) {
                 size_t at = t * block;
-                int32_t d = differing(a + r * words + at, b + c * words + at, block);
-                float both = f.by * k[t * ld + c],
-                      term = (float)(2 * d - 64 * (int32_t)block) * both;
+                const uint64_t *x = a + r * words + at, *w_at = b + c * words + at;
+                int32_t v = numbers ? 2 * common(x, w_at, block) - sum[r * blocks + t]
+                                    : 2 * differing(x, w_at, block) - 64 * (int32_t)block;
+                float both = f.by * k[t * ld + c], term = (float)v * both;
                 all = t || f.add ? all + term : term;
             }
             CHECK_MSG(!memcmp(&w[r * ld + c], &all, 4) || all != all, "%g, summed %g",
@@ -156,10 +172,11 @@ static void counts_of_blocks(void)
         for (int l = 0; l < levels; l++) {
             memcpy(y.data, start.data, size);
             tables[l].count_blocks(&f);
-            CHECK_MSG(!memcmp(y.data, want.data, size), "%s m %zu panels %zu blocks %zu of %zu",
-                      names[l], m, panels, blocks, block);
+            CHECK_MSG(!memcmp(y.data, want.data, size), "%s %s m %zu panels %zu blocks %zu of %zu",
+                      names[l], numbers ? "numbers" : "signs", m, panels, blocks, block);
         }
         free(a), free(b);
+        unguard(&sums);
         unguard(&ga), unguard(&gb), unguard(&coef), unguard(&y), unguard(&want), unguard(&start);
     }
 }

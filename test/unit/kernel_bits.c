@@ -176,6 +176,38 @@ static void extremes(void)
     }
 }
 
+/* Rows of bytes that share planes, a few at a time, and a K that is expanded in parts: as counted. */
+static void many_rows(void)
+{
+    for (int i = 0; i < ROUNDS(12); i++) {
+        int a_bits = 1 + (int)random_in(0, 7), b_bits = 1 + i % 4;
+        int64_t m = i % 4 ? random_in(13, 110) : random_in(1010, 1100), n = random_in(1, 130),
+                k = i % 4 ? random_in(2049, 4400) : random_in(1, 70);
+        uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
+        float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 8);
+        check_tensor planes;
+        for (int64_t j = 0; j < m * k; j++) a[j] = (uint8_t)random_u64();
+        for (int64_t j = 0; j < n * k; j++) b[j] = (uint8_t)random_u64();
+        for (int64_t j = 0; j < n * b_bits; j++)
+            coef[j] = i % 3 ? (float)(1 << j % b_bits) : (float)random_gauss();
+        qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, b_bits, n, k), &planes),
+                   *pa = TENSOR(a, QNT_UINT, a_bits, m, k),
+                   *pc = TENSOR(coef, QNT_FLOAT, 32, n, b_bits);
+        for (int level = 0; level < 3; level++) {
+            uint64_t cpu = qnt_cpu_detect();
+            qnt_context_set_cpu(c, level == 0 ? cpu : level == 1 ? cpu & QNT_CPU_AVX2 : 0);
+            OK(qnt__gemm_bits(QNT__BITS_COUNT, c, pa, NULL, pb, pc,
+                              TENSOR(y, QNT_FLOAT, 32, m, n)));
+            OK(qnt__gemm_bits(QNT__BITS_BYTES, c, pa, NULL, pb, pc,
+                              TENSOR(y + m * n, QNT_FLOAT, 32, m, n)));
+            CHECK_MSG(!memcmp(y, y + m * n, (size_t)(m * n) * 4),
+                      "a %d b %d, %lld x %lld x %lld, level %d", a_bits, b_bits, (long long)m,
+                      (long long)n, (long long)k, level);
+        }
+        free(a), free(b), free(coef), free(y), free(pb->data);
+    }
+}
+
 /* Coefficients that are not numbers make their own column so, and no other. */
 static void not_numbers(void)
 {
@@ -255,7 +287,7 @@ static void depths(void)
 }
 
 /* Blocks of K with coefficients of their own, against the order that is promised; coefficients in
- * any order of axes, results in rows or columns, on every CPU level. */
+ * any order of axes, results in rows or columns, every path and CPU level. */
 static void blocks(void)
 {
     for (int i = 0; i < ROUNDS(96); i++) {
@@ -286,8 +318,11 @@ static void blocks(void)
         for (int level = 0; level < 3; level++) {
             uint64_t cpu = qnt_cpu_detect();
             qnt_context_set_cpu(c, level == 0 ? cpu : level == 1 ? cpu & QNT_CPU_AVX2 : 0);
+            enum qnt__bits_path path =
+                (enum qnt__bits_path)random_in(QNT__BITS_CHOOSE, QNT__BITS_SIX);
             if (count > 1 || level == 0)
-                OK(qnt_gemm_bits(c, TENSOR(a_packed, QNT_UINT, a_bits, m, k), NULL, pb, pc, py));
+                OK(qnt__gemm_bits(path, c, TENSOR(a_packed, QNT_UINT, a_bits, m, k), NULL, pb, pc,
+                                  py));
             for (int64_t j = 0; j < m * n; j++) {
                 const uint8_t *ra = a + j / n * k, *rb = b + j % n * k;
                 float sum = 0, own[4], found = y[columns ? j % n * m + j / n : j];
@@ -599,6 +634,7 @@ int main(int argc, char **argv)
     RUN(extremes);
     RUN(depths);
     RUN(not_numbers);
+    RUN(many_rows);
     RUN(blocks);
     RUN(signs);
     RUN(blocks_of_signs);

@@ -73,20 +73,23 @@ void qnt__gemm_bits_neon(const struct qnt__gemm_bits *g)
 
 /* ---- blocks ---- */
 
-/* Words of a block, of one row and eight columns, from word `first` on: differing bits. Words in
- * pairs are parities; `before` and x are the odd and the even one before. */
+/* Words of a block, of one row and eight columns, from word `first` on: differing bits, or those in
+ * common with numbers. Words in pairs are parities; `before` and x are the odd and the even one before,
+ * of differences or of the columns. */
 static inline void count_block(const uint64_t *a, const uint64_t *b, size_t first, size_t words,
-                               uint64x2_t before[4], uint64x2_t x[4], uint64x2_t sum[4])
+                               bool numbers, uint64x2_t before[4], uint64x2_t x[4],
+                               uint64x2_t sum[4])
 {
     uint8x16_t bytes[4];
     for (int h = 0; h < 4; h++) sum[h] = vdupq_n_u64(0), bytes[h] = vdupq_n_u8(0);
     for (size_t w = first; w < first + words; w++) {
         uint64x2_t row = vdupq_n_u64(a[w]);
         for (int h = 0; h < 4; h++) {
-            uint64x2_t d = veorq_u64(vld1q_u64(b + w * QNT__PANEL + 2 * h), row);
+            uint64x2_t d = vld1q_u64(b + w * QNT__PANEL + 2 * h);
+            if (!numbers) d = veorq_u64(d, row);
             x[h] = w % 2 ? veorq_u64(veorq_u64(d, x[h]), before[h]) : d;
             if (w % 2) before[h] = d;
-            bytes[h] = vaddq_u8(bytes[h], population(x[h]));
+            bytes[h] = vaddq_u8(bytes[h], population(numbers ? vandq_u64(x[h], row) : x[h]));
         }
         if ((w - first) % RUN < RUN - 1 && w + 1 < first + words) continue;
         for (int h = 0; h < 4; h++) {
@@ -106,29 +109,38 @@ static inline float32x4_t add_block(float32x4_t y, uint64x2_t low, uint64x2_t hi
 }
 
 /* One row and eight columns from column c of a panel on. Minus 0 leaves what is added to it. */
-static inline void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel, size_t c)
+static inline void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel,
+                                 size_t c, bool numbers)
 {
     const struct qnt__gemm_bits *g = &f->bits;
     const uint64_t *a = g->a + i * g->a_row, *b = g->b + panel * g->b_panel + c;
     const float *coef = f->coef + panel * QNT__PANEL + c;
     float *to = f->y + i * f->y_ld + panel * QNT__PANEL + c;
-    const int32_t less = (int32_t)(64 * f->block);
     float32x4_t y[2] = {vdupq_n_f32(-0.0f), vdupq_n_f32(-0.0f)};
     if (f->add) y[0] = vld1q_f32(to), y[1] = vld1q_f32(to + 4);
     uint64x2_t before[4], x[4], sum[4];
     for (int h = 0; h < 4; h++) before[h] = x[h] = vdupq_n_u64(0);
     for (size_t t = 0; t < f->blocks; t++, coef += f->coef_ld) {
-        count_block(a, b, t * f->block, f->block, before, x, sum);
+        count_block(a, b, t * f->block, f->block, numbers, before, x, sum);
+        const int32_t less = numbers ? f->sums[i * f->blocks + t] : (int32_t)(64 * f->block);
         y[0] = add_block(y[0], sum[0], sum[1], less, vmulq_n_f32(vld1q_f32(coef), f->by));
         y[1] = add_block(y[1], sum[2], sum[3], less, vmulq_n_f32(vld1q_f32(coef + 4), f->by));
     }
     vst1q_f32(to, y[0]), vst1q_f32(to + 4, y[1]);
 }
 
-void qnt__count_blocks_neon(const struct qnt__count_blocks *f)
+static inline void all_blocks(const struct qnt__count_blocks *f, bool numbers)
 {
     for (size_t p = 0; p < f->bits.panels; p++) {
         for (size_t c = 0; c < QNT__PANEL; c += 8)
-            for (size_t i = 0; i < f->bits.m; i++) row_of_blocks(f, i, p, c);
+            for (size_t i = 0; i < f->bits.m; i++) row_of_blocks(f, i, p, c, numbers);
     }
+}
+
+void qnt__count_blocks_neon(const struct qnt__count_blocks *f)
+{
+    if (f->sums)
+        all_blocks(f, true);
+    else
+        all_blocks(f, false);
 }

@@ -64,8 +64,10 @@ void qnt__count_blocks_c(const struct qnt__count_blocks *f)
             for (size_t t = 0; t < f->blocks; t++) {
                 uint32_t sum = 0;
                 for (size_t w = t * f->block; w < (t + 1) * f->block; w++)
-                    sum += population(difference(row, column, w));
-                int32_t v = 2 * (int32_t)sum - 64 * (int32_t)f->block;
+                    sum += population(f->sums ? row[w] & qnt__bits_word(column, w)
+                                              : difference(row, column, w));
+                int32_t less = f->sums ? f->sums[i * f->blocks + t] : 64 * (int32_t)f->block;
+                int32_t v = 2 * (int32_t)sum - less;
                 float coef = f->by * f->coef[t * f->coef_ld + c], term = (float)v * coef;
                 *y = t || f->add ? *y + term : term;
             }

@@ -102,14 +102,42 @@ INLINE void floats_16(const struct qnt__finish *restrict f, int parts, size_t j)
     }
 }
 
+/* 64 columns of a row are next to each other in one page, which rows seldom share. */
+INLINE void floats_64(const struct qnt__finish *restrict f, int parts, size_t j)
+{
+    const __m512 low = _mm512_set1_ps(f->low), high = _mm512_set1_ps(f->high);
+    struct columns c[4];
+    const int32_t *acc = f->acc + j;
+    float *y = (float *)f->y + j;
+    UNROLL for (size_t p = 0; p < 4; p++) c[p] = load_columns(f, parts, j + 16 * p, 0xffff);
+    for (size_t i = 0; i < f->m; i++, acc += f->ld, y += f->y_ld) {
+        UNROLL for (size_t p = 0; p < 4; p++)
+        {
+            __m512 x = scaled_sum(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
+            if (f->accumulate) x = _mm512_add_ps(x, _mm512_loadu_ps(y + 16 * p));
+            _mm512_storeu_ps(y + 16 * p, clamp(x, low, high));
+        }
+    }
+}
+
+INLINE void floats(const struct qnt__finish *restrict f, int parts)
+{
+    size_t j = 0;
+    for (; j + 64 <= f->n; j += 64) floats_64(f, parts, j);
+    for (; j < f->n; j += 16) floats_16(f, parts, j);
+}
+
 void qnt__finish_s32_avx512vnni(const struct qnt__finish *restrict f)
 {
     const int parts = parts_of(f);
-    for (size_t j = 0; j < f->n; j += 16) {
-        if (parts == 0) floats_16(f, 0, j);
-        else if (parts == ONE_A_ZERO) floats_16(f, ONE_A_ZERO, j);
-        else floats_16(f, parts, j);
-    }
+    if (parts == 0)
+        floats(f, 0);
+    else if (parts == ONE_A_ZERO)
+        floats(f, ONE_A_ZERO);
+    else if (parts == W_ZERO)
+        floats(f, W_ZERO);
+    else
+        floats(f, parts);
 }
 
 /* Codes of sixteen sums of row i. */

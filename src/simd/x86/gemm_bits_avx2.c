@@ -91,10 +91,11 @@ void qnt__gemm_bits_avx2(const struct qnt__gemm_bits *g)
 
 /* ---- blocks ---- */
 
-/* Words of a block, of one row and eight columns, from word `first` on: differing bits. Words in
- * pairs are parities; `before` and x are the odd and the even one before. */
+/* Words of a block, of one row and eight columns, from word `first` on: differing bits, or those in
+ * common with numbers. Words in pairs are parities; `before` and x are the odd and the even one before,
+ * of differences or of the columns. */
 INLINE void count_block(const uint64_t *a, const uint64_t *b, size_t first, size_t words,
-                        __m256i before[2], __m256i x[2], __m256i sum[2])
+                        bool numbers, __m256i before[2], __m256i x[2], __m256i sum[2])
 {
     __m256i bytes[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     sum[0] = sum[1] = _mm256_setzero_si256();
@@ -103,14 +104,16 @@ INLINE void count_block(const uint64_t *a, const uint64_t *b, size_t first, size
         UNROLL for (int h = 0; h < 2; h++)
         {
             const uint64_t *at = b + w * QNT__PANEL + 4 * h;
-            __m256i d = _mm256_xor_si256(_mm256_loadu_si256((const void *)at), row);
+            __m256i d = _mm256_loadu_si256((const void *)at);
+            if (!numbers) d = _mm256_xor_si256(d, row);
             if (w % 2) {
                 x[h] = _mm256_xor_si256(_mm256_xor_si256(d, x[h]), before[h]);
                 before[h] = d;
             } else {
                 x[h] = d;
             }
-            bytes[h] = _mm256_add_epi8(bytes[h], nibbles(x[h]));
+            bytes[h] =
+                _mm256_add_epi8(bytes[h], nibbles(numbers ? _mm256_and_si256(x[h], row) : x[h]));
         }
         if ((w - first) % RUN < RUN - 1 && w + 1 < first + words) continue;
         UNROLL for (int h = 0; h < 2; h++)
@@ -122,18 +125,20 @@ INLINE void count_block(const uint64_t *a, const uint64_t *b, size_t first, size
 }
 
 /* One row and eight columns from column c of a panel on. Minus 0 leaves what is added to it. */
-INLINE void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel, size_t c)
+INLINE void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t panel, size_t c,
+                          bool numbers)
 {
     const struct qnt__gemm_bits *g = &f->bits;
     const uint64_t *a = g->a + i * g->a_row, *b = g->b + panel * g->b_panel + c;
     const float *coef = f->coef + panel * QNT__PANEL + c;
     float *to = f->y + i * f->y_ld + panel * QNT__PANEL + c;
-    const __m256i less = _mm256_set1_epi32((int)(64 * f->block));
     __m256 y = f->add ? _mm256_loadu_ps(to) : _mm256_set1_ps(-0.0f);
     __m256i before[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     __m256i x[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, sum[2];
     for (size_t t = 0; t < f->blocks; t++, coef += f->coef_ld) {
-        count_block(a, b, t * f->block, f->block, before, x, sum);
+        count_block(a, b, t * f->block, f->block, numbers, before, x, sum);
+        const __m256i less =
+            _mm256_set1_epi32(numbers ? f->sums[i * f->blocks + t] : (int)(64 * f->block));
         __m256i d = _mm256_set_m128i(low_halves(sum[1]), low_halves(sum[0]));
         __m256i v = _mm256_sub_epi32(_mm256_add_epi32(d, d), less);
         __m256 k = _mm256_mul_ps(_mm256_loadu_ps(coef), _mm256_set1_ps(f->by));
@@ -142,10 +147,18 @@ INLINE void row_of_blocks(const struct qnt__count_blocks *f, size_t i, size_t pa
     _mm256_storeu_ps(to, y);
 }
 
-void qnt__count_blocks_avx2(const struct qnt__count_blocks *f)
+INLINE void all_blocks(const struct qnt__count_blocks *f, bool numbers)
 {
     for (size_t p = 0; p < f->bits.panels; p++) {
         for (size_t c = 0; c < QNT__PANEL; c += 8)
-            for (size_t i = 0; i < f->bits.m; i++) row_of_blocks(f, i, p, c);
+            for (size_t i = 0; i < f->bits.m; i++) row_of_blocks(f, i, p, c, numbers);
     }
+}
+
+void qnt__count_blocks_avx2(const struct qnt__count_blocks *f)
+{
+    if (f->sums)
+        all_blocks(f, true);
+    else
+        all_blocks(f, false);
 }

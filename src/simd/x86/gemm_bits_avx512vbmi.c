@@ -117,7 +117,7 @@ struct row_of_blocks {
 };
 
 /*
- * y += float(2 D - 64 block) coef. D < 2^23 in the bits of 2^23 is the float 2^23 + D, from which
+ * Of signs, y += float(2 D - 64 block) coef. D < 2^23 in the bits of 2^23 is the float 2^23 + D, from which
  * one fused operation makes 2 D - 64 block, exactly: nothing is rounded before the multiplication.
  */
 INLINE void add_block(struct row_of_blocks *r, __m512 less, __m512 coef)
@@ -126,6 +126,15 @@ INLINE void add_block(struct row_of_blocks *r, __m512 less, __m512 coef)
     __m512i d =
         _mm512_ternarylogic_epi64(r->sum[0], _mm512_slli_epi64(r->sum[1], 32), start, ANY);
     __m512 v = _mm512_fmadd_ps(_mm512_castsi512_ps(d), _mm512_set1_ps(2.0f), less);
+    r->y = _mm512_add_ps(r->y, _mm512_mul_ps(v, coef));
+}
+
+/* Of numbers, y += float(2 D - sum) coef: the sum of a row may be odd, and 2^24 and it no float. */
+INLINE void add_numbers(struct row_of_blocks *r, int32_t sum, __m512 coef)
+{
+    __m512i d = _mm512_or_si512(r->sum[0], _mm512_slli_epi64(r->sum[1], 32));
+    __m512 less = _mm512_cvtepi32_ps(_mm512_set1_epi32(sum)),
+           v = _mm512_fmsub_ps(_mm512_cvtepi32_ps(d), _mm512_set1_ps(2.0f), less);
     r->y = _mm512_add_ps(r->y, _mm512_mul_ps(v, coef));
 }
 
@@ -152,9 +161,33 @@ INLINE void count_word(const struct qnt__gemm_bits *g, const uint64_t *a, const 
     }
 }
 
+/* The same of numbers: the bits in common with a word of the panel, which all rows share. Its stored
+ * words are x and, of the odd one before, what would be the first row's parity. */
+INLINE void count_common(const struct qnt__gemm_bits *g, const uint64_t *a, const uint64_t *b,
+                         bool odd, int rows, __m512i x[2], struct row_of_blocks r[TILE_ROWS],
+                         bool first)
+{
+    UNROLL for (int h = 0; h < HALVES; h++)
+    {
+        __m512i stored = _mm512_loadu_si512(b + 8 * h), word = stored;
+        if (odd) {
+            word = _mm512_ternarylogic_epi64(x[h], stored, r[0].parity[h], EXCLUSIVE_OR);
+            r[0].parity[h] = stored;
+        } else {
+            x[h] = stored;
+        }
+        UNROLL for (int i = 0; i < rows; i++)
+        {
+            __m512i n =
+                _mm512_popcnt_epi64(_mm512_and_si512(word, broadcast(a + (size_t)i * g->a_row)));
+            r[i].sum[h] = first ? n : _mm512_add_epi64(r[i].sum[h], n);
+        }
+    }
+}
+
 /* Some rows of a panel; of blocks of one word, if that is known. Minus 0 leaves what is added. */
 INLINE void tile_of_blocks(const struct qnt__count_blocks *f, size_t row, size_t panel, int rows,
-                           bool words)
+                           bool words, bool numbers)
 {
     const struct qnt__gemm_bits *g = &f->bits;
     const uint64_t *a = g->a + row * g->a_row, *b = g->b + panel * g->b_panel;
@@ -178,13 +211,19 @@ INLINE void tile_of_blocks(const struct qnt__count_blocks *f, size_t row, size_t
         UNROLL for (int odd = 0; odd < 2; odd++, a++, b += QNT__PANEL)
         {
             if (block == f->blocks) break;
-            count_word(g, a, b, odd, rows, x, r, words);
+            if (numbers)
+                count_common(g, a, b, odd, rows, x[0], r, words);
+            else
+                count_word(g, a, b, odd, rows, x, r, words);
             if (!words && ++done < f->block) continue;
             __m512 k = _mm512_permutexvar_ps(turn, _mm512_loadu_ps(coef + block * f->coef_ld));
             k = _mm512_mul_ps(k, _mm512_set1_ps(f->by));
             UNROLL for (int i = 0; i < rows; i++)
             {
-                add_block(&r[i], less, k);
+                if (numbers)
+                    add_numbers(&r[i], f->sums[(row + (size_t)i) * f->blocks + block], k);
+                else
+                    add_block(&r[i], less, k);
                 UNROLL for (int h = 0; h < HALVES; h++) r[i].sum[h] = _mm512_setzero_si512();
             }
             done = 0;
@@ -195,18 +234,24 @@ INLINE void tile_of_blocks(const struct qnt__count_blocks *f, size_t row, size_t
         y + (size_t)i * f->y_ld, _mm512_permutexvar_ps(back, r[i].y));
 }
 
-INLINE void all_blocks(const struct qnt__count_blocks *f, bool words)
+INLINE void all_blocks(const struct qnt__count_blocks *f, bool words, bool numbers)
 {
     for (size_t panel = 0; panel < f->bits.panels; panel++) {
         size_t row = 0;
         for (; row + TILE_ROWS <= f->bits.m; row += TILE_ROWS)
-            tile_of_blocks(f, row, panel, TILE_ROWS, words);
-        for (; row < f->bits.m; row++) tile_of_blocks(f, row, panel, 1, words);
+            tile_of_blocks(f, row, panel, TILE_ROWS, words, numbers);
+        for (; row < f->bits.m; row++) tile_of_blocks(f, row, panel, 1, words, numbers);
     }
 }
 
 void qnt__count_blocks_avx512vbmi(const struct qnt__count_blocks *f)
 {
-    if (f->block == 1) all_blocks(f, true);
-    else all_blocks(f, false);
+    if (f->block == 1 && f->sums)
+        all_blocks(f, true, true);
+    else if (f->block == 1)
+        all_blocks(f, true, false);
+    else if (f->sums)
+        all_blocks(f, false, true);
+    else
+        all_blocks(f, false, false);
 }

@@ -468,6 +468,8 @@ INLINE void expand(const struct qnt__expand_bits *e, int planes)
         UNROLL for (int i = 0; i < planes; i++)
         {
             const uint64_t *at = b + (size_t)i * e->b_plane + (e->first + w) * QNT__PANEL;
+            UNROLL for (int line = 0; line < 4; line++)
+                _mm_prefetch((const char *)(at + e->ahead + 8 * line), _MM_HINT_T1);
             struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
             UNROLL for (int d = 0; d < 2; d++)
             {

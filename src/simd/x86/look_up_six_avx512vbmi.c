@@ -37,11 +37,12 @@ INLINE __m512i codes_of(__m512i word, __m512i half, int i, uint64_t held)
     return _mm512_maskz_permutexvar_epi8(held & sets[i], at, word);
 }
 
-/* Four tables at a time, from sums of three codes each: 8 entries of each of 8 halves of tables. */
+/* Four tables at a time, from sums of three codes each: 8 entries of each of 8 halves of tables. The lower
+ * half repeats, so it is loaded, which leaves VPERMB to the upper one. */
 void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *tables)
 {
     static const uint64_t all = UINT64_MAX;
-    const __m512i low = _mm512_set1_epi64(0x0706050403020100), eight = _mm512_set1_epi8(8);
+    const __m512i eight = _mm512_set1_epi8(8);
     const __m512i high = _mm512_add_epi8(
         eight, _mm512_setr_epi64(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
                                  0x0404040404040404, 0x0505050505050505, 0x0606060606060606,
@@ -52,28 +53,26 @@ void qnt__tabulate_six_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *t
                              _mm512_setr_epi64(7, 22, 31, 46, 55, 0, 0, 0),
                              _mm512_setr_epi64(14, 23, 38, 47, 62, 0, 0, 0)};
     for (size_t w = 0; w < words; w++, codes += 64) {
-        __m512i word = _mm512_loadu_si512(codes);
-        UNROLL for (int t = 0; t < QNT__SIXES; t += 4)
+        __m512i word = _mm512_loadu_si512(codes), sums[3];
+        UNROLL for (int t = 0; t < 3; t++)
         {
-            __m512i sum = _mm512_setzero_si512();
+            sums[t] = _mm512_setzero_si512();
             UNROLL for (int i = 0; i < 3; i++)
             {
-                __m512i half = t < 8 ? _mm512_add_epi8(first, _mm512_set1_epi8((char)(8 * t + i)))
+                __m512i half = t < 2 ? _mm512_add_epi8(first, _mm512_set1_epi8((char)(32 * t + i)))
                                      : rest[i];
-                uint64_t held = t < 8 ? all : i == 0 ? all >> 16 : all >> 24;
-                sum = _mm512_add_epi8(sum, codes_of(word, half, i, held));
+                uint64_t held = t < 2 ? all : i == 0 ? all >> 16 : all >> 24;
+                sums[t] = _mm512_add_epi8(sums[t], codes_of(word, half, i, held));
             }
-            __m512i below = low, above = high;
-            UNROLL for (int i = 0; i < 4; i++)
-            {
-                if (t + i == QNT__SIXES) break;
-                __m512i entries = _mm512_add_epi8(_mm512_permutexvar_epi8(below, sum),
-                                                  _mm512_permutexvar_epi8(above, sum));
-                _mm512_storeu_si512(tables, entries);
-                tables += ENTRIES;
-                below = _mm512_add_epi8(below, _mm512_set1_epi8(16));
-                above = _mm512_add_epi8(above, _mm512_set1_epi8(16));
-            }
+        }
+        int64_t halves[3][8];
+        UNROLL for (int t = 0; t < 3; t++) _mm512_storeu_si512(halves[t], sums[t]);
+        UNROLL for (int t = 0; t < QNT__SIXES; t++, tables += ENTRIES)
+        {
+            __m512i at = _mm512_add_epi8(high, _mm512_set1_epi8((char)(t % 4 * 16)));
+            __m512i above = _mm512_permutexvar_epi8(at, sums[t / 4]);
+            _mm512_storeu_si512(
+                tables, _mm512_add_epi8(above, _mm512_set1_epi64(halves[t / 4][t % 4 * 2])));
         }
     }
 }
@@ -232,30 +231,44 @@ INLINE void all_rows(const struct chunk *c, size_t part, int parts)
     for (; row < m; row++) tile(c, row, part, 1, parts);
 }
 
-/* to = or += twice the sums of a panel of the four that `sum` holds. */
-INLINE void store_panel(const struct wide *sum, int panel, int32_t *to, bool add)
+/*
+ * Twice the sums of four panels, in 32 bits. Columns of 64 bits have, of even bytes, words of the panels 0,
+ * 3, 2, 1 (their first eight columns), of odd ones of 3, 2, 1, 0 (their last): so halves of 32 bits.
+ */
+INLINE void panels_of(const struct wide *sum, __m512i panel[4])
 {
-    const __m512i quads =
-        _mm512_slli_epi16(_mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 6, 5,
-                                           4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0),
-                          2);
-    /* even bytes have the columns 0.., 48.., 32.., 16.., odd ones 56.., 40.., 24.., 8.. */
-    __m512i at =
-        _mm512_mask_add_epi16(_mm512_add_epi16(quads, _mm512_set1_epi16((short)((4 - panel) % 4))),
-                              0xff00, quads, _mm512_set1_epi16((short)(32 + 3 - panel)));
-    __m512i even = _mm512_sub_epi16(sum->both, _mm512_slli_epi16(sum->odd, 8));
-    __m512i sums = _mm512_permutex2var_epi16(even, at, sum->odd);
-    __m512i v = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(sums)), 1);
-    if (add) v = _mm512_add_epi32(v, _mm512_loadu_si512(to));
-    _mm512_storeu_si512(to, v);
+    const __m512i low =
+                      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                  high = _mm512_add_epi32(low, _mm512_set1_epi32(1)),
+                  low_high = _mm512_mask_blend_epi32(0xff00, low, high),
+                  high_low = _mm512_mask_blend_epi32(0xff00, high, low),
+                  word = _mm512_set1_epi32(0x1fffe);
+    __m512i even = _mm512_sub_epi16(sum->both, _mm512_slli_epi16(sum->odd, 8)), odd = sum->odd;
+    __m512i even_02 = _mm512_and_si512(_mm512_add_epi32(even, even), word),
+            even_31 = _mm512_and_si512(_mm512_srli_epi32(even, 15), word),
+            odd_31 = _mm512_and_si512(_mm512_add_epi32(odd, odd), word),
+            odd_20 = _mm512_and_si512(_mm512_srli_epi32(odd, 15), word);
+    panel[0] = _mm512_permutex2var_epi32(even_02, low_high, odd_20);
+    panel[1] = _mm512_permutex2var_epi32(even_31, high, odd_31);
+    panel[2] = _mm512_permutex2var_epi32(even_02, high_low, odd_20);
+    panel[3] = _mm512_permutex2var_epi32(even_31, low, odd_31);
 }
 
 static void store_sums(const struct chunk *c, bool add)
 {
     const struct qnt__look_up_bits *g = c->g;
     for (size_t i = 0; i < g->m; i++) {
-        for (size_t p = 0; p < g->panels; p++)
-            store_panel(&c->wide[i][p / 4], (int)(p % 4), g->acc + i * g->ld + p * QNT__PANEL, add);
+        int32_t *to = g->acc + i * g->ld;
+        for (size_t p = 0; p < g->panels; p += 4) {
+            __m512i panel[4];
+            panels_of(&c->wide[i][p / 4], panel);
+            UNROLL for (size_t q = 0; q < 4; q++, to += QNT__PANEL)
+            {
+                if (p + q == g->panels) break;
+                if (add) panel[q] = _mm512_add_epi32(panel[q], _mm512_loadu_si512(to));
+                _mm512_storeu_si512(to, panel[q]);
+            }
+        }
     }
 }
 
