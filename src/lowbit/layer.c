@@ -257,8 +257,7 @@ static qnt_status check_factors(const qnt_context *context, const char *name,
                          (long long)outputs);
     }
     for (int64_t o = 0; o < v->shape[0]; o++) {
-        const float x = ((const float *)(const void *)v->data)[o * v->strides[0]];
-        if (isfinite(x)) continue;
+        if (isfinite(qnt__view_f32(v, o * v->strides[0]))) continue;
         return qnt__fail(context, QNT_E_INVALID, "%s: number %lld is not finite", name,
                          (long long)o);
     }
@@ -268,8 +267,7 @@ static qnt_status check_factors(const qnt_context *context, const char *name,
 static float factor(const struct qnt__view *v, size_t o)
 {
     if (!v->data) return 0.0f;
-    return (
-        (const float *)(const void *)v->data)[v->shape[0] == 1 ? 0 : (int64_t)o * v->strides[0]];
+    return qnt__view_f32(v, v->shape[0] == 1 ? 0 : (int64_t)o * v->strides[0]);
 }
 
 /* What the layer computes without an identity, for one channel. */
@@ -341,7 +339,7 @@ static bool read_row(const struct qnt__view *t, const struct qnt__view *falling,
 {
     *falls = falling->data && falling->data[o * falling->strides[0]];
     for (int64_t k = 0; k < 3; k++)
-        row[k] = ((const int32_t *)(const void *)t->data)[o * t->strides[0] + k * t->strides[1]];
+        row[k] = qnt__view_s32(t, o * t->strides[0] + k * t->strides[1]);
     return *falls ? row[0] >= row[1] && row[1] >= row[2] : row[0] <= row[1] && row[1] <= row[2];
 }
 

@@ -1,5 +1,6 @@
 /* Thresholds of monotone functions by bisection: of sums, and of floats. */
 #include <math.h>
+#include <string.h>
 
 #include "base/arith.h"
 #include "base/numeric.h"
@@ -108,7 +109,7 @@ qnt_status qnt_find_thresholds(const qnt_context *context, qnt_digit_fn digit, v
         }
         if (falling) f.data[o * f.strides[0]] = falls;
         for (int64_t k = 0; k < 3; k++)
-            ((int32_t *)(void *)t.data)[o * t.strides[0] + k * t.strides[1]] = row[k];
+            memcpy(t.data + 4 * (o * t.strides[0] + k * t.strides[1]), &row[k], sizeof *row);
     }
     return QNT_OK;
 }
