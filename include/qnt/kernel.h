@@ -9,7 +9,8 @@
  * work. Layers (layer.h) are faster for weights that are used again, because they are packed once.
  *
  * Integer results are exact. An accumulator whose true value leaves int32 wraps modulo 2^32 on
- * every CPU alike; |sum| < 2^31 holds up to K = 65,536 for any 8-bit operands with zero points.
+ * every CPU alike; |sum| < 2^31 holds up to K = 33,025 for any 8-bit operands with zero points, and
+ * up to K = 65,793 where both zero points are 0 and one operand is int8.
  */
 #ifndef QNT_KERNEL_H
 #define QNT_KERNEL_H
