@@ -75,7 +75,7 @@ static qnt_status check_results(const qnt_context *context, const struct qnt__vi
 {
     if (t->ndim != 2 || t->shape[1] != 3)
         return qnt__fail(context, QNT_E_SHAPE, "thresholds: expected shape O x 3");
-    if (!falling->data) return QNT_OK;
+    if (!falling) return QNT_OK;
     if (falling->code != QNT_UINT || falling->bits != 8)
         return qnt__fail(context, QNT_E_DTYPE, "falling: expected uint8");
     if (falling->ndim == 1 && falling->shape[0] == t->shape[0])
@@ -97,7 +97,7 @@ qnt_status qnt_find_thresholds(const qnt_context *context, qnt_digit_fn digit, v
     }
     QNT__TRY(qnt__view_open_output(context, "thresholds", thresholds, QNT__INT32, &t));
     if (falling) QNT__TRY(qnt__view_open_output(context, "falling", falling, QNT__CODES, &f));
-    QNT__TRY(check_results(context, &t, &f));
+    QNT__TRY(check_results(context, &t, falling ? &f : NULL));
     for (int64_t o = 0; t.count && o < t.shape[0]; o++) {
         int32_t row[3];
         bool falls;

@@ -382,6 +382,8 @@ static void refused_functions(void)
           QNT_E_SHAPE, "O x 3");
     FAILS(qnt_find_thresholds(c, bump, &odd, 3, 4, t, TENSOR(falling, QNT_UINT, 8, 1)), QNT_E_SHAPE,
           "falling");
+    FAILS(qnt_find_thresholds(c, bump, &odd, 3, 4, t, TENSOR(NULL, QNT_UINT, 8, 0)), QNT_E_SHAPE,
+          "falling");
     struct norm n = {.gamma = {-1}};
     FAILS(qnt_find_thresholds(c, digit_of, &n, -9, 9, TENSOR(limit, QNT_INT, 32, 1, 3), NULL),
           QNT_E_INVALID, "falls");
@@ -707,6 +709,11 @@ static void bad_input(void)
     qnt_lowbit_layer_destroy(none);
     FAILS(OF(&request, TENSOR(limit, QNT_INT, 32, 12, 1), f), QNT_E_SHAPE, "thresholds");
     FAILS(OF(&request, t, TENSOR(falling, QNT_UINT, 8, 11)), QNT_E_SHAPE, "falling");
+    FAILS(OF(&request, t, TENSOR(NULL, QNT_UINT, 8, 0)), QNT_E_SHAPE, "falling");
+    FAILS(OF(&request, t, TENSOR(falling, QNT_INT, 8, 12)), QNT_E_DTYPE, "falling");
+    falling[7] = 2;
+    FAILS(OF(&request, t, f), QNT_E_INVALID, "falling: number 7 is 2");
+    falling[7] = 0;
     qnt_lowbit_spec flags = request;
     flags.flags = QNT_RELU_LAST;
     FAILS(OF(&flags, t, f), QNT_E_INVALID, "flags");
