@@ -179,9 +179,9 @@ static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q
         sum += digit * fabs((double)coef[p]);
     }
     if (legal && isfinite((float)sum * q->scale[g])) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID,
-                     "values: group %zu has coefficients whose sums are not finite, or one after a 0",
-                     g);
+    return qnt__fail(
+        context, QNT_E_INVALID,
+        "values: group %zu has coefficients whose sums are not finite, or one after a 0", g);
 }
 
 /* The scale decides the number of groups of a quantizer that has none; coefficients follow. */

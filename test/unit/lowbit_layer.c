@@ -604,14 +604,12 @@ static void any_address(void)
     fill(x, 4 * 6, 3), fill(w, O * 6, 3), random_norm(O);
     for (int e = 0; e < N; e++) id[e] = (float)random_in(-30, 30) * 0.125f;
     for (int k = 0; k < 3; k++) memcpy(odd[k] + 1, even[k], (k < 2 ? O : N) * sizeof(float));
-    qnt_tensor *px =
-        pack(&pixel_view, pixels, x, 1, 2, 2, 6, 1, (const int[4]){0, 0, 0, 0});
+    qnt_tensor *px = pack(&pixel_view, pixels, x, 1, 2, 2, 6, 1, (const int[4]){0, 0, 0, 0});
     qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, O, 1, 1, 6);
     for (int k = 0; k < 2; k++) {
-        OK(qnt_lowbit_layer_create(c, &conv, &spec, weight,
-                                   TENSOR(k ? odd[0] + 1 : (uint8_t *)scale, QNT_FLOAT, 32, O),
-                                   TENSOR(k ? odd[1] + 1 : (uint8_t *)shift, QNT_FLOAT, 32, O), NULL,
-                                   &layer));
+        OK(qnt_lowbit_layer_create(
+            c, &conv, &spec, weight, TENSOR(k ? odd[0] + 1 : (uint8_t *)scale, QNT_FLOAT, 32, O),
+            TENSOR(k ? odd[1] + 1 : (uint8_t *)shift, QNT_FLOAT, 32, O), NULL, &layer));
         for (int level = 0; level < 3; level++) {
             OK(qnt_context_set_cpu(c, level == 0   ? 0
                                       : level == 1 ? QNT_CPU_AVX2 & qnt_cpu_detect()

@@ -191,9 +191,12 @@ static void reload(const qnt_quantizer *q)
 
 static void degenerate(void)
 {
-    static const float data[][4] = {{0, 0, 0, 0},          {3, 3, -3, 3},
-                                    {-2, 0, 0, 0},         {1e-45f, 0, 0, 0},
-                                    {3e38f, -3e38f, 1, 0}, {1e-40f, -2e-40f, 3e-40f, 0},
+    static const float data[][4] = {{0, 0, 0, 0},
+                                    {3, 3, -3, 3},
+                                    {-2, 0, 0, 0},
+                                    {1e-45f, 0, 0, 0},
+                                    {3e38f, -3e38f, 1, 0},
+                                    {1e-40f, -2e-40f, 3e-40f, 0},
                                     {1e-30f, 1e30f, 0, 0},
                                     {1e-45f, 3e-45f, 0, 0},
                                     {FLT_MAX, -FLT_MAX, FLT_MAX, FLT_MAX},

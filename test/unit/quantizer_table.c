@@ -295,7 +295,7 @@ static void many_zeros(void)
     double level[32];
     for (int i = 0; i < ROUNDS(120); i++) {
         qnt_quantizer *copy = NULL, *q = create((qnt_spec){
-                                    .method = found[i % 3], .bits = 5, .flags = QNT_LITERAL});
+                                        .method = found[i % 3], .bits = 5, .flags = QNT_LITERAL});
         size_t bytes;
         for (int k = 0; k < N; k++) x[k] = random_in(0, 9) ? 0.0f : (float)random_gauss();
         fit(q, x, NULL, 1, N / (1 + i % 7));
