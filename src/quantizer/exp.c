@@ -270,6 +270,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
         QNT__TRY(check_base(context, &quantizer->spec, numbers[0]));
         QNT__TRY(qnt__parameters_shared(context, quantizer));
         quantizer->shared[0] = (float)numbers[0];
+        quantizer->base_set = true;
         quantizer->ready = quantizer->fitted = false;
         return QNT_OK;
     }

@@ -178,6 +178,32 @@ static void grains_and_blobs(void)
     }
 }
 
+/* A fit after more data finds another base, the one of a quantizer that saw everything before its only
+ * fit; a base that was set stays. */
+static void more_data(void)
+{
+    qnt_quantizer *q = create((qnt_spec){.bits = 3, .flags = QNT_SIGNED}),
+                  *whole = create((qnt_spec){.bits = 3, .flags = QNT_SIGNED});
+    const double set = 1.5;
+    for (int k = 0; k < 300; k++) x[k] = (float)random_gauss();
+    for (int k = 300; k < 600; k++) x[k] = (float)exp(2.0 * random_gauss());
+    fit(q, x, 300);
+    const double first = get(q, QNT_P_BASE);
+    OK(qnt_quantizer_fit(c, q));
+    CHECK(get(q, QNT_P_BASE) == first);
+    fit(q, x + 300, 300);
+    OK(qnt_quantizer_observe(c, whole, TENSOR(x, QNT_FLOAT, 32, 300), NULL));
+    fit(whole, x + 300, 300);
+    CHECK(get(q, QNT_P_BASE) != first && get(q, QNT_P_BASE) == get(whole, QNT_P_BASE));
+    CHECK(get(q, QNT_P_ERROR) == get(whole, QNT_P_ERROR));
+    for (int k = 0; k < 2; k++) {
+        OK(qnt_quantizer_set(c, q, QNT_P_BASE, &set, 1));
+        OK(qnt_quantizer_fit(c, q));
+        CHECK(get(q, QNT_P_BASE) == set);
+    }
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(whole);
+}
+
 /* Whatever was fitted can be loaded again. */
 static void reload(const qnt_quantizer *q)
 {
@@ -275,6 +301,7 @@ int main(int argc, char **argv)
     RUN(order);
     RUN(pairs);
     RUN(grains_and_blobs);
+    RUN(more_data);
     RUN(degenerate);
     RUN(bad_input);
     qnt_context_destroy(c);
