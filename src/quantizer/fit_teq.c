@@ -316,7 +316,8 @@ qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics
     struct qnt__teq *teq;
     double base = (double)next->shared[0];
     QNT__TRY(qnt__teq_open(context, seen, next, &teq));
-    qnt_status status = next->base_set ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
+    qnt_status status =
+        next->base_set ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
     if (status == QNT_OK) qnt__teq_store(teq, base);
     qnt__teq_close(teq);
     return status;
