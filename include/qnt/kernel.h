@@ -9,7 +9,8 @@
  * work. Layers (layer.h) are faster for weights that are used again, because they are packed once.
  *
  * Integer results are exact. An accumulator whose true value leaves int32 wraps modulo 2^32 on
- * every CPU alike; |sum| < 2^31 holds up to K = 65,536 for any 8-bit operands with zero points.
+ * every CPU alike; |sum| < 2^31 holds up to K = 33,025 for any 8-bit operands with zero points, and
+ * up to K = 65,793 where both zero points are 0 and one operand is int8.
  */
 #ifndef QNT_KERNEL_H
 #define QNT_KERNEL_H
@@ -176,11 +177,11 @@ QNT_API qnt_status qnt_pack_bits(const qnt_context *context, const qnt_tensor *c
  * product_i) b_coef[n,0], if (2^planes - 1) (2^bits of a - 1) K < 2^31. How the integers are found
  * depends on CPU, shape and widths, and the result does not (doc/bit_planes.md).
  *
- * K can have blocks of coefficients: b_coef[n,t,i] belongs to the k of block t, of which there are
- * K / blocks, a multiple of 64. Then C[m,n] is the sum over planes i, with a_coef over planes j of a
- * within, and over blocks t within, of float(product of the block) coef, coef = b_coef[n,t,i] or
- * a_coef[j] b_coef[n,t,i], whether coefficients double or not. It is fastest where the stride of n
- * is 1.
+ * K can have blocks of coefficients, two or more; one is the same as none. b_coef[n,t,i] belongs to
+ * the k of block t, of which there are K / blocks, a multiple of 64. Then C[m,n] is the sum over
+ * planes i, with a_coef over planes j of a within, and over blocks t within, of float(product of the
+ * block) coef, coef = b_coef[n,t,i] or a_coef[j] b_coef[n,t,i], whether coefficients double or not.
+ * It is fastest where the stride of n is 1.
  * @param context hooks; memory for rows of a in the form in which they are multiplied.
  * @param a      [M,K] unsigned integers of 1 to 8 bits, packed or one per byte; K at most 2^23.
  * @param a_coef NULL, or float32 [bits of a].
@@ -258,7 +259,7 @@ typedef struct qnt_exp {
  * They are all that a product needs, for any base, alpha and beta: #qnt_gemm_exp says how.
  * @param context hooks.
  * @param exponent_bits bits of a field, 2 to 7; L = 2^exponent_bits - 1.
- * @param a       [K] integers of exponent_bits bits, or of one more with a sign; packed or not.
+ * @param a       [K] integers of exponent_bits bits, or of one more with a sign, packed.
  * @param b       [K], likewise; one operand may have signs and the other none.
  * @param[out] counts [4 L] int32, disjoint from the inputs. Exact up to K = 2^31 - 1.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE.

@@ -53,8 +53,9 @@
  * - An output_q with a codebook (#QNT_TABLE, #QNT_EXP, #QNT_POINTS) gives the codes that
  *   qnt_quantizer_encode() gives for the finished floats. With the same quantizer as the input_q of the
  *   next layer, layers of exponential codes chain without a float between them.
- * - If sums over k could leave int32 (8-bit codes: not below K = 65,794), a dense layer forms them
- *   in equal blocks as above, all with the same scale; such a convolution is not supported.
+ * - If sums over k could leave int32 (8-bit codes: not below K = 65,794, or 33,026 where weights less
+ *   their zero points exceed 128), a dense layer forms them in equal blocks as above, all with the same
+ *   scale; such a convolution is not supported.
  */
 #ifndef QNT_LAYER_H
 #define QNT_LAYER_H

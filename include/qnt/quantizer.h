@@ -133,7 +133,8 @@ enum {
     QNT_P_OFFSET = 3, /**< G, get/set: value of code 0, with #QNT_REAL_OFFSET. */
     QNT_P_LOW = 4,    /**< G, get: smallest value that can be decoded. */
     QNT_P_HIGH = 5,   /**< G, get: largest value that can be decoded. */
-    QNT_P_COEF = 6,   /**< get/set: of #QNT_POINTS, `points` for each group, 0 where it has fewer. */
+    QNT_P_COEF = 6,   /**< get/set: of #QNT_POINTS, `points` for each group, 0 where it has fewer;
+                           setting the scale makes all of them 0. */
     QNT_P_COUNT = 7,  /**< G, get: of #QNT_POINTS, how many points a group has. */
     QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1; fit() keeps one that was set. */
     QNT_P_ALPHA = 9,  /**< G, get/set: of #QNT_EXP, above 0; decides the groups of a #QNT_FIXED one. */
@@ -246,7 +247,8 @@ QNT_API qnt_status qnt_quantizer_observe_inputs(const qnt_context *context, qnt_
  * @brief Chooses the parameters from what was observed; may be repeated after more data.
  * @param context   hooks; reports progress.
  * @param quantizer the quantizer; unchanged on failure.
- * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_NOMEM, #QNT_E_CANCELLED.
+ * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_INVALID if values are so near the
+ *         largest float32 that codes of a codebook would be infinite, #QNT_E_NOMEM, #QNT_E_CANCELLED.
  */
 QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer);
 

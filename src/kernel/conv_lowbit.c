@@ -80,11 +80,10 @@ static qnt_status open_thresholds(struct call *c, const qnt_tensor *thresholds)
     if (t->ndim != 2 || (t->shape[1] != 1 && t->shape[1] != 3)) {
         return qnt__fail(c->conv.context, QNT_E_SHAPE, "thresholds: expected shape O x 1 or O x 3");
     }
-    const int32_t *limit = (const int32_t *)(const void *)t->data;
     for (int64_t o = 0; o < t->shape[0]; o++) {
         for (int64_t k = 1; k < t->shape[1]; k++) {
-            const int32_t *at = limit + o * t->strides[0] + k * t->strides[1];
-            if (*at >= *(at - t->strides[1])) continue;
+            const int64_t at = o * t->strides[0] + k * t->strides[1];
+            if (qnt__view_s32(t, at) >= qnt__view_s32(t, at - t->strides[1])) continue;
             return qnt__fail(c->conv.context, QNT_E_INVALID, "thresholds: row %lld decreases",
                              (long long)o);
         }
@@ -150,13 +149,12 @@ static qnt_status check_result(struct call *c)
 static void set_limits(struct call *c, void *data)
 {
     const struct qnt__view *t = &c->thresholds;
-    const int32_t *from = (const int32_t *)(const void *)t->data;
     c->conv.limits.data = data;
     qnt__lowbit_limits_clear(&c->conv);
     for (size_t o = 0; o < c->conv.g.outputs; o++) {
         int32_t row[3] = {INT32_MAX, INT32_MAX, INT32_MAX};
         for (int64_t k = 0; k < t->shape[1]; k++)
-            row[k] = from[(int64_t)o * t->strides[0] + k * t->strides[1]];
+            row[k] = qnt__view_s32(t, (int64_t)o * t->strides[0] + k * t->strides[1]);
         qnt__lowbit_limits_set(&c->conv, o, row, false);
     }
 }

@@ -43,12 +43,12 @@ void qnt__lowbit_keep_codes(const struct qnt__lowbit_conv *c, const struct qnt__
     }
 }
 
-static const float *float_at(const struct qnt__view *v, const struct qnt__lowbit_line *l, size_t x)
+static uint8_t *float_at(const struct qnt__view *v, const struct qnt__lowbit_line *l, size_t x)
 {
     if (!v) return NULL;
     int64_t at = (int64_t)l->image * v->strides[0] + (int64_t)l->row * v->strides[1] +
                  (int64_t)x * v->strides[2] + (int64_t)l->first;
-    return (const float *)(const void *)v->data + at;
+    return v->data + 4 * at;
 }
 
 void qnt__lowbit_run_floats(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l)
@@ -58,18 +58,15 @@ void qnt__lowbit_run_floats(const struct qnt__lowbit_conv *c, const struct qnt__
     struct qnt__lowbit_floats f = {.first = a->first, .last = a->last};
     memcpy(f.limit, a->limit, sizeof f.limit);
     for (size_t x = 0; x < c->g.out_width; x++) {
-        const float *identity = float_at(c->identity, l, x), *y = float_at(c->y, l, x);
+        const uint8_t *identity = float_at(c->identity, l, x);
+        uint8_t *y = float_at(c->y, l, x);
         for (size_t o = 0; o < l->outputs; o += f.n) {
             f.n = qnt__min(channels, l->outputs - o);
             f.sum = l->sum + x * l->outputs + o;
             f.scale = a->scale + l->first + o;
             f.shift = a->shift + l->first + o;
-            f.identity = identity ? identity + o : NULL;
-            union { /* y is a view of what is written */
-                const float *in;
-                float *out;
-            } u = {y ? y + o : NULL};
-            f.y = u.out;
+            f.identity = identity ? identity + 4 * o : NULL;
+            f.y = y ? y + 4 * o : NULL;
             if (c->packed.data)
                 f.codes = l->code + x * l->pixel + o / channels * 3 * c->packed.triples;
             c->context->simd.floats_lowbit(&f);

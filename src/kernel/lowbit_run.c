@@ -59,8 +59,9 @@ static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbi
     for (size_t i = 0; i < m; i++, acc += ld) {
         int64_t at = (int64_t)l->image * y->strides[0] + (int64_t)l->row * y->strides[1] +
                      (int64_t)(column + i) * y->strides[2] + (int64_t)output * y->strides[3];
-        int32_t *to = (int32_t *)(void *)y->data;
-        for (size_t j = 0; j < n; j++) to[at + (int64_t)j * y->strides[3]] = acc[j];
+        if (y->strides[3] == 1) memcpy(y->data + 4 * at, acc, n * sizeof *acc);
+        for (size_t j = 0; y->strides[3] != 1 && j < n; j++, at += y->strides[3])
+            memcpy(y->data + 4 * at, &acc[j], sizeof *acc);
     }
 }
 

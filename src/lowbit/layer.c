@@ -257,8 +257,7 @@ static qnt_status check_factors(const qnt_context *context, const char *name,
                          (long long)outputs);
     }
     for (int64_t o = 0; o < v->shape[0]; o++) {
-        const float x = ((const float *)(const void *)v->data)[o * v->strides[0]];
-        if (isfinite(x)) continue;
+        if (isfinite(qnt__view_f32(v, o * v->strides[0]))) continue;
         return qnt__fail(context, QNT_E_INVALID, "%s: number %lld is not finite", name,
                          (long long)o);
     }
@@ -268,8 +267,7 @@ static qnt_status check_factors(const qnt_context *context, const char *name,
 static float factor(const struct qnt__view *v, size_t o)
 {
     if (!v->data) return 0.0f;
-    return (
-        (const float *)(const void *)v->data)[v->shape[0] == 1 ? 0 : (int64_t)o * v->strides[0]];
+    return qnt__view_f32(v, v->shape[0] == 1 ? 0 : (int64_t)o * v->strides[0]);
 }
 
 /* What the layer computes without an identity, for one channel. */
@@ -339,9 +337,9 @@ qnt_status qnt_lowbit_layer_create(const qnt_context *context, const qnt_conv *c
 static bool read_row(const struct qnt__view *t, const struct qnt__view *falling, int64_t o,
                      int32_t row[3], bool *falls)
 {
-    *falls = falling->data && falling->data[o * falling->strides[0]];
+    *falls = falling && falling->data[o * falling->strides[0]];
     for (int64_t k = 0; k < 3; k++)
-        row[k] = ((const int32_t *)(const void *)t->data)[o * t->strides[0] + k * t->strides[1]];
+        row[k] = qnt__view_s32(t, o * t->strides[0] + k * t->strides[1]);
     return *falls ? row[0] >= row[1] && row[1] >= row[2] : row[0] <= row[1] && row[1] <= row[2];
 }
 
@@ -352,13 +350,18 @@ static qnt_status check_rows(const qnt_context *context, const struct qnt__view 
         return qnt__fail(context, QNT_E_SHAPE, "thresholds: expected shape %lld x 3",
                          (long long)outputs);
     }
-    if (falling->data &&
-        (falling->ndim != 1 || falling->shape[0] != outputs || falling->bits != 8)) {
-        return qnt__fail(context, QNT_E_SHAPE, "falling: expected %lld bytes", (long long)outputs);
+    if (falling && (falling->code != QNT_UINT || falling->bits != 8))
+        return qnt__fail(context, QNT_E_DTYPE, "falling: expected uint8");
+    if (falling && (falling->ndim != 1 || falling->shape[0] != outputs)) {
+        return qnt__fail(context, QNT_E_SHAPE, "falling: expected shape %lld", (long long)outputs);
     }
     for (int64_t o = 0; o < outputs; o++) {
         int32_t row[3];
         bool falls;
+        if (falling && falling->data[o * falling->strides[0]] > 1) {
+            return qnt__fail(context, QNT_E_INVALID, "falling: number %lld is %d, expected 0 or 1",
+                             (long long)o, falling->data[o * falling->strides[0]]);
+        }
         if (read_row(t, falling, o, row, &falls)) continue;
         return qnt__fail(context, QNT_E_INVALID, "thresholds: row %lld %s", (long long)o,
                          falls ? "falls and increases" : "decreases");
@@ -383,13 +386,14 @@ qnt_status qnt_lowbit_layer_of_thresholds(const qnt_context *context, const qnt_
     }
     QNT__TRY(qnt__view_open(context, "thresholds", thresholds, QNT__INT32, &t));
     if (falling) QNT__TRY(qnt__view_open(context, "falling", falling, QNT__CODES, &f));
-    QNT__TRY(check_rows(context, &t, &f, h.outputs));
+    const struct qnt__view *falls_of = falling ? &f : NULL;
+    QNT__TRY(check_rows(context, &t, falls_of, h.outputs));
     QNT__TRY(build(context, &h, weight, out));
     qnt__lowbit_limits_clear(&(*out)->conv);
     for (int64_t o = 0; o < h.outputs; o++) {
         int32_t row[3];
         bool falls;
-        read_row(&t, &f, o, row, &falls);
+        read_row(&t, falls_of, o, row, &falls);
         qnt__lowbit_limits_set(&(*out)->conv, (size_t)o, row, falls);
     }
     return complete(context, out);

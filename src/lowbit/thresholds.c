@@ -1,5 +1,6 @@
 /* Thresholds of monotone functions by bisection: of sums, and of floats. */
 #include <math.h>
+#include <string.h>
 
 #include "base/arith.h"
 #include "base/numeric.h"
@@ -74,7 +75,7 @@ static qnt_status check_results(const qnt_context *context, const struct qnt__vi
 {
     if (t->ndim != 2 || t->shape[1] != 3)
         return qnt__fail(context, QNT_E_SHAPE, "thresholds: expected shape O x 3");
-    if (!falling->data) return QNT_OK;
+    if (!falling) return QNT_OK;
     if (falling->code != QNT_UINT || falling->bits != 8)
         return qnt__fail(context, QNT_E_DTYPE, "falling: expected uint8");
     if (falling->ndim == 1 && falling->shape[0] == t->shape[0])
@@ -96,7 +97,7 @@ qnt_status qnt_find_thresholds(const qnt_context *context, qnt_digit_fn digit, v
     }
     QNT__TRY(qnt__view_open_output(context, "thresholds", thresholds, QNT__INT32, &t));
     if (falling) QNT__TRY(qnt__view_open_output(context, "falling", falling, QNT__CODES, &f));
-    QNT__TRY(check_results(context, &t, &f));
+    QNT__TRY(check_results(context, &t, falling ? &f : NULL));
     for (int64_t o = 0; t.count && o < t.shape[0]; o++) {
         int32_t row[3];
         bool falls;
@@ -108,7 +109,7 @@ qnt_status qnt_find_thresholds(const qnt_context *context, qnt_digit_fn digit, v
         }
         if (falling) f.data[o * f.strides[0]] = falls;
         for (int64_t k = 0; k < 3; k++)
-            ((int32_t *)(void *)t.data)[o * t.strides[0] + k * t.strides[1]] = row[k];
+            memcpy(t.data + 4 * (o * t.strides[0] + k * t.strides[1]), &row[k], sizeof *row);
     }
     return QNT_OK;
 }

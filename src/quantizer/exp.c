@@ -228,14 +228,14 @@ static qnt_status check_base(const qnt_context *context, const qnt_spec *spec, d
                      base, most);
 }
 
-/* Magnitudes must be finite and must not fall. */
+/* Magnitudes must be finite, snapped ones too, and must not fall. */
 static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q, size_t g)
 {
-    const float *numbers = q->own + g * OWN;
+    const float *numbers = q->own + g * OWN, most = (float)qnt__exp_snap(&q->spec);
     double top = (double)numbers[ALPHA];
     for (int32_t e = 1; e < qnt__exp_levels(&q->spec); e++) top *= (double)q->shared[0];
-    if (numbers[ALPHA] > 0.0f && isfinite(numbers[BETA]) && isfinite((float)(2.0 * top)) &&
-        isfinite(2.0f * numbers[BETA])) {
+    if (numbers[ALPHA] > 0.0f && isfinite(numbers[BETA]) &&
+        isfinite((float)(top + (double)numbers[BETA])) && isfinite(q->scale[g] * most)) {
         return QNT_OK;
     }
     return qnt__fail(
@@ -270,6 +270,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
         QNT__TRY(check_base(context, &quantizer->spec, numbers[0]));
         QNT__TRY(qnt__parameters_shared(context, quantizer));
         quantizer->shared[0] = (float)numbers[0];
+        quantizer->base_set = true;
         quantizer->ready = quantizer->fitted = false;
         return QNT_OK;
     }

@@ -193,6 +193,8 @@ qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next)
         job.most = qnt__max(job.most, seen->bin ? seen->bins : seen->moments[g].count);
     }
     QNT__TRY(run(&job));
+    for (size_t g = 0; g < seen->groups; g++) /* what was fitted can be set, and loaded */
+        QNT__TRY(job.next.scheme->verify(context, &job.next, g));
     job.next.ready = job.next.fitted = true;
     *next = job.next;
     return QNT_OK;

@@ -10,6 +10,7 @@
  * shallow minima: it is scanned over a logarithmic grid of base - 1, then refined by golden
  * section.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -256,11 +257,21 @@ void qnt__teq_close(struct qnt__teq *teq)
     if (teq) qnt__free(&teq->next->memory, teq->space, teq->bytes);
 }
 
+/* As float32 holds it, also where alpha is beyond its subnormal numbers or the top would round to
+ * infinity. `power` is the largest, and `low`, where it counts, the lowest level: alpha + beta. */
+static void store(qnt_quantizer *next, size_t g, double alpha, double power, const double *low)
+{
+    const double most = (double)FLT_MAX * (1.0 - 0x1p-22);
+    alpha = fmax(alpha, (double)FLT_TRUE_MIN);
+    alpha = fmin(alpha, low ? fmin(most, (most - *low) / (power - 1.0)) : most / power);
+    qnt__exp_store(next, g, alpha, low ? *low - alpha : 0.0);
+}
+
 /* One magnitude only, or none: the top code is exact. */
 static void store_constant(qnt_quantizer *next, size_t g, double magnitude)
 {
     double power = exp((qnt__exp_levels(&next->spec) - 1) * log((double)next->shared[0]));
-    qnt__exp_store(next, g, magnitude > 0.0 ? magnitude / power : 1.0 / power, 0.0);
+    store(next, g, magnitude > 0.0 ? magnitude / power : 1.0 / power, power, NULL);
 }
 
 void qnt__teq_store(struct qnt__teq *teq, double base)
@@ -276,8 +287,8 @@ void qnt__teq_store(struct qnt__teq *teq, double base)
             store_constant(teq->next, g, m->high);
             continue;
         }
-        double alpha = (m->range.high - m->range.low) / (exp((levels - 1) * log(base)) - 1.0);
-        qnt__exp_store(teq->next, g, alpha, m->range.low - alpha);
+        double power = exp((levels - 1) * log(base));
+        store(teq->next, g, (m->range.high - m->range.low) / (power - 1.0), power, &m->range.low);
     }
 }
 
@@ -305,7 +316,8 @@ qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics
     struct qnt__teq *teq;
     double base = (double)next->shared[0];
     QNT__TRY(qnt__teq_open(context, seen, next, &teq));
-    qnt_status status = base > 1.0 ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
+    qnt_status status =
+        next->base_set ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
     if (status == QNT_OK) qnt__teq_store(teq, base);
     qnt__teq_close(teq);
     return status;

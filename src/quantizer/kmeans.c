@@ -57,10 +57,13 @@ size_t qnt__kmeans_bytes(size_t n, int32_t count)
            qnt__carve_bytes(entries * (size_t)count, sizeof(uint16_t));
 }
 
+/* Rounding must not take it out of the run: levels ascend. */
 static double mean_of(const struct qnt__sorted *data, size_t i, size_t j)
 {
-    const struct qnt__sums *a = &data->side[0].sums[i], *b = &data->side[0].sums[j];
-    return data->origin + (b->hx - a->hx) / (b->h - a->h);
+    const struct qnt__side *side = &data->side[0];
+    const struct qnt__sums *a = &side->sums[i], *b = &side->sums[j];
+    double mean = data->origin + (b->hx - a->hx) / (b->h - a->h);
+    return fmin(fmax(mean, (double)side->x[i]), (double)side->x[j - 1]);
 }
 
 double qnt__kmeans(const struct qnt__sorted *data, int32_t count, void *space, double *level)

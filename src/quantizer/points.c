@@ -170,16 +170,18 @@ static double value(const qnt_quantizer *quantizer, int32_t param, size_t i)
 static qnt_status check_group(const qnt_context *context, const qnt_quantizer *q, size_t g,
                               const float *coef)
 {
-    float sum = 0.0f;
+    const double digit = q->spec.method == QNT_BASES ? 1.0 : (double)(1 << (q->spec.bits - 1));
+    double sum = 0.0; /* the largest */
     bool ended = false, legal = true;
     for (size_t p = 0; p < q->own_count; p++) {
         legal = legal && isfinite(coef[p]) && !(ended && coef[p] != 0.0f);
         ended = ended || coef[p] == 0.0f;
-        sum += fabsf(coef[p]) * 8.0f;
+        sum += digit * fabs((double)coef[p]);
     }
-    if (legal && isfinite(sum * q->scale[g])) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID,
-                     "values: group %zu has coefficients that are not finite, or one after a 0", g);
+    if (legal && isfinite((float)sum * q->scale[g])) return QNT_OK;
+    return qnt__fail(
+        context, QNT_E_INVALID,
+        "values: group %zu has coefficients whose sums are not finite, or one after a 0", g);
 }
 
 /* The scale decides the number of groups of a quantizer that has none; coefficients follow. */

@@ -32,6 +32,7 @@ struct qnt_quantizer {
     struct qnt__options options;
     bool ready;    /* the parameters below are set */
     bool fitted;   /* and error, bound and visited belong to them */
+    bool base_set; /* by the caller, of QNT_EXP: fitting keeps it */
     size_t groups; /* 0: not known yet */
     float *scale;  /* [groups] */
     float *offset; /* [groups]; all 0 without QNT_REAL_OFFSET */

@@ -3,10 +3,10 @@
  * products to results, and from sums to floats. The including file defines VECTOR, bytes of a
  * vector, and INLINE.
  */
-typedef int32_t lanes __attribute__((vector_size(VECTOR), aligned(4), may_alias));
+typedef int32_t lanes __attribute__((vector_size(VECTOR), aligned(1), may_alias));
 typedef uint8_t bytes __attribute__((vector_size(VECTOR / 4), aligned(1), may_alias));
 typedef uint32_t wraps __attribute__((vector_size(VECTOR), aligned(4), may_alias));
-typedef float floats __attribute__((vector_size(VECTOR), aligned(4), may_alias));
+typedef float floats __attribute__((vector_size(VECTOR), aligned(1), may_alias));
 
 enum { LANES_32 = VECTOR / 4, PARTS = QNT__LOWBIT_COLUMNS / LANES_32 };
 
@@ -75,9 +75,9 @@ INLINE void floats_lowbit(const struct qnt__lowbit_floats *f)
         floats y = __builtin_convertvector(load(f->sum + o), floats);
         y = y * (floats)load(f->scale + o) + (floats)load(f->shift + o);
         if (f->first) y = rectify(y);
-        if (f->identity) y += (floats)load(f->identity + o);
+        if (f->identity) y += (floats)load((const uint8_t *)f->identity + 4 * o);
         if (f->last) y = rectify(y);
-        if (f->y) *(floats *)(void *)(f->y + o) = y;
+        if (f->y) *(floats *)(void *)((uint8_t *)f->y + 4 * o) = y;
         if (!f->codes) continue;
         lanes count = {0};
         for (int t = 0; t < 3; t++) count -= (lanes)(y >= f->limit[t]);
@@ -85,8 +85,8 @@ INLINE void floats_lowbit(const struct qnt__lowbit_floats *f)
     }
     struct qnt__lowbit_floats rest = *f;
     rest.sum += o, rest.scale += o, rest.shift += o, rest.n -= o;
-    if (f->identity) rest.identity += o;
-    if (f->y) rest.y += o;
+    if (f->identity) rest.identity = (const uint8_t *)f->identity + 4 * o;
+    if (f->y) rest.y = (uint8_t *)f->y + 4 * o;
     if (f->codes) rest.codes += o;
     qnt__floats_lowbit_c(&rest);
 }

@@ -119,8 +119,8 @@ struct qnt__lowbit_floats {
     const int32_t *sum;    /* [n] */
     const float *scale;    /* [n] */
     const float *shift;    /* [n] */
-    const float *identity; /* [n] or NULL */
-    float *y;              /* written, [n], or NULL; may be identity */
+    const void *identity;  /* floats [n] at any address, or NULL */
+    void *y;               /* written, the same; may be identity */
     uint8_t *codes;        /* written, [n], or NULL */
     size_t n;
     float limit[3];

@@ -26,6 +26,20 @@ int64_t qnt__view_row(const struct qnt__view *view, size_t row)
     return at;
 }
 
+int32_t qnt__view_s32(const struct qnt__view *view, int64_t at)
+{
+    int32_t x;
+    memcpy(&x, view->data + 4 * at, sizeof x);
+    return x;
+}
+
+float qnt__view_f32(const struct qnt__view *view, int64_t at)
+{
+    float x;
+    memcpy(&x, view->data + 4 * at, sizeof x);
+    return x;
+}
+
 static uint16_t load_16(const uint8_t *p)
 {
     uint16_t u;

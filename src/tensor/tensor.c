@@ -252,6 +252,7 @@ qnt_status qnt__view_same_shape(const qnt_context *context, const char *a_name,
 bool qnt__view_is_compact(const struct qnt__view *view)
 {
     int64_t stride = 1;
+    if (view->count == 0) return true; /* strides mean nothing */
     for (int d = view->ndim - 1; d >= 0; d--) {
         if (view->shape[d] > 1 && view->strides[d] != stride) return false;
         stride *= view->shape[d];

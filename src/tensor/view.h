@@ -70,6 +70,10 @@ int64_t qnt__view_row(const struct qnt__view *view, size_t row);
 size_t qnt__view_rows(const struct qnt__view *view);
 size_t qnt__view_row_length(const struct qnt__view *view);
 
+/* One element of a view of int32, or of float32, at element offset `at`; views have any alignment. */
+int32_t qnt__view_s32(const struct qnt__view *view, int64_t at);
+float qnt__view_f32(const struct qnt__view *view, int64_t at);
+
 /* Reads n float elements from element offset `at` with step `step` as float32. */
 void qnt__read_f32(const struct qnt__simd *simd, const struct qnt__view *view, int64_t at,
                    int64_t step, size_t n, float *out);

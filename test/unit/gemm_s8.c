@@ -133,6 +133,35 @@ static int32_t broken(void *user, qnt_task_fn run, void *task, size_t count)
     return 7;
 }
 
+/* How far kernel.h says that sums stay within int32, at the extremes; beyond they wrap. */
+static void limits(void)
+{
+    enum { MOST = 65794 };
+    static uint8_t a[MOST];
+    static int8_t b[MOST];
+    static const struct {
+        int64_t k;
+        int32_t a_zero, b_zero;
+        bool fits;
+    } cases[] = {{33025, 255, 127, true},
+                 {33026, 255, 127, false},
+                 {65793, 0, 0, true},
+                 {65794, 0, 0, false}};
+    qnt_context *context = check_context();
+    memset(b, -128, sizeof b);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t k = cases[i].k, value = cases[i].a_zero ? 0 : 255;
+        int64_t sum = k * (value - cases[i].a_zero) * (-128 - cases[i].b_zero);
+        int32_t zero = cases[i].b_zero, found;
+        memset(a, (int)value, sizeof a);
+        OK(qnt_gemm_s8(context, TENSOR(a, QNT_UINT, 8, 1, k), cases[i].a_zero,
+                       TENSOR(b, QNT_INT, 8, 1, k), TENSOR(&zero, QNT_INT, 32, 1),
+                       TENSOR(&found, QNT_INT, 32, 1, 1)));
+        CHECK((found == sum) == cases[i].fits && (uint32_t)found == (uint32_t)sum);
+    }
+    qnt_context_destroy(context);
+}
+
 static void workers(void)
 {
     enum { M = 700, N = 150, K = 600 };
@@ -211,6 +240,7 @@ int main(int argc, char **argv)
     RUN(random_products);
     RUN(nothing);
     RUN(full_range);
+    RUN(limits);
     RUN(workers);
     RUN(bad_input);
     return DONE;

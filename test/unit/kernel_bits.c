@@ -129,8 +129,11 @@ static void numbers(void)
                           b_bits, (long long)k, path, (double)found, (double)want[j]);
             }
         }
+        uint8_t *odd = malloc((size_t)(m * n) * 4 + 1);
+        OK(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(odd + 1, QNT_FLOAT, 32, m, n)));
+        CHECK(!memcmp(odd + 1, want, (size_t)(m * n) * 4));
         free(a), free(b), free(coef), free(y), free(want), free(exact), free(a_packed),
-            free(b_packed), free(planes.t.data);
+            free(b_packed), free(planes.t.data), free(odd);
     }
 }
 

@@ -227,6 +227,48 @@ static void extremes(void)
     CHECK(!memcmp(sum, want, 45 * sizeof *sum) && sum[21] == 9 * 1500 * 9);
 }
 
+/* Sums and thresholds may be anywhere; that C has no misaligned pointers shows under UBSan. */
+static void any_address(void)
+{
+    static uint8_t odd_sum[1 + 4 * MOST], odd_limit[1 + sizeof limit];
+    for (int i = 0; i < ROUNDS(20); i++) {
+        struct shape s = random_shape();
+        qnt_lowbit l = random_levels(&s);
+        qnt_conv conv = conv_of(&s, false);
+        const int64_t o = s.o * s.groups, triples = (s.o + 2) / 3;
+        const size_t n = (size_t)(s.b * s.oh * s.ow * o);
+        fill(x, (size_t)(s.b * s.h * s.w * s.ch * s.groups), 3);
+        fill(w, (size_t)(o * s.kh * s.kw * s.ch), 3);
+        for (int64_t t = 0; t < 3 * o; t++) limit[t] = (int32_t)(10 * (t % 3) - 7);
+        memcpy(odd_limit + 1, limit, (size_t)o * 12);
+        qnt_tensor *px = pack_pixels(&s), *pw = pack_taps(&s);
+        reference(&s, &l);
+        OK(qnt_conv_lowbit(c, &conv, &l, px, pw, NULL,
+                           TENSOR(odd_sum + 1, QNT_INT, 32, s.b, s.oh, s.ow, o)));
+        CHECK(!memcmp(odd_sum + 1, want, n * sizeof *want));
+        qnt_tensor *y = TENSOR(packed, QNT_UINT, 8, s.b, s.oh, s.ow, s.groups, triples);
+        qnt_tensor *z = TENSOR(again, QNT_UINT, 8, s.b, s.oh, s.ow, s.groups, triples);
+        OK(qnt_conv_lowbit(c, &conv, &l, px, pw, TENSOR(odd_limit + 1, QNT_INT, 32, o, 3), y));
+        OK(qnt_conv_lowbit(c, &conv, &l, px, pw, TENSOR(limit, QNT_INT, 32, o, 3), z));
+        CHECK(!memcmp(packed, again, (size_t)(s.b * s.oh * s.ow * s.groups * triples)));
+    }
+}
+
+/* A batch of no images is compact, with strides or without. */
+static void nothing(void)
+{
+    qnt_conv conv = {.size = sizeof conv};
+    qnt_lowbit l = {.size = sizeof l, .step = 1, .channels = 4};
+    qnt_tensor *pw = TENSOR(taps, QNT_UINT, 8, 1, 1, 2, 1, 1, 64);
+    for (int strides = 0; strides < 2; strides++) {
+        qnt_tensor *px = TENSOR(pixels, QNT_UINT, 8, 0, 5, 4, 1, 2);
+        qnt_tensor *y = TENSOR(packed, QNT_UINT, 8, 0, 5, 4, 1, 2);
+        if (!strides) px->strides = y->strides = NULL;
+        OK(qnt_conv_lowbit(c, &conv, &l, px, pw, NULL, TENSOR(sum, QNT_INT, 32, 0, 5, 4, 5)));
+        OK(qnt_conv_lowbit(c, &conv, &l, px, pw, TENSOR(limit, QNT_INT, 32, 5, 1), y));
+    }
+}
+
 static void bad_input(void)
 {
     struct shape s = {.b = 1,
@@ -315,6 +357,8 @@ int main(int argc, char **argv)
     RUN(chains);
     RUN(shuffles);
     RUN(extremes);
+    RUN(any_address);
+    RUN(nothing);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

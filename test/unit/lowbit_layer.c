@@ -382,6 +382,8 @@ static void refused_functions(void)
           QNT_E_SHAPE, "O x 3");
     FAILS(qnt_find_thresholds(c, bump, &odd, 3, 4, t, TENSOR(falling, QNT_UINT, 8, 1)), QNT_E_SHAPE,
           "falling");
+    FAILS(qnt_find_thresholds(c, bump, &odd, 3, 4, t, TENSOR(NULL, QNT_UINT, 8, 0)), QNT_E_SHAPE,
+          "falling");
     struct norm n = {.gamma = {-1}};
     FAILS(qnt_find_thresholds(c, digit_of, &n, -9, 9, TENSOR(limit, QNT_INT, 32, 1, 3), NULL),
           QNT_E_INVALID, "falls");
@@ -584,6 +586,50 @@ static void transposes(void)
 
 /* ---- bad input ---- */
 
+static int32_t third_of(void *user, int64_t channel, int32_t v)
+{
+    (void)user;
+    return v < channel ? 0 : v < 3 * channel ? 1 : 2;
+}
+
+/* Views may be anywhere; that C has no misaligned pointers shows under UBSan. */
+static void any_address(void)
+{
+    enum { O = 21, N = 4 * O };
+    static uint8_t odd[5][1 + 12 * N];
+    float *const even[] = {scale, shift, id};
+    qnt_conv conv = {.size = sizeof conv};
+    qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3};
+    qnt_lowbit_layer *layer = NULL;
+    fill(x, 4 * 6, 3), fill(w, O * 6, 3), random_norm(O);
+    for (int e = 0; e < N; e++) id[e] = (float)random_in(-30, 30) * 0.125f;
+    for (int k = 0; k < 3; k++) memcpy(odd[k] + 1, even[k], (k < 2 ? O : N) * sizeof(float));
+    qnt_tensor *px = pack(&pixel_view, pixels, x, 1, 2, 2, 6, 1, (const int[4]){0, 0, 0, 0});
+    qnt_tensor *weight = TENSOR(w, QNT_UINT, 8, O, 1, 1, 6);
+    for (int k = 0; k < 2; k++) {
+        OK(qnt_lowbit_layer_create(
+            c, &conv, &spec, weight, TENSOR(k ? odd[0] + 1 : (uint8_t *)scale, QNT_FLOAT, 32, O),
+            TENSOR(k ? odd[1] + 1 : (uint8_t *)shift, QNT_FLOAT, 32, O), NULL, &layer));
+        for (int level = 0; level < 3; level++) {
+            OK(qnt_context_set_cpu(c, level == 0   ? 0
+                                      : level == 1 ? QNT_CPU_AVX2 & qnt_cpu_detect()
+                                                   : qnt_cpu_detect()));
+            OK(qnt_lowbit_layer_run(
+                c, layer, px, TENSOR(k ? odd[2] + 1 : (uint8_t *)id, QNT_FLOAT, 32, 1, 2, 2, O),
+                TENSOR(k ? odd[3] + 1 : (uint8_t *)y, QNT_FLOAT, 32, 1, 2, 2, O), NULL, space,
+                sizeof space));
+            if (k) CHECK(!memcmp(odd[3] + 1, y, N * sizeof *y));
+        }
+        qnt_lowbit_layer_destroy(layer);
+    }
+    OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
+
+    qnt_tensor *rows = TENSOR(odd[4] + 1, QNT_INT, 32, O, 3);
+    OK(qnt_find_thresholds(c, third_of, NULL, -50, 90, rows, NULL));
+    OK(qnt_lowbit_layer_of_thresholds(c, &conv, &spec, weight, rows, NULL, &layer));
+    qnt_lowbit_layer_destroy(layer);
+}
+
 static void bad_input(void)
 {
     struct shape s = {.b = 1,
@@ -661,6 +707,11 @@ static void bad_input(void)
     qnt_lowbit_layer_destroy(none);
     FAILS(OF(&request, TENSOR(limit, QNT_INT, 32, 12, 1), f), QNT_E_SHAPE, "thresholds");
     FAILS(OF(&request, t, TENSOR(falling, QNT_UINT, 8, 11)), QNT_E_SHAPE, "falling");
+    FAILS(OF(&request, t, TENSOR(NULL, QNT_UINT, 8, 0)), QNT_E_SHAPE, "falling");
+    FAILS(OF(&request, t, TENSOR(falling, QNT_INT, 8, 12)), QNT_E_DTYPE, "falling");
+    falling[7] = 2;
+    FAILS(OF(&request, t, f), QNT_E_INVALID, "falling: number 7 is 2");
+    falling[7] = 0;
     qnt_lowbit_spec flags = request;
     flags.flags = QNT_RELU_LAST;
     FAILS(OF(&flags, t, f), QNT_E_INVALID, "flags");
@@ -782,6 +833,7 @@ int main(int argc, char **argv)
     RUN(dense_equal);
     RUN(reachability);
     RUN(transposes);
+    RUN(any_address);
     RUN(bad_input);
     RUN(allocation_failure);
     qnt_context_destroy(c);

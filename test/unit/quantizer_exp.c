@@ -2,6 +2,8 @@
  * Exponential codes: codes of every level, thresholds of the logarithm, symmetries, kernels that
  * agree with decoded values, and bad input. Golden errors are in exp_golden.c.
  */
+#include <float.h>
+
 #include "check.h"
 
 enum { N = 4096 };
@@ -176,19 +178,64 @@ static void grains_and_blobs(void)
     }
 }
 
+/* A fit after more data finds another base, the one of a quantizer that saw everything before its only
+ * fit; a base that was set stays. */
+static void more_data(void)
+{
+    qnt_quantizer *q = create((qnt_spec){.bits = 3, .flags = QNT_SIGNED}),
+                  *whole = create((qnt_spec){.bits = 3, .flags = QNT_SIGNED});
+    const double set = 1.5;
+    for (int k = 0; k < 300; k++) x[k] = (float)random_gauss();
+    for (int k = 300; k < 600; k++) x[k] = (float)exp(2.0 * random_gauss());
+    fit(q, x, 300);
+    const double first = get(q, QNT_P_BASE);
+    OK(qnt_quantizer_fit(c, q));
+    CHECK(get(q, QNT_P_BASE) == first);
+    fit(q, x + 300, 300);
+    OK(qnt_quantizer_observe(c, whole, TENSOR(x, QNT_FLOAT, 32, 300), NULL));
+    fit(whole, x + 300, 300);
+    CHECK(get(q, QNT_P_BASE) != first && get(q, QNT_P_BASE) == get(whole, QNT_P_BASE));
+    CHECK(get(q, QNT_P_ERROR) == get(whole, QNT_P_ERROR));
+    for (int k = 0; k < 2; k++) {
+        OK(qnt_quantizer_set(c, q, QNT_P_BASE, &set, 1));
+        OK(qnt_quantizer_fit(c, q));
+        CHECK(get(q, QNT_P_BASE) == set);
+    }
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(whole);
+}
+
+/* Whatever was fitted can be loaded again. */
+static void reload(const qnt_quantizer *q)
+{
+    static uint8_t blob[1024];
+    size_t bytes;
+    qnt_quantizer *copy = NULL;
+    OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+    CHECK_MSG(qnt_quantizer_load(c, blob, bytes, &copy) == QNT_OK, "%s", check_reason);
+    qnt_quantizer_destroy(copy);
+}
+
 static void degenerate(void)
 {
-    static const float data[][4] = {{0, 0, 0, 0},          {3, 3, -3, 3},
-                                    {-2, 0, 0, 0},         {1e-45f, 0, 0, 0},
-                                    {3e38f, -3e38f, 1, 0}, {1e-40f, -2e-40f, 3e-40f, 0},
-                                    {1e-30f, 1e30f, 0, 0}};
-    for (int i = 0; i < 28; i++) {
+    static const float data[][4] = {{0, 0, 0, 0},
+                                    {3, 3, -3, 3},
+                                    {-2, 0, 0, 0},
+                                    {1e-45f, 0, 0, 0},
+                                    {3e38f, -3e38f, 1, 0},
+                                    {1e-40f, -2e-40f, 3e-40f, 0},
+                                    {1e-30f, 1e30f, 0, 0},
+                                    {1e-45f, 3e-45f, 0, 0},
+                                    {FLT_MAX, -FLT_MAX, FLT_MAX, FLT_MAX},
+                                    {FLT_MAX, 3e38f, -2e38f, 1e38f},
+                                    {FLT_MAX, 1, -2, 0}};
+    for (int i = 0; i < 44; i++) {
         int flags = QNT_SIGNED | (i % 2 ? QNT_LITERAL : 0);
         const float *v = data[i / 4];
         qnt_quantizer *q = create((qnt_spec){.bits = i / 2 % 2 ? 7 : 3, .flags = flags});
         fit(q, v, 4);
         OK(qnt_quantizer_apply(c, q, TENSOR(v, QNT_FLOAT, 32, 4), TENSOR(y, QNT_FLOAT, 32, 4)));
         for (int k = 0; k < 4; k++) CHECK_MSG(isfinite(y[k]), "data %d: %g", i / 4, (double)y[k]);
+        reload(q);
         if (i / 4 == 1)
             CHECK_MSG(fabs((double)y[0] - 3) < 1e-4 && y[2] == -y[0], "%g", (double)y[0]);
         qnt_quantizer_destroy(q);
@@ -254,6 +301,7 @@ int main(int argc, char **argv)
     RUN(order);
     RUN(pairs);
     RUN(grains_and_blobs);
+    RUN(more_data);
     RUN(degenerate);
     RUN(bad_input);
     qnt_context_destroy(c);

@@ -468,6 +468,30 @@ static void blobs(void)
     }
 }
 
+/* Near the largest float32 sums may be infinite: then the fit says so, and else it can be loaded. */
+static void largest(void)
+{
+    static uint8_t blob[1 << 16];
+    int fitted = 0, rounds = ROUNDS(60);
+    for (int i = 0; i < rounds; i++) {
+        qnt_quantizer *q = create(random_spec(i)), *copy = NULL;
+        size_t bytes;
+        for (int k = 0; k < N; k++) x[k] = random_in(0, 1) ? 3.4e38f : -3.4e38f;
+        OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+        qnt_status status = qnt_quantizer_fit(c, q);
+        fitted += status == QNT_OK;
+        if (status == QNT_OK) {
+            OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+            CHECK_MSG(qnt_quantizer_load(c, blob, bytes, &copy) == QNT_OK, "%s", check_reason);
+        } else {
+            CHECK(status == QNT_E_INVALID && strstr(check_reason, "not finite"));
+            CHECK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes) == QNT_E_STATE);
+        }
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+    }
+    CHECK_MSG(rounds < 20 || fitted > 0, "%d of %d", fitted, rounds);
+}
+
 static void bad_input(void)
 {
     qnt_spec spec = {.size = sizeof spec, .scheme = QNT_POINTS, .method = QNT_BASES};
@@ -533,6 +557,7 @@ int main(int argc, char **argv)
     RUN(small_optimum);
     RUN(layers);
     RUN(blobs);
+    RUN(largest);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

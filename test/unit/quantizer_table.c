@@ -285,6 +285,28 @@ static void blobs(void)
     }
 }
 
+/* Means of runs are formed from running sums: rounding must not take those of zeros below the levels
+ * before them. Levels that were found ascend, and what was fitted can be loaded. */
+static void many_zeros(void)
+{
+    static const int found[] = {QNT_KMEANS, QNT_LLOYD, QNT_ANALYTIC};
+    static float x[N];
+    static uint8_t blob[1 << 16];
+    double level[32];
+    for (int i = 0; i < ROUNDS(120); i++) {
+        qnt_quantizer *copy = NULL, *q = create((qnt_spec){
+                                        .method = found[i % 3], .bits = 5, .flags = QNT_LITERAL});
+        size_t bytes;
+        for (int k = 0; k < N; k++) x[k] = random_in(0, 9) ? 0.0f : (float)random_gauss();
+        fit(q, x, NULL, 1, N / (1 + i % 7));
+        get(q, QNT_P_LEVELS, level, 32);
+        for (int k = 1; k < 32; k++) CHECK_MSG(level[k] >= level[k - 1], "%d: %g", k, level[k]);
+        OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+        CHECK_MSG(qnt_quantizer_load(c, blob, bytes, &copy) == QNT_OK, "%s", check_reason);
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+    }
+}
+
 static void degenerate(void)
 {
     static const float data[][4] = {{0, 0, 0, 0},          {3, 3, 3, 3},
@@ -478,6 +500,7 @@ int main(int argc, char **argv)
     RUN(grains);
     RUN(literal);
     RUN(blobs);
+    RUN(many_zeros);
     RUN(degenerate);
     RUN(few_values);
     RUN(thresholds);

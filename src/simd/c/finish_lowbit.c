@@ -1,4 +1,6 @@
 /* Results of products of digits, one after the other. */
+#include <string.h>
+
 #include "../slots.h"
 
 void qnt__finish_lowbit_c(const struct qnt__lowbit_finish *f)
@@ -37,9 +39,13 @@ void qnt__floats_lowbit_c(const struct qnt__lowbit_floats *f)
         float y = (float)f->sum[o] * f->scale[o];
         y = y + f->shift[o];
         if (f->first && y < 0.0f) y = 0.0f;
-        if (f->identity) y = y + f->identity[o];
+        if (f->identity) {
+            float x;
+            memcpy(&x, (const uint8_t *)f->identity + 4 * o, sizeof x);
+            y = y + x;
+        }
         if (f->last && y < 0.0f) y = 0.0f;
-        if (f->y) f->y[o] = y;
+        if (f->y) memcpy((uint8_t *)f->y + 4 * o, &y, sizeof y);
         if (!f->codes) continue;
         f->codes[o] = 0;
         for (int t = 0; t < 3; t++) f->codes[o] = (uint8_t)(f->codes[o] + (y >= f->limit[t]));
