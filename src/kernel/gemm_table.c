@@ -82,7 +82,7 @@ static void read_rows(const struct product *g, const struct operand *o, size_t f
     const int64_t step = o->codes.strides[1];
     for (size_t i = 0; i < rows; i++, out += g->padded) {
         int64_t at = (int64_t)(first + i) * o->codes.strides[0] + (int64_t)g->first_k * step;
-        qnt__read_codes(&g->context->simd, &o->codes, at, step, g->depth, out);
+        if (g->depth > 0) qnt__read_codes(&g->context->simd, &o->codes, at, step, g->depth, out);
         memset(out + g->depth, 0, g->padded - g->depth);
     }
 }
@@ -319,7 +319,7 @@ static qnt_status multiply_all(struct product *g, size_t rows)
 static void choose_cells(struct product *g)
 {
     const struct qnt__view *v = &g->b.codes;
-    g->direct = (v->bits == 2 || v->bits == 4 || v->bits == 8) && v->strides[1] == 1 &&
+    g->direct = g->k > 0 && (v->bits == 2 || v->bits == 4 || v->bits == 8) && v->strides[1] == 1 &&
                 v->strides[0] >= 0 && v->strides[0] % 8 * v->bits % 8 == 0;
     g->cell_bits = g->direct ? v->bits : 8;
 }
