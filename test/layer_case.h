@@ -39,6 +39,7 @@ typedef struct layer_data {
     int32_t *wcode, *wzero;
     float *wscale, *bias, *x, *before;
     int32_t *xcode;
+    int64_t *patch; /* where the inputs of one pixel and group are, -1 in the padding */
     size_t x_count, y_count, w_count, w_groups;
 } layer_data;
 
@@ -201,6 +202,7 @@ static UNUSED layer_data random_data(const layer_case *c)
     d.x = zeroed(d.x_count, 4);
     d.xcode = zeroed(d.x_count, 4);
     d.before = zeroed(d.y_count, 4);
+    d.patch = zeroed((size_t)d.inputs, sizeof *d.patch);
 
     int32_t low = low_code(c->wbits, c->wflags), high = high_code(c->wbits, c->wflags);
     for (size_t i = 0; i < d.w_count; i++) d.wcode[i] = (int32_t)random_in(low, high);
@@ -230,7 +232,7 @@ static UNUSED layer_data random_data(const layer_case *c)
 static UNUSED void free_data(layer_data *d)
 {
     free(d->wcode), free(d->wzero), free(d->wscale), free(d->bias), free(d->x), free(d->xcode);
-    free(d->before);
+    free(d->before), free(d->patch);
 }
 
 /* ---- tensors in the caller's memory ---- */
@@ -339,19 +341,21 @@ static UNUSED layer_input dynamic_of(const layer_format *f, const float *x, int6
     return in;
 }
 
-/* Position of input element k of an output pixel, or -1 in the padding. */
-static UNUSED int64_t input_at(const layer_case *c, const layer_data *d, int64_t pixel,
-                               int64_t group, int64_t k)
+/* Finds the inputs of an output pixel and a group. */
+static UNUSED void find_patch(const layer_case *c, const layer_data *d, int64_t pixel, int64_t group)
 {
-    int64_t from = (group + c->spec.group_shift) % d->groups;
-    int64_t x = pixel % d->out_width, y = pixel / d->out_width % d->out_height;
-    int64_t b = pixel / d->out_width / d->out_height;
-    int64_t n = k % c->channels, kx = k / c->channels % c->kernel[1];
-    int64_t ky = k / c->channels / c->kernel[1];
-    y = y * or_one(c->spec.stride[0]) + ky * or_one(c->spec.dilation[0]) - c->spec.pad[0];
-    x = x * or_one(c->spec.stride[1]) + kx * or_one(c->spec.dilation[1]) - c->spec.pad[1];
-    if (y < 0 || y >= c->height || x < 0 || x >= c->width) return -1;
-    return ((b * c->height + y) * c->width + x) * d->groups * c->channels + from * c->channels + n;
+    const int64_t from = (group + c->spec.group_shift) % d->groups, row = d->groups * c->channels;
+    const int64_t x = pixel % d->out_width * or_one(c->spec.stride[1]) - c->spec.pad[1];
+    const int64_t y = pixel / d->out_width % d->out_height * or_one(c->spec.stride[0]) - c->spec.pad[0];
+    const int64_t image = pixel / d->out_width / d->out_height * c->height;
+    int64_t *patch = d->patch;
+    for (int64_t tap = 0; tap < c->kernel[0] * c->kernel[1]; tap++) {
+        const int64_t v = y + tap / c->kernel[1] * or_one(c->spec.dilation[0]);
+        const int64_t u = x + tap % c->kernel[1] * or_one(c->spec.dilation[1]);
+        const bool outside = v < 0 || v >= c->height || u < 0 || u >= c->width;
+        const int64_t first = ((image + v) * c->width + u) * row + from * c->channels;
+        for (int64_t n = 0; n < c->channels; n++) *patch++ = outside ? -1 : first + n;
+    }
 }
 
 static UNUSED size_t group_of(const layer_case *c, const layer_data *d, int64_t output, int64_t k)
@@ -380,12 +384,11 @@ static UNUSED float finish_float(const layer_case *c, float f, float before)
                              high_code(c->out.bits, c->out.flags));
 }
 
-static UNUSED float decoded_result(const layer_case *c, const layer_data *d, int64_t pixel,
-                                   int64_t output, float before)
+static UNUSED float decoded_result(const layer_case *c, const layer_data *d, int64_t output, float before)
 {
     float sum = 0;
     for (int64_t k = 0; k < d->inputs; k++) {
-        int64_t at = input_at(c, d, pixel, output / c->outputs, k);
+        int64_t at = d->patch[k];
         size_t g = group_of(c, d, output, k);
         float w = (float)(d->wcode[output * d->inputs + k] - d->wzero[g]) * d->wscale[g];
         float product = (at < 0 ? 0 : d->x[at]) * w;
@@ -395,8 +398,8 @@ static UNUSED float decoded_result(const layer_case *c, const layer_data *d, int
     return finish_float(c, sum, before);
 }
 
-static UNUSED float block_result(const layer_case *c, const layer_data *d, int64_t pixel,
-                                 int64_t output, layer_input in, int64_t block, float before)
+static UNUSED float block_result(const layer_case *c, const layer_data *d, int64_t output,
+                                 layer_input in, int64_t block, float before)
 {
     int shift = c->in.flags & QNT_SIGNED ? 0 : 128;
     float acc = 0, bias = c->has_bias ? d->bias[output] : 0;
@@ -408,7 +411,7 @@ static UNUSED float block_result(const layer_case *c, const layer_data *d, int64
         if (c->in.kind == STATIC) scale *= in.scale;
         for (int64_t k = first; k < first + block && k < d->inputs; k++) {
             int64_t w = d->wcode[output * d->inputs + k] - d->wzero[g];
-            sum += (d->xcode[input_at(c, d, pixel, 0, k)] - shift) * w;
+            sum += (d->xcode[d->patch[k]] - shift) * w;
             wsum += w;
         }
         float product = (float)sum * (float)scale;
@@ -428,13 +431,13 @@ static UNUSED float block_result(const layer_case *c, const layer_data *d, int64
     return finish_float(c, acc, before);
 }
 
-static UNUSED float integer_result(const layer_case *c, const layer_data *d, int64_t pixel,
-                                   int64_t output, layer_input in, float before)
+static UNUSED float integer_result(const layer_case *c, const layer_data *d, int64_t output,
+                                   layer_input in, float before)
 {
     int64_t sum = 0;
     size_t g = group_of(c, d, output, 0);
     for (int64_t k = 0; k < d->inputs; k++) {
-        int64_t at = input_at(c, d, pixel, output / c->outputs, k);
+        int64_t at = d->patch[k];
         if (at < 0) continue;
         sum += (int64_t)(d->xcode[at] - in.zero) * (d->wcode[output * d->inputs + k] - d->wzero[g]);
     }
@@ -474,9 +477,10 @@ static UNUSED void reference(const layer_case *c, layer_data *d, int64_t block, 
     for (int64_t i = 0; i < pixels * outputs; i++) {
         int64_t pixel = i / outputs, output = i % outputs;
         layer_input a = in[dense ? pixel : pixel / d->out_height / d->out_width];
-        y[i] = !c->in.kind ? decoded_result(c, d, pixel, output, d->before[i])
-               : block     ? block_result(c, d, pixel, output, a, block, d->before[i])
-                           : integer_result(c, d, pixel, output, a, d->before[i]);
+        if (output % c->outputs == 0) find_patch(c, d, pixel, output / c->outputs);
+        y[i] = !c->in.kind ? decoded_result(c, d, output, d->before[i])
+               : block     ? block_result(c, d, output, a, block, d->before[i])
+                           : integer_result(c, d, output, a, d->before[i]);
     }
     free(in);
 }

@@ -7,7 +7,7 @@ SECONDS_TO_FUZZ ?= 20
 FUZZ_SEED ?= 1
 FUZZERS := $(notdir $(basename $(wildcard test/fuzz/*.c)))
 FUZZ_BUILD := build/fuzz
-FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS := -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 $(FUZZ_BUILD)/%: test/fuzz/%.c $(SOURCES) $(wildcard include/qnt/*.h src/*/*.h)
 	@mkdir -p $@.corpus

@@ -54,7 +54,7 @@ static void one_layout(int layout)
     for (struct cross x = {.layout = layout}; x.input < INPUTS; x.input++) {
         for (x.y_held = FLOAT32; x.y_held < RESULTS; x.y_held++) {
             for (x.grain = QNT_PER_TENSOR; x.grain <= last; x.grain++) {
-                for (int i = 0; i < 8; i++) {
+                for (int i = check_quick ? turn % 3 : 0; i < 8; i += check_quick ? 3 : 1) {
                     x.weight_codes = i % 2;
                     x.wbits = widths[i / 2];
                     x.block = blocks[turn % 4];
@@ -66,7 +66,7 @@ static void one_layout(int layout)
             }
         }
     }
-    CHECK(turn == INPUTS * RESULTS * (last + 1) * 8);
+    CHECK(check_quick || turn == INPUTS * RESULTS * (last + 1) * 8);
     qnt_context_destroy(context);
 }
 

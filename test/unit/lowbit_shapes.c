@@ -160,7 +160,7 @@ static const int64_t channels[] = {1, 2, 3, 4, 7, 31, 32, 33},
  * one. */
 static void widths(void)
 {
-    for (int turn = 0; turn < 4 * 17; turn++) {
+    for (int turn = 0; turn < 4 * 17; turn += check_quick ? 3 : 1) {
         struct shape s = {.w = 1 + turn % 17,
                           .ch = channels[random_in(0, 7)],
                           .o = outputs[random_in(0, 7)],
@@ -186,7 +186,7 @@ static void widths(void)
  * not. */
 static void kernels(void)
 {
-    for (int turn = 0; turn < 48; turn++) {
+    for (int turn = 0; turn < 48; turn += check_quick ? 5 : 1) {
         struct shape s = {.h = 15,
                           .w = random_in(15, 20),
                           .ch = channels[random_in(0, 5)],
@@ -236,7 +236,7 @@ static bool in_tiles(const struct shape *s)
 static void tiles(void)
 {
     static const int64_t some[] = {16, 31, 32, 33, 64, 65};
-    for (int turn = 0; turn < 60; turn++) {
+    for (int turn = 0; turn < 60; turn += check_quick ? 7 : 1) {
         const int level = turn % 3;
         size_t workers = turn % 2 ? (size_t)random_in(2, 3) : 1;
         struct shape s = {.h = random_in(1, 19),
@@ -332,7 +332,7 @@ static void one_bit_tiles(void)
 /* A dense layer is a 1 x 1 kernel on one line: y = x W' for rows of any number and length. */
 static void dense(void)
 {
-    for (int turn = 0; turn < 60; turn++) {
+    for (int turn = 0; turn < 60; turn += check_quick ? 7 : 1) {
         struct shape s = {.h = 1,
                           .w = random_in(1, turn % 3 ? 17 : 80),
                           .ch = random_in(1, 130),
@@ -364,7 +364,7 @@ static void ones(void)
 {
     codes_lowbit = c->simd.codes_lowbit;
     c->simd.codes_lowbit = spy;
-    for (int turn = 0; turn < 40; turn++) {
+    for (int turn = 0; turn < 40; turn += check_quick ? 3 : 1) {
         struct shape s = {.h = random_in(1, 6),
                           .w = random_in(1, 20),
                           .ch = turn < 4 ? turn + 1 : random_in(1, 70),
