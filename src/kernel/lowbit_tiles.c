@@ -237,6 +237,7 @@ struct tiles {
     size_t span;          /* rows that these may lie in */
     size_t together;      /* groups that are filtered at a time */
     size_t depth, pixel;  /* bytes of a group, of all groups */
+    bool direct;          /* codes leave the slot packed, at their place in the result */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
 };
@@ -253,13 +254,21 @@ static size_t count_parts(const struct tiles *t)
     return even && qnt__lowbit_filter_bytes(c) < FEW ? 1 : workers;
 }
 
+/* Whether a block of outputs is a group of the result, and its pixels are whole tiles. */
+static bool is_direct(const struct qnt__lowbit_conv *c)
+{
+    return c->packed.data && !c->affine && c->blocks == 1 && c->packed.groups == c->g.groups &&
+           c->g.out_width % TILE == 0 && c->g.out_height % 2 == 0;
+}
+
 static struct tiles divide(const struct qnt__lowbit_conv *c)
 {
     const size_t workers = c->context->workers;
     struct tiles t = {.c = c,
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
-                      .depth = depth_of(c)};
+                      .depth = depth_of(c),
+                      .direct = is_direct(c)};
     t.parts = count_parts(&t);
     t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
     t.most = qnt__min(TILES, qnt__ceil_div(t.rows, qnt__max(t.strips, 1)) * t.columns);
@@ -291,10 +300,10 @@ static size_t products_ld(void)
     return TILES * COLUMNS + APART / sizeof(int32_t);
 }
 
-/* Of a pixel of the result. */
+/* Of a pixel of the result, before it is packed. */
 static size_t code_bytes(const struct tiles *t)
 {
-    return t->c->packed.groups / t->parts * 3 * t->c->packed.triples;
+    return t->direct ? 0 : t->c->packed.groups / t->parts * 3 * t->c->packed.triples;
 }
 
 /* Every part of a strip, and what its lines take. */
@@ -477,6 +486,21 @@ static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
     return c->affine ? !c->affine->transpose : c->packed.groups == c->g.groups;
 }
 
+/* Products to two lines of the packed result. */
+static void join_packed(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
+                        size_t r, size_t column, const struct block *b)
+{
+    const struct qnt__lowbit_packed *p = &t->c->packed;
+    const size_t pixel = p->groups * p->triples,
+                 line = s->image * p->height + p->top + 2 * (s->row + r);
+    j->triples = p->triples;
+    j->step = pixel;
+    for (size_t i = 0; i < 2; i++)
+        j->codes[i] = p->data + ((line + i) * p->width + p->left + column) * pixel +
+                      b->output / t->c->group_outputs * p->triples;
+    t->c->context->simd.join_tiles(j);
+}
+
 /* Products to two lines from pixel `column` on, first of all by way of s->sums if they are not in place
  * there. */
 static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
@@ -518,7 +542,8 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
                                       .n = run.n,
                                       .ld = products_ld(),
                                       .columns = b->n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
-        join_lines(t, s, &j, run.row, TILE * run.column, b);
+        if (t->direct) join_packed(t, s, &j, run.row, TILE * run.column, b);
+        else join_lines(t, s, &j, run.row, TILE * run.column, b);
         i += run.n;
     }
 }
@@ -548,7 +573,7 @@ static void finish(const struct tiles *t, struct strip *s, size_t end)
         const struct qnt__lowbit_line line = find_line(t, s, l);
         if (line.row == c->g.out_height) break;
         if (c->affine) qnt__lowbit_run_floats(c, &line);
-        if (c->packed.data) qnt__lowbit_pack_line(c, &line);
+        if (c->packed.data && !t->direct) qnt__lowbit_pack_line(c, &line);
     }
     s->packed_rows = end;
 }

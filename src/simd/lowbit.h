@@ -159,6 +159,39 @@ INLINE void finish(const struct qnt__lowbit_codes *f, size_t i, int column, vec 
     store_codes(f->codes + i * QNT__LOWBIT_COLUMNS + column, either(low, low_to_high_16(high)));
 }
 
+/* Sums of 16 bits, of even and of odd channels. */
+struct total {
+    vec even, odd;
+};
+
+INLINE void finish_pixels(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f, size_t i,
+                          int column, const struct total *sum, int pixels, int add)
+{
+    if (f) {
+        UNROLL for (int k = 0; k < pixels; k++)
+            finish(f, i + (size_t)k, column, sum[k].even, sum[k].odd);
+        return;
+    }
+    int32_t *acc = g->acc + i * QNT__LOWBIT_COLUMNS + column;
+    for (int k = 0; k < pixels; k++, acc += QNT__LOWBIT_COLUMNS)
+        store(sum[k].even, sum[k].odd, acc, add);
+}
+
+/* Once for all forms of tiles, as it takes long to compile. */
+static __attribute__((noinline)) void finish_tile(const struct qnt__lowbit *g,
+                                                  const struct qnt__lowbit_codes *f, size_t i,
+                                                  int column, const struct total *sum, int add)
+{
+    finish_pixels(g, f, i, column, sum, PIXELS, add);
+}
+
+static __attribute__((noinline)) void finish_pixel(const struct qnt__lowbit *g,
+                                                   const struct qnt__lowbit_codes *f, size_t i,
+                                                   int column, const struct total *sum, int add)
+{
+    finish_pixels(g, f, i, column, sum, 1, add);
+}
+
 /* `pixels` pixels from number i on, LANES columns from `column` on; as codes if there is an f. */
 INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f, size_t i, int column,
                  int pixels, int at_once, int form)
@@ -167,16 +200,17 @@ INLINE void tile(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
                      .x = g->x + i * g->step,
                      .weight = g->weight + column,
                      .left = g->depth * g->tap_count};
-    int32_t *acc = f ? NULL : g->acc + i * QNT__LOWBIT_COLUMNS + column;
     vec wide[PIXELS], odd[PIXELS];
+    struct total sum[PIXELS];
     for (int add = 0; w.left || !add; add = 1) {
         /* codes count modulo 2^16, sums do not */
         add_steps(&w, wide, odd, pixels, at_once, f ? SIZE_MAX : QNT__WIDE_STEPS, form);
         UNROLL for (int k = 0; k < pixels; k++) {
-            vec even = sub_16(wide[k], low_to_high_16(odd[k]));
-            if (f) finish(f, i + (size_t)k, column, even, odd[k]);
-            else store(even, odd[k], acc + k * QNT__LOWBIT_COLUMNS, add);
+            sum[k].even = sub_16(wide[k], low_to_high_16(odd[k]));
+            sum[k].odd = odd[k];
         }
+        if (pixels == PIXELS) finish_tile(g, f, i, column, sum, add);
+        else finish_pixel(g, f, i, column, sum, add);
     }
 }
 

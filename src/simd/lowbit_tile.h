@@ -46,6 +46,14 @@ INLINE void filter_across(const digits d[6], uint8_t *to, size_t ld)
     store_digits(to + 5 * ld, d[5] - d[3] + QNT__LOWBIT_RAISE - twice(odd));
 }
 
+/* Whole cache lines that are written next, as stores wait for one after the other; if they are so few that
+ * the first cache holds them until products are made. More of them are in the way of products. */
+INLINE void fetch(const struct qnt__lowbit_pixels *p, const uint8_t *to)
+{
+    if (VECTOR < 64 || p->bytes > VECTOR) return;
+    UNROLL for (size_t j = 0; j < 6; j++) __builtin_prefetch(to + 4 * j * p->ld, 1);
+}
+
 /* VECTOR bytes of all tiles; neighbouring tiles share two columns. Line after line, as there are few
  * registers. */
 INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
@@ -56,8 +64,10 @@ INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
         for (size_t j = 0; j < 2; j++) shared[j][r] = filter_down(p, b + j * p->step, r);
     for (size_t i = 0; i < p->n; i++, to += p->bytes) {
         const size_t at = b + QNT__LOWBIT_TILE * i * p->step;
+        const uint8_t *next = i + 1 < p->n ? to + p->bytes : to;
         UNROLL for (int r = 0; r < 4; r++)
         {
+            fetch(p, next + (size_t)r * p->ld);
             digits d[6] = {shared[0][r], shared[1][r]};
             UNROLL for (size_t j = 2; j < 6; j++) d[j] = filter_down(p, at + j * p->step, r);
             filter_across(d, to + (size_t)r * p->ld, 4 * p->ld);

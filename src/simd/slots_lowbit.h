@@ -178,6 +178,9 @@ struct qnt__lowbit_products {
  * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
  * s = y >> 5 within int16, codes[r][(4 i + j) step + c] = number of t < 3 with
  * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
+ *
+ * With triples T, these are packed: byte t < T at codes[r] + (4 i + j) step becomes
+ * d[t] | d[T + t] << 2 | d[2 T + t] << 4, where d are the codes of the columns, and 0 behind them.
  */
 struct qnt__lowbit_tiles {
     const int32_t *m;     /* number j of line r: [n][64] at (2 j + r) ld */
@@ -186,8 +189,9 @@ struct qnt__lowbit_tiles {
     int32_t *sums[2];     /* written, or */
     uint8_t *codes[2];    /* written */
     size_t n, ld;
-    size_t step;    /* from one pixel to the next, at least `columns` */
+    size_t step;    /* from one pixel to the next, at least what is written of one */
     size_t columns; /* 32 or 64 */
+    size_t triples; /* up to 22; 0: a code is a byte */
 };
 
 #define QNT__SLOTS_LOWBIT(X)                                                                       \

@@ -461,13 +461,39 @@ static void sort_limits(int16_t *x)
     }
 }
 
-/* To sums of products of any size, and to codes. */
+/* y divided by 2^shift, rounded down. */
+static int64_t divided(uint32_t y, int shift)
+{
+    const int64_t whole = y < 1u << 31 ? (int64_t)y : (int64_t)y - ((int64_t)1 << 32);
+    return (whole - (whole & ((1 << shift) - 1))) / (1 << shift);
+}
+
+static unsigned code_of(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
+{
+    const int64_t s = divided(y, 5);
+    unsigned count = 0;
+    for (size_t k = 0; k < 3; k++) count += (t->flip[c] ? -1 - s : s) >= t->limit[k * 64 + c];
+    return count;
+}
+
+/* What is at `at` of a pixel: the code of a column, or of up to three. */
+static unsigned codes_of(const struct qnt__lowbit_tiles *t, size_t i, size_t r, size_t j, size_t at)
+{
+    unsigned codes = 0;
+    for (size_t s = 0, c = at; s < (t->triples ? 3 : 1); s++, c += t->triples)
+        if (c < t->columns) codes |= code_of(t, joined(t, i, r, j, c), c) << 2 * s;
+    return codes;
+}
+
+/* To sums of products of any size, and to codes, as bytes or as triples. */
 static void tiles_to_results(void)
 {
     for (int turn = 0; turn < ROUNDS(80); turn++) {
-        const size_t n = (size_t)random_in(0, 3), columns = (size_t)random_in(1, 2) * 32,
-                     step = columns + (size_t)random_in(0, 9),
-                     all = n ? (4 * n - 1) * step + columns : 0,
+        const size_t n = (size_t)random_in(0, 9), columns = (size_t)random_in(1, 2) * 32,
+                     triples = turn % 4 == 3 ? (size_t)random_in(1, 22) : 0,
+                     written = triples ? triples : columns,
+                     step = written + (size_t)random_in(0, 9),
+                     all = n ? (4 * n - 1) * step + written : 0,
                      ld = n * 64 + (size_t)random_in(0, 40), from = n ? (11 * ld + n * 64) * 4 : 0;
         const bool as_codes = turn % 2, wild = !as_codes && turn % 4;
         guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
@@ -480,7 +506,8 @@ static void tiles_to_results(void)
                                       .n = n,
                                       .ld = ld,
                                       .step = step,
-                                      .columns = columns};
+                                      .columns = columns,
+                                      .triples = triples};
         for (size_t e = 0; e < from / 4; e++) {
             int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-32767, 32767);
             memcpy(m.data + 4 * e, &x, 4);
@@ -494,28 +521,22 @@ static void tiles_to_results(void)
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
             tables[l].join_tiles(&t);
-            for (size_t e = 0; e < 8 * n * columns; e++) {
-                const size_t c = e % columns, j = e / columns % 4, i = e / columns / 4 % n,
-                             r = e / columns / 4 / n, at = (4 * i + j) * step + c;
-                const uint32_t y = joined(&t, i, r, j, c);
-                const int64_t whole = y < 1u << 31 ? (int64_t)y : (int64_t)y - ((int64_t)1 << 32);
+            for (size_t e = 0; e < 8 * n * written; e++) {
+                const size_t c = e % written, j = e / written % 4, i = e / written / 4 % n,
+                             r = e / written / 4 / n, at = (4 * i + j) * step + c;
                 if (as_codes) {
-                    int64_t s = (whole - (whole & 31)) / 32;
-                    int count = 0;
-                    for (size_t k = 0; k < 3; k++)
-                        count += (flip[c] ? -1 - s : s) >= limit[k * 64 + c];
-                    CHECK_MSG(t.codes[r][at] == count, "%s column %zu of %zu", names[l], c,
-                              columns);
+                    CHECK_MSG(t.codes[r][at] == codes_of(&t, i, r, j, c),
+                              "%s byte %zu of %zu, %zu columns", names[l], c, written, columns);
                     continue;
                 }
                 uint32_t sum;
                 memcpy(&sum, to[r].data + 4 * at, 4);
-                CHECK_MSG(sum * 3 == (uint32_t)((whole - (whole & 15)) / 16),
+                CHECK_MSG(sum * 3 == (uint32_t)divided(joined(&t, i, r, j, c), 4),
                           "%s column %zu of %zu", names[l], c, columns);
             }
             const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels */
             for (size_t e = 0; e < all * unit; e++)
-                if (e / unit % step >= columns)
+                if (e / unit % step >= written)
                     CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu",
                               names[l], e);
         }

@@ -203,12 +203,13 @@ static void kernels(void)
     }
 }
 
-static size_t tiles_seen;
+static size_t tiles_seen, packed_tiles; /* those whose codes leave the slot packed */
 static void (*join_tiles)(const struct qnt__lowbit_tiles *);
 
 static void count_tiles(const struct qnt__lowbit_tiles *t)
 {
     tiles_seen += t->n;
+    if (t->triples) packed_tiles += t->n;
     join_tiles(t);
 }
 
@@ -232,9 +233,10 @@ static bool in_tiles(const struct shape *s)
 
 /* Layers that run in tiles, or just not: strips of several lines, lines of several strips, images that
  * leave something of a tile over; at every level, by one worker and by two and three, which share rows, or
- * groups where their number is a multiple. */
+ * groups where their number is a multiple. Every fourth result is made of whole tiles. */
 static void tiles(void)
 {
+    packed_tiles = 0;
     static const int64_t some[] = {16, 31, 32, 33, 64, 65};
     for (int turn = 0; turn < 60; turn += check_quick ? 7 : 1) {
         const int level = turn % 3;
@@ -250,6 +252,10 @@ static void tiles(void)
                           .edge = (int)random_in(0, 1),
                           .flags = (int)random_in(0, 3)};
         if (s.h < 3 || s.w < 3) s.edge = 1;
+        if (turn / 3 % 4 == 0) {
+            s.h = 2 * random_in(1, 8) + 2 - 2 * s.edge;
+            s.w = 4 * random_in(2, 9) + 2 - 2 * s.edge;
+        }
         if (s.w > 100) s.h = 4, s.groups = 1;
         OK(qnt_context_set_cpu(c, level == 1   ? 0
                                   : level == 2 ? QNT_CPU_AVX2 & qnt_cpu_detect()
@@ -264,6 +270,7 @@ static void tiles(void)
         CHECK_MSG((tiles_seen > 0) == in_tiles(&s), "%d x %d, %d channels: %zu tiles", (int)s.oh,
                   (int)s.ow, (int)s.ch, tiles_seen);
     }
+    CHECK(packed_tiles > 0);
     OK(qnt_context_set_parallel(c, NULL, NULL, 1));
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
 }

@@ -1,5 +1,6 @@
 /* Convolutions of digits in tiles: minimal filtering, as slots_lowbit.h writes it down. */
 #include "../layout.h"
+#include "../lowbit_packed.h"
 #include "../slots.h"
 
 enum { COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE };
@@ -84,6 +85,10 @@ static uint8_t count(const struct qnt__lowbit_tiles *t, size_t c, int32_t s)
 
 void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
 {
+    if (t->limit && t->triples) {
+        qnt__join_packed(t, qnt__join_tiles_c, qnt__pack_lowbit_c);
+        return;
+    }
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c++) {
             for (size_t r = 0; r < 2; r++) {

@@ -87,8 +87,8 @@ INLINE vec add_8(vec a, vec b)
     [s0] BIND(sum[0]), [s1] BIND(sum[1]), [s2] BIND(sum[2]), [s3] BIND(sum[3]), [s4] BIND(sum[4]), \
         [s5] BIND(sum[5]), [s6] BIND(sum[6]), [p] "=&v"(product), [b] "=&r"(byte)
 #define PLACES                                                                                     \
-    [x] "r"(x), [s] "r"(step), [s_3] "r"(3 * step), [s_5] "r"(5 * step), [t] "r"(table_of(form)),  \
-        [m] "r"(63 * sizeof *products)
+    [x] "r"(x), [y] "r"(x + 3 * step), [s] "r"(step), [s_3] "r"(3 * step),                         \
+        [t] "r"(table_of(form)), [m] "r"(63 * sizeof *products)
 
 /* One tap: one row is an operand in memory. */
 #define R "%[r]"
@@ -98,11 +98,11 @@ INLINE vec add_8(vec a, vec b)
     __asm__(PIXEL(START, "(%[x])", 0)                                                              \
             PIXEL(START, "(%[x],%[s])", 1)                                                         \
             PIXEL(START, "(%[x],%[s],2)", 2)                                                       \
-            PIXEL(START, "(%[x],%[s_3])", 3)                                                       \
+            PIXEL(START, "(%[y])", 3)                                                              \
             PIXEL(START, "(%[x],%[s],4)", 4)                                                       \
-            PIXEL(START, "(%[x],%[s_5])", 5)                                                       \
-            PIXEL(START, "(%[x],%[s_3],2)", 6)                                                     \
-            : SUMS(BIND), [r] "=&v"(row)                                                         \
+            PIXEL(START, "(%[y],%[s],2)", 5)                                                       \
+            PIXEL(START, "(%[y],%[s_3])", 6)                                                       \
+            : SUMS(BIND), [r] "=&v"(row)                                                           \
             : PLACES, [w0] "v"(w)                                                                  \
             : "memory")
 
@@ -122,18 +122,18 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
 }
 
 /* Three neighbouring taps: a row in a register, for up to three pixels. */
-#define THREE_TAPS(ROW, START, BIND)                                                                 \
+#define THREE_TAPS(ROW, START, BIND)                                                               \
     __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
             ROW("(%[x],%[s])") ADD(R, 1, 0) START(R, 0, 1)                                         \
             ROW("(%[x],%[s],2)") ADD(R, 2, 0) ADD(R, 1, 1) START(R, 0, 2)                          \
-            ROW("(%[x],%[s_3])") ADD(R, 2, 1) ADD(R, 1, 2) START(R, 0, 3)                          \
+            ROW("(%[y])") ADD(R, 2, 1) ADD(R, 1, 2) START(R, 0, 3)                                 \
             ROW("(%[x],%[s],4)") ADD(R, 2, 2) ADD(R, 1, 3) START(R, 0, 4)                          \
-            ROW("(%[x],%[s_5])") ADD(R, 2, 3) ADD(R, 1, 4) START(R, 0, 5)                          \
-            ROW("(%[x],%[s_3],2)") ADD(R, 2, 4) ADD(R, 1, 5) START(R, 0, 6)                        \
-            ROW("(%[x],%[s_7])") ADD(R, 2, 5) ADD(R, 1, 6)                                         \
+            ROW("(%[y],%[s],2)") ADD(R, 2, 3) ADD(R, 1, 4) START(R, 0, 5)                          \
+            ROW("(%[y],%[s_3])") ADD(R, 2, 4) ADD(R, 1, 5) START(R, 0, 6)                          \
+            ROW("(%[y],%[s],4)") ADD(R, 2, 5) ADD(R, 1, 6)                                         \
             ROW("(%[x],%[s],8)") ADD(R, 2, 6)                                                      \
-            : SUMS(BIND), [r] "=&v"(row)                                                         \
-            : PLACES, [s_7] "r"(7 * step), [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)         \
+            : SUMS(BIND), [r] "=&v"(row)                                                           \
+            : PLACES, [w0] "v"(w[0].w), [w1] "v"(w[1].w), [w2] "v"(w[2].w)                         \
             : "memory")
 
 INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
@@ -154,25 +154,25 @@ INLINE void add_three_taps(vec sum[PIXELS], const uint8_t *x, size_t step, const
 }
 
 /* Four neighbouring taps of pairs of pixels, two columns apart: a row for up to two pairs. */
-#define FOUR_TAPS(ROW, START, BIND)                                                                  \
+#define FOUR_TAPS(ROW, START, BIND)                                                                \
     __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
             ROW("(%[x],%[s])") ADD(R, 1, 0)                                                        \
             ROW("(%[x],%[s],2)") ADD(R, 2, 0) START(R, 0, 1)                                       \
-            ROW("(%[x],%[s_3])") ADD(R, 3, 0) ADD(R, 1, 1)                                         \
+            ROW("(%[y])") ADD(R, 3, 0) ADD(R, 1, 1)                                                \
             ROW("(%[x],%[s],4)") ADD(R, 2, 1) START(R, 0, 2)                                       \
-            ROW("(%[x],%[s_5])") ADD(R, 3, 1) ADD(R, 1, 2)                                         \
-            ROW("(%[x],%[s_3],2)") ADD(R, 2, 2) START(R, 0, 3)                                     \
-            ROW("(%[x],%[s_7])") ADD(R, 3, 2) ADD(R, 1, 3)                                         \
-            ROW("(%[y])") ADD(R, 2, 3) START(R, 0, 4)                                              \
-            ROW("(%[y],%[s])") ADD(R, 3, 3) ADD(R, 1, 4)                                           \
-            ROW("(%[y],%[s],2)") ADD(R, 2, 4) START(R, 0, 5)                                       \
-            ROW("(%[y],%[s_3])") ADD(R, 3, 4) ADD(R, 1, 5)                                         \
-            ROW("(%[y],%[s],4)") ADD(R, 2, 5) START(R, 0, 6)                                       \
-            ROW("(%[y],%[s_5])") ADD(R, 3, 5) ADD(R, 1, 6)                                         \
-            ROW("(%[y],%[s_3],2)") ADD(R, 2, 6)                                                    \
-            ROW("(%[y],%[s_7])") ADD(R, 3, 6)                                                      \
-            : SUMS(BIND), [r] "=&v"(row)                                                         \
-            : PLACES, [y] "r"(x + 8 * step), [s_7] "r"(7 * step), [w0] "v"(w[0].w),                \
+            ROW("(%[y],%[s],2)") ADD(R, 3, 1) ADD(R, 1, 2)                                         \
+            ROW("(%[y],%[s_3])") ADD(R, 2, 2) START(R, 0, 3)                                       \
+            ROW("(%[y],%[s],4)") ADD(R, 3, 2) ADD(R, 1, 3)                                         \
+            ROW("(%[z])") ADD(R, 2, 3) START(R, 0, 4)                                              \
+            ROW("(%[z],%[s])") ADD(R, 3, 3) ADD(R, 1, 4)                                           \
+            ROW("(%[z],%[s],2)") ADD(R, 2, 4) START(R, 0, 5)                                       \
+            ROW("(%[z_3])") ADD(R, 3, 4) ADD(R, 1, 5)                                              \
+            ROW("(%[z],%[s],4)") ADD(R, 2, 5) START(R, 0, 6)                                       \
+            ROW("(%[z_3],%[s],2)") ADD(R, 3, 5) ADD(R, 1, 6)                                       \
+            ROW("(%[z_3],%[s_3])") ADD(R, 2, 6)                                                    \
+            ROW("(%[z_3],%[s],4)") ADD(R, 3, 6)                                                    \
+            : SUMS(BIND), [r] "=&v"(row)                                                           \
+            : PLACES, [z] "r"(x + 8 * step), [z_3] "r"(x + 11 * step), [w0] "v"(w[0].w),           \
               [w1] "v"(w[1].w), [w2] "v"(w[2].w), [w3] "v"(w[3].w)                                 \
             : "memory")
 

@@ -135,13 +135,16 @@ INLINE void unpack_part(const struct part *p, __m512i bytes, uint8_t *to)
                             _mm512_and_si512(_mm512_multishift_epi64_epi8(p->shift, bytes), digit));
 }
 
-/* n runs of up to 64 triples, in a known number of parts. */
+/* n runs of up to 64 triples, in a known number of parts. Lines of cache that take one run each are fetched
+ * to be written, as they lie in the second cache. */
 INLINE void unpack_short(const struct part *part, size_t parts, const uint8_t *x, size_t n,
                          size_t triples, uint8_t *to, size_t to_step)
 {
+    enum { AHEAD = 8 };
     const __mmask64 low = first(triples);
     for (size_t i = 0; i < n; i++, x += triples, to += to_step) {
         const __m512i bytes = _mm512_maskz_loadu_epi8(low, x);
+        if (parts == 1) __builtin_prefetch(i + AHEAD < n ? to + AHEAD * to_step : to, 1);
         for (size_t p = 0; p < parts; p++)
             unpack_part(&part[p], _mm512_permutexvar_epi8(part[p].byte, bytes), to + 64 * p);
     }

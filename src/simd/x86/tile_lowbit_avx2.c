@@ -1,6 +1,7 @@
 /* Convolutions of digits in tiles, 32 bytes or 8 sums at a time. */
 #include <immintrin.h>
 
+#include "../lowbit_packed.h"
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -34,7 +35,8 @@ void qnt__multiply_tiles_avx2(const struct qnt__lowbit_products *p)
 
 void qnt__join_tiles_avx2(const struct qnt__lowbit_tiles *t)
 {
-    join_tiles(t);
+    if (t->limit && t->triples) qnt__join_packed(t, qnt__join_tiles_avx2, qnt__pack_lowbit_avx2);
+    else join_tiles(t);
 }
 
 void qnt__unpack_lowbit_avx2(const uint8_t *x, size_t n, size_t channels, uint8_t *to,

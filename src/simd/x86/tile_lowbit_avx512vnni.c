@@ -5,6 +5,7 @@
  */
 #include <immintrin.h>
 
+#include "../lowbit_packed.h"
 #include "../slots.h"
 #include "cells_avx512vnni.h"
 
@@ -249,6 +250,7 @@ void qnt__tile_pixels_avx512vnni(const struct qnt__lowbit_pixels *p)
 void qnt__join_tiles_avx512vnni(const struct qnt__lowbit_tiles *t)
 {
     if (!t->limit) join_sums(t);
+    else if (t->triples) qnt__join_packed(t, qnt__join_tiles_avx512vnni, qnt__pack_lowbit_avx2);
     else if (t->columns == 32) count_columns(t, 1);
     else count_columns(t, 2);
 }

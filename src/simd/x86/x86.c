@@ -182,6 +182,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(digits_lowbit, avx512vbmi);
         TAKE(pack_lowbit, avx512vbmi);
         TAKE(join_lowbit, avx512vbmi);
+        TAKE(join_tiles, avx512vbmi);
         TAKE(unpack_lowbit, avx512vbmi);
         TAKE(places_s16, avx512vbmi);
         TAKE(code_blocks, avx512vbmi);
