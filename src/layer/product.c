@@ -88,7 +88,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
     const size_t tap_bytes = p->panel_bytes / s->tap_count;
     const uint8_t *weight = (const uint8_t *)p->weights + rows->first_tap * tap_bytes;
     const struct qnt__gemm gemm = {.rows = rows->at,
-                                   .taps = run->taps + rows->first_tap,
+                                   .taps = run->taps,
                                    .weight = weight + cell_bytes(rows->first_k, p->bits),
                                    .acc = (void *)(p->scratch + run->scratch.acc),
                                    .m = rows->m,

@@ -10,9 +10,6 @@
 
 #include "base/arith.h"
 
-/* Zones pay where at least one product in so many meets padding at the left or right. */
-enum { LEAST_GAIN = 30 };
-
 /* Kernel rows (axis 0) or columns (axis 1) that meet the image. */
 struct range {
     size_t first, end;
@@ -37,13 +34,14 @@ size_t qnt__rows_most(const struct qnt__run *run)
 {
     const struct qnt__simd *simd = &run->context->simd;
     bool packed = run->layer->head.cell_bits <= QNT__NARROW_BITS && !run->decode_panels;
-    return packed ? simd->packed_rows : simd->gemm_rows;
+    if (packed) return simd->packed_rows;
+    return run->layer->shape.tap_count > 1 ? simd->conv_rows : simd->gemm_rows;
 }
 
 /* Do kernels prepare weights for every block of rows? Then a block of few rows costs more than it saves. */
 static bool want_many(const struct qnt__run *run)
 {
-    return qnt__rows_most(run) > QNT__BLOCK_ROWS;
+    return qnt__rows_most(run) == QNT__GEMM_ROWS;
 }
 
 /* Padding adds what is known: nothing if its bytes are 0, else what the sums of parts tell. Weights with
@@ -62,9 +60,17 @@ bool qnt__rows_zones(const struct qnt__run *run)
     const struct qnt__geometry *g = &run->g;
     const qnt_layer *l = run->layer;
     bool spans = l->shape.tap_count == g->kernel[0] && g->kernel[1] > 1; /* one tap, all columns */
-    size_t edge = qnt__min(g->pad[1], g->kernel[1]) + qnt__min(g->pad[3], g->kernel[1]);
-    return may_skip(run) && spans && !want_many(run) &&
-           edge * LEAST_GAIN >= g->out_width * g->kernel[1] && l->shape.tap_parts == g->kernel[1];
+    return may_skip(run) && spans && !want_many(run) && (g->pad[1] | g->pad[3]) != 0 &&
+           l->shape.tap_parts == g->kernel[1];
+}
+
+bool qnt__rows_inside(const struct qnt__run *run)
+{
+    const struct qnt__geometry *g = &run->g;
+    const size_t *pad = g->pad, *kernel = g->kernel;
+    return qnt__rows_zones(run) && (g->dilation[0] & g->dilation[1]) == 1 && pad[0] < kernel[0] &&
+           pad[2] < kernel[0] && pad[1] < kernel[1] && pad[3] < kernel[1] && kernel[0] <= g->height &&
+           kernel[1] <= g->width;
 }
 
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,
@@ -134,58 +140,73 @@ static void next_in_order(struct qnt__walk *w, struct qnt__rows *rows)
     w->row += rows->m;
 }
 
+/* The columns from here on that meet the same kernel columns. */
+static void find_zone(struct qnt__walk *w)
+{
+    const struct qnt__geometry *g = &w->run->g;
+    const struct range columns = met(g, 1, w->x);
+    w->wide = 1;
+    while (w->x + w->wide < g->out_width && is_same(met(g, 1, w->x + w->wide), columns)) w->wide++;
+    w->first_k = columns.first * g->channels;
+    w->depth = (columns.end - columns.first) * g->channels;
+}
+
 /* The next zone's rows: downwards if it is one column, else along a line. */
 static void next_in_zone(struct qnt__walk *w, struct qnt__rows *rows)
 {
     const struct qnt__geometry *g = &w->run->g;
     size_t width = g->out_width, first_line = w->row / width;
     if (w->band == 0) w->band = count_lines(g, first_line, (w->end - w->row) / width);
-    struct range columns = met(g, 1, w->x);
-    size_t wide = 1;
-    while (w->x + wide < width && is_same(met(g, 1, w->x + wide), columns)) wide++;
-
+    if (w->line == 0 && w->inner == 0) find_zone(w);
     set_lines(w->run, lines_of(g, first_line), rows);
-    rows->first_k = columns.first * g->channels;
-    rows->depth = (columns.end - columns.first) * g->channels;
+    rows->first_k = w->first_k;
+    rows->depth = w->depth;
     rows->first_row = (first_line + w->line) * width + w->x + w->inner;
-    if (wide == 1) {
+    if (w->wide == 1) {
         rows->row_step = width;
-        rows->m = qnt__min(w->band - w->line, w->most);
+        rows->m = take(w->band - w->line, w->most);
         w->line += rows->m;
     } else {
-        rows->m = qnt__min(wide - w->inner, w->most);
+        rows->m = take(w->wide - w->inner, w->most);
         w->inner += rows->m;
-        if (w->inner == wide) w->inner = 0, w->line++;
+        if (w->inner == w->wide) w->inner = 0, w->line++;
     }
     if (w->line < w->band) return;
     w->line = 0;
-    w->x += wide;
+    w->x += w->wide;
     if (w->x < width) return;
     w->x = 0;
     w->row += w->band * width;
     w->band = 0;
 }
 
-const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image)
+/* Bytes from the padded input to where that of an output row begins. */
+static ptrdiff_t input_offset(const struct qnt__run *run, size_t row, size_t *image)
 {
     const struct qnt__geometry *g = &run->g;
     size_t x = row % g->out_width, line = row / g->out_width, y = line % g->out_height;
     *image = line / g->out_height;
-    return run->base + (ptrdiff_t)*image * run->image_step +
-           (ptrdiff_t)(y * g->stride[0]) * run->row_step +
+    return (ptrdiff_t)*image * run->image_step + (ptrdiff_t)(y * g->stride[0]) * run->row_step +
            (ptrdiff_t)(x * g->stride[1]) * run->pixel_step;
 }
 
-/* Rows of one line follow each other in equal steps; only their first one needs divisions. */
+const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image)
+{
+    return run->base + input_offset(run, row, image);
+}
+
+/* Rows of one line follow each other in equal steps; only their first one needs divisions. Where x has no
+ * padding, only the sum of all offsets is within it. */
 static void find_input(const struct qnt__run *run, ptrdiff_t slice, struct qnt__rows *rows)
 {
     const struct qnt__geometry *g = &run->g;
     const ptrdiff_t right = (ptrdiff_t)g->stride[1] * run->pixel_step;
     bool dense = run->layer->head.kind == QNT_DENSE;
-    slice += (ptrdiff_t)(rows->first_k * run->element);
+    const ptrdiff_t first = (ptrdiff_t)rows->first_k + run->taps[rows->first_tap]; /* elements */
+    slice += run->origin + first * (ptrdiff_t)run->element;
     for (size_t i = 0, end; i < rows->m; i = end) {
         size_t image, row = rows->first_row + i * rows->row_step;
-        const uint8_t *at = qnt__row_input(run, row, &image) + slice;
+        const uint8_t *at = run->base + (input_offset(run, row, &image) + slice);
         end = rows->row_step > 1 ? i + 1 : qnt__min(rows->m, i + g->out_width - row % g->out_width);
         for (size_t k = i; k < end; k++) rows->at[k] = at + (ptrdiff_t)(k - i) * right;
         for (size_t k = i; run->dynamic && k < end; k++) {

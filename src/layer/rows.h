@@ -7,7 +7,7 @@
 /* One block: output rows first_row + i row_step, and the part of the kernel that matters to them;
  * the rest meets nothing but padding, in all of these rows. */
 struct qnt__rows {
-    const uint8_t *at[QNT__GEMM_ROWS]; /* input, at the first k that matters */
+    const uint8_t *at[QNT__GEMM_ROWS]; /* input, at the first tap and k that matter */
     int32_t zero[QNT__GEMM_ROWS];
     float scale[QNT__GEMM_ROWS];
     size_t m, first_row, row_step;
@@ -15,7 +15,7 @@ struct qnt__rows {
     size_t first_k, depth; /* of each tap, whole cells */
 };
 
-/* Where the input of an output row begins, and the image it belongs to. */
+/* Where the input of an output row begins, if all of it exists, and the image it belongs to. */
 const uint8_t *qnt__row_input(const struct qnt__run *run, size_t row, size_t *image);
 
 /* Most rows of a block of integers: as many as kernels want at a time. */
@@ -31,12 +31,16 @@ struct qnt__walk {
     size_t band;     /* zones: lines that meet the same kernel rows; 0: a new band begins */
     size_t band_end; /* without zones: first row that may meet others than these: */
     size_t first_tap, taps;
-    size_t x, line, inner; /* zones: place within the band */
+    size_t x, line, inner; /* zones: place within the band; columns from x on: */
+    size_t wide, first_k, depth;
 };
 
 /* True if blocks should meet the same kernel columns as well as the same kernel rows. Then a task
  * has whole lines. */
 bool qnt__rows_zones(const struct qnt__run *run);
+
+/* True if no block reads padding, so that there need not be any. */
+bool qnt__rows_inside(const struct qnt__run *run);
 
 /* The walk over rows first..end-1. */
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,

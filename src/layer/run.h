@@ -89,6 +89,7 @@ struct qnt__run {
     uint8_t *space; /* aligned workspace */
 
     const uint8_t *base;                        /* pixel 0 of the input as the kernels read it */
+    ptrdiff_t origin;                           /* from it to the padded input, in bytes: 0, or below */
     ptrdiff_t image_step, row_step, pixel_step; /* in bytes */
     ptrdiff_t *taps;                            /* in elements */
     struct qnt__affine input;                   /* how floats are encoded, static */

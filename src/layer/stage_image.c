@@ -4,6 +4,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "rows.h"
 #include "stage.h"
 
 static bool is_depthwise(const qnt_layer *layer)
@@ -117,14 +118,15 @@ static void measure_image(void *task, size_t image, size_t worker)
     run->dynamic[image] = qnt__stage_dynamic(run, &m, g->height * g->width * g->channels);
 }
 
-/* Images without padding can be read where they are, if each tap is a whole number of cells. */
+/* Images can be read where they are, if each tap is a whole number of cells and no padding is read. */
 static bool image_in_place(const struct qnt__run *run)
 {
     const struct qnt__geometry *g = &run->g;
     const struct qnt__layer_shape *s = &run->layer->shape;
     const struct qnt__view *x = &run->x;
     bool depthwise = is_depthwise(run->layer);
-    if (g->channels == 0 || (g->pad[0] | g->pad[1] | g->pad[2] | g->pad[3])) return false;
+    if (g->channels == 0) return false;
+    if ((g->pad[0] | g->pad[1] | g->pad[2] | g->pad[3]) != 0 && !qnt__rows_inside(run)) return false;
     if (run->element == 1 && !depthwise && s->depth != s->panel_depth) return false;
     if (depthwise && g->group_shift != 0) return false;
     bool runs = g->groups == 1 && g->dilation[1] == 1 && g->kernel[1] > 1; /* taps span pixels */
@@ -140,6 +142,7 @@ qnt_status qnt__stage_images(struct qnt__run *run, bool may_stay)
         run->image_step = (ptrdiff_t)run->x.strides[0] * element;
         run->row_step = (ptrdiff_t)run->x.strides[1] * element;
         run->pixel_step = (ptrdiff_t)run->x.strides[2] * element;
+        run->origin = -(ptrdiff_t)g->pad[0] * run->row_step - (ptrdiff_t)g->pad[1] * run->pixel_step;
         return QNT_OK;
     }
     run->base = qnt__run_image(run);

@@ -40,7 +40,7 @@ void qnt__words_plan(struct qnt__run *run)
     w->both = x > BYTE && weight > BYTE;
     w->few = layer->table_words && run->rows * (w->both ? 2 : 1) <= QNT__BLOCK_ROWS;
     w->residues = w->both && layer->table_words && !w->few &&
-                  run->context->simd.gemm_rows == QNT__BLOCK_ROWS; /* bytes take half the time of words */
+                  run->context->simd.gemm_rows < QNT__GEMM_ROWS; /* bytes take half the time of words */
     w->parts = w->both && !w->residues ? 2 : 1;
     if (w->residues) find_residues(layer->table_words, w->residue);
     if (w->parts == 2) x = HALF;

@@ -242,10 +242,10 @@ struct qnt__affine_each {
 
 /* One pointer for each slot, and what callers should know of them. */
 struct qnt__simd {
-    /* Rows that a call of gemm_s8 had best, of gemm_s8 or gemm_levels with weights below 8 bits: many where
-     * these prepare weights first, few where they do not, so that results leave while the next ones are
-     * multiplied. */
-    size_t gemm_rows, packed_rows;
+    /* Rows that a call of gemm_s8 had best, with one tap or with several, and of gemm_s8 or gemm_levels
+     * with weights below 8 bits: QNT__GEMM_ROWS where these prepare weights first, fewer where they do
+     * not, so that results leave while the next ones are multiplied. */
+    size_t gemm_rows, conv_rows, packed_rows;
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)
 #undef QNT__SLOT_MEMBER

@@ -41,6 +41,8 @@ static UNUSED const struct recipe recipes[] = {
      FLOATS, FLOATS, true},
     {"conv, bytes", CONV(.groups = 2, .stride = {2, 1}), {6, 3, 3, 5}, {2, 7, 6, 10}, 4, 4,
      SYMMETRIC, QNT_PER_AXIS, 0, BYTES, BYTES, true},
+    {"conv, bytes where they are", CONV(.groups = 1), {6, 3, 3, 8}, {2, 6, 13, 8}, 4, 8, SYMMETRIC,
+     QNT_PER_AXIS, 0, BYTES, BYTES, true},
     {"conv, shifted groups", CONV(.groups = 2, .group_shift = 1, .dilation = {1, 2}), {4, 3, 3, 3},
      {1, 6, 9, 6}, 4, 3, 0, QNT_PER_TENSOR, 0, BYTES, FLOATS, false},
     {"conv, NCHW", CONV(.layout = QNT_NCHW), {7, 3, 3, 3}, {2, 3, 6, 7}, 4, 8, SYMMETRIC,

@@ -88,6 +88,40 @@ static void borders(void)
     qnt_context_destroy(context);
 }
 
+/* Bytes of whole cells, which some levels read where they are: no byte of padding exists then. Kernels
+ * about as large as their image, padding about as large as the kernel. */
+static void bytes_where_they_are(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < CASES(300); i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv(STATIC);
+        c.wflags |= QNT_SYMMETRIC;
+        c.wbits = random_in(0, 3) ? 8 : c.wbits;
+        c.in = (layer_format){.kind = STATIC, .bits = 8, .scale = 0.5f, .zero = i % 2 ? 128 : 0};
+        c.spec.layout = QNT_NHWC;
+        c.x_held = BYTES;
+        c.strided = false;
+        c.channels = 4 * random_in(1, 8), c.spec.groups = c.spec.group_shift = 0;
+        c.batch = random_in(1, 3);
+        for (int axis = 0; axis < 2; axis++) {
+            int64_t *extent = axis ? &c.width : &c.height, around = 0;
+            c.kernel[axis] = random_in(1, 4);
+            for (int side = axis; side < 4; side += 2) {
+                c.spec.pad[side] = (int32_t)random_in(0, c.kernel[axis] - (random_in(0, 3) ? 1 : 0));
+                around += c.spec.pad[side];
+            }
+            if (random_in(0, 7)) c.spec.dilation[axis] = 0;
+            const int64_t span = (c.kernel[axis] - 1) * (c.spec.dilation[axis] == 2 ? 2 : 1) + 1;
+            *extent = c.kernel[axis] + random_in(-1, axis ? 70 : 5);
+            if (*extent < span - around) *extent = span - around; /* the kernel must fit */
+            if (*extent < 1) *extent = 1;
+        }
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -97,5 +131,6 @@ int main(int argc, char **argv)
     RUN(depthwise);
     RUN(zero_padding);
     RUN(borders);
+    RUN(bytes_where_they_are);
     return DONE;
 }

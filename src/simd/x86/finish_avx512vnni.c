@@ -10,7 +10,7 @@
 #include "codes_avx512vnni.h"
 
 /* What a result is made of. Loops over rows are compiled for the usual sets of parts, without branches. */
-enum { A_ZERO = 1, ONE_A_ZERO = 2, W_ZERO = 4, ROW_SCALE = 8, MAYBE_NAN = 16 };
+enum { A_ZERO = 1, ONE_A_ZERO = 2, W_ZERO = 4, ROW_SCALE = 8, MAYBE_NAN = 16, NARROWING_CLAMPS = 32 };
 
 struct columns {
     __m512i w_sum, w_zero; /* w_sum: with ONE_A_ZERO times it */
@@ -185,10 +185,24 @@ static inline int fits_bytes(const struct qnt__finish *f)
     return low >= INT16_MIN && high <= INT16_MAX && low <= high && high - low <= UINT8_MAX;
 }
 
+/* Are codes all of 0..255, and does no sum leave int32 with these columns? Then narrowing is all the clamp:
+ * 2^31 a quarter and 2^29 are far from 2^31 whatever rounding adds. */
+static inline int narrowing_clamps(const struct qnt__finish *f, const struct columns c[4])
+{
+    const __m512 most = _mm512_set1_ps(0.25f), most_bias = _mm512_set1_ps(0x1p29f);
+    __mmask16 is_small = 0xffff;
+    if (f->zero != 0 || f->row_scale || f->low != 0 || f->high != UINT8_MAX) return 0;
+    UNROLL for (size_t p = 0; p < 4; p++) { /* NaN compares false */
+        is_small &= _mm512_cmp_ps_mask(_mm512_abs_ps(c[p].multiplier), most, _CMP_LE_OQ);
+        is_small &= _mm512_cmp_ps_mask(_mm512_abs_ps(c[p].bias), most_bias, _CMP_LE_OQ);
+    }
+    return is_small == 0xffff ? NARROWING_CLAMPS : 0;
+}
+
 INLINE void byte_rows_64(const struct qnt__finish *restrict f, int parts, const struct columns c[4],
                          size_t j)
 {
-    const int from = _mm_cvtss_si32(_mm_set_ss(f->low));
+    const int from = _mm_cvtss_si32(_mm_set_ss(f->low)), is_plain = parts & NARROWING_CLAMPS;
     const __m512 high = _mm512_set1_ps(f->high);
     const __m512i low = _mm512_set1_epi16((short)from), back = _mm512_set1_epi8((char)(from + f->zero));
     const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -199,11 +213,12 @@ INLINE void byte_rows_64(const struct qnt__finish *restrict f, int parts, const 
         UNROLL for (int p = 0; p < 4; p++) {
             if (f->stream) prefetch(acc + 16 * p);
             __m512 x = scaled_sum(f, parts, &c[p], i, _mm512_loadu_si512(acc + 16 * p));
-            v[p] = _mm512_cvtps_epi32(_mm512_min_ps(high, x));
+            v[p] = _mm512_cvtps_epi32(is_plain ? x : _mm512_min_ps(high, x));
         }
-        __m512i v01 = _mm512_subs_epi16(_mm512_packs_epi32(v[0], v[1]), low);
-        __m512i v23 = _mm512_subs_epi16(_mm512_packs_epi32(v[2], v[3]), low);
-        __m512i codes = _mm512_add_epi8(_mm512_packus_epi16(v01, v23), back);
+        __m512i v01 = _mm512_packs_epi32(v[0], v[1]), v23 = _mm512_packs_epi32(v[2], v[3]);
+        if (!is_plain) v01 = _mm512_subs_epi16(v01, low), v23 = _mm512_subs_epi16(v23, low);
+        __m512i codes = _mm512_packus_epi16(v01, v23);
+        if (!is_plain) codes = _mm512_add_epi8(codes, back);
         put_64(y, _mm512_permutexvar_epi32(in_order, codes), f->stream);
     }
 }
@@ -212,9 +227,14 @@ static inline void bytes_64(const struct qnt__finish *restrict f, int parts, siz
 {
     struct columns c[4];
     parts = load_64(f, parts, j, c);
-    if (parts == 0) byte_rows_64(f, 0, c, j);
-    else if (parts == ONE_A_ZERO) byte_rows_64(f, ONE_A_ZERO, c, j);
-    else byte_rows_64(f, parts, c, j);
+    if (!(parts & ~ONE_A_ZERO)) parts |= narrowing_clamps(f, c);
+    switch (parts) {
+    case NARROWING_CLAMPS: byte_rows_64(f, NARROWING_CLAMPS, c, j); break;
+    case NARROWING_CLAMPS | ONE_A_ZERO: byte_rows_64(f, NARROWING_CLAMPS | ONE_A_ZERO, c, j); break;
+    case 0: byte_rows_64(f, 0, c, j); break;
+    case ONE_A_ZERO: byte_rows_64(f, ONE_A_ZERO, c, j); break;
+    default: byte_rows_64(f, parts, c, j); break;
+    }
 }
 
 void qnt__finish_codes_avx512vnni(const struct qnt__finish *restrict f)

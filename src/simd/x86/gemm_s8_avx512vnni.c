@@ -71,6 +71,16 @@ INLINE ptrdiff_t matrix_cells(const struct qnt__gemm *g, __m512i acc[MAX_ROWS][M
     return at - tap;
 }
 
+/* Weights of four panels and the rows of a convolution do not stay in the first-level cache together; what
+ * is left there keeps hardware from seeing that the rest follow each other. */
+INLINE void ask_ahead(const uint8_t *w, size_t stride, int panels)
+{
+    enum { AHEAD = 256 };
+    UNROLL for (int p = 0; p < panels; p++) {
+        _mm_prefetch((const void *)((uintptr_t)w + (size_t)p * stride + AHEAD), _MM_HINT_T0);
+    }
+}
+
 /* rows x panels results; `used` <= rows of them are stored, the others repeat the last one. is_matrix: one
  * tap of 8-bit weights. */
 INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t panel, int rows,
@@ -95,6 +105,7 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
         }
         for (; at < end; at += 4 * fields, w += cell_bytes) {
             FORGET(at); /* one index for all rows, not a pointer to increment for each */
+            if (bits == 8 && rows > 3 && panels == 4) ask_ahead(w, stride, panels);
             multiply_cell(acc, x, at, w, stride, rows, panels, bits);
         }
     }

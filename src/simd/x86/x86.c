@@ -3,6 +3,9 @@
 #include "../slots.h"
 #include "qnt/context.h"
 
+/* A line of most images, so that it needs one epilogue; its sums stay in the first-level cache. */
+enum { AVX512_CONV_ROWS = 56 };
+
 #define TAKE(name, isa) table->name = qnt__##name##_##isa
 
 void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
@@ -92,7 +95,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     }
 #ifndef QNT__WITHOUT_AVXVNNI
     if (cpu & QNT_CPU_AVXVNNI) {
-        table->gemm_rows = QNT__BLOCK_ROWS;
+        table->gemm_rows = table->conv_rows = QNT__BLOCK_ROWS;
         TAKE(gemm_s8, avxvnni);
         TAKE(multiply_tiles, avxvnni);
         TAKE(gemm_blocks, avxvnni);
@@ -103,6 +106,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 #endif
     if (cpu & QNT_CPU_AVX512VNNI) {
         table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
+        table->conv_rows = AVX512_CONV_ROWS;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
