@@ -2,11 +2,15 @@
  * Counting exponent sums by bit slices, for vectors of any width.
  *
  * The file that includes this has defined INLINE, UNROLL, `vec` (a vector type of the compiler),
- * LOW_BITS and
+ * LOW_BITS, SLICED_WORDS and
  *
  *     count(acc, x): acc with the population of x added, lane by lane,
- *     totals(acc, n, out): the sums of lanes of n counters, after up to SLICE_VECTORS counts, and
- *     slice_word(codes, bits, planes, words): one word of each plane from 64 codes.
+ *     totals(acc, n, out): the sums of lanes of n counters, after up to SLICE_VECTORS counts; there is
+ *         room for 2^LOW_BITS,
+ *     slice_words(codes, count, bits, planes, words): 1 or SLICED_WORDS words of each plane, each from 64
+ *         codes, and
+ *     settle(odd, bits, first, values, counts, all): what tally() says, from odd[S] = P[S] as below;
+ *         slices_settle.h has it for all but wide vectors.
  *
  * Fields are added plane by plane, as an adder adds bits. Let v be what m planes hold for an
  * element, d whether its signs differ, and N[v] the sum of (-1)^d over elements with that v: this
@@ -31,158 +35,162 @@ enum {
     VEC_WORDS = (int)sizeof(vec) / 8,
     SLICE_WORDS = SLICE_VECTORS * VEC_WORDS,
     LOW_SETS = 1 << LOW_BITS, /* counted at a time, in registers */
-    MOST_SETS = 256
+    FIELD_PLANES = 7, /* most of them */
+    SUM_PLANES = FIELD_PLANES + 1
 };
 
-typedef vec row[SLICE_VECTORS];
+/* Vectors of which each piece consists. Elements of which one field is 0 have only zeros in them. */
+enum {
+    SIGNS, /* where they differ */
+    SUM,
+    FIELD_A = SUM + SUM_PLANES,
+    FIELD_B = FIELD_A + FIELD_PLANES,
+    STEP = FIELD_B + FIELD_PLANES
+};
 
 /* The plane by which set i of a Gray code, i > 0, differs from the one before. */
 #define GRAY_PLANE(i) __builtin_ctz((unsigned)(i))
 
-/* odd[S] for all sets S of `low` planes: ones of x after an XOR with the planes in S. */
-INLINE void count_low_sets(row *planes, int low, const vec *x, size_t vectors, int32_t *odd)
+/* odd[S] for all sets S of `low` planes: ones of x after an XOR with the planes in S. With `next`, x has
+ * that plane added in the end. */
+INLINE void count_low_sets(const vec *planes, int low, vec *x, const vec *next, size_t vectors,
+                           int32_t *odd)
 {
-    vec acc[LOW_SETS], zero = x[0] ^ x[0];
+    vec acc[LOW_SETS], zero = *x ^ *x;
     UNROLL for (int s = 0; s < LOW_SETS; s++) acc[s] = zero;
-    for (size_t i = 0; i < vectors; i++) {
+    for (size_t i = 0; i < vectors * STEP; i += STEP) {
         vec parity = x[i];
+        if (next) x[i] = parity ^ next[i];
         acc[0] = count(acc[0], parity);
         UNROLL for (int s = 1; s < LOW_SETS; s++)
         {
             if (s >= 1 << low) continue;
-            parity ^= planes[GRAY_PLANE(s)][i];
+            parity ^= planes[i + (size_t)GRAY_PLANE(s)];
             acc[s ^ s >> 1] = count(acc[s ^ s >> 1], parity);
         }
     }
     totals(acc, 1 << low, odd);
 }
 
-/* The same for any number of planes; x ends as it begins. */
-INLINE void count_sets(row *planes, int bits, int low, vec *x, size_t vectors, int32_t *odd)
+/* The same for more planes, in the order of a Gray code of the others; x ends as it begins. */
+INLINE void count_sets(const vec *planes, int bits, vec *x, size_t vectors, int32_t *odd)
 {
-    const int sets = 1 << (bits - low);
-    for (int h = 0; h < sets; h++) {
-        count_low_sets(planes, low, x, vectors, odd + ((h ^ h >> 1) << low));
-        if (sets == 1) break;
-        const vec *plane = h + 1 < sets ? planes[low + GRAY_PLANE(h + 1)] : planes[bits - 1];
-        for (size_t i = 0; i < vectors; i++) x[i] ^= plane[i];
-    }
+    const int sets = 1 << (bits - LOW_BITS);
+    int h = 0;
+    do {
+        const int flip = h + 1 < sets ? LOW_BITS + GRAY_PLANE(h + 1) : bits - 1;
+        count_low_sets(planes, LOW_BITS, x, planes + flip, vectors,
+                       odd + ((h ^ h >> 1) << LOW_BITS));
+    } while (++h < sets);
 }
 
-/* Sums and differences of numbers whose places differ in one bit. */
-INLINE void transform_bit(int32_t *x, int count, int half)
+/* counts[v - first] += N[v] for `values` values from `first` > 0 of `bits` planes from s[plane]; the sum of
+ * these N is added to *all, if any. */
+static void tally(vec *s, int plane, int bits, size_t vectors, int first, int values,
+                  int32_t *counts, int32_t *all)
 {
-    for (int i = 0; i < count; i += 2 * half) {
-        for (int j = i; j < i + half; j++) {
-            int32_t first = x[j], second = x[j + half];
-            x[j] = first + second;
-            x[j + half] = first - second;
-        }
-    }
-}
-
-/* Walsh-Hadamard, in place; steps of a known size become vectors. */
-static void transform(int32_t *x, int bits)
-{
-    const int count = 1 << bits;
-    transform_bit(x, count, 1);
-    transform_bit(x, count, 2);
-    if (bits > 2) transform_bit(x, count, 4);
-    if (bits > 3) transform_bit(x, count, 8);
-    if (bits > 4) transform_bit(x, count, 16);
-    if (bits > 5) transform_bit(x, count, 32);
-    if (bits > 6) transform_bit(x, count, 64);
-    if (bits > 7) transform_bit(x, count, 128);
-}
-
-/* counts[v - first] += N[v] for `values` values from `first` > 0, and returns the sum of these N.
- * `signs` is the plane of different signs, and unchanged in the end. */
-static int32_t tally(row *planes, int bits, vec *signs, size_t vectors, int first, int values,
-                     int32_t *counts)
-{
-    int32_t odd[MOST_SETS], sum = 0;
+    _Alignas(64) int32_t odd[1 << SUM_PLANES];
+    const vec *planes = s + plane;
+    vec *signs = s + SIGNS;
     if (bits == 2)
-        count_sets(planes, 2, 2, signs, vectors, odd);
+        count_low_sets(planes, 2, signs, NULL, vectors, odd);
     else if (bits == 3)
-        count_sets(planes, 3, 3, signs, vectors, odd);
+        count_low_sets(planes, 3, signs, NULL, vectors, odd);
+    else if (bits == LOW_BITS)
+        count_low_sets(planes, LOW_BITS, signs, NULL, vectors, odd);
     else
-        count_sets(planes, bits, LOW_BITS, signs, vectors, odd);
-    transform(odd, bits);
-    for (int v = 0; v < values; v++) {
-        int32_t found = odd[first + v] >> (bits - 1); /* there is no rest */
-        counts[v] -= found;
-        sum -= found;
+        count_sets(planes, bits, signs, vectors, odd);
+    settle(odd, bits, first, values, counts, all);
+}
+
+INLINE vec load_plane(const uint64_t *words)
+{
+    vec v;
+    memcpy(&v, words, sizeof v);
+    return v;
+}
+
+/* One vector: both operands without elements of which one field is 0, and their sums, plane by plane. */
+INLINE void fill_piece(const uint64_t *a, const uint64_t *b, size_t stride, int bits, vec *s)
+{
+    vec x[FIELD_PLANES], y[FIELD_PLANES], some_x = {0}, some_y = {0}, carry = {0};
+    UNROLL for (int p = 0; p < FIELD_PLANES; p++)
+    {
+        if (p >= bits) continue;
+        x[p] = load_plane(a + (size_t)p * stride);
+        y[p] = load_plane(b + (size_t)p * stride);
+        some_x |= x[p];
+        some_y |= y[p];
     }
-    return sum;
+    const vec both = some_x & some_y;
+    UNROLL for (int p = 0; p < FIELD_PLANES; p++)
+    {
+        if (p >= bits) continue;
+        s[FIELD_A + p] = x[p] = x[p] & both;
+        s[FIELD_B + p] = y[p] = y[p] & both;
+        vec half = x[p] ^ y[p];
+        s[SUM + p] = half ^ carry;
+        carry = (x[p] & y[p]) | (half & carry);
+    }
+    s[SUM + bits] = carry;
+    s[SIGNS] =
+        both & (load_plane(a + (size_t)bits * stride) ^ load_plane(b + (size_t)bits * stride));
 }
 
 /* `words` <= SLICE_WORDS words of each plane; what is missing of the last vector becomes 0. */
-static void load_planes(const uint64_t *from, size_t stride, size_t words, int planes, row *to)
+INLINE void fill_pieces(const uint64_t *a, const uint64_t *b, size_t stride, size_t words, int bits,
+                        vec *s)
 {
-    const size_t whole = words / VEC_WORDS, rest = words % VEC_WORDS;
-    for (int p = 0; p < planes; p++, from += stride) {
-        for (size_t i = 0; i < whole; i++) memcpy(&to[p][i], from + i * VEC_WORDS, sizeof(vec));
-        if (!rest) continue;
-        uint64_t last[VEC_WORDS] = {0};
-        for (size_t i = 0; i < rest; i++) last[i] = from[whole * VEC_WORDS + i];
-        memcpy(&to[p][whole], last, sizeof last);
+    for (; words >= VEC_WORDS; words -= VEC_WORDS, a += VEC_WORDS, b += VEC_WORDS, s += STEP) {
+        fill_piece(a, b, stride, bits, s);
     }
-}
-
-/* sum[bits + 1] = a[bits] + b[bits] for each element. */
-static void add_planes(row *a, row *b, int bits, size_t vectors, row *sum)
-{
-    for (size_t i = 0; i < vectors; i++) {
-        vec carry = a[0][i] & b[0][i];
-        sum[0][i] = a[0][i] ^ b[0][i];
-        for (int p = 1; p < bits; p++) {
-            vec half = a[p][i] ^ b[p][i];
-            sum[p][i] = half ^ carry;
-            carry = (a[p][i] & b[p][i]) | (half & carry);
-        }
-        sum[bits][i] = carry;
+    if (words == 0) return;
+    uint64_t last[2][SUM_PLANES * VEC_WORDS] = {0};
+    for (int p = 0; p <= bits; p++) {
+        memcpy(last[0] + p * VEC_WORDS, a + (size_t)p * stride, words * sizeof *a);
+        memcpy(last[1] + p * VEC_WORDS, b + (size_t)p * stride, words * sizeof *b);
     }
-}
-
-/* Clears elements of which one field is 0 in all planes; signs: where they differ in the others. */
-static void clear_zeros(row *a, row *b, int bits, size_t vectors, vec *signs)
-{
-    for (size_t i = 0; i < vectors; i++) {
-        vec some_a = a[0][i], some_b = b[0][i];
-        for (int p = 1; p < bits; p++) some_a |= a[p][i], some_b |= b[p][i];
-        vec both = some_a & some_b;
-        for (int p = 0; p < bits; p++) a[p][i] &= both, b[p][i] &= both;
-        signs[i] = both & (a[bits][i] ^ b[bits][i]);
-    }
+    fill_piece(last[0], last[1], VEC_WORDS, bits, s);
 }
 
 /* What is missing of the last 64 codes is 0. */
 static void slice_all(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
 {
-    for (size_t w = 0; w < words; w++) {
+    size_t w = 0;
+    for (; 64 * (w + SLICED_WORDS) <= n; w += SLICED_WORDS, codes += 64 * SLICED_WORDS) {
+        slice_words(codes, SLICED_WORDS, bits, planes + w, words);
+    }
+    for (; w < words; w++, codes += 64) {
         uint8_t last[64] = {0};
-        size_t left = 64 * w < n ? n - 64 * w : 0;
-        if (left < 64 && left > 0) memcpy(last, codes + 64 * w, left);
-        slice_word(left < 64 ? last : codes + 64 * w, bits, planes + w, words);
+        if (n > 64 * w) memcpy(last, codes, n - 64 * w < 64 ? n - 64 * w : 64);
+        slice_words(last, 1, bits, planes + w, words);
     }
 }
 
 static void count_slices(const struct qnt__count_exp *c)
 {
-    enum { PLANES = 8 };
-    row a[PLANES], b[PLANES], sum[PLANES], signs;
-    int bits = c->bits, levels = (1 << bits) - 1;
+    vec s[SLICE_VECTORS * STEP];
+    const int bits = c->bits, levels = (1 << bits) - 1;
     int32_t *of_a = c->counts + 2 * levels - 1, *of_b = of_a + levels, *all = of_b + levels;
     for (size_t at = 0; at < c->words; at += SLICE_WORDS) {
-        size_t words = c->words - at < SLICE_WORDS ? c->words - at : SLICE_WORDS;
-        size_t vectors = (words + VEC_WORDS - 1) / VEC_WORDS;
-        load_planes(c->a + at, c->words, words, bits + 1, a);
-        load_planes(c->b + at, c->words, words, bits + 1, b);
-        clear_zeros(a, b, bits, vectors, signs);
-        add_planes(a, b, bits, vectors, sum);
-        tally(sum, bits + 1, signs, vectors, 2, 2 * levels - 1, c->counts);
-        if (c->parts & QNT__COUNT_OF_B) tally(b, bits, signs, vectors, 1, levels, of_b);
-        if (c->parts & QNT__COUNT_OF_A) *all += tally(a, bits, signs, vectors, 1, levels, of_a);
+        const size_t words = c->words - at < SLICE_WORDS ? c->words - at : SLICE_WORDS;
+        const size_t vectors = (words + VEC_WORDS - 1) / VEC_WORDS;
+        const uint64_t *a = c->a + at, *b = c->b + at;
+        if (bits == 2)
+            fill_pieces(a, b, c->words, words, 2, s);
+        else if (bits == 3)
+            fill_pieces(a, b, c->words, words, 3, s);
+        else if (bits == 4)
+            fill_pieces(a, b, c->words, words, 4, s);
+        else if (bits == 5)
+            fill_pieces(a, b, c->words, words, 5, s);
+        else if (bits == 6)
+            fill_pieces(a, b, c->words, words, 6, s);
+        else
+            fill_pieces(a, b, c->words, words, 7, s);
+        tally(s, SUM, bits + 1, vectors, 2, 2 * levels - 1, c->counts, NULL);
+        if (c->parts & QNT__COUNT_OF_B) tally(s, FIELD_B, bits, vectors, 1, levels, of_b, NULL);
+        if (c->parts & QNT__COUNT_OF_A) tally(s, FIELD_A, bits, vectors, 1, levels, of_a, all);
     }
 }
 

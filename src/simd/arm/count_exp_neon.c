@@ -9,7 +9,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { LOW_BITS = 4 };
+enum { LOW_BITS = 4, SLICED_WORDS = 1 };
 typedef uint64x2_t vec;
 
 /* In bytes: 16 counts stay within 128. */
@@ -24,9 +24,9 @@ INLINE void totals(const vec *acc, int n, int32_t *out)
     for (int s = 0; s < n; s++) out[s] = vaddlvq_u8(vreinterpretq_u8_u64(acc[s]));
 }
 
-/* 64 codes, all there. */
-static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
+INLINE void slice_words(const uint8_t *codes, int count, int bits, uint64_t *planes, size_t words)
 {
+    (void)count; /* SLICED_WORDS */
     static const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
     uint8x16_t weight = vld1q_u8(weights), x[4], bit[4];
     for (int i = 0; i < 4; i++) x[i] = vld1q_u8(codes + 16 * i);
@@ -39,6 +39,7 @@ static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t 
     }
 }
 
+#include "../slices_settle.h"
 #include "../slices.h"
 
 void qnt__slice_codes_neon(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)

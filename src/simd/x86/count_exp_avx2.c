@@ -6,7 +6,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { LOW_BITS = 3 }; /* 8 counters and 3 planes leave registers for the rest */
+/* 8 counters and 3 planes leave registers for the rest. */
+enum { LOW_BITS = 3, SLICED_WORDS = 2 };
 typedef __m256i vec;
 
 /* Population of each byte. */
@@ -35,19 +36,29 @@ INLINE void totals(const vec *acc, int n, int32_t *out)
     }
 }
 
-/* 64 codes, all there. */
-static void slice_word(const uint8_t *codes, int bits, uint64_t *planes, size_t words)
+/* Bits go to the top of their bytes one after the other. What a byte gets from its neighbour as words of
+ * two bytes are shifted stays below. */
+INLINE void slice_words(const uint8_t *codes, int count, int bits, uint64_t *planes, size_t words)
 {
-    __m256i low = _mm256_loadu_si256((const void *)codes);
-    __m256i high = _mm256_loadu_si256((const void *)(codes + 32));
-    for (int p = 0; p < bits; p++) { /* bit p moves to the top of its byte */
-        __m128i shift = _mm_cvtsi32_si128(7 - p);
-        uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_sll_epi16(low, shift));
-        uint32_t second = (uint32_t)_mm256_movemask_epi8(_mm256_sll_epi16(high, shift));
-        planes[(size_t)p * words] = first | (uint64_t)second << 32;
+    const __m128i shift = _mm_cvtsi32_si128(8 - bits);
+    __m256i x[2 * SLICED_WORDS];
+    UNROLL for (int i = 0; i < 2 * count; i++)
+    {
+        x[i] = _mm256_sll_epi16(_mm256_loadu_si256((const void *)(codes + 32 * i)), shift);
+    }
+    for (int p = bits - 1; p >= 0; p--) {
+        UNROLL for (int w = 0; w < count; w++)
+        {
+            uint32_t first = (uint32_t)_mm256_movemask_epi8(x[2 * w]);
+            uint32_t second = (uint32_t)_mm256_movemask_epi8(x[2 * w + 1]);
+            planes[(size_t)p * words + (size_t)w] = first | (uint64_t)second << 32;
+            x[2 * w] = _mm256_add_epi8(x[2 * w], x[2 * w]);
+            x[2 * w + 1] = _mm256_add_epi8(x[2 * w + 1], x[2 * w + 1]);
+        }
     }
 }
 
+#include "../slices_settle.h"
 #include "../slices.h"
 
 void qnt__slice_codes_avx2(const uint8_t *codes, size_t n, int bits, uint64_t *planes, size_t words)
