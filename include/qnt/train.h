@@ -69,7 +69,8 @@ enum {
  * 2^bits ascending integers, set before start(). */
 enum {
     QNT_P_THETA = 64, /**< get/set: all that is learned, [groups][numbers]. Numbers that a method cannot
-                           use become the nearest that it can: steps and lengths stay above 0. */
+                           use become the nearest that it can: steps and lengths stay above 0, and no
+                           number outgrows float32 by far. Setting what was read changes nothing. */
     QNT_P_STEP = 65,  /**< get/set: training step, for noise and schedules; never goes back. */
     QNT_P_EPOCH = 66, /**< get/set: steps of an epoch; the temperature of #QNT_STAIRCASE grows with the
                            number of the epoch, from 1 on. 0, the default: it does not grow. */
