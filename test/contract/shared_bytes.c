@@ -81,8 +81,8 @@ static qnt_quantizer *some_points(const qnt_context *context, int64_t outputs)
 
 /* Enough products for several pieces, and rows and blocks of outputs that end within bytes. */
 static const struct recipe large[] = {
-    {"dense, odd rows", WITH(.kind = QNT_DENSE), {151, 70}, {531, 70}, 2, 4, SYMMETRIC, QNT_PER_AXIS, 0, BYTES,
-     FLOATS, true},
+    {"dense, odd rows", WITH(.kind = QNT_DENSE), {151, 70}, {531, 70}, 2, 4, SYMMETRIC, QNT_PER_AXIS, 0,
+     BYTES, FLOATS, true},
     {"dense, whole rows", WITH(.kind = QNT_DENSE), {152, 70}, {531, 70}, 2, 8, 0, QNT_PER_TENSOR, 0,
      DYNAMIC, FLOATS, true},
     {"dense, blocks", WITH(.kind = QNT_DENSE), {150, 160}, {300, 160}, 2, 4, SYMMETRIC, QNT_PER_BLOCK, 32,
@@ -93,8 +93,8 @@ static const struct recipe large[] = {
      FLOATS, false},
     {"conv", CONV(.groups = 2), {136, 3, 3, 9}, {1, 24, 13, 18}, 4, 8, SYMMETRIC, QNT_PER_AXIS, 0, BYTES,
      FLOATS, true},
-    {"conv, points", CONV(.groups = 2), {144, 3, 3, 9}, {1, 24, 13, 18}, 4, POINTS, 0, QNT_PER_AXIS, 0, LEVELS,
-     FLOATS, true},
+    {"conv, points", CONV(.groups = 2), {144, 3, 3, 9}, {1, 24, 13, 18}, 4, POINTS, 0, QNT_PER_AXIS, 0,
+     LEVELS, FLOATS, true},
     {"conv, depthwise", CONV(.groups = 72), {72, 3, 3, 1}, {1, 30, 41, 72}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
      0, BYTES, FLOATS, true},
     {"conv, NCHW", CONV(.layout = QNT_NCHW), {48, 9, 3, 3}, {1, 9, 20, 23}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
