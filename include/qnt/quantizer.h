@@ -245,6 +245,9 @@ QNT_API qnt_status qnt_quantizer_observe_inputs(const qnt_context *context, qnt_
 
 /**
  * @brief Chooses the parameters from what was observed; may be repeated after more data.
+ *
+ * Parameters are found for levels that are real numbers. Values near the largest float32 can get levels
+ * beyond it: codes of #QNT_AFFINE then decode to infinities, as ONNX's do.
  * @param context   hooks; reports progress.
  * @param quantizer the quantizer; unchanged on failure.
  * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_INVALID if values are so near the
