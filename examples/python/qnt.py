@@ -459,17 +459,19 @@ class Context(_Handle):
         if status != OK:
             raise _ERRORS.get(status, Error)(status, None)
         super().__init__(handle)
+        self.pool = None
         self._hooks = _Hooks(log, log_level, progress)
         self.call("context_set_log", self._hooks.log_fn, None, max(LOG_ERROR, log_level))
         self.call("context_set_progress", self._hooks.progress_fn, None)
         if cpu is not None:
             self.cpu = cpu
-        self.pool = None
         if isinstance(threads, Pool) or threads > 1:
             self.use(threads if isinstance(threads, Pool) else Pool(self, threads))
 
     def call(self, name, *arguments):
         """Calls qnt_<name>(context, ...); raises Error with the reason. For the classes below."""
+        if self.pool is not None:
+            self.pool.handle  # raises ValueError: a closed pool has no threads to run on
         said = self._hooks.said
         said.reason = said.problem = None
         status = getattr(_lib, "qnt_" + name)(self.handle, *arguments)
@@ -480,11 +482,11 @@ class Context(_Handle):
 
     def use(self, pool):
         """Runs on the threads of a Pool from now on, or serially with None."""
-        if pool is None:
-            self.call("context_set_parallel", None, None, 1)
-        else:
-            run = ctypes.cast(_lib.qnt_pool_run, c_void_p)
-            self.call("context_set_parallel", run, pool.handle, pool.threads)
+        hook = (None, None, 1)
+        if pool is not None:
+            hook = (ctypes.cast(_lib.qnt_pool_run, c_void_p), pool.handle, pool.threads)
+        self.pool = None  # the one until now may be closed
+        self.call("context_set_parallel", *hook)
         self.pool = pool
 
     @property
@@ -528,22 +530,28 @@ _release_buffer.restype, _release_buffer.argtypes = None, [c_void_p]
 _capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _capsule_pointer.restype = c_void_p
 _capsule_pointer.argtypes = [ctypes.py_object, c_char_p]
-_FULL_READ, _FULL = 0x11C, 0x11D  # PyBUF_FULL_RO, PyBUF_FULL
+_WRITABLE, _FULL_READ = 0x1, 0x11C  # PyBUF_WRITABLE, PyBUF_FULL_RO; 0, PyBUF_SIMPLE: bytes without gaps
 
 _KINDS = {"f": FLOAT, "e": FLOAT, "b": INT, "h": INT, "i": INT, "l": INT, "q": INT,
           "B": UINT, "H": UINT, "I": UINT, "L": UINT, "Q": UINT, "c": UINT}
 
 
-class _Held:
-    """A buffer of another object, held until this one goes."""
+class _Unfit(TypeError):
+    """A buffer, but a read-only one, or one with gaps."""
 
-    def __init__(self, source, writable):
+
+class _Held:
+    """A buffer of another object, held until this one goes. As bytes it has no gaps, nor a last one first."""
+
+    def __init__(self, source, writable, as_bytes=False):
         self.view = _Buffer()
         self.open = False
+        flags = (0 if as_bytes else _FULL_READ) | (_WRITABLE if writable else 0)
         try:
-            _get_buffer(source, byref(self.view), _FULL if writable else _FULL_READ)
+            _get_buffer(source.memory if isinstance(source, Tensor) else source, byref(self.view), flags)
         except (BufferError, ValueError) as problem:
-            raise TypeError("a writable array is needed: %s" % problem) from None
+            kind = " and ".join(["writable"] * writable + ["compact"] * as_bytes)
+            raise _Unfit("a %s array is needed: %s" % (kind, problem)) from None
         self.open = True
 
     def __del__(self):
@@ -558,13 +566,14 @@ class Tensor:
         Tensor(array_of_uint16, (64, 128), "bfloat16")
 
     Types: float32, float16, bfloat16, int1 to int8, int16, int32, uint1 to uint8, uint16. `strides`
-    count elements; None is compact. The memory stays alive as long as the Tensor.
+    count elements; None is compact. The memory stays alive as long as the Tensor; results go only to
+    memory that can be written.
     """
 
     def __init__(self, memory, shape, dtype, strides=None, writable=False):
         shape = tuple(int(n) for n in shape)
         code, bits = _parse_type(dtype)
-        self._held = _Held(memory, writable)
+        self._held = _Held(memory, writable, as_bytes=True)
         self.memory = memory
         view = self._held.view
         self._describe(view.buf, code, bits, shape, strides)
@@ -581,10 +590,14 @@ class Tensor:
     def of(cls, source, writable=False):
         """The Tensor of an array, or source itself if it is one."""
         if isinstance(source, Tensor):
+            if writable and isinstance(source._held, _Held) and source._held.view.readonly:
+                raise TypeError("a writable Tensor is needed")
             return source
         self = cls.__new__(cls)
         try:
             held = _Held(source, writable)
+        except _Unfit:
+            raise
         except TypeError:
             if not hasattr(source, "__dlpack__"):
                 raise
@@ -858,9 +871,8 @@ class Quantizer(_Handle):
     @classmethod
     def load(cls, context, data):
         """A quantizer from a blob."""
-        source, handle = Tensor.of(data), c_void_p()
-        size = source._held.view.len
-        context.call("quantizer_load", source.struct.data, size, byref(handle))
+        held, handle = _Held(data, False, as_bytes=True), c_void_p()
+        context.call("quantizer_load", held.view.buf, held.view.len, byref(handle))
         self = cls.__new__(cls)
         _Handle.__init__(self, handle)
         self.context = context
@@ -1105,7 +1117,7 @@ class Layer(_Handle):
             y = Tensor.of(out, writable=True)
         if workspace is None:
             workspace = bytearray(self.workspace(x))
-        held = _Held(workspace, True)
+        held = _Held(workspace, True, as_bytes=True)
         self._call("layer_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
         return out
 
@@ -1121,12 +1133,11 @@ class Layer(_Handle):
     def load(cls, context, data, borrow=False):
         """A layer from a blob. With borrow it keeps pointing into data, which must be aligned to 64
         bytes (a memory-mapped file is, and aligned() makes such memory) and must not change."""
-        source, handle = Tensor.of(data), c_void_p()
-        size = source._held.view.len
-        context.call(cls._load, source.struct.data, size, BORROW if borrow else 0, byref(handle))
+        held, handle = _Held(data, False, as_bytes=True), c_void_p()
+        context.call(cls._load, held.view.buf, held.view.len, BORROW if borrow else 0, byref(handle))
         self = cls.__new__(cls)
         _Handle.__init__(self, handle)
-        self.context, self._borrowed = context, source if borrow else None
+        self.context, self._borrowed = context, held if borrow else None
         return self
 
 
@@ -1193,7 +1204,7 @@ def find_thresholds(context, digit, outputs, low, high):
 
     def ask(_user, channel, total):
         try:
-            return digit(channel, total)
+            return int(digit(channel, total))
         except BaseException as problem:  # must not travel through C
             problems.append(problem)
             return -1
@@ -1252,7 +1263,7 @@ class LowbitLayer(_Handle):
         else:
             digits = None if packed is None else Tensor.of(packed, writable=True)
         self._call("lowbit_layer_workspace", _pointer(pixels), byref(size))
-        held = _Held(bytearray(size.value) if workspace is None else workspace, True)
+        held = _Held(bytearray(size.value) if workspace is None else workspace, True, as_bytes=True)
         self._call("lowbit_layer_run", _pointer(pixels), _pointer(identity), _pointer(y), _pointer(digits),
                    held.view.buf, held.view.len)
         return packed
@@ -1311,7 +1322,9 @@ class KernelMap(_Handle):
 
     def fit(self, images, patches, rounds=0):
         """Learns from images[i], float32 [height][width][channels] each; returns self."""
-        first, problems = memoryview(images[0]), []
+        first, problems, channels = memoryview(images[0]), [], self.spec["channels"]
+        if first.format != "f" or first.ndim != 3 or first.shape[2] != channels:
+            raise ValueError("images must be float32 [height][width][%d]" % channels)
 
         def read(_user, index, to):
             try:
@@ -1349,7 +1362,7 @@ class KernelMap(_Handle):
         """The map of images [batch][height][width][channels]."""
         x = Tensor.of(x)
         out, y = _result(out, *_described(self.context, "ckn_view", self.handle, _pointer(x)))
-        held = _Held(bytearray(self.workspace(x)) if workspace is None else workspace, True)
+        held = _Held(bytearray(self.workspace(x)) if workspace is None else workspace, True, as_bytes=True)
         self._call("ckn_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
         return out
 
@@ -1371,8 +1384,8 @@ class KernelMap(_Handle):
     @classmethod
     def load(cls, context, data):
         """A kernel map from a blob."""
-        source, handle = Tensor.of(data), c_void_p()
-        context.call("ckn_load", source.struct.data, source._held.view.len, byref(handle))
+        held, handle = _Held(data, False, as_bytes=True), c_void_p()
+        context.call("ckn_load", held.view.buf, held.view.len, byref(handle))
         self = cls.__new__(cls)
         _Handle.__init__(self, handle)
         self.context = context
@@ -1478,10 +1491,9 @@ def requantize(context, acc, scale, bias=None, zero=0, low=-128, high=127, dtype
 
 def blob_probe(context, data):
     """(kind, version, length) of the blob at the beginning of data; kind is a name of BLOBS."""
-    source = Tensor.of(data)
+    held = _Held(data, False, as_bytes=True)
     kind, number, length = c_int32(), c_uint32(), c_size_t()
-    context.call("blob_probe", source.struct.data, source._held.view.len, byref(kind), byref(number),
-                 byref(length))
+    context.call("blob_probe", held.view.buf, held.view.len, byref(kind), byref(number), byref(length))
     return BLOBS.get(kind.value, kind.value), number.value, length.value
 
 
@@ -1516,6 +1528,10 @@ PictureSize = collections.namedtuple("PictureSize", "file header entropy stuffed
 Trial = collections.namedtuple("Trial", "rate utility tables")
 
 
+def _are_pixels(tensor):
+    return tensor.dtype == "uint8" and tensor.struct.strides[:tensor.struct.ndim] == _compact(tensor.shape)
+
+
 class Picture(_Handle):
     """Pixels as transform coefficients: uint8 [height, width] grey or [height, width, 3] RGB, compact.
 
@@ -1532,8 +1548,7 @@ class Picture(_Handle):
     def __init__(self, context, pixels, halved=True, exact=True):
         pixels = Tensor.of(pixels)
         shape = tuple(pixels.shape)
-        if pixels.dtype != "uint8" or len(shape) not in (2, 3) or pixels.struct.strides and any(
-                pixels.struct.strides[i] != stride for i, stride in enumerate(_compact(shape))):
+        if len(shape) not in (2, 3) or not _are_pixels(pixels):
             raise ValueError("pixels must be compact uint8 [height, width] or [height, width, 3]")
         spec = _ImageSpec(ctypes.sizeof(_ImageSpec), shape[1], shape[0], shape[2] if len(shape) > 2 else 1,
                           not halved, not exact)
@@ -1559,8 +1574,8 @@ class Picture(_Handle):
     def decode(self, out=None):
         """Pixels of the quantized picture."""
         result, y = _result(out, self.shape, UINT, 8)
-        if out is not None and tuple(y.shape) != self.shape:
-            raise ValueError("out must have the shape of the picture")
+        if tuple(y.shape) != self.shape or not _are_pixels(y):
+            raise ValueError("out must be compact uint8 of the picture's shape")
         self.context.call("image_write", self.handle, y.struct.data, self._row)
         return result
 

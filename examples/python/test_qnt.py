@@ -156,6 +156,40 @@ class Plain(unittest.TestCase):
         a.use(None)
         self.assertEqual(fixed(a, 4.0).encode(x).tolist(), want)
 
+    def test_pool_that_is_closed(self):
+        x, pool = array.array("f", [0.5]), qnt.Pool(self.context, 2)
+        self.context.use(pool)
+        q = fixed(self.context, 0.5)
+        pool.close()
+        with self.assertRaisesRegex(ValueError, "this Pool is closed"):
+            q.encode(x)
+        with self.assertRaisesRegex(ValueError, "this Pool is closed"):
+            qnt.Context(threads=pool)
+        self.context.use(None)
+        self.assertEqual(q.encode(x).tolist(), [1])
+
+    def test_results_go_where_they_may(self):
+        x, q = array.array("f", [0.5] * 8), fixed(self.context, 0.5, bits=4)
+        for constant in (bytes(4), memoryview(bytearray(4)).toreadonly()):
+            with self.assertRaisesRegex(TypeError, "a writable Tensor is needed"):
+                q.encode(x, out=qnt.Tensor(constant, (8,), "uint4"))
+        memory = bytearray(4)
+        q.encode(x, out=qnt.Tensor(memory, (8,), "uint4"))
+        self.assertEqual(memory, b"\x11" * 4)
+
+    def test_bytes_have_no_gaps(self):
+        blob = fixed(self.context, 0.5).save()
+        spread = bytearray(2 * len(blob))
+        spread[::2] = blob
+        for gaps in (memoryview(spread)[::2], memoryview(bytearray(reversed(blob)))[::-1]):
+            self.assertEqual(bytes(gaps), blob)
+            for load in (lambda: qnt.Quantizer.load(self.context, gaps), lambda: qnt.Layer.load(self.context, gaps),
+                         lambda: qnt.KernelMap.load(self.context, gaps), lambda: qnt.blob_probe(self.context, gaps),
+                         lambda: qnt.Tensor(gaps, (len(blob),), "uint8")):
+                with self.assertRaisesRegex(TypeError, "a compact array is needed"):
+                    load()
+        self.assertEqual(qnt.blob_probe(self.context, memoryview(blob))[0], "quantizer")
+
     def test_threads_have_their_own_reason(self):
         seen = {}
 
@@ -449,6 +483,11 @@ class Layers(unittest.TestCase):
             with self.assertRaises(qnt.Error) as caught:
                 layer.run(self.x, y, bytearray(len(workspace) - 1))
             self.assertEqual(caught.exception.status, qnt.E_SPACE)
+        with self.assertRaisesRegex(TypeError, "a writable and compact array"):
+            layer.run(self.x, y, np.empty(2 * len(workspace) + 2, "u1")[::-2])
+        y.flags.writeable = False  # though __dlpack__ might not mind
+        with self.assertRaisesRegex(TypeError, "a writable array is needed"):
+            layer.run(self.x, y)
 
     def test_accumulate(self):
         y = np.ones((6, 10), "f4")
@@ -590,6 +629,14 @@ class KernelMaps(unittest.TestCase):
         self.assertAlmostEqual((moved[0] - moved[1]) / (2 * step) / slope, 1, delta=0.02)
         self.assertTrue(np.isfinite(dsigma))
 
+    def test_images_of_other_channels(self):
+        layer = qnt.KernelMap(self.context, channels=2, kernel=2, filters=3)
+        for shape in ((4, 4, 5), (4, 4, 1), (4, 8)):
+            with self.assertRaisesRegex(ValueError, r"float32 \[height\]\[width\]\[2\]"):
+                layer.fit(np.ones((3,) + shape, np.float32), 9)
+        with self.assertRaisesRegex(ValueError, "float32"):
+            layer.fit(np.ones((3, 4, 4, 2)), 9)
+
     def test_reader_that_raises(self):
         layer = qnt.KernelMap(self.context, 2, 3, 4)
         with self.assertRaises(ValueError):
@@ -717,6 +764,11 @@ class Tables(unittest.TestCase):
             picture.quantize([1] * 63)
         with self.assertRaises(ValueError):
             qnt.Picture(self.context, rows)
+        spread = memoryview(bytearray(2 * len(rows))).cast("B", (2 * high, side))[::2]
+        words = memoryview(bytearray(2 * len(rows))).cast("H", (high, side))
+        for out in (spread, words):
+            with self.assertRaisesRegex(ValueError, "compact uint8"):
+                picture.decode(out)
         self.assertEqual(qnt.table_text(self.context, table).split()[:2], ["16", "11"])
 
     def test_search(self):

@@ -83,12 +83,13 @@ QNT_API qnt_status qnt_pack_pixels_view(const qnt_context *context, const qnt_te
 
 /**
  * @brief Packs activations of at most two bits for qnt_conv_lowbit(), with a border of zeros.
- * @param context hooks.
+ * @param context hooks; memory for a pixel of each worker and a byte for each line.
  * @param codes   [B,H,W,C] unsigned integers of 1 to 8 bits, values 0 to 3.
  * @param groups  divides C.
  * @param pad     border; NULL: none.
  * @param[out] pixels as qnt_pack_pixels_view() describes it, compact, disjoint from codes.
- * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_PARALLEL.
+ * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM,
+ *         #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_pack_pixels(const qnt_context *context, const qnt_tensor *codes,
                                    int32_t groups, const int32_t pad[4], qnt_tensor *pixels);
@@ -106,11 +107,11 @@ QNT_API qnt_status qnt_pack_taps_view(const qnt_context *context, const qnt_tens
 
 /**
  * @brief Packs weights of at most two bits for qnt_conv_lowbit().
- * @param context hooks.
+ * @param context hooks; memory for the channels of a tap.
  * @param codes   [O,kh,kw,C/groups] unsigned integers of 1 to 8 bits, values 0 to 3.
  * @param groups  divides O.
  * @param[out] taps as qnt_pack_taps_view() describes it, compact, disjoint from codes.
- * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE.
+ * @return #QNT_OK, #QNT_E_INVALID also for a code above 3, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
  */
 QNT_API qnt_status qnt_pack_taps(const qnt_context *context, const qnt_tensor *codes,
                                  int32_t groups, qnt_tensor *taps);

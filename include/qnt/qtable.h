@@ -297,11 +297,11 @@ QNT_API qnt_status qnt_search_ask(const qnt_context *context, qnt_search *search
 
 /**
  * @brief Tells what the tables asked for achieved.
- * @param context for memory and the reason.
+ * @param context for the reason.
  * @param search  the search.
  * @param rate    finite, > 0.
  * @param utility finite.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE without a preceding qnt_search_ask(), #QNT_E_NOMEM.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE without a preceding qnt_search_ask().
  */
 QNT_API qnt_status qnt_search_tell(const qnt_context *context, qnt_search *search, double rate,
                                    double utility);

@@ -217,7 +217,8 @@ QNT_API qnt_status qnt_quantizer_spec(const qnt_context *context, const qnt_quan
  * @param x          float view; all calls must agree in the number of groups.
  * @param importance weight >= 0 of each element, broadcastable to x's shape (extents 1 or missing
  *                   leading dimensions repeat); NULL: all 1.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_CANCELLED.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM, #QNT_E_CANCELLED,
+ *         #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_quantizer_observe(const qnt_context *context, qnt_quantizer *quantizer,
                                          const qnt_tensor *x, const qnt_tensor *importance);
@@ -245,10 +246,14 @@ QNT_API qnt_status qnt_quantizer_observe_inputs(const qnt_context *context, qnt_
 
 /**
  * @brief Chooses the parameters from what was observed; may be repeated after more data.
+ *
+ * Parameters are found for levels that are real numbers. Values near the largest float32 can get levels
+ * beyond it: codes of #QNT_AFFINE then decode to infinities, as ONNX's do.
  * @param context   hooks; reports progress.
  * @param quantizer the quantizer; unchanged on failure.
  * @return #QNT_OK, #QNT_E_STATE if nothing was observed, #QNT_E_INVALID if values are so near the
- *         largest float32 that codes of a codebook would be infinite, #QNT_E_NOMEM, #QNT_E_CANCELLED.
+ *         largest float32 that codes of a codebook would be infinite, #QNT_E_NOMEM, #QNT_E_CANCELLED,
+ *         #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *quantizer);
 
@@ -308,7 +313,7 @@ typedef struct qnt_teq_spec {
  * @param loss    measures; called on the caller's thread.
  * @param user    for `loss`.
  * @return #QNT_OK, #QNT_E_INVALID (also for a loss that is NaN), #QNT_E_UNSUPPORTED, #QNT_E_STATE,
- *         #QNT_E_VERSION, #QNT_E_NOMEM, #QNT_E_CANCELLED (also if `loss` stops it).
+ *         #QNT_E_VERSION, #QNT_E_NOMEM, #QNT_E_CANCELLED (also if `loss` stops it), #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_teq_search(const qnt_context *context, qnt_quantizer *const *weights,
                                   qnt_quantizer *const *inputs, size_t layers, qnt_teq_spec *spec,
@@ -349,7 +354,7 @@ QNT_API qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *
  * @param x         any legal view.
  * @param[in,out] codes `shape` and `strides` must point to #QNT_MAX_NDIM numbers each; everything
  *                  but `data` is filled in.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_UNSUPPORTED.
  */
 QNT_API qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quantizer *quantizer,
                                       const qnt_tensor *x, qnt_tensor *codes);
@@ -360,7 +365,8 @@ QNT_API qnt_status qnt_quantizer_view(const qnt_context *context, const qnt_quan
  * @param quantizer fitted or set.
  * @param x         float view.
  * @param[out] codes same shape; packed codes, or one code per byte.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED,
+ *         #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_quantizer_encode(const qnt_context *context, const qnt_quantizer *quantizer,
                                         const qnt_tensor *x, qnt_tensor *codes);

@@ -13,6 +13,9 @@
  * occupies bits e*b to e*b+b-1 of the byte string, least significant bit first. For 1, 2 and 4 bits
  * this is the layout of ONNX and DLPack. An element of 3, 5, 6 or 7 bits may straddle two bytes.
  * Codes of any width may also be held one per byte, as int8 or uint8.
+ *
+ * Every function that takes a view checks it as qnt_tensor_check() does, and so returns #QNT_E_DEVICE for
+ * memory that is not a CPU's.
  */
 #ifndef QNT_TENSOR_H
 #define QNT_TENSOR_H

@@ -69,7 +69,8 @@ enum {
  * 2^bits ascending integers, set before start(). */
 enum {
     QNT_P_THETA = 64, /**< get/set: all that is learned, [groups][numbers]. Numbers that a method cannot
-                           use become the nearest that it can: steps and lengths stay above 0. */
+                           use become the nearest that it can: steps and lengths stay above 0, and no
+                           number outgrows float32 by far. Setting what was read changes nothing. */
     QNT_P_STEP = 65,  /**< get/set: training step, for noise and schedules; never goes back. */
     QNT_P_EPOCH = 66, /**< get/set: steps of an epoch; the temperature of #QNT_STAIRCASE grows with the
                            number of the epoch, from 1 on. 0, the default: it does not grow. */
@@ -143,7 +144,8 @@ QNT_API qnt_status qnt_trainer_set(const qnt_context *context, qnt_trainer *trai
  * @param trainer the trainer, started.
  * @param x       floats with as many groups as at start(); for activations any number of elements.
  * @param y       floats of the same shape; x itself is allowed.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM,
+ *         #QNT_E_PARALLEL.
  */
 QNT_API qnt_status qnt_trainer_forward(const qnt_context *context, const qnt_trainer *trainer,
                                        const qnt_tensor *x, qnt_tensor *y);
@@ -158,7 +160,7 @@ QNT_API qnt_status qnt_trainer_forward(const qnt_context *context, const qnt_tra
  * @param dtheta  receives the gradient by #QNT_P_THETA, overwriting; NULL: not wanted.
  * @param count   numbers at dtheta: exactly those of theta.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM; then nothing
- *         was written.
+ *         was written. #QNT_E_PARALLEL: dx may be half written.
  */
 QNT_API qnt_status qnt_trainer_backward(const qnt_context *context, const qnt_trainer *trainer,
                                         const qnt_tensor *x, const qnt_tensor *dy, qnt_tensor *dx,
@@ -187,7 +189,8 @@ QNT_API qnt_status qnt_trainer_refit(const qnt_context *context, qnt_trainer *tr
  * @param x        the weights, for methods whose thresholds depend on them (#QNT_BALANCED, weights of
  *                 #QNT_DOREFA and #QNT_N2UQ); else it may be NULL.
  * @param[out] out a quantizer whose apply() is forward() with #QNT_P_HARD; NULL on failure.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
+ * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_STATE, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM; of
+ *         #QNT_BALANCED, which is fitted, #QNT_E_CANCELLED and #QNT_E_PARALLEL, too.
  */
 QNT_API qnt_status qnt_trainer_export(const qnt_context *context, const qnt_trainer *trainer,
                                       const qnt_tensor *x, qnt_quantizer **out);

@@ -1,5 +1,7 @@
 /* What running relies on and making a layer guarantees, checked for a layer that came from a
  * blob. */
+#include <string.h>
+
 #include "base/numeric.h"
 #include "layer.h"
 
@@ -144,6 +146,41 @@ static bool coefs_hold(const qnt_layer *layer)
     return true;
 }
 
+/* The integer that column c of a panel has at k of a tap. */
+static int integer_at(const qnt_layer *layer, size_t panel, const uint8_t *tap, size_t c, size_t k)
+{
+    const int bits = layer->head.cell_bits;
+    const size_t depth = qnt__cell_depth(bits);
+    const uint8_t *cell = tap + k / depth * qnt__cell_bytes(bits);
+    if (bits == QNT__WORD_BITS) {
+        int16_t word;
+        memcpy(&word, cell + 4 * c + 2 * (k % depth), sizeof word);
+        return word;
+    }
+    const int code = qnt__cell_code(cell, bits, c, k % depth);
+    if (!layer->tables) return code;
+    const size_t own = qnt__layer_has_own_tables(&layer->head) ? c * qnt__layer_table(&layer->head) : 0;
+    return qnt__layer_tables(layer, panel, 0)[own + (size_t)(code + (1 << (bits - 1)))];
+}
+
+/* What fills the last cell of a tap is 0: images are read where they are, so kernels multiply it with
+ * whatever follows, each with as much as it likes. Words that are looked up meet 0 there instead. */
+static bool padding_holds(const qnt_layer *layer)
+{
+    const struct qnt__layer_head *h = &layer->head;
+    const struct qnt__layer_shape *s = &layer->shape;
+    const bool words = h->arithmetic == QNT__WORDS && !layer->table_words;
+    if (!words && h->arithmetic != QNT__INTEGER) return true;
+    for (size_t t = 0; t < s->panels * s->tap_count; t++) {
+        const uint8_t *tap = layer->weight + t * (s->panel_bytes / s->tap_count);
+        for (size_t k = s->depth; k < s->panel_depth; k++) {
+            for (size_t c = 0; c < QNT__PANEL; c++)
+                if (integer_at(layer, t / s->tap_count, tap, c, k) != 0) return false;
+        }
+    }
+    return true;
+}
+
 static bool zeros_hold(const qnt_layer *layer)
 {
     size_t n = layer->zero ? layer->shape.columns * layer->shape.blocks : 0;
@@ -169,6 +206,8 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
         damage = "the activation's bounds";
     else if (!arrays_hold(h))
         damage = "the set of arrays";
+    else if (!padding_holds(layer))
+        damage = "a weight behind the last one of a tap";
     else if (!zeros_hold(layer))
         damage = "a zero point";
     else if (!thresholds_hold(layer))

@@ -269,6 +269,8 @@ qnt_status qnt_search_score(const qnt_context *context, qnt_trial *trials, size_
     if ((!trials && n) || !measure) {
         return qnt__fail(context, QNT_E_INVALID, "%s is NULL", measure ? "trials" : "measure");
     }
+    if (tables != 1 && tables != 3)
+        return qnt__fail(context, QNT_E_INVALID, "tables is %zu, expected 1 or 3", tables);
     for (size_t i = 0; i < n; i++) {
         double rate, utility;
         QNT__TRY(qnt__qtables_check(context, trials[i].table, tables, 3));

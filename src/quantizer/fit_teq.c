@@ -22,7 +22,7 @@
 #include "pair.h"
 #include "sorted.h"
 
-enum { SCAN = 40, GOLDEN = 24, MOST_LEVELS = 127 };
+enum { SCAN = 40, NEAR = 3, GOLDEN = 24, MOST_LEVELS = 127 };
 
 static const double LEAST_BASE = 1.0005, SMALL = 0x1p-40; /* of the largest: as good as 0 */
 
@@ -139,6 +139,35 @@ static double group_error(const qnt_spec *spec, struct magnitudes *m, double bas
 
 /* ---- the base ---- */
 
+/* The logarithm of base - 1, from the largest base down. */
+static double scanned(const qnt_spec *spec, int i)
+{
+    const double low = log(LEAST_BASE - 1.0), high = log(qnt__exp_largest_base(spec) - 1.0);
+    return high - i * ((high - low) / SCAN);
+}
+
+/* The range of a base that nothing led to. Ranges change little from one base to the next, so one that
+ * came down from a few larger bases, or up from smaller ones, is mostly better than one from a few tries,
+ * but not always. */
+static void settle(const qnt_spec *spec, struct magnitudes *m, double base)
+{
+    int above = 0; /* scanned bases that are larger */
+    while (above <= SCAN && 1.0 + exp(scanned(spec, above)) > base) above++;
+    m->known = false;
+    double least = group_error(spec, m, base, true);
+    struct range range = m->range;
+    for (int way = -1; way <= 1 && !(spec->flags & QNT_LITERAL); way += 2) {
+        m->known = false;
+        for (int left = NEAR; left > 0; left--) {
+            const int i = way < 0 ? above - left : above + left - 1;
+            if (i >= 0 && i <= SCAN) group_error(spec, m, 1.0 + exp(scanned(spec, i)), false);
+        }
+        const double error = group_error(spec, m, base, true);
+        if (error < least) least = error, range = m->range;
+    }
+    m->range = range;
+}
+
 static double total_error(const struct qnt__teq *const *teq, int count, double base, bool final)
 {
     double sum = 0.0;
@@ -178,13 +207,12 @@ qnt_status qnt__teq_base(struct qnt__teq *const *teq, int count, double *base)
 {
     const struct qnt__teq *const *all = (const struct qnt__teq *const *)teq;
     const qnt_spec *spec = &teq[0]->next->spec;
-    double low = log(LEAST_BASE - 1.0), high = log(qnt__exp_largest_base(spec) - 1.0);
-    double step = (high - low) / SCAN, least = INFINITY, best = low;
-    for (int i = 0; i <= SCAN;
-         i++) { /* from large to small: ranges change little from one to the next */
+    const double low = scanned(spec, SCAN), high = scanned(spec, 0), step = (high - low) / SCAN;
+    double least = INFINITY, best = low;
+    for (int i = 0; i <= SCAN; i++) {
         QNT__TRY(qnt__progress(teq[0]->context, (uint64_t)i, SCAN + 1));
-        double error = total_error(all, count, 1.0 + exp(high - i * step), false);
-        if (error < least) least = error, best = high - i * step;
+        double error = total_error(all, count, 1.0 + exp(scanned(spec, i)), false);
+        if (error < least) least = error, best = scanned(spec, i);
     }
     for (int i = 0; i < count; i++) {
         for (size_t g = 0; g < teq[i]->groups; g++) teq[i]->group[g].known = false;
@@ -316,8 +344,10 @@ qnt_status qnt__fit_teq(const qnt_context *context, const struct qnt__statistics
     struct qnt__teq *teq;
     double base = (double)next->shared[0];
     QNT__TRY(qnt__teq_open(context, seen, next, &teq));
-    qnt_status status =
-        next->base_set ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
+    const bool given = next->base_set;
+    qnt_status status = given ? qnt__progress(context, 1, 1) : qnt__teq_base(&teq, 1, &base);
+    for (size_t g = 0; g < teq->groups && given && status == QNT_OK; g++)
+        settle(&next->spec, &teq->group[g], base);
     if (status == QNT_OK) qnt__teq_store(teq, base);
     qnt__teq_close(teq);
     return status;

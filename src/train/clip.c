@@ -4,11 +4,7 @@
  * Inside the clip the gradient passes to x, beyond it to the clip: the two never share an element.
  * With QNT_SIGNED the clip is on both sides, as for weights.
  */
-#include <math.h>
-
 #include "rows.h"
-
-static const double least_clip = 0x1p-100;
 
 static double steps_of(const qnt_spec *spec)
 {
@@ -31,8 +27,9 @@ QNT__TRAIN_START(pact)
 
 QNT__TRAIN_PROJECT(pact)
 {
-    (void)trainer;
-    if (theta[0] < least_clip) theta[0] = least_clip;
+    const qnt_spec *spec = &trainer->spec;
+    const double most = qnt__train_most_step(spec) * steps_of(spec);
+    theta[0] = qnt__train_within(theta[0], QNT__TRAIN_LEAST, most);
 }
 
 QNT__TRAIN_AFFINE(pact)

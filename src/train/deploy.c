@@ -4,12 +4,10 @@
  * A method tells the rank of any number as a formula; where ranks change is found by bisection over
  * all float32 numbers, so that the quantizer and the formula agree for every input.
  */
-#include <math.h>
-
 #include "base/arith.h"
 #include "base/numeric.h"
 #include "base/try.h"
-#include "trainer.h"
+#include "rows.h"
 
 /* The largest float32 whose rank is below `rank`; an infinity if all or none are. */
 static float threshold_of(const struct qnt__pass *pass, int32_t rank)
@@ -28,11 +26,10 @@ static float threshold_of(const struct qnt__pass *pass, int32_t rank)
     return qnt__f32_at(low);
 }
 
-/* A scale as float32 whose products with 16-bit levels are finite. */
-static double legal_scale(double scale)
+/* A normal float32 whose products with 16-bit levels are finite. */
+static double scale_of_levels(double scale)
 {
-    const double least = 0x1p-126, most = 0x1p110;
-    return scale >= least ? fmin(scale, most) : least;
+    return qnt__train_within(scale, (double)FLT_MIN, QNT__TRAIN_MOST);
 }
 
 /* Numbers of a quantizer that is about to be set. */
@@ -52,7 +49,7 @@ static void read_affine(const qnt_trainer *t, const struct numbers *n, qnt_spec 
         struct qnt__train_affine q = {.bits = t->spec.bits};
         qnt__train_pass(t, g, 1, NULL, &pass);
         t->method->affine(&pass, &q);
-        n->scale[g] = legal_scale(q.scale);
+        n->scale[g] = q.scale;
         n->zero[g] = spec->flags & QNT_REAL_OFFSET ? q.offset : q.zero;
         if (q.bits > bits)
             bits = q.bits, narrow = q.narrow;
@@ -80,7 +77,7 @@ static void read_table(const qnt_trainer *t, const double *facts, int32_t levels
     for (size_t g = 0; g < t->groups; g++) {
         struct qnt__pass pass;
         qnt__train_pass(t, g, 1, facts, &pass);
-        n->scale[g] = legal_scale(t->method->scale(&pass));
+        n->scale[g] = scale_of_levels(t->method->scale(&pass));
         for (int32_t i = 0; i < each; i++) {
             bool used = i + 1 < levels;
             n->threshold[g * (size_t)each + (size_t)i] =

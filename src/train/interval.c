@@ -7,8 +7,6 @@
  * through the rounding inside the interval; clipped elements move nothing. EWGS scales each
  * gradient by 1 + delta sign(g) (t - round(t)).
  */
-#include <math.h>
-
 #include "rows.h"
 
 enum { LOW = 0, HIGH = 1 };
@@ -43,11 +41,14 @@ QNT__TRAIN_START(interval)
     theta[HIGH] = weights ? 3.0 * spread : 3.0 * spread / sqrt(1.0 - 2.0 / pi);
 }
 
-/* The interval keeps a length. */
+/* The interval keeps a length. It follows from the lower end alone, which stays, so that what has it now
+ * has it again. */
 QNT__TRAIN_PROJECT(interval)
 {
     (void)trainer;
-    double least = fmax(fmax(fabs(theta[LOW]), fabs(theta[HIGH])) * 0x1p-20, 0x1p-100);
+    for (int i = LOW; i <= HIGH; i++)
+        theta[i] = qnt__train_within(theta[i], -(double)FLT_MAX, (double)FLT_MAX);
+    const double least = fmax(fabs(theta[LOW]) * 0x1p-20, QNT__TRAIN_LEAST);
     if (theta[HIGH] - theta[LOW] < least) theta[HIGH] = theta[LOW] + least;
 }
 

@@ -10,8 +10,6 @@
  * Weights. Scaled so that mean |w| is 2^(k-1) / (2^k - 1), which spreads them evenly over the
  * codes, then 2^k - 1 equal steps on [-1, 1], straight through inside; levels are scaled back.
  */
-#include <math.h>
-
 #include "rows.h"
 
 enum { SCALE = 0, START = 1, LENGTHS = 2 };
@@ -45,10 +43,11 @@ QNT__TRAIN_START(n2uq)
 QNT__TRAIN_PROJECT(n2uq)
 {
     if (trainer->spec.flags & QNT_SIGNED) return;
-    const double least = 0x1p-100;
-    theta[SCALE] = fmax(theta[SCALE], least);
+    const double end = (double)FLT_MAX;
+    theta[SCALE] = qnt__train_within(theta[SCALE], QNT__TRAIN_LEAST, QNT__TRAIN_MOST);
+    theta[START] = qnt__train_within(theta[START], -end, end);
     for (int32_t i = 0; i < qnt__train_steps(&trainer->spec); i++)
-        theta[LENGTHS + i] = fmax(theta[LENGTHS + i], least);
+        theta[LENGTHS + i] = qnt__train_within(theta[LENGTHS + i], QNT__TRAIN_LEAST, end);
 }
 
 QNT__TRAIN_SCALE(n2uq)

@@ -18,16 +18,12 @@
  * alone). DropBits (Lee et al. 2021) multiplies p by a gate for each bit, drawn once for each group
  * and step.
  */
-#include <float.h>
-#include <math.h>
-
 #include "noise.h"
 #include "rows.h"
 #include "sigmoid.h"
 
 enum { ALPHA = 0, SIGMA = 1, KEEP = 2, MOST = 256 };
 
-static const double least_number = 0x1p-100;
 static const double window = 40.0; /* of sigma: beyond, mass is below double precision */
 
 static bool has_gates(const qnt_trainer *trainer)
@@ -77,11 +73,12 @@ QNT__TRAIN_START(relaxed)
 
 QNT__TRAIN_PROJECT(relaxed)
 {
-    const int32_t bits = trainer->spec.bits - (trainer->spec.flags & QNT_SIGNED ? 1 : 0);
-    theta[ALPHA] = fmin(fmax(theta[ALPHA], least_number), ldexp((double)FLT_MAX, -bits));
-    theta[SIGMA] = fmin(fmax(theta[SIGMA], theta[ALPHA] * 0x1p-10), theta[ALPHA] * 0x1p10);
+    const double most = qnt__train_most_step(&trainer->spec);
+    double *alpha = &theta[ALPHA], *sigma = &theta[SIGMA];
+    *alpha = qnt__train_within(*alpha, QNT__TRAIN_LEAST, most);
+    *sigma = qnt__train_within(*sigma, *alpha * 0x1p-10, *alpha * 0x1p10);
     for (size_t i = KEEP; i < qnt__relaxed_count(trainer); i++)
-        theta[i] = fmin(fmax(theta[i], -32.0), 32.0);
+        theta[i] = qnt__train_within(theta[i], -32.0, 32.0);
 }
 
 /* ---- DropBits ---- */

@@ -2,12 +2,32 @@
 #ifndef QNT__TRAIN_ROWS_H
 #define QNT__TRAIN_ROWS_H
 
+#include <float.h>
+#include <math.h>
+
 #include "trainer.h"
 
 /* Steps between the levels of so many bits. */
 static inline int32_t qnt__train_steps(const qnt_spec *spec)
 {
     return (1 << spec->bits) - 1;
+}
+
+/* The nearest number that a method can use. Between such ends all products that derivatives consist
+ * of are finite in double precision. To move a number there twice is to move it once, so that a
+ * training goes on from its numbers as they were. */
+static inline double qnt__train_within(double number, double least, double most)
+{
+    return fmin(fmax(number, least), most);
+}
+
+static const double QNT__TRAIN_LEAST = 0x1p-100; /* of steps and lengths */
+static const double QNT__TRAIN_MOST = 0x1p110;   /* of scales of integers of 16 bits */
+
+/* The largest step of codes: an offset beside it leaves all values finite. */
+static inline double qnt__train_most_step(const qnt_spec *spec)
+{
+    return ldexp((double)FLT_MAX, -spec->bits - 1);
 }
 
 /* start.c: the largest magnitude, but at most three root mean squares; without QNT_SIGNED negative values

@@ -17,9 +17,6 @@
  * that of temperature 1 times T, wider than the function's own, which lets weights move between the
  * steps; T of weights stays below 2000.
  */
-#include <float.h>
-#include <math.h>
-
 #include "base/arith.h"
 #include "quantizer/levels.h"
 #include "rows.h"
@@ -28,7 +25,6 @@
 enum { ALPHA = 0, BETA = 1, BIAS = 2, BEYOND = 40 /* sigma is 0 or 1 to double precision */ };
 
 static const double clamp_argument = 10.0, most_temperature = 2000.0, middle_bias = 0.05;
-static const double least_number = 0x1p-100;
 
 /* Symmetric around 0, with one level less than there are codes; 1 bit: -1 and 1. Activations: 0 and
  * up. */
@@ -104,8 +100,8 @@ QNT__TRAIN_START(staircase)
 
 QNT__TRAIN_PROJECT(staircase)
 {
-    theta[ALPHA] = fmax(theta[ALPHA], least_number);
-    theta[BETA] = fmax(theta[BETA], least_number);
+    theta[ALPHA] = qnt__train_within(theta[ALPHA], QNT__TRAIN_LEAST, QNT__TRAIN_MOST);
+    theta[BETA] = qnt__train_within(theta[BETA], QNT__TRAIN_LEAST, QNT__TRAIN_MOST);
     for (int32_t i = 1; i < trainer->levels - 1; i++)
         theta[BIAS + i] = fmax(theta[BIAS + i], theta[BIAS + i - 1]);
 }

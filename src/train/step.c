@@ -8,14 +8,9 @@
  * numbers is scaled by 1 / sqrt(elements * high) so that it has the size of the weights' own (Esser
  * et al.).
  */
-#include <float.h>
-#include <math.h>
-
 #include "rows.h"
 
 enum { STEP = 0, OFFSET = 1 };
-
-static const double least_step = 0x1p-100;
 
 static double low_of(const qnt_spec *spec)
 {
@@ -90,8 +85,10 @@ QNT__TRAIN_START(lsqplus)
 
 QNT__TRAIN_PROJECT(lsq)
 {
-    (void)trainer;
-    if (theta[STEP] < least_step) theta[STEP] = least_step;
+    const double most = qnt__train_most_step(&trainer->spec), end = 0.5 * (double)FLT_MAX;
+    theta[STEP] = qnt__train_within(theta[STEP], QNT__TRAIN_LEAST, most);
+    if (trainer->spec.method == QNT_LSQPLUS)
+        theta[OFFSET] = qnt__train_within(theta[OFFSET], -end, end);
 }
 
 QNT__TRAIN_AFFINE(lsq)

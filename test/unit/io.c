@@ -3,6 +3,7 @@
 #include "ckn/ckn.h"
 #include "io/checksum.h"
 #include "io/format.h"
+#include "layer/layer.h"
 #include "scarce.h"
 
 static bool same(const void *a, const void *b, size_t n)
@@ -355,6 +356,37 @@ static void envelope(void)
     qnt_context_destroy(context);
 }
 
+/* Weights where a tap has none: kernels would multiply them with what follows the tap, each with as much
+ * as it reads. */
+static void padding_damage(void)
+{
+    qnt_context *context = check_context();
+    int damaged = 0;
+    for (int turn = 0; turn < ROUNDS(200); turn++) {
+        const layer_case c = random_layer_case(turn);
+        layer_data d = random_data(&c);
+        qnt_layer *layer = make_layer(context, &c, &d);
+        const struct qnt__layer_shape *s = &layer->shape;
+        const int bits = layer->head.cell_bits;
+        size_t length;
+        uint8_t *blob = saved_layer(context, layer, &length);
+        if (layer->head.arithmetic == QNT__INTEGER && !layer->tables && s->depth < s->panel_depth &&
+            s->panels > 0) {
+            const size_t taps = s->panels * s->tap_count, tap = (size_t)random_in(1, (int64_t)taps);
+            const size_t end = length - layer->bytes + tap * (s->panel_bytes / s->tap_count);
+            const size_t cell = end - qnt__cell_bytes(bits), column = (size_t)random_in(0, 15);
+            put(blob, cell + 4 * column + 3, blob[cell + 4 * column + 3] ^ 0x80u, 1, length);
+            FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, "behind the last one");
+            damaged++;
+        }
+        qnt_layer_destroy(layer);
+        free(blob);
+        free_data(&d);
+    }
+    CHECK(damaged > 0);
+    qnt_context_destroy(context);
+}
+
 /* Codes, floats and defaults that no kernel map has, under a right checksum. */
 static void map_damage(void)
 {
@@ -633,6 +665,7 @@ int main(int argc, char **argv)
     RUN(flipped);
     RUN(forged);
     RUN(envelope);
+    RUN(padding_damage);
     RUN(map_damage);
     RUN(digit_damage);
     RUN(arguments);

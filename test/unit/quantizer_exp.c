@@ -215,6 +215,33 @@ static void reload(const qnt_quantizer *q)
     qnt_quantizer_destroy(copy);
 }
 
+/* Given the base that a search ends with, levels are about as good as those that the search led to. */
+static void given_base(void)
+{
+    enum { TENSORS = 60 };
+    double sum = 0.0;
+    for (int i = 0; i < TENSORS; i++) {
+        const int64_t n = random_in(100, 600);
+        qnt_error free_error = {.size = sizeof free_error}, set_error = free_error;
+        qnt_quantizer *found = create((qnt_spec){.bits = i % 6 + 2, .flags = QNT_SIGNED}),
+                      *given = create((qnt_spec){.bits = i % 6 + 2, .flags = QNT_SIGNED});
+        const qnt_tensor *t = TENSOR(x, QNT_FLOAT, 32, n);
+        for (int64_t k = 0; k < n; k++)
+            x[k] = (float)(i % 3 == 0 ? random_gauss() : i % 3 == 1 ? random_laplace() : random_unit());
+        fit(found, x, n);
+        const double base = get(found, QNT_P_BASE);
+        OK(qnt_quantizer_set(c, given, QNT_P_BASE, &base, 1));
+        fit(given, x, n);
+        CHECK(get(given, QNT_P_BASE) == base);
+        OK(qnt_quantizer_error(c, found, t, NULL, &free_error));
+        OK(qnt_quantizer_error(c, given, t, NULL, &set_error));
+        CHECK_MSG(set_error.mse < 1.3 * free_error.mse, "%g, but %g", set_error.mse, free_error.mse);
+        sum += log(set_error.mse / free_error.mse) / TENSORS;
+        qnt_quantizer_destroy(found), qnt_quantizer_destroy(given);
+    }
+    CHECK_MSG(sum < 0.01, "%g times the error in the mean", exp(sum));
+}
+
 static void degenerate(void)
 {
     static const float data[][4] = {{0, 0, 0, 0},
@@ -302,6 +329,7 @@ int main(int argc, char **argv)
     RUN(pairs);
     RUN(grains_and_blobs);
     RUN(more_data);
+    RUN(given_base);
     RUN(degenerate);
     RUN(bad_input);
     qnt_context_destroy(c);

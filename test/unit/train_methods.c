@@ -727,6 +727,48 @@ static int32_t cancel(void *user, uint64_t done, uint64_t total)
     return 1;
 }
 
+/* Numbers that no quantizer can use become legal ones, which are kept as they are when they are set
+ * again: a training that goes on from them goes on the same. What is computed with them is finite. */
+static void wild_numbers(void)
+{
+    static const double wild[] = {0.0,   -1.0,   1e-310,  1e-45, 0.5,    1.0,    100.0,   1e10,
+                                  -1e10, 3.4e38, -3.4e38, 1e300, -1e300, 1e-300, 1.7e308, -1.7e308};
+    static double theta[MOST_THETA], again[MOST_THETA], gradient[MOST_THETA];
+    float x[N], y[N], dy[N], dx[N];
+    for (int i = 0; i < ROUNDS(1000); i++) {
+        const bool weights = random_in(0, 1);
+        qnt_spec spec = spec_of(i % KINDS, weights, (int)random_in(1, 8));
+        if (random_in(0, 1)) spec.flags |= QNT_LITERAL;
+        qnt_trainer *t = create(spec);
+        fill(x, N, weights);
+        for (int e = 0; e < N; e++) dy[e] = (float)random_gauss();
+        for (int e = 0; e < N; e += 5) x[e] = dy[e] = (float)random_in(-3, 3) * 1e38f;
+        OK(qnt_trainer_start(c, t, flat(x)));
+        const size_t count = theta_of(t, theta);
+        for (size_t k = 0; k < count; k++)
+            if (random_in(0, 2)) theta[k] = wild[random_in(0, sizeof wild / sizeof *wild - 1)];
+        OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, count));
+        theta_of(t, theta);
+        for (size_t k = 0; k < count; k++) REQUIRE(isfinite(theta[k]));
+        OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, count));
+        theta_of(t, again);
+        CHECK_MSG(!memcmp(theta, again, count * sizeof *theta), "method %d, %d bits", spec.method,
+                  spec.bits);
+
+        OK(qnt_trainer_forward(c, t, flat(x), flat(y)));
+        OK(qnt_trainer_backward(c, t, flat(x), flat(dy), flat(dx), gradient, count));
+        bool sound = true;
+        for (int e = 0; e < N; e++) sound = sound && isfinite(y[e]) && !isnan(dx[e]);
+        for (size_t k = 0; k < count; k++) sound = sound && isfinite(gradient[k]);
+        CHECK_MSG(sound, "method %d, %d bits, flags %d", spec.method, spec.bits, spec.flags);
+        set(t, QNT_P_HARD, 1.0);
+        OK(qnt_trainer_forward(c, t, flat(x), flat(y)));
+        for (int e = 0; e < N; e++) sound = sound && isfinite(y[e]);
+        CHECK_MSG(sound, "method %d, %d bits, flags %d, hard", spec.method, spec.bits, spec.flags);
+        qnt_trainer_destroy(t);
+    }
+}
+
 static void bad_input(void)
 {
     static float x[N], y[N];
@@ -893,6 +935,7 @@ int main(int argc, char **argv)
     RUN(learns);
     RUN(views);
     RUN(no_mass);
+    RUN(wild_numbers);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;

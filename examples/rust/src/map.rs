@@ -153,12 +153,14 @@ impl KernelMap {
     pub fn fit(&mut self, context: &Context, data: &MapData,
                mut read: impl FnMut(u64, &mut [f32]) -> bool) -> Result<()> {
         let channels = self.describe(context)?.channels.max(0) as usize;
-        let floats = data.height.saturating_mul(data.width).saturating_mul(channels);
+        let most = i32::MAX as usize;
+        let (height, width) = (data.height.min(most), data.width.min(most));
+        let floats = height.saturating_mul(width).saturating_mul(channels);
         let mut reader = Reader { floats, read: &mut read };
         let raw = sys::qnt_ckn_data {
             size: size_of::<sys::qnt_ckn_data>() as u32,
-            height: data.height.min(i32::MAX as usize) as i32,
-            width: data.width.min(i32::MAX as usize) as i32,
+            height: height as i32,
+            width: width as i32,
             rounds: data.rounds,
             images: data.images,
             patches: data.patches,

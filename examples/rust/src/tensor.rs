@@ -65,7 +65,7 @@ impl Layout {
         let mut layout = Layout {
             data, code, bits, ndim: shape.len(), shape: [0; 8], strides: [0; 8],
         };
-        let (mut compact, mut last) = (1u128, 0u128); // bounds below cannot wrap
+        let (mut compact, mut last) = (1u128, 0u128); // neither wraps
         for d in (0..shape.len()).rev() {
             let step = strides.map_or(compact, |s| s[d] as u128);
             if shape[d] > i64::MAX as usize || step > i64::MAX as u128 {
@@ -73,10 +73,11 @@ impl Layout {
             }
             layout.shape[d] = shape[d] as i64;
             layout.strides[d] = step as i64;
-            last += step * (shape[d].max(1) as u128 - 1);
+            last = last.saturating_add(step * (shape[d].max(1) as u128 - 1));
             compact = (compact * shape[d].max(1) as u128).min(1 << 64);
         }
-        let needed = if shape.contains(&0) { 0 } else { (last + 1) * bits as u128 };
+        let most = last.saturating_add(1).saturating_mul(bits as u128);
+        let needed = if shape.contains(&0) { 0 } else { most };
         if needed > bytes as u128 * 8 {
             return bad(format!("{} bytes cannot hold {:?} with strides {:?}", bytes, shape, strides));
         }

@@ -52,6 +52,7 @@ fn views_stay_inside_their_slices() {
     assert!(View::new(&x, &[usize::MAX, usize::MAX]).is_err());
     assert!(View::strided(&x, &[3, 2], &[4, 1]).is_ok());
     assert!(View::strided(&x, &[3, 2], &[6, 1]).is_err());
+    assert!(View::strided(&x, &[(1 << 61) + 1], &[1 << 62]).is_err()); // 2^128 bits and 32
     assert!(View::new(&x, &[1 << 40, 0]).is_ok());
     assert!(View::new(&x, &[1; 9]).is_err());
     assert!(View::codes(&[0; 3], 3, true, &[8]).is_ok());
