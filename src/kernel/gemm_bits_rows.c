@@ -1,6 +1,6 @@
 /*
  * Rows of a in the form in which a path multiplies them: planes of bits turned over, bytes, or
- * tables of the sums of four or six codes, with the sums of all codes beside them.
+ * tables of the sums of four or six codes or bits for adders, with the sums of all codes beside them.
  */
 #include "base/arith.h"
 #include "bits.h"
@@ -8,7 +8,7 @@
 
 enum {
     CHUNK_WORDS = 8, /* of codes at a time */
-    INDEX_WORDS = 6, /* the same for adders: whole chunks */
+    INDEX_WORDS = 24, /* the same for adders: whole chunks */
     HALF = 32,       /* codes of half a word */
     SIX_BYTES = 64 * QNT__SIXES
 };
@@ -111,12 +111,16 @@ void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t 
 static void index_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sums)
 {
     const size_t plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS;
+    const ptrdiff_t tap = 0;
     uint8_t codes[64 * INDEX_WORDS];
-    memset(sums, 0, g->blocks * sizeof *sums);
+    *sums = 0;
     for (size_t w = 0; w < g->words; w += INDEX_WORDS) {
         const size_t words = qnt__min(g->words - w, INDEX_WORDS), chunks = qnt__adder_chunks(words);
-        read_row(g, row, 64 * w, 64 * INDEX_WORDS, codes);
-        sum_blocks(g, codes, w, words, sums);
+        const uint8_t *all = codes;
+        int32_t sum;
+        read_row(g, row, 64 * w, 96 * chunks, codes);
+        g->context->simd.sum_rows(&all, 1, &tap, 1, 96 * chunks, &sum);
+        *sums += sum;
         qnt__bits_index(codes, chunks, g->a_planes, plane, to);
         to += chunks * QNT__ADDER_GROUPS;
     }

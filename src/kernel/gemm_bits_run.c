@@ -1,6 +1,6 @@
 /*
  * How products of bit planes run. Rows of a get the form of the path (gemm_bits_rows.c), a slab of
- * them at a time; tasks of 64 columns form integers, block by block, and the epilogue of integer
+ * them at a time; tasks of 64 to 512 columns form integers, block by block, and the epilogue of integer
  * products makes floats of them.
  *
  * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
@@ -10,7 +10,7 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
+ * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
@@ -54,7 +54,7 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 1,024 rows of bytes and 64 columns, 48 rows of another form and 64 or 256 columns. */
+/* Up to 1,024 rows of bytes and 64 columns, 256 rows of adders and 512, 48 of another form and 64 or 256. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -225,7 +225,7 @@ static void expand_cells(struct block *b, size_t i, size_t planes, size_t word, 
     }
 }
 
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for counting and tables. */
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
 static void sum_planes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
@@ -617,14 +617,12 @@ static size_t rows_of_bytes(const struct run *r)
     return qnt__max(qnt__round_up(most, QNT__BLOCK_ROWS), LEAST_ROWS);
 }
 
-/* Rows that share tables of three bits of the planes: tasks enough, but no fewer than 64. */
-static size_t rows_of_adders(const struct run *r)
+/* Tasks enough, but no fewer than 64 rows, or tables are most of the work. */
+size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 {
-    const struct qnt__bits_product *g = r->g;
-    const size_t workers = g->context->workers, columns = qnt__ceil_div(g->n, COLUMNS);
-    size_t tasks = workers > 1 ? qnt__ceil_div(4, qnt__ceil_div(columns, workers)) : 1;
-    tasks = qnt__max(tasks, qnt__ceil_div(g->m, QNT__ADDER_ROWS));
-    return qnt__max(qnt__ceil_div(g->m, tasks), 64);
+    size_t tasks = workers > 1 ? qnt__ceil_div(4, qnt__ceil_div(qnt__ceil_div(columns, COLUMNS), workers)) : 1;
+    tasks = qnt__max(tasks, qnt__ceil_div(rows, QNT__ADDER_ROWS));
+    return qnt__max(qnt__ceil_div(rows, tasks), 64);
 }
 
 /* Rows whose tables, and columns whose indices, are used again and again. */
@@ -632,7 +630,7 @@ static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
     r->task_rows = r->path == QNT__BITS_BYTES    ? rows_of_bytes(r)
-                   : r->path == QNT__BITS_ADDERS ? rows_of_adders(r)
+                   : r->path == QNT__BITS_ADDERS ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
                                                  : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_ADDERS ? COLUMNS
                       : r->path == QNT__BITS_SIX  ? QNT__SIX_PANELS * QNT__PANEL

@@ -136,7 +136,7 @@ struct qnt__gemm_adders {
     size_t m;      /* 1..QNT__ADDER_ROWS */
     size_t panels; /* 1..QNT__ADDER_PANELS */
     size_t planes; /* 1..8 */
-    size_t words;  /* even, at least 2; 64 words of numbers have sums below 2^31 */
+    size_t words;  /* even, at least 2; (2^planes - 1) 64 words are below 2^31 */
     size_t ld;     /* of acc, in elements, at least 16 QNT__ADDER_PANELS */
 };
 

@@ -134,11 +134,13 @@ struct three {
     __m512i x, y, z;
 };
 
-/* sum += x + y; returns the carry. */
+/* sum += x + y; returns the carry. In place: gcc 12 copies registers around for the intrinsics. */
 INLINE __m512i add(__m512i *sum, __m512i x, __m512i y)
 {
-    *sum = _mm512_ternarylogic_epi64(*sum, x, y, EXCLUSIVE_OR);
-    return _mm512_ternarylogic_epi64(x, y, *sum, MAJORITY);
+    __asm__("vpternlogq %4, %3, %2, %0\n\tvpternlogq %5, %0, %3, %1"
+            : "+v"(*sum), "=v"(x)
+            : "1"(x), "v"(y), "i"(EXCLUSIVE_OR), "i"(MAJORITY));
+    return x;
 }
 
 INLINE struct three add_six(struct three a, struct three b, __m512i *sum)
@@ -150,30 +152,45 @@ INLINE struct three add_six(struct three a, struct three b, __m512i *sum)
     return carry;
 }
 
-/* Entries of four tables; what is left is of weight four. */
-INLINE struct three add_tables(const uint8_t *tables, const uint8_t *a, __m512i sum[2])
+/* A digit of an entry of a table. The address needs no instruction of its own, which would take a port from
+ * VPTERNLOGQ; compilers add it up, because both digits are near. */
+INLINE __m512i entry(const uint8_t *tables, size_t at, int digit)
 {
-    const uint8_t *e[4];
-    UNROLL for (int i = 0; i < 4; i++) e[i] = tables + i * TABLE + 8 * (size_t)a[i];
-    __m512i x = add(&sum[0], _mm512_load_si512(e[0]), _mm512_load_si512(e[1])),
-            y = add(&sum[0], _mm512_load_si512(e[2]), _mm512_load_si512(e[3]));
+    const struct {
+        uint8_t tables[GROUPS * TABLE];
+    } *all = (const void *)tables;
+    __m512i v;
+    __asm__("vmovdqa64 %c3(%1,%2,8), %0" : "=v"(v) : "r"(tables), "r"(at), "i"(digit), "m"(*all));
+    return v;
+}
+
+/* Entries of four tables from table t on; what is left is of weight four. */
+INLINE struct three add_tables(const uint8_t *tables, const uint8_t *a, int t, __m512i sum[2])
+{
+    __m512i one[4], two[4];
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        one[i] = entry(tables, a[t + i], (t + i) * TABLE);
+        two[i] = entry(tables, a[t + i], (t + i) * TABLE + VECTOR);
+    }
+    __m512i x = add(&sum[0], one[0], one[1]), y = add(&sum[0], one[2], one[3]);
     struct three carry;
-    carry.x = add(&sum[1], x, _mm512_load_si512(e[0] + VECTOR));
-    carry.y = add(&sum[1], y, _mm512_load_si512(e[1] + VECTOR));
-    carry.z = add(&sum[1], _mm512_load_si512(e[2] + VECTOR), _mm512_load_si512(e[3] + VECTOR));
+    carry.x = add(&sum[1], x, two[0]);
+    carry.y = add(&sum[1], y, two[1]);
+    carry.z = add(&sum[1], two[2], two[3]);
     return carry;
 }
 
-INLINE struct three add_eight(const uint8_t *tables, const uint8_t *a, __m512i *sum)
+INLINE struct three add_eight(const uint8_t *tables, const uint8_t *a, int t, __m512i *sum)
 {
-    struct three low = add_tables(tables, a, sum);
-    return add_six(low, add_tables(tables + 4 * TABLE, a + 4, sum), &sum[2]);
+    struct three low = add_tables(tables, a, t, sum);
+    return add_six(low, add_tables(tables, a, t + 4, sum), &sum[2]);
 }
 
-INLINE struct three add_sixteen(const uint8_t *tables, const uint8_t *a, __m512i *sum)
+INLINE struct three add_sixteen(const uint8_t *tables, const uint8_t *a, int t, __m512i *sum)
 {
-    struct three low = add_eight(tables, a, sum);
-    return add_six(low, add_eight(tables + 8 * TABLE, a + 8, sum), &sum[3]);
+    struct three low = add_eight(tables, a, t, sum);
+    return add_six(low, add_eight(tables, a, t + 8, sum), &sum[3]);
 }
 
 /* A chunk of one plane of a row: sums of `digits` digits. */
@@ -181,8 +198,8 @@ static void add_chunk(const uint8_t *tables, const uint8_t *a, uint8_t *sums, si
 {
     __m512i sum[DIGITS];
     UNROLL for (int d = 0; d < DIGITS; d++) sum[d] = _mm512_loadu_si512(sums + d * VECTOR);
-    struct three of32 = add_sixteen(tables, a, sum);
-    of32 = add_six(of32, add_sixteen(tables + 16 * TABLE, a + 16, sum), &sum[4]);
+    struct three of32 = add_sixteen(tables, a, 0, sum);
+    of32 = add_six(of32, add_sixteen(tables, a, 16, sum), &sum[4]);
     __m512i carry = add(&sum[5], of32.x, of32.y), other = _mm512_and_si512(sum[5], of32.z);
     sum[5] = _mm512_xor_si512(sum[5], of32.z);
     carry = add(&sum[6], carry, other);
@@ -196,31 +213,35 @@ static void add_chunk(const uint8_t *tables, const uint8_t *a, uint8_t *sums, si
 
 /* ---- results ---- */
 
-/* Bytes of 64 columns, doubled: digits 8 byte - 1 to 8 byte + 6. */
-INLINE __m512i byte_of(const uint8_t *sums, size_t digits, size_t byte)
+/* Bytes of 64 columns from eight digits, of which the first is of weight one. */
+INLINE __m512i byte_of(const uint8_t *sums)
 {
     __m512i v = _mm512_setzero_si512();
-    for (size_t i = byte ? 0 : 1; i < 8 && 8 * byte + i <= digits; i++) {
+    UNROLL for (int i = 0; i < 8; i++)
+    {
         uint64_t bits;
-        __builtin_memcpy(&bits, sums + (8 * byte + i - 1) * VECTOR, sizeof bits);
+        __builtin_memcpy(&bits, sums + i * VECTOR, sizeof bits);
         v = _mm512_mask_add_epi8(v, bits, v, _mm512_set1_epi8((char)(1 << i)));
     }
     return v;
 }
 
-/* Sums of a row, twice, in place: from digits to integers. */
-static void turn_sums(int32_t *acc, size_t digits)
+/* Sums of a row, twice, from digits to integers, which may overlap. */
+static void turn_sums(const uint8_t *from, size_t digits, int32_t *acc)
 {
     const __m512i lane = _mm512_set_epi32(
         0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a, 0x09090909, 0x08080808,
         0x07070707, 0x06060606, 0x05050505, 0x04040404, 0x03030303, 0x02020202, 0x01010101, 0);
-    uint8_t sums[32 * VECTOR];
-    __builtin_memcpy(sums, acc, digits * VECTOR);
+    uint8_t sums[32 * VECTOR]; /* digit 0 of the double is 0 */
+    const size_t bytes = digits / 8 + 1;
+    __builtin_memset(sums, 0, VECTOR);
+    __builtin_memcpy(sums + VECTOR, from, digits * VECTOR);
+    __builtin_memset(sums + (digits + 1) * VECTOR, 0, (8 * bytes - digits - 1) * VECTOR);
     for (size_t part = 0; part < PARTS; part++) {
         __m512i y[4];
         UNROLL for (int q = 0; q < 4; q++) y[q] = _mm512_setzero_si512();
-        for (size_t byte = 0; 8 * byte <= digits; byte++) {
-            const __m512i v = byte_of(sums + 8 * part, digits, byte);
+        for (size_t byte = 0; byte < bytes; byte++) {
+            const __m512i v = byte_of(sums + 8 * byte * VECTOR + 8 * part);
             const __mmask64 to = 0x1111111111111111u << byte;
             UNROLL for (int q = 0; q < 4; q++)
             {
@@ -243,16 +264,15 @@ static size_t digits_of(const struct qnt__gemm_adders *g)
 void qnt__gemm_adders_avx512vbmi(const struct qnt__gemm_adders *g)
 {
     _Alignas(64) uint8_t tables[GROUPS * TABLE];
-    const size_t digits = digits_of(g), chunks = qnt__adder_chunks(g->words), row_bytes = 4 * g->ld;
-    uint8_t *sums = (void *)g->acc; /* a row of digits is no longer than one of integers */
-    for (size_t i = 0; i < g->m; i++) __builtin_memset(sums + i * row_bytes, 0, digits * VECTOR);
+    const size_t digits = digits_of(g), row_bytes = digits * VECTOR,
+                 chunks = qnt__adder_chunks(g->words);
+    uint8_t *sums = (void *)g->acc; /* rows of digits are shorter than those of integers */
+    __builtin_memset(sums, 0, g->m * row_bytes);
     for (size_t chunk = 0; chunk < chunks; chunk++) {
         const uint8_t *a = g->a + chunk * GROUPS;
         make_tables(g, chunk, tables);
         if (chunk + 1 < chunks) fetch(g, chunk + 1);
         for (size_t i = 0; i < g->m; i++, a += g->a_row) {
-            const uint8_t *next = sums + (i + AHEAD) * row_bytes;
-            for (size_t d = 0; d < digits; d++) _mm_prefetch(next + d * VECTOR, _MM_HINT_T0);
             for (size_t j = 0; j < g->planes; j++) {
                 const uint8_t *plane = a + j * g->a_plane;
                 _mm_prefetch(plane + AHEAD * g->a_row, _MM_HINT_T0);
@@ -260,5 +280,5 @@ void qnt__gemm_adders_avx512vbmi(const struct qnt__gemm_adders *g)
             }
         }
     }
-    for (size_t i = 0; i < g->m; i++) turn_sums(g->acc + i * g->ld, digits);
+    for (size_t i = g->m; i-- > 0;) turn_sums(sums + i * row_bytes, digits, g->acc + i * g->ld);
 }
