@@ -39,7 +39,8 @@ enum qnt__bits_path {
     QNT__BITS_COUNT,  /* differing bits: any product */
     QNT__BITS_TABLE,  /* sums of four codes, looked up: a is numbers */
     QNT__BITS_BYTES,  /* planes, or several merged, as bytes: a is numbers */
-    QNT__BITS_SIX     /* sums of six codes, looked up: a is numbers of up to four bits */
+    QNT__BITS_SIX,    /* sums of six codes, looked up: a is numbers of up to four bits */
+    QNT__BITS_ADDERS  /* common bits, by carry-save adders: a is numbers */
 };
 
 struct qnt__bits_product {
@@ -99,6 +100,12 @@ struct qnt__bits_share {
 };
 
 struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers);
+
+/* Codes as adders take them (slots_bits.h): 96 for each chunk; plane j goes to `to` + j plane. */
+void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to);
+
+/* Rows for which adders make the tables of the planes once. */
+size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers);
 
 /* Bytes of a row of a on a path. */
 size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path);

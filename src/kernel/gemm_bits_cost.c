@@ -8,7 +8,8 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256 /* rows that share a pass over b, more where k is below 4,096 */
+    BYTE_BLOCK = 256, /* rows that share a pass over b, more where k is below 4,096 */
+    ADDER_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL
 };
 
 /* Cycles for a thousand products, codes or bits, measured on one core. */
@@ -19,12 +20,16 @@ struct rates {
     double table[QNT__DIGIT_MOST];
     double few;            /* the same, indices included, of each of a few rows; 0: as of many */
     double six[4];         /* the same by tables of six codes; 0: there is no instruction for it */
+    double adders;         /* as `count`, by adders; 0: there is no instruction for it */
     double bytes;          /* products of a and any number of planes of b */
     double tabulate;       /* codes, for each digit: tables are made of them */
     double tabulate_six;   /* the same of six codes */
+    double index_adders;   /* codes, for each of their planes */
     double read;           /* bits of b, to count */
     double index;          /* bits of b, to look up */
     double index_six;      /* the same in tables of six codes */
+    double turn;           /* bits of b, to be tables of adders */
+    double turn_back;      /* sums of adders, of any number of k */
     double first, another; /* bits of b as bytes: of the first plane, of another one */
 };
 
@@ -60,12 +65,16 @@ static const struct rates levels[] = {
      .table = {5.4, 5.4, 5.4, 5.4, 5.4, 5.4},
      .few = 11,
      .six = {3.9, 4.2, 4.7, 6.6},
+     .adders = 2.6,
      .bytes = 8.5,
      .tabulate = 250,
      .tabulate_six = 500,
+     .index_adders = 150,
      .read = 5.3,
      .index = 14,
      .index_six = 15,
+     .turn = 40,
+     .turn_back = 250,
      .first = 65,
      .another = 31},
     {.cpu = QNT_CPU_NEON,
@@ -136,6 +145,13 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
         take(&best, QNT__BITS_SIX,
              n * planes * (m * r->six[g->a_planes - 1] + shared * r->index_six) +
                  m * r->tabulate_six);
+    if (r->adders > 0) {
+        const double all = (double)qnt__round_up(g->n, ADDER_COLUMNS),
+                     adder_shared = (double)qnt__ceil_div(g->m, QNT__ADDER_ROWS);
+        take(&best, QNT__BITS_ADDERS,
+             all * planes * (m * a * r->adders + adder_shared * r->turn) + m * a * r->index_adders +
+                 all * planes * m * r->turn_back / (double)qnt__max(g->k, 1));
+    }
     take(&best, QNT__BITS_BYTES,
          n * (merged * m * r->bytes +
               long_shared * (merged * r->first + (planes - merged) * r->another)));

@@ -1,18 +1,25 @@
 /*
  * Rows of a in the form in which a path multiplies them: planes of bits turned over, bytes, or
- * tables of the sums of four or six codes, with the sums of all codes beside them.
+ * tables of the sums of four or six codes or bits for adders, with the sums of all codes beside them.
  */
 #include "base/arith.h"
 #include "bits.h"
 #include "simd/layout.h"
 
-enum { CHUNK_WORDS = 8 /* of codes at a time */, SIX_BYTES = 64 * QNT__SIXES };
+enum {
+    CHUNK_WORDS = 8, /* of codes at a time */
+    INDEX_WORDS = 24, /* the same for adders: whole chunks */
+    HALF = 32,       /* codes of half a word */
+    SIX_BYTES = 64 * QNT__SIXES
+};
 
 size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_path path)
 {
     if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
     if (path == QNT__BITS_BYTES) return 64 * g->words;
     if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
+    if (path == QNT__BITS_ADDERS)
+        return qnt__round_up(g->a_planes * qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS, 64);
     return (qnt__bits_two_digits(g) ? 2u : 1u) * QNT__CODE_TABLES * g->words;
 }
 
@@ -79,6 +86,46 @@ static void tabulate_row(const struct qnt__bits_product *g, enum qnt__bits_path 
     }
 }
 
+/* Eight codes of each of three halves of words: bit `plane` of each. */
+static uint64_t three_bits(const uint8_t *codes, size_t plane)
+{
+    const uint64_t each = 0x0101010101010101;
+    uint64_t x[3];
+    for (size_t h = 0; h < 3; h++) memcpy(&x[h], codes + h * HALF, sizeof x[h]);
+    return (x[0] >> plane & each) << 4 | (x[1] >> plane & each) << 5 | (x[2] >> plane & each) << 6;
+}
+
+void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to)
+{
+    for (size_t c = 0; c < chunks; c++, codes += 3 * HALF, to += QNT__ADDER_GROUPS) {
+        for (size_t j = 0; j < planes; j++) {
+            for (size_t g = 0; g < QNT__ADDER_GROUPS; g += 8) {
+                uint64_t eight = three_bits(codes + g, j);
+                memcpy(to + j * plane + g, &eight, sizeof eight);
+            }
+        }
+    }
+}
+
+/* The same of a row, and the sum of its codes. */
+static void index_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sums)
+{
+    const size_t plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS;
+    const ptrdiff_t tap = 0;
+    uint8_t codes[64 * INDEX_WORDS];
+    *sums = 0;
+    for (size_t w = 0; w < g->words; w += INDEX_WORDS) {
+        const size_t words = qnt__min(g->words - w, INDEX_WORDS), chunks = qnt__adder_chunks(words);
+        const uint8_t *all = codes;
+        int32_t sum;
+        read_row(g, row, 64 * w, 96 * chunks, codes);
+        g->context->simd.sum_rows(&all, 1, &tap, 1, 96 * chunks, &sum);
+        *sums += sum;
+        qnt__bits_index(codes, chunks, g->a_planes, plane, to);
+        to += chunks * QNT__ADDER_GROUPS;
+    }
+}
+
 /* Planes with their bits turned over: the parities of pairs of words stay as they are. */
 static void slice_turned(const struct qnt__bits_product *g, size_t row, uint64_t *to)
 {
@@ -104,6 +151,8 @@ void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_pat
         slice_turned(g, row, (void *)to);
     else if (path == QNT__BITS_BYTES)
         read_row(g, row, 0, 64 * g->words, to);
+    else if (path == QNT__BITS_ADDERS)
+        index_row(g, row, to, sums);
     else
         tabulate_row(g, path, row, to, sums);
 }

@@ -1,6 +1,6 @@
 /*
  * How products of bit planes run. Rows of a get the form of the path (gemm_bits_rows.c), a slab of
- * them at a time; tasks of 64 columns form integers, block by block, and the epilogue of integer
+ * them at a time; tasks of 64 to 512 columns form integers, block by block, and the epilogue of integer
  * products makes floats of them.
  *
  * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
@@ -10,7 +10,7 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
+ * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
@@ -27,7 +27,8 @@
 enum {
     PLANES = QNT__BITS_PLANES,
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
-    COLUMNS = QNT__SIX_PANELS * QNT__PANEL, /* most of a block */
+    COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a block */
+    TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL,
     ROWS = 1024,
     LEAST_ROWS = 96,     /* of bytes */
     CELL_WORDS = 32,     /* of planes that are bytes at a time */
@@ -53,7 +54,7 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 1,024 rows of bytes and 64 columns, 48 rows of another form and 64 or 256 columns. */
+/* Up to 1,024 rows of bytes and 64 columns, 256 rows of adders and 512, 48 of another form and 64 or 256. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -64,12 +65,12 @@ struct block {
     bool doubles[COLUMNS];
     float coef[PLANES][COLUMNS];                 /* of the planes of b */
     float *block_coef;                           /* of planes and blocks, where there are several */
-    int32_t ones[PLANES][COLUMNS];               /* their numbers of ones, for counting */
+    int32_t ones[PLANES][NARROW];                /* their numbers of ones, for counting */
     int32_t *acc, *part;                         /* integers of the path; of one more plane */
     uint8_t *cells;                              /* planes as bytes */
     int32_t w_sum[COLUMNS];                      /* the epilogue's constant of columns */
     int32_t one[QNT__TABLE_ROWS];                /* and of rows, for counting */
-    uint32_t tile[2][QNT__BLOCK_ROWS * COLUMNS]; /* results that do not go to c as they are */
+    uint32_t tile[2][TILE];                      /* results that do not go to c as they are */
 };
 
 /* Rows from `first` on, to places from `at` on. */
@@ -167,6 +168,23 @@ static void look_up(struct block *b, size_t i, int32_t *acc)
         g->context->simd.look_up_bits(&bits);
 }
 
+static void add_up(struct block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->run->g;
+    const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
+                                            .a_row = b->run->row_bytes,
+                                            .a_plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
+                                            .b = plane_of(b, i),
+                                            .b_panel = panel_words(g),
+                                            .acc = acc,
+                                            .m = b->m,
+                                            .panels = panels_of(b),
+                                            .planes = g->a_planes,
+                                            .words = g->words,
+                                            .ld = b->run->task_columns};
+    g->context->simd.gemm_adders(&adders);
+}
+
 /* acc = or += twelve rows at most times the cells of some words. */
 static void multiply_cells(struct block *b, size_t row, size_t m, size_t word, size_t words,
                            int32_t *acc)
@@ -207,13 +225,14 @@ static void expand_cells(struct block *b, size_t i, size_t planes, size_t word, 
     }
 }
 
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for counting and tables. */
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
 static void sum_planes(struct block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->run->g;
     for (size_t p = 0; p < planes; p++) {
         int32_t *acc = p ? b->part : b->acc;
         if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
+        else if (b->run->path == QNT__BITS_ADDERS) add_up(b, i + p, acc);
         else look_up(b, i + p, acc);
         if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p, b->acc);
     }
@@ -419,7 +438,7 @@ static void scatter(const struct block *b)
     for (size_t r = 0; r < b->m; r++) {
         int64_t at = (int64_t)(b->row + r) * c->strides[0] + (int64_t)b->column * c->strides[1];
         for (size_t j = 0; j < b->n; j++, at += c->strides[1])
-            memcpy(c->data + 4 * at, &b->tile[b->doubles[j]][r * COLUMNS + j], 4);
+            memcpy(c->data + 4 * at, &b->tile[b->doubles[j]][r * b->run->task_columns + j], 4);
     }
 }
 
@@ -433,9 +452,9 @@ static void run_block(struct block *b)
     bool direct = in_rows(c) && (b->doubling == 0 || b->doubling == b->n);
     int64_t at = (int64_t)b->row * c->strides[0] + (int64_t)b->column;
     uint32_t *to = (uint32_t *)(void *)(c->data + 4 * at);
-    size_t ld = (size_t)c->strides[0];
-    if (b->doubling < b->n) run_separately(b, direct ? to : b->tile[0], direct ? ld : COLUMNS);
-    if (b->doubling > 0) run_combined(b, direct ? to : b->tile[1], direct ? ld : COLUMNS);
+    size_t ld = direct ? (size_t)c->strides[0] : b->run->task_columns;
+    if (b->doubling < b->n) run_separately(b, direct ? to : b->tile[0], ld);
+    if (b->doubling > 0) run_combined(b, direct ? to : b->tile[1], ld);
     if (!direct) scatter(b);
 }
 
@@ -530,7 +549,8 @@ static void run_columns(struct block *b, size_t first, size_t end, size_t column
     memset(b->doubles, 0, sizeof b->doubles);
     load_columns(b);
     bool tiles = !in_rows(&g->c) || (b->doubling > 0 && b->doubling < b->n);
-    size_t rows = tiles && g->blocks == 1 ? QNT__BLOCK_ROWS : r->task_rows;
+    size_t rows = r->task_rows;
+    if (tiles && g->blocks == 1) rows = qnt__min(rows, TILE / r->task_columns);
     for (b->row = first; b->row < end; b->row += b->m) {
         b->m = qnt__min(end - b->row, rows);
         run_block(b);
@@ -597,12 +617,24 @@ static size_t rows_of_bytes(const struct run *r)
     return qnt__max(qnt__round_up(most, QNT__BLOCK_ROWS), LEAST_ROWS);
 }
 
+/* Tasks enough, but no fewer than 64 rows, or tables are most of the work. */
+size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
+{
+    size_t tasks = workers > 1 ? qnt__ceil_div(4, qnt__ceil_div(qnt__ceil_div(columns, COLUMNS), workers)) : 1;
+    tasks = qnt__max(tasks, qnt__ceil_div(rows, QNT__ADDER_ROWS));
+    return qnt__max(qnt__ceil_div(rows, tasks), 64);
+}
+
 /* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r) : QNT__TABLE_ROWS;
-    r->task_columns = r->path == QNT__BITS_SIX ? COLUMNS : NARROW;
+    r->task_rows = r->path == QNT__BITS_BYTES    ? rows_of_bytes(r)
+                   : r->path == QNT__BITS_ADDERS ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
+                                                 : QNT__TABLE_ROWS;
+    r->task_columns = r->path == QNT__BITS_ADDERS ? COLUMNS
+                      : r->path == QNT__BITS_SIX  ? QNT__SIX_PANELS * QNT__PANEL
+                                                  : NARROW;
     if (r->path != QNT__BITS_SIX) return;
     const struct qnt__bits_share share = qnt__bits_share(g->m, r->row_bytes, g->context->workers);
     r->task_rows = share.rows;

@@ -16,10 +16,10 @@ static inline bool qnt__planes_two_digits(const struct qnt__run *run)
     return qnt__planes_code_bits(run) > QNT__DIGIT_MOST;
 }
 
-/* Are sums of codes looked up, of four or of six? */
+/* Does the path find sums of codes where the bits of a plane are 1? */
 static inline bool qnt__planes_tables(const struct qnt__run *run)
 {
-    return run->planes.path == QNT__BITS_TABLE || run->planes.path == QNT__BITS_SIX;
+    return run->planes.path != QNT__BITS_COUNT && run->planes.path != QNT__BITS_BYTES;
 }
 
 /* A row of the slab in the form of the path, and what its sums have too much by (planes_run.c). */

@@ -20,7 +20,7 @@ static void gather(const struct qnt__run *run, const uint8_t *at, uint8_t *codes
     }
 }
 
-/* Tables of codes, of the low digit first where there are two; returns the sum of the codes. */
+/* Codes for adders, or tables of them, of the low digit first where there are two; returns their sum. */
 static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
 {
     const struct qnt__simd *simd = &run->context->simd;
@@ -30,6 +30,12 @@ static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
     uint8_t *high = codes + 64 * words;
     int32_t sum;
     simd->sum_rows(&all, 1, &tap, 1, 64 * words, &sum);
+    if (run->planes.path == QNT__BITS_ADDERS) {
+        const size_t chunks = qnt__adder_chunks(words), planes = (size_t)qnt__planes_code_bits(run);
+        memset(high, 0, 64); /* chunks may have a word more */
+        qnt__bits_index(codes, chunks, planes, chunks * QNT__ADDER_GROUPS, to);
+        return sum;
+    }
     if (run->planes.path == QNT__BITS_SIX) {
         simd->tabulate_six(codes, words, to);
         return sum;

@@ -1,13 +1,13 @@
 /*
  * Runs layers whose weights are planes of signs. The input codes of some rows get the form of the
- * path (kernel/bits.h) once for all outputs (planes_rows.c); tasks of 64 or 256 outputs form the
+ * path (kernel/bits.h) once for all outputs (planes_rows.c); tasks of 64 to 512 outputs form the
  * integers, and the epilogue is that of integer panels.
  *
  * With T the sum of a row's codes where the bit of a plane is 1, S the sum of all of them, and D
  * the bits in which the plane differs from those of the codes, each weighted by the power of two of
  * its place, the product of signs and codes is
  *
- *     2 T - S                                       tables
+ *     2 T - S                                       tables, adders
  *     D' - (2^bits - 1) (64 words - P)              counting, D' with the codes' bits turned over
  *
  * where P is the number of ones of the plane: so both are what a slot gives, less a constant. Signs
@@ -20,7 +20,7 @@
 
 enum {
     NARROW = QNT__BLOCK_PANELS * QNT__PANEL, /* of an epilogue */
-    COLUMNS = QNT__SIX_PANELS * QNT__PANEL,  /* most of a task */
+    COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a task */
     BYTE_ROWS = 256,                         /* that share planes which became bytes */
     CHUNK_WORDS = 8,                         /* of planes that become bytes together */
     CELL_BYTES = 1024,                       /* of a word of a panel as bytes */
@@ -49,6 +49,8 @@ static size_t row_bytes(const struct qnt__run *run, size_t words)
     case QNT__BITS_COUNT: return 8 * (size_t)qnt__planes_code_bits(run) * words;
     case QNT__BITS_TABLE: return (qnt__planes_two_digits(run) ? 2u : 1u) * QNT__CODE_TABLES * words;
     case QNT__BITS_SIX: return 64 * QNT__SIXES * words;
+    case QNT__BITS_ADDERS:
+        return (size_t)qnt__planes_code_bits(run) * qnt__adder_chunks(words) * QNT__ADDER_GROUPS;
     default: return 64 * words;
     }
 }
@@ -58,11 +60,14 @@ static size_t task_rows(const struct qnt__run *run)
 {
     if (run->planes.path == QNT__BITS_BYTES) return BYTE_ROWS;
     if (run->planes.path == QNT__BITS_SIX) return run->planes.own.rows;
+    if (run->planes.path == QNT__BITS_ADDERS)
+        return qnt__bits_adder_rows(run->rows, run->layer->shape.group_outputs, run->context->workers);
     return QNT__TABLE_ROWS;
 }
 
 static size_t task_panels(const struct qnt__run *run)
 {
+    if (run->planes.path == QNT__BITS_ADDERS) return QNT__ADDER_PANELS;
     return run->planes.path == QNT__BITS_SIX ? QNT__SIX_PANELS : QNT__BLOCK_PANELS;
 }
 
@@ -147,6 +152,23 @@ static void look_up(const struct piece *p, size_t plane, int32_t *acc)
         p->run->context->simd.look_up_bits(&g);
 }
 
+static void add_up(const struct piece *p, size_t plane, int32_t *acc)
+{
+    const struct qnt__planes *planes = &p->run->planes;
+    const struct qnt__gemm_adders g = {.a = qnt__planes_row(p->run, p->row),
+                                       .a_row = planes->row_bytes,
+                                       .a_plane = qnt__adder_chunks(planes->words) * QNT__ADDER_GROUPS,
+                                       .b = plane_at(p, plane),
+                                       .b_panel = panel_words(p),
+                                       .acc = acc,
+                                       .m = p->m,
+                                       .panels = p->panels,
+                                       .planes = (size_t)qnt__planes_code_bits(p->run),
+                                       .words = planes->words,
+                                       .ld = p->ld};
+    p->run->context->simd.gemm_adders(&g);
+}
+
 /* Some words of twelve rows at most times bytes; sums go on from word 0. */
 static void multiply_cells(const struct piece *p, const uint8_t *cells, size_t row, size_t word,
                            size_t words, int32_t *acc)
@@ -197,6 +219,7 @@ static void multiply(const struct piece *p, size_t plane, int shift, int32_t *ac
     switch (p->run->planes.path) {
     case QNT__BITS_COUNT: count(p, plane, shift, acc); return;
     case QNT__BITS_BYTES: multiply_bytes(p, plane, acc); break;
+    case QNT__BITS_ADDERS: add_up(p, plane, acc); break;
     default: look_up(p, plane, acc); break;
     }
     for (size_t i = 0; shift && i < p->m * p->ld; i++) acc[i] = (int32_t)((uint32_t)acc[i] * 2);

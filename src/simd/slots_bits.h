@@ -1,4 +1,4 @@
-/* Slots of bit planes: products by counting differing bits, by tables of sums, and as bytes. */
+/* Slots of bit planes: products by counting differing bits, by tables of sums, by adders, and as bytes. */
 #ifndef QNT__SIMD_SLOTS_BITS_H
 #define QNT__SIMD_SLOTS_BITS_H
 
@@ -117,6 +117,35 @@ struct qnt__look_up_blocks {
  */
 enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
 
+/*
+ * Sums of numbers where the bits of a plane are 1, plane by plane of the numbers, three k at a time: halves of
+ * words, 32 k each, in chunks of three. Byte g of a chunk of a plane of a row has bit g of the three halves in
+ * its bits 4, 5 and 6 - 16 times which of eight sums is meant -, and halves behind the last one are 0.
+ *
+ * acc[i][16 p + c] = 2 sum over planes j of 2^j times the number of bits set in both plane j of row i and
+ * column c of panel p
+ */
+enum { QNT__ADDER_PANELS = 32, QNT__ADDER_GROUPS = 32, QNT__ADDER_ROWS = 256 };
+
+struct qnt__gemm_adders {
+    const uint8_t *a; /* row i, plane j: [chunks][QNT__ADDER_GROUPS] from a + i a_row + j a_plane */
+    size_t a_row, a_plane;
+    const uint64_t *b; /* panel p: [words][16] from b + p b_panel, stored as above */
+    size_t b_panel;
+    int32_t *acc;  /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
+    size_t m;      /* 1..QNT__ADDER_ROWS */
+    size_t panels; /* 1..QNT__ADDER_PANELS */
+    size_t planes; /* 1..8 */
+    size_t words;  /* even, at least 2; (2^planes - 1) 64 words are below 2^31 */
+    size_t ld;     /* of acc, in elements, at least 16 QNT__ADDER_PANELS */
+};
+
+/* Chunks of a row. */
+static inline size_t qnt__adder_chunks(size_t words)
+{
+    return (2 * words + 2) / 3;
+}
+
 /* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
  * bit is 1, -2^i where it is 0. */
 struct qnt__expand_bits {
@@ -139,6 +168,7 @@ struct qnt__expand_bits {
     /* tables of 64 words codes 0..15: [words][QNT__SIXES][64] */                                  \
     X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
+    X(gemm_adders, void, (const struct qnt__gemm_adders *g))                                       \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
     /* out[i] = sum[i] + 2^shift part[i], modulo 2^32; shift 0..30; out may be sum */              \
     X(add_s32, void,                                                                               \

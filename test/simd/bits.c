@@ -1,5 +1,5 @@
 /*
- * Bit planes by differing bits, tables and bytes: the portable definitions against plain loops, every CPU
+ * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops, every CPU
  * level against the definitions; all tails, extremes, guard pages.
  */
 #include <float.h>
@@ -391,6 +391,71 @@ static void tables_of_six(void)
     }
 }
 
+/* Adders: extremes of which every sum is the largest, enough words for carries into all digits. */
+static void adders(void)
+{
+    for (int i = 0; i < ROUNDS(150); i++) {
+        const int extreme = (int)random_in(0, 2);
+        size_t planes = (size_t)random_in(1, i % 4 ? 3 : 8), most = (1u << planes) - 1,
+               m = (size_t)random_in(1, i % 7 ? 9 : QNT__ADDER_ROWS),
+               panels = (size_t)random_in(1, i % 3 ? 5 : QNT__ADDER_PANELS),
+               words = 2 * (size_t)random_in(1, i % 5 ? 6 : MOST_WORDS / 2);
+        const size_t columns = QNT__PANEL * panels, chunks = qnt__adder_chunks(words),
+                     all = QNT__PANEL * QNT__ADDER_PANELS, ld = all + (size_t)random_in(0, 5),
+                     plane = QNT__ADDER_GROUPS * chunks + (size_t)random_in(0, 3),
+                     row = (planes - 1) * plane + QNT__ADDER_GROUPS * chunks,
+                     size = 4 * ((m - 1) * ld + all);
+        uint64_t *b = malloc(8 * columns * words);
+        uint8_t *codes = malloc(m * 64 * words);
+        guarded a = guard(m * row, random_in(0, 1)),
+                stored = guard(8 * columns * words, random_in(0, 1)),
+                acc = guard(size, random_in(0, 1)), want = guard(size, true);
+        memset(a.data, 0, m * row);
+        for (size_t j = 0; j < m * 64 * words; j++) {
+            const size_t r = j / (64 * words), k = j % (64 * words), half = k / 32;
+            codes[j] = (uint8_t)(extreme == 0 ? most : (size_t)random_in(0, (int64_t)most));
+            uint8_t *to = a.data + r * row + half / 3 * QNT__ADDER_GROUPS + k % 32;
+            for (size_t p = 0; p < planes; p++)
+                to[p * plane] |= (uint8_t)((codes[j] >> p & 1) << (4 + half % 3));
+        }
+        fill_planes(b, (void *)stored.data, columns, words);
+        struct qnt__gemm_adders g = {.a = a.data,
+                                     .a_row = row,
+                                     .a_plane = plane,
+                                     .b = (void *)stored.data,
+                                     .b_panel = QNT__PANEL * words,
+                                     .acc = (void *)want.data,
+                                     .m = m,
+                                     .panels = panels,
+                                     .planes = planes,
+                                     .words = words,
+                                     .ld = ld};
+        memset(want.data, 0x55, size);
+        qnt__gemm_adders_c(&g);
+        for (int k = 0; k < 20; k++) {
+            size_t r = (size_t)random_in(0, (int64_t)m - 1),
+                   c = (size_t)random_in(0, (int64_t)columns - 1);
+            int32_t sum = 0;
+            for (size_t j = 0; j < 64 * words; j++) {
+                if (b[c * words + j / 64] >> j % 64 & 1) sum += 2 * codes[r * 64 * words + j];
+            }
+            CHECK_MSG(g.acc[r * ld + c] == sum, "%d, summed %d", g.acc[r * ld + c], sum);
+        }
+        const int32_t *defined = g.acc;
+        g.acc = (void *)acc.data;
+        for (int l = 0; l < levels; l++) {
+            memset(acc.data, 0x55, size);
+            tables[l].gemm_adders(&g);
+            for (size_t r = 0; r < m; r++)
+                CHECK_MSG(!memcmp(g.acc + r * ld, defined + r * ld, 4 * columns),
+                          "%s row %zu of %zu panels %zu planes %zu words %zu", names[l], r, m, panels,
+                          planes, words);
+        }
+        free(b), free(codes);
+        unguard(&a), unguard(&stored), unguard(&acc), unguard(&want);
+    }
+}
+
 static void bytes(void)
 {
     for (int i = 0; i < ROUNDS(200); i++) {
@@ -466,6 +531,7 @@ int main(int argc, char **argv)
     RUN(tables_of_sums);
     RUN(tables_of_blocks);
     RUN(tables_of_six);
+    RUN(adders);
     RUN(bytes);
     RUN(sums);
     return DONE;

@@ -8,7 +8,7 @@
 
 #include "kernel/bits.h"
 
-enum { PATHS = QNT__BITS_SIX + 1 };
+enum { PATHS = QNT__BITS_ADDERS + 1 };
 
 static qnt_context *c;
 
@@ -322,7 +322,7 @@ static void blocks(void)
             uint64_t cpu = qnt_cpu_detect();
             qnt_context_set_cpu(c, level == 0 ? cpu : level == 1 ? cpu & QNT_CPU_AVX2 : 0);
             enum qnt__bits_path path =
-                (enum qnt__bits_path)random_in(QNT__BITS_CHOOSE, QNT__BITS_SIX);
+                (enum qnt__bits_path)random_in(QNT__BITS_CHOOSE, QNT__BITS_ADDERS);
             if (count > 1 || level == 0)
                 OK(qnt__gemm_bits(path, c, TENSOR(a_packed, QNT_UINT, a_bits, m, k), NULL, pb, pc,
                                   py));
