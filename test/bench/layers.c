@@ -131,8 +131,8 @@ struct request {
     size_t copies;
     int signs;      /* weights are signs: bits is 1 */
     int input_bits; /* then: 1 to 8, or 0 for signs as input, too */
-    int normal;     /* 8-bit weights have a normal distribution, the largest of each output has this code;
-                       0: they are uniform over all codes */
+    int normal;     /* 8-bit weights have a normal distribution that ends at this code; 0: they are uniform
+                       over all codes */
     int points;     /* weights are points, of `bits` bits each */
 };
 
@@ -144,15 +144,12 @@ static float draw(int normal)
     return (float)sum;
 }
 
-/* Weights of one output or block, whose largest possible, or largest, becomes `top`. */
+/* Weights of one output or block: uniform up to `top`, or four standard deviations of a normal distribution
+ * are `top` and what is beyond is clipped, as a real layer of thousands of weights has them. */
 static void draw_weights(float *w, size_t n, int normal, double top)
 {
-    float most = normal ? 0 : 1;
-    for (size_t i = 0; i < n; i++) {
-        w[i] = draw(normal);
-        most = fmaxf(most, fabsf(w[i]));
-    }
-    for (size_t i = 0; i < n; i++) w[i] *= (float)top / most;
+    const float most = (float)top, unit = normal ? most / 8 : most; /* a sum of twelve deviates by 2 */
+    for (size_t i = 0; i < n; i++) w[i] = fminf(fmaxf(draw(normal) * unit, -most), most);
 }
 
 static void make_layers(struct job *job, const struct request *r)
@@ -275,7 +272,7 @@ static void compare(const char *name, const struct request *r, struct peer *peer
 static const struct {
     const char *name;
     int top; /* of a normal distribution, or 0 */
-} distributions[] = {{"", 0}, {" w8 normal", 127}, {" w7 normal", 63}};
+} distributions[] = {{" uniform", 0}, {" normal", 127}, {" normal 7 bits", 63}};
 
 enum { DISTRIBUTIONS = sizeof distributions / sizeof *distributions };
 

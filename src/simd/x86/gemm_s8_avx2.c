@@ -6,106 +6,80 @@
 #include "narrow_avx2.h"
 #include "pairs_avx2.h"
 
-/* Quads of a chunk that is copied: fewer, for the sake of the stack. */
-enum { GATHERED = QUADS / 2 };
-
 /* A place within the taps: the k after it have not been read yet. */
 struct place {
     size_t tap, k;
 };
 
-static void copy_quads(const uint8_t *x, size_t quads, int32_t *to)
+/* Most cells of a chunk. Short taps go together unless there are gaps between their weights; long taps of a
+ * convolution are cut where pixels of many channels end, so that rows are seen to be 0 in the padding. */
+static size_t most_cells(const struct qnt__gemm *g)
 {
-    size_t q = 0;
-    for (; q + 8 <= quads; q += 8) {
-        _mm256_storeu_si256((void *)(to + q), _mm256_loadu_si256((const void *)(x + 4 * q)));
-    }
-    for (; q < quads; q++) memcpy(to + q, x + 4 * q, sizeof *to);
+    enum { LONG = 192, PIXEL = 64 };
+    const size_t tap = g->depth / 4;
+    const int is_long = tap >= LONG && g->tap_count > 1;
+    const size_t run = g->gap || is_long ? tap : tap * g->tap_count, most = is_long ? PIXEL : CELLS;
+    const size_t pieces = (run + most - 1) / most;
+    return (run + pieces - 1) / pieces;
 }
 
-/* Gathers up to a chunk of a row, across taps unless there are gaps between their weights; returns its
- * quads and moves on. */
-static size_t gather_row(const struct qnt__gemm *g, const uint8_t *row, struct place *at, int32_t *x)
+/* Finds the quads of the next chunk, at most `most`; returns how many there are and moves on. */
+static size_t next_quads(const struct qnt__gemm *g, size_t most, struct place *place, ptrdiff_t *at)
 {
     size_t quads = 0;
-    while (quads < GATHERED && at->tap < g->tap_count) {
-        size_t left = (g->depth - at->k) / 4, free = GATHERED - quads,
-               count = left < free ? left : free;
-        copy_quads(row + g->taps[at->tap] + at->k, count, x + quads);
-        quads += count;
-        at->k += 4 * count;
-        if (at->k < g->depth) continue;
-        *at = (struct place){at->tap + 1, 0};
+    while (quads < most && place->tap < g->tap_count) {
+        const ptrdiff_t tap = g->taps[place->tap];
+        for (; quads < most && place->k < g->depth; place->k += 4) at[quads++] = tap + (ptrdiff_t)place->k;
+        if (place->k < g->depth) break;
+        *place = (struct place){place->tap + 1, 0};
         if (g->gap) break;
     }
     return quads;
 }
 
-static int is_zero(const uint8_t *x, size_t quads)
+static int is_zero(const uint8_t *x, const ptrdiff_t *at, size_t quads)
 {
-    int32_t quad;
-    for (; quads >= 8; quads -= 8, x += 32) {
-        __m256i bytes = _mm256_loadu_si256((const void *)x);
-        if (!_mm256_testz_si256(bytes, bytes)) return 0;
-    }
-    for (; quads > 0; quads--, x += 4) {
-        memcpy(&quad, x, sizeof quad);
+    for (size_t q = 0; q < quads; q++) {
+        int32_t quad;
+        memcpy(&quad, x + at[q], sizeof quad);
         if (quad) return 0;
     }
     return 1;
 }
 
-/* Rows of a chunk that are not 0 everywhere, as padding is. */
-struct chunk {
-    const uint8_t *x[QNT__GEMM_ROWS];
-    uint8_t row[QNT__GEMM_ROWS]; /* their numbers */
-    size_t m, quads;
-    int32_t copy[QNT__GEMM_ROWS][GATHERED];
-};
-
-/* Long taps are read where they are, short ones gathered. */
-static void next_chunk(const struct qnt__gemm *g, struct place *at, struct chunk *c)
+/* Rows that are not 0 everywhere, as padding is. */
+static void find_rows(const struct qnt__gemm *g, size_t quads, struct pair_rows *r)
 {
-    const struct place start = *at;
-    const size_t left = (g->depth - start.k) / 4;
-    const int is_long = g->depth >= 2 * QUADS;
-    c->m = 0;
+    r->m = 0;
     for (size_t i = 0; i < g->m; i++) {
-        c->row[c->m] = (uint8_t)i;
-        if (is_long) {
-            c->quads = left < QUADS ? left : QUADS;
-            c->x[c->m] = g->rows[i] + g->taps[start.tap] + start.k;
-        } else {
-            *at = start;
-            c->quads = gather_row(g, g->rows[i], at, c->copy[i]);
-            c->x[c->m] = (const void *)c->copy[i];
-        }
-        c->m += !is_zero(c->x[c->m], c->quads);
+        r->x[r->m] = g->rows[i];
+        r->row[r->m] = (uint8_t)i;
+        r->m += !is_zero(g->rows[i], r->at, quads);
     }
-    if (!is_long) return;
-    at->k += 4 * c->quads;
-    if (at->k == g->depth) *at = (struct place){start.tap + 1, 0};
 }
 
 static void pair_panels(const struct qnt__gemm *g)
 {
+    const size_t most = most_cells(g);
     const uint8_t *w = g->weight;
-    struct chunk chunk;
+    struct pair_rows rows;
     struct pairs pairs;
-    struct place at = {0, 0};
+    struct place place = {0, 0};
 
     for (size_t i = 0; i < g->m; i++) {
         memset(g->acc + i * g->ld, 0, g->panels * QNT__PANEL * sizeof *g->acc);
     }
-    while (at.tap < g->tap_count) {
-        next_chunk(g, &at, &chunk);
-        for (size_t p = 0; p < g->panels && chunk.m > 0; p++) {
+    while (place.tap < g->tap_count) {
+        const size_t quads = next_quads(g, most, &place, rows.at);
+        find_rows(g, quads, &rows);
+        for (size_t p = 0; p < g->panels && rows.m > 0; p++) {
             const uint8_t *cell = w + p * g->panel_bytes;
-            find_pairs(cell, chunk.quads, &pairs);
-            mend_pairs(cell, &pairs);
-            pairs_rows(&pairs, chunk.x, chunk.row, chunk.m, cell, g->acc + p * QNT__PANEL, g->ld);
+            for (size_t q = 0; q < quads;) {
+                q = prepare_pairs(cell, q, quads, rows.at, &pairs);
+                pairs_rows(&pairs, &rows, g->acc + p * QNT__PANEL, g->ld);
+            }
         }
-        w += chunk.quads * qnt__cell_bytes(8) + (at.k == 0 ? g->gap : 0);
+        w += quads * qnt__cell_bytes(8) + (place.k == 0 ? g->gap : 0);
     }
 }
 
@@ -114,11 +88,10 @@ enum { FEW = 24 };
 
 static int has_few_rows(const struct qnt__gemm *g)
 {
-    struct pairs pairs;
-    size_t cells = g->depth / 4 < QUADS ? g->depth / 4 : QUADS;
+    size_t cells = g->depth / 4 < QUADS ? g->depth / 4 : QUADS, safe = 0;
     if (g->m <= MAX_ROWS || g->m > FEW) return g->m <= MAX_ROWS;
-    find_pairs(g->weight, cells, &pairs);
-    return pairs.mended_count > cells / 2;
+    for (size_t q = 0; q < cells; q++) safe += (size_t)is_safe((const void *)(g->weight + 64 * q));
+    return safe < cells - cells / 2;
 }
 
 /* Weights are widened as they are read. */

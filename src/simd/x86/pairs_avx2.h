@@ -35,17 +35,28 @@
                 : "m"(quad), "x"(w0), "m"(w1), "x"(ones), "m"(flip0), "m"(flip1));                 \
     } while (0)
 
+enum {
+    CELLS = 144, /* of a panel that are prepared together: each tile adds its sums up in memory once */
+    MENDED = 160 /* parts of cells: all of CELLS, and some that come in two parts */
+};
+
 /* A cell with pairs beyond the limit, mended. */
 struct mended {
     __m256i w[2], flip[2];
 };
 
+/* A cell that is multiplied as it is, and where its quads are in each row. */
+struct safe {
+    const __m256i_u *w;
+    ptrdiff_t at;
+};
+
 /* The cells of one panel and chunk. */
 struct pairs {
     size_t safe_count, mended_count;
-    uint8_t safe[QUADS];       /* numbers of the cells that are multiplied as they are */
-    uint8_t place[2 * QUADS];  /* numbers of the others: a cell may come in two parts */
-    struct mended mended[2 * QUADS];
+    struct safe safe[CELLS];
+    ptrdiff_t mended_at[MENDED];
+    struct mended mended[MENDED];
     __m256i base[2]; /* 255 w of the negated weights: what all sums begin with */
 };
 
@@ -54,20 +65,13 @@ INLINE __m256i pair_sums(__m256i w)
     return _mm256_maddubs_epi16(_mm256_set1_epi8(1), w);
 }
 
-/* Tells safe cells from others, whose numbers go to `place`. */
-INLINE void find_pairs(const uint8_t *cell, size_t cells, struct pairs *p)
+/* Does no pair exceed the limit? */
+INLINE int is_safe(const __m256i_u *w)
 {
     const __m256i limit = _mm256_set1_epi16(128), beyond = _mm256_set1_epi16((short)0xff00);
-    p->safe_count = p->mended_count = 0;
-    for (size_t q = 0; q < cells; q++, cell += 64) {
-        const __m256i_u *w = (const void *)cell;
-        __m256i sum0 = _mm256_add_epi16(pair_sums(w[0]), limit);
-        __m256i sum1 = _mm256_add_epi16(pair_sums(w[1]), limit);
-        int fits = _mm256_testz_si256(_mm256_or_si256(sum0, sum1), beyond); /* from -128 to 127 */
-        p->safe[p->safe_count] = p->place[p->mended_count] = (uint8_t)q;
-        p->safe_count += (size_t)fits;
-        p->mended_count += (size_t)!fits;
-    }
+    __m256i sum0 = _mm256_add_epi16(pair_sums(w[0]), limit);
+    __m256i sum1 = _mm256_add_epi16(pair_sums(w[1]), limit);
+    return _mm256_testz_si256(_mm256_or_si256(sum0, sum1), beyond); /* from -128 to 127 */
 }
 
 /* The bytes to be flipped, of each pair beyond the limit the one that is not -128. */
@@ -88,57 +92,79 @@ INLINE __m256i mend_half(__m256i w, struct mended *to, int half)
     return _mm256_madd_epi16(most, _mm256_set1_epi16(1));
 }
 
-/* Mends the cells that are not safe. Of two -128 neither can be negated: the second one goes to a part of
- * its own. */
-INLINE void mend_pairs(const uint8_t *cell, struct pairs *p)
+/* Mends a cell. Of two -128 neither can be negated: the second one goes to a part of its own. */
+INLINE void mend_cell(const __m256i_u *w, ptrdiff_t at, struct pairs *p)
 {
     const __m256i twice = _mm256_set1_epi16((short)0x8080), zero = _mm256_setzero_si256();
-    size_t count = p->mended_count;
-    p->base[0] = p->base[1] = zero;
-    for (size_t e = 0; e < count; e++) {
-        const __m256i_u *from = (const void *)(cell + 64 * (size_t)p->place[e]);
-        __m256i w0 = from[0], w1 = from[1];
-        __m256i both0 = _mm256_cmpeq_epi16(w0, twice), both1 = _mm256_cmpeq_epi16(w1, twice);
-        __m256i both = _mm256_or_si256(both0, both1);
-        if (__builtin_expect(!_mm256_testz_si256(both, both), 0)) {
-            struct mended *rest = &p->mended[p->mended_count];
-            p->place[p->mended_count++] = p->place[e];
-            rest->w[0] = _mm256_slli_epi16(_mm256_and_si256(w0, both0), 8);
-            rest->w[1] = _mm256_slli_epi16(_mm256_and_si256(w1, both1), 8);
-            rest->flip[0] = rest->flip[1] = zero;
-            w0 = _mm256_sub_epi8(w0, rest->w[0]);
-            w1 = _mm256_sub_epi8(w1, rest->w[1]);
-        }
-        p->base[0] = _mm256_add_epi32(p->base[0], mend_half(w0, &p->mended[e], 0));
-        p->base[1] = _mm256_add_epi32(p->base[1], mend_half(w1, &p->mended[e], 1));
+    struct mended *to = &p->mended[p->mended_count];
+    __m256i w0 = w[0], w1 = w[1];
+    __m256i both0 = _mm256_cmpeq_epi16(w0, twice), both1 = _mm256_cmpeq_epi16(w1, twice);
+    __m256i both = _mm256_or_si256(both0, both1);
+    p->mended_at[p->mended_count++] = at;
+    if (__builtin_expect(!_mm256_testz_si256(both, both), 0)) {
+        struct mended *rest = &p->mended[p->mended_count];
+        p->mended_at[p->mended_count++] = at;
+        rest->w[0] = _mm256_slli_epi16(_mm256_and_si256(w0, both0), 8);
+        rest->w[1] = _mm256_slli_epi16(_mm256_and_si256(w1, both1), 8);
+        rest->flip[0] = rest->flip[1] = zero;
+        w0 = _mm256_sub_epi8(w0, rest->w[0]);
+        w1 = _mm256_sub_epi8(w1, rest->w[1]);
     }
+    p->base[0] = _mm256_add_epi32(p->base[0], mend_half(w0, to, 0));
+    p->base[1] = _mm256_add_epi32(p->base[1], mend_half(w1, to, 1));
 }
 
-INLINE const int32_t *quad_of(const uint8_t *x, size_t quad)
+/* Prepares cells from number q on; returns the one behind the last, which comes before `end` if there is no
+ * room for the mended ones. The quads of cell q are at[q]. */
+static inline size_t prepare_pairs(const uint8_t *cell, size_t q, size_t end, const ptrdiff_t *at,
+                                   struct pairs *p)
 {
-    return (const void *)(x + 4 * quad);
+    p->safe_count = p->mended_count = 0;
+    p->base[0] = p->base[1] = _mm256_setzero_si256();
+    for (; q < end && p->mended_count + 2 <= MENDED; q++) {
+        const __m256i_u *w = (const void *)(cell + 64 * q);
+        if (is_safe(w)) p->safe[p->safe_count++] = (struct safe){w, at[q]};
+        else mend_cell(w, at[q], p);
+    }
+    return q;
 }
 
-/* acc += rows x 16 sums; the numbers of the rows of acc are in `row`. */
-INLINE void pairs_tile(const struct pairs *p, const uint8_t *const *x, const uint8_t *row, int rows,
-                       const uint8_t *cell, int32_t *acc, size_t ld)
+/* The rows of a chunk, and where its quads are in each of them. */
+struct pair_rows {
+    const uint8_t *x[QNT__GEMM_ROWS];
+    uint8_t row[QNT__GEMM_ROWS]; /* their numbers in acc */
+    size_t m;
+    ptrdiff_t at[CELLS];
+};
+
+INLINE const int32_t *quad_of(const uint8_t *x, ptrdiff_t at)
 {
+    return (const void *)(x + at);
+}
+
+/* acc += rows x 16 sums, of `rows` rows from the first one on. */
+INLINE void pairs_tile(const struct pairs *p, const struct pair_rows *r, size_t first, int rows,
+                       int32_t *acc, size_t ld)
+{
+    const struct safe *safe = p->safe, *end = safe + p->safe_count;
     const __m256i ones = _mm256_set1_epi16(1);
+    const uint8_t *x[MAX_ROWS];
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) {
+        x[i] = r->x[first + (size_t)i];
         UNROLL for (int h = 0; h < 2; h++) sum[i][h] = p->base[h];
     }
-    for (size_t q = 0; q < p->safe_count; q++) {
-        const size_t at = p->safe[q];
-        const __m256i_u *w = (const void *)(cell + 64 * at);
+    for (; safe != end; safe++) {
+        const __m256i_u *w = safe->w;
+        const ptrdiff_t at = safe->at;
         __m256i w0 = w[0];
         UNROLL for (int i = 0; i < rows; i++) {
             PAIR_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), w0, w[1], ones);
         }
     }
     const struct mended *m = p->mended;
-    for (size_t q = 0; q < p->mended_count; q++, m++) {
-        const size_t at = p->place[q];
+    for (size_t n = 0; n < p->mended_count; n++, m++) {
+        const ptrdiff_t at = p->mended_at[n];
         __m256i w0 = m->w[0];
         UNROLL for (int i = 0; i < rows; i++) {
             FLIP_ADD(sum[i][0], sum[i][1], *quad_of(x[i], at), m->flip[0], m->flip[1], w0, m->w[1], ones);
@@ -146,27 +172,26 @@ INLINE void pairs_tile(const struct pairs *p, const uint8_t *const *x, const uin
     }
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int h = 0; h < 2; h++) {
-            __m256i_u *to = (void *)(acc + row[i] * ld + 8 * h);
+            __m256i_u *to = (void *)(acc + r->row[first + (size_t)i] * ld + 8 * h);
             *to = _mm256_add_epi32(*to, sum[i][h]);
         }
     }
 }
 
 /* All rows of a chunk, in pieces as even as possible. */
-static inline void pairs_rows(const struct pairs *p, const uint8_t *const *x, const uint8_t *row, size_t m,
-                              const uint8_t *cell, int32_t *acc, size_t ld)
+static inline void pairs_rows(const struct pairs *p, const struct pair_rows *r, int32_t *acc, size_t ld)
 {
-    while (m > 0) {
-        size_t rows = m <= MAX_ROWS ? m : m < 12 ? (m + 1) / 2 : MAX_ROWS;
+    for (size_t i = 0; i < r->m;) {
+        size_t left = r->m - i, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
         switch (rows) {
-        case 1: pairs_tile(p, x, row, 1, cell, acc, ld); break;
-        case 2: pairs_tile(p, x, row, 2, cell, acc, ld); break;
-        case 3: pairs_tile(p, x, row, 3, cell, acc, ld); break;
-        case 4: pairs_tile(p, x, row, 4, cell, acc, ld); break;
-        case 5: pairs_tile(p, x, row, 5, cell, acc, ld); break;
-        default: pairs_tile(p, x, row, 6, cell, acc, ld); break;
+        case 1: pairs_tile(p, r, i, 1, acc, ld); break;
+        case 2: pairs_tile(p, r, i, 2, acc, ld); break;
+        case 3: pairs_tile(p, r, i, 3, acc, ld); break;
+        case 4: pairs_tile(p, r, i, 4, acc, ld); break;
+        case 5: pairs_tile(p, r, i, 5, acc, ld); break;
+        default: pairs_tile(p, r, i, 6, acc, ld); break;
         }
-        x += rows, row += rows, m -= rows;
+        i += rows;
     }
 }
 
