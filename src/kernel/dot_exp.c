@@ -29,14 +29,14 @@ qnt_status qnt__exp_open(const qnt_context *context, const char *name, const qnt
 }
 
 void qnt__exp_slice(const qnt_context *context, const struct qnt__view *view, int32_t exponent_bits,
-                    int64_t at, size_t n, struct qnt__exp_planes *planes)
+                    int64_t at, size_t n, uint64_t *planes)
 {
     const struct qnt__simd *simd = &context->simd;
     uint8_t codes[QNT__EXP_CHUNK];
     struct qnt__view raw = *view;
     raw.code = QNT_UINT; /* a sign is a bit like the others */
     qnt__read_codes(simd, &raw, at, view->strides[view->ndim - 1], n, codes);
-    simd->slice_codes(codes, n, exponent_bits + 1, planes->bits, qnt__ceil_div(n, 64));
+    simd->slice_codes(codes, n, exponent_bits + 1, planes, qnt__ceil_div(n, 64));
 }
 
 static qnt_status open_counts(const qnt_context *context, qnt_tensor *counts, size_t count,
@@ -72,12 +72,13 @@ qnt_status qnt_dot_exp(const qnt_context *context, int32_t exponent_bits, const 
 
     int32_t held[QNT__EXP_COUNTERS] = {0};
     for (size_t k = 0; k < x.count; k += QNT__EXP_CHUNK) {
-        struct qnt__exp_planes pa, pb;
+        uint64_t planes_a[QNT__EXP_PLANES * QNT__EXP_WORDS];
+        uint64_t planes_b[QNT__EXP_PLANES * QNT__EXP_WORDS];
         size_t n = qnt__min(x.count - k, QNT__EXP_CHUNK);
-        qnt__exp_slice(context, &x, exponent_bits, (int64_t)k * x.strides[0], n, &pa);
-        qnt__exp_slice(context, &w, exponent_bits, (int64_t)k * w.strides[0], n, &pb);
-        const struct qnt__count_exp piece = {.a = pa.bits,
-                                             .b = pb.bits,
+        qnt__exp_slice(context, &x, exponent_bits, (int64_t)k * x.strides[0], n, planes_a);
+        qnt__exp_slice(context, &w, exponent_bits, (int64_t)k * w.strides[0], n, planes_b);
+        const struct qnt__count_exp piece = {.a = planes_a,
+                                             .b = planes_b,
                                              .words = qnt__ceil_div(n, 64),
                                              .bits = exponent_bits,
                                              .counts = held,

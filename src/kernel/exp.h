@@ -13,11 +13,6 @@ enum {
     QNT__EXP_COUNTERS = 4 * 127 /* most of them */
 };
 
-/* Up to QNT__EXP_CHUNK codes as [exponent_bits + 1][words]. */
-struct qnt__exp_planes {
-    uint64_t bits[QNT__EXP_PLANES * QNT__EXP_WORDS];
-};
-
 /* Of the struct that an argument points to, or with NULL of the call. */
 qnt_status qnt__exp_check_bits(const qnt_context *context, const char *name, int32_t exponent_bits);
 
@@ -25,8 +20,8 @@ qnt_status qnt__exp_check_bits(const qnt_context *context, const char *name, int
 qnt_status qnt__exp_open(const qnt_context *context, const char *name, const qnt_tensor *tensor,
                          int32_t exponent_bits, int ndim, struct qnt__view *view);
 
-/* Slices n <= QNT__EXP_CHUNK codes from element offset `at`; planes are ceil(n / 64) words long. */
+/* Slices n <= QNT__EXP_CHUNK codes from element offset `at`: [exponent_bits + 1][ceil(n / 64)] words. */
 void qnt__exp_slice(const qnt_context *context, const struct qnt__view *view, int32_t exponent_bits,
-                    int64_t at, size_t n, struct qnt__exp_planes *planes);
+                    int64_t at, size_t n, uint64_t *planes);
 
 #endif

@@ -1,4 +1,8 @@
-/* qnt_gemm_exp: products of exponential codes by counting, in tiles of 4 x 4 results. */
+/*
+ * qnt_gemm_exp: products of exponential codes by counting, in square tiles of results. Rows of both
+ * operands are sliced once for a tile, which is as large as room for their planes allows: fewer bits,
+ * fewer planes.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -6,13 +10,18 @@
 #include "base/try.h"
 #include "exp.h"
 
-enum { TILE = 4 };
+enum {
+    ROWS = 4, /* of all planes of an operand */
+    PLANES = ROWS * QNT__EXP_PLANES,
+    COUNTERS = ROWS * ROWS * QNT__EXP_COUNTERS /* fewer bits have more rows and still fewer of them */
+};
 
 struct product {
     const qnt_context *context;
     struct qnt__view a, b, c;
     size_t m, n, k;
     int bits;
+    size_t side, counters; /* of a tile, and of a result */
     qnt_exp a_exp, b_exp;
     double powers[2 * 127 - 1]; /* of the base */
 };
@@ -37,12 +46,18 @@ static float evaluate(const struct product *g, const int32_t *counts)
     return (float)y;
 }
 
-static void slice_rows(const struct product *g, const struct qnt__view *v, size_t first, size_t rows,
-                       size_t k, size_t n, struct qnt__exp_planes *planes)
+/* Words between the planes of two rows. */
+static size_t row_words(const struct product *g)
 {
-    for (size_t i = 0; i < rows; i++) {
+    return ((size_t)g->bits + 1) * QNT__EXP_WORDS;
+}
+
+static void slice_rows(const struct product *g, const struct qnt__view *v, size_t first, size_t rows,
+                       size_t k, size_t n, uint64_t *planes)
+{
+    for (size_t i = 0; i < rows; i++, planes += row_words(g)) {
         int64_t at = (int64_t)(first + i) * v->strides[0] + (int64_t)k * v->strides[1];
-        qnt__exp_slice(g->context, v, g->bits, at, n, &planes[i]);
+        qnt__exp_slice(g->context, v, g->bits, at, n, planes);
     }
 }
 
@@ -50,30 +65,31 @@ static void run_tile(void *task, size_t index, size_t worker)
 {
     (void)worker;
     const struct product *g = task;
-    size_t across = qnt__ceil_div(g->n, TILE);
-    size_t row = index / across * TILE, column = index % across * TILE;
-    size_t rows = qnt__min(g->m - row, TILE), columns = qnt__min(g->n - column, TILE);
-    int32_t counts[TILE][TILE][QNT__EXP_COUNTERS] = {0};
-    struct qnt__exp_planes a[TILE], b[TILE];
+    size_t across = qnt__ceil_div(g->n, g->side);
+    size_t row = index / across * g->side, column = index % across * g->side;
+    size_t rows = qnt__min(g->m - row, g->side), columns = qnt__min(g->n - column, g->side);
+    int32_t counts[COUNTERS];
+    uint64_t a[PLANES * QNT__EXP_WORDS], b[PLANES * QNT__EXP_WORDS];
     const int parts =
         (g->b_exp.beta != 0 ? QNT__COUNT_OF_A : 0) | (g->a_exp.beta != 0 ? QNT__COUNT_OF_B : 0);
 
+    memset(counts, 0, rows * columns * g->counters * sizeof *counts);
     for (size_t k = 0; k < g->k; k += QNT__EXP_CHUNK) {
         size_t n = qnt__min(g->k - k, QNT__EXP_CHUNK);
         slice_rows(g, &g->a, row, rows, k, n, a);
         slice_rows(g, &g->b, column, columns, k, n, b);
         for (size_t i = 0; i < rows * columns; i++) {
-            const struct qnt__count_exp piece = {.a = a[i / columns].bits,
-                                                 .b = b[i % columns].bits,
+            const struct qnt__count_exp piece = {.a = a + i / columns * row_words(g),
+                                                 .b = b + i % columns * row_words(g),
                                                  .words = qnt__ceil_div(n, 64),
                                                  .bits = g->bits,
                                                  .parts = parts,
-                                                 .counts = counts[i / columns][i % columns]};
+                                                 .counts = counts + i * g->counters};
             g->context->simd.count_exp(&piece);
         }
     }
     for (size_t i = 0; i < rows * columns; i++) {
-        float y = evaluate(g, counts[i / columns][i % columns]);
+        float y = evaluate(g, counts + i * g->counters);
         int64_t at = (int64_t)(row + i / columns) * g->c.strides[0] +
                      (int64_t)(column + i % columns) * g->c.strides[1];
         memcpy(g->c.data + 4 * at, &y, sizeof y);
@@ -152,6 +168,8 @@ qnt_status qnt_gemm_exp(const qnt_context *context, const qnt_tensor *a, const q
     }
     QNT__TRY(open_c(&g, c));
     if (g.c.count == 0) return QNT_OK;
-    size_t tiles = qnt__ceil_div(g.m, TILE) * qnt__ceil_div(g.n, TILE);
+    g.counters = 4 * (((size_t)1 << g.bits) - 1);
+    g.side = PLANES / ((size_t)g.bits + 1);
+    size_t tiles = qnt__ceil_div(g.m, g.side) * qnt__ceil_div(g.n, g.side);
     return qnt__parallel(context, run_tile, &g, tiles);
 }

@@ -110,12 +110,12 @@ static void products(void)
     qnt_context *context = check_context();
     for (int i = 0; i < ROUNDS(60); i++) {
         int bits = 2 + i % 6;
-        size_t m = (size_t)random_in(1, 9), n = (size_t)random_in(1, 9);
+        size_t m = (size_t)random_in(1, 12), n = (size_t)random_in(1, 12); /* tiles have 4 to 10 */
         size_t k = (size_t)random_in(0, i % 10 ? 200 : 5000);
         double base = 1 + pow(2, 1 - bits) * (0.1 + random_unit());
         qnt_exp ea = random_exp(bits, base), eb = random_exp(bits, base);
         uint8_t *a = calloc(m * k + 1, 1), *b = calloc(n * k + 1, 1);
-        float c[81], portable[81];
+        float c[144], portable[144];
         fill_codes(a, m * k, bits, SAME_SIGN | (int)random_in(0, 1) * SPARSE); /* read without signs */
         fill_codes(b, n * k, bits, (int)random_in(0, 3) == 0 ? SPARSE : 0);
         uint8_t *pa = pack(a, m * k, bits), *pb = pack(b, n * k, bits + 1);
@@ -175,7 +175,7 @@ static void bad_gemm(void)
 {
     qnt_context *context = check_context();
     uint8_t a[64] = {0};
-    float c[6] = {0}, before[6] = {0};
+    float c[9] = {0}, before[9] = {0};
     const qnt_exp good = {.size = sizeof good, .exponent_bits = 3, .base = 1.5, .alpha = 1, .beta = 0};
     qnt_exp bad;
     qnt_tensor *x = TENSOR(a, QNT_UINT, 4, 2, 5), *w = TENSOR(a, QNT_UINT, 4, 3, 5),
@@ -214,8 +214,8 @@ static void bad_gemm(void)
           "overlaps");
     OK(qnt_context_set_parallel(context, broken, NULL, 2));
     CHECK(!memcmp(c, before, sizeof c));
-    CHECK(qnt_gemm_exp(context, TENSOR(a, QNT_UINT, 4, 6, 5), &good, TENSOR(a, QNT_UINT, 4, 1, 5), &good,
-                       TENSOR(c, QNT_FLOAT, 32, 6, 1)) == QNT_E_PARALLEL);
+    CHECK(qnt_gemm_exp(context, TENSOR(a, QNT_UINT, 4, 9, 5), &good, TENSOR(a, QNT_UINT, 4, 1, 5), &good,
+                       TENSOR(c, QNT_FLOAT, 32, 9, 1)) == QNT_E_PARALLEL);
     qnt_context_destroy(context);
 }
 
