@@ -62,6 +62,7 @@ static int32_t peel(const float *x, const double *h, size_t n, int32_t most, int
         mass += weight(h, i);
     }
     memset(code, 0, n);
+    memset(coef, 0, QNT__BASES_MAX * sizeof *coef); /* another try may have taken more of them */
     for (int32_t p = 0; p < most; p++) {
         double left = qnt__bases_error(x, h, n, p, coef, code);
         if (!(left > 1e-12 * energy)) return p;
@@ -154,7 +155,6 @@ int32_t qnt__bases(const float *x, const double *h, size_t n, int32_t most, enum
 {
     if (most > QNT__BASES_MAX) most = QNT__BASES_MAX;
     if ((size_t)most > (n + 1) / 2) most = (int32_t)((n + 1) / 2);
-    memset(coef, 0, QNT__BASES_MAX * sizeof *coef);
     int32_t count = peel(x, h, n, most, 0, coef, code);
     if (how != QNT__BASES_GREEDY) {
         double greedy = qnt__bases_error(x, h, n, count, coef, code);

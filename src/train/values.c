@@ -117,7 +117,8 @@ QNT__TRAIN_RANK(values)
 
 /* ---- coordinates ---- */
 
-/* Coordinates are positive; the largest is never lost beside the reference. */
+/* Coordinates are positive; the largest is never lost beside the reference. It becomes a little more than
+ * it must be, so that rounding does not move it again. */
 QNT__TRAIN_PROJECT(values)
 {
     const qnt_spec *spec = &trainer->spec;
@@ -130,7 +131,7 @@ QNT__TRAIN_PROJECT(values)
     if (!has_reference(spec)) return;
     theta[spec->bits] = fmin(fmax(theta[spec->bits], -most_number), most_number);
     reference = fabs(theta[spec->bits]);
-    if (sum < least_spread * reference) *largest += least_spread * reference - sum;
+    if (sum < least_spread * reference) *largest += least_spread * reference * (1.0 + 0x1p-40) - sum;
 }
 
 /* What multiplies coordinate i in the sum of a code. */

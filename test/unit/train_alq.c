@@ -343,6 +343,35 @@ static void resumes(void)
     }
 }
 
+/* Weights that a few bases hold exactly, as quantized ones are: the others are not there, neither in the
+ * state nor in what is exported. */
+static void few_values(void)
+{
+    static double state[1 << 13];
+    for (int i = 0; i < ROUNDS(100); i++) {
+        const int bases = (int)random_in(1, 3);
+        double coef[3] = {random_unit() + 0.5, random_unit() + 0.1, random_unit() * 0.1};
+        size_t count = 0;
+        static float decoded[N];
+        qnt_quantizer *exported = NULL;
+        for (int e = 0; e < N; e++) {
+            double sum = 0.0;
+            for (int b = 0; b < bases; b++) sum += random_in(0, 1) ? coef[b] : -coef[b];
+            w[e] = (float)sum;
+        }
+        qnt_alq *q = create(MOST, i % 3, i % 3 == QNT_PER_BLOCK ? 16 : 0, 8);
+        weights(q, now);
+        OK(qnt_alq_get_state(c, q, state, sizeof state / sizeof *state, &count));
+        OK(qnt_alq_set_state(c, q, state, count));
+        OK(qnt_alq_export(c, q, &exported));
+        OK(qnt_quantizer_apply(c, exported, TENSOR(now, QNT_FLOAT, 32, 8, N / 8),
+                               TENSOR(decoded, QNT_FLOAT, 32, 8, N / 8)));
+        CHECK(!memcmp(now, decoded, sizeof now));
+        qnt_quantizer_destroy(exported);
+        qnt_alq_destroy(q);
+    }
+}
+
 /* Numbers that no handle can have are refused, and change nothing. */
 static void bad_states(void)
 {
@@ -538,6 +567,7 @@ int main(int argc, char **argv)
     RUN(minds_the_loss);
     RUN(vanishes);
     RUN(resumes);
+    RUN(few_values);
     RUN(bad_states);
     RUN(pixels);
     RUN(layers);

@@ -331,6 +331,22 @@ static void extremes(void)
     }
 }
 
+/* Coordinates too small beside the reference become larger once, and then stay as they are. */
+static void legal_numbers(void)
+{
+    for (int i = 0; i < ROUNDS(1000); i++) {
+        double theta[5], again[5];
+        qnt_trainer *t = started(7); /* ALQ, four bits */
+        for (int k = 0; k < 5; k++) theta[k] = random_gauss() * (k < 4 ? 1.0 : 1e10);
+        OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, 5));
+        CHECK(theta_of(t, theta) == 5);
+        OK(qnt_trainer_set(c, t, QNT_P_THETA, theta, 5));
+        theta_of(t, again);
+        CHECK(!memcmp(theta, again, sizeof theta));
+        qnt_trainer_destroy(t);
+    }
+}
+
 static int32_t cancel(void *user, uint64_t done, uint64_t total)
 {
     (void)user, (void)done, (void)total;
@@ -388,6 +404,7 @@ int main(int argc, char **argv)
     RUN(counts);
     RUN(layers);
     RUN(extremes);
+    RUN(legal_numbers);
     RUN(bad_input);
     qnt_context_destroy(c);
     return DONE;
