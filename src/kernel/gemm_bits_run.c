@@ -10,7 +10,8 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
+ * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
+ * sum S.
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
@@ -54,7 +55,8 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 1,024 rows of bytes and 64 columns, 256 rows of adders and 512, 48 of another form and 64 or 256. */
+/* Up to 1,024 rows of bytes and 64 columns, 256 rows for adders and 512, 48 of another form and 64 or
+ * 256. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -620,8 +622,9 @@ static size_t rows_of_bytes(const struct run *r)
 /* Tasks enough, but no fewer than 64 rows, or tables are most of the work. */
 size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 {
-    size_t tasks = workers > 1 ? qnt__ceil_div(4, qnt__ceil_div(qnt__ceil_div(columns, COLUMNS), workers)) : 1;
-    tasks = qnt__max(tasks, qnt__ceil_div(rows, QNT__ADDER_ROWS));
+    const size_t pieces = qnt__ceil_div(columns, COLUMNS);
+    size_t tasks = qnt__ceil_div(rows, QNT__ADDER_ROWS);
+    if (workers > 1) tasks = qnt__max(tasks, qnt__ceil_div(4, qnt__ceil_div(pieces, workers)));
     return qnt__max(qnt__ceil_div(rows, tasks), 64);
 }
 

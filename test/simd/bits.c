@@ -1,6 +1,6 @@
 /*
- * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops, every CPU
- * level against the definitions; all tails, extremes, guard pages.
+ * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops,
+ * every CPU level against the definitions; all tails, extremes, guard pages.
  */
 #include <float.h>
 

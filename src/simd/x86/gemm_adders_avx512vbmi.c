@@ -1,8 +1,8 @@
 /*
  * Products of bits by carry-save adders: a register holds one binary digit of the sums of 512 columns.
  * VPTERNLOGQ makes the exclusive or and the majority of three, so that two of them add two more bits of
- * the same weight; three k have a table of the eight sums that they can have, of two digits, and a row's bits
- * say which. 63 adders for 96 k.
+ * the same weight; three k have a table of the eight sums that they can have, of two digits, and a row's
+ * bits say which. 63 adders for 96 k.
  */
 #include <immintrin.h>
 
