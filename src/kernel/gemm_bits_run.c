@@ -175,7 +175,8 @@ static void add_up(struct block *b, size_t i, int32_t *acc)
     const struct qnt__bits_product *g = b->run->g;
     const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
                                             .a_row = b->run->row_bytes,
-                                            .a_plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
+                                            .a_plane =
+                                                qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
                                             .b = plane_of(b, i),
                                             .b_panel = panel_words(g),
                                             .acc = acc,
@@ -233,9 +234,12 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
     const struct qnt__bits_product *g = b->run->g;
     for (size_t p = 0; p < planes; p++) {
         int32_t *acc = p ? b->part : b->acc;
-        if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
-        else if (b->run->path == QNT__BITS_ADDERS) add_up(b, i + p, acc);
-        else look_up(b, i + p, acc);
+        if (b->run->path == QNT__BITS_COUNT)
+            count(b, i + p, 0, g->a_planes, acc);
+        else if (b->run->path == QNT__BITS_ADDERS)
+            add_up(b, i + p, acc);
+        else
+            look_up(b, i + p, acc);
         if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p, b->acc);
     }
 }
@@ -632,9 +636,10 @@ size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES    ? rows_of_bytes(r)
-                   : r->path == QNT__BITS_ADDERS ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
-                                                 : QNT__TABLE_ROWS;
+    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r)
+                   : r->path == QNT__BITS_ADDERS
+                       ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
+                       : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_ADDERS ? COLUMNS
                       : r->path == QNT__BITS_SIX  ? QNT__SIX_PANELS * QNT__PANEL
                                                   : NARROW;

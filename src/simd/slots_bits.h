@@ -133,8 +133,8 @@ struct qnt__gemm_adders {
     size_t a_row, a_plane;
     const uint64_t *b; /* panel p: [words][16] from b + p b_panel, stored as above */
     size_t b_panel;
-    int32_t *acc;  /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
-    size_t m;      /* 1..QNT__ADDER_ROWS */
+    int32_t *acc; /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
+    size_t m;     /* 1..QNT__ADDER_ROWS */
     size_t panels; /* 1..QNT__ADDER_PANELS */
     size_t planes; /* 1..8 */
     size_t words;  /* even, at least 2; (2^planes - 1) 64 words are below 2^31 */

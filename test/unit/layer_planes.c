@@ -279,15 +279,16 @@ static void compare_wide(enum qnt__bits_path path, int kind, int32_t bits, int64
 static void tables_of_six(void)
 {
     for (int i = 0; i < ROUNDS(6); i++)
-        compare_wide(QNT__BITS_SIX, i % SIGNS, 2 + i % 2, random_in(50, 120), random_in(700, 1000), 256,
-                     12);
+        compare_wide(QNT__BITS_SIX, i % SIGNS, 2 + i % 2, random_in(50, 120), random_in(700, 1000),
+                     256, 12);
 }
 
 /* Adders, which take 512 outputs at a time. */
 static void adders(void)
 {
     for (int i = 0; i < ROUNDS(2); i++)
-        compare_wide(QNT__BITS_ADDERS, i % SIGNS, 1, random_in(240, 256), random_in(1010, 1020), 1024, 4);
+        compare_wide(QNT__BITS_ADDERS, i % SIGNS, 1, random_in(240, 256), random_in(1010, 1020),
+                     1024, 4);
 }
 
 /* Strides, dilation, padding, groups and their shift; signs are not padded by planes. */
