@@ -7,9 +7,9 @@
 #include "simd/layout.h"
 
 enum {
-    CHUNK_WORDS = 8, /* of codes at a time */
+    CHUNK_WORDS = 8,  /* of codes at a time */
     INDEX_WORDS = 24, /* the same for adders: whole chunks */
-    HALF = 32,       /* codes of half a word */
+    HALF = 32,        /* codes of half a word */
     SIX_BYTES = 64 * QNT__SIXES
 };
 

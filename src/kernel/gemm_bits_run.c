@@ -10,7 +10,8 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S.
+ * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
+ * sum S.
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
  *
@@ -54,7 +55,8 @@ struct run {
     size_t coef_count;
 };
 
-/* Up to 1,024 rows of bytes and 64 columns, 256 rows of adders and 512, 48 of another form and 64 or 256. */
+/* Up to 1,024 rows of bytes and 64 columns, 256 rows for adders and 512, 48 of another form and 64 or
+ * 256. */
 struct block {
     const struct run *run;
     const uint8_t *rows; /* from row `base` on, and the sums of their codes */
@@ -173,7 +175,8 @@ static void add_up(struct block *b, size_t i, int32_t *acc)
     const struct qnt__bits_product *g = b->run->g;
     const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
                                             .a_row = b->run->row_bytes,
-                                            .a_plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
+                                            .a_plane =
+                                                qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
                                             .b = plane_of(b, i),
                                             .b_panel = panel_words(g),
                                             .acc = acc,
@@ -231,9 +234,12 @@ static void sum_planes(struct block *b, size_t i, size_t planes)
     const struct qnt__bits_product *g = b->run->g;
     for (size_t p = 0; p < planes; p++) {
         int32_t *acc = p ? b->part : b->acc;
-        if (b->run->path == QNT__BITS_COUNT) count(b, i + p, 0, g->a_planes, acc);
-        else if (b->run->path == QNT__BITS_ADDERS) add_up(b, i + p, acc);
-        else look_up(b, i + p, acc);
+        if (b->run->path == QNT__BITS_COUNT)
+            count(b, i + p, 0, g->a_planes, acc);
+        else if (b->run->path == QNT__BITS_ADDERS)
+            add_up(b, i + p, acc);
+        else
+            look_up(b, i + p, acc);
         if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->run->task_columns, (int)p, b->acc);
     }
 }
@@ -620,8 +626,9 @@ static size_t rows_of_bytes(const struct run *r)
 /* Tasks enough, but no fewer than 64 rows, or tables are most of the work. */
 size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 {
-    size_t tasks = workers > 1 ? qnt__ceil_div(4, qnt__ceil_div(qnt__ceil_div(columns, COLUMNS), workers)) : 1;
-    tasks = qnt__max(tasks, qnt__ceil_div(rows, QNT__ADDER_ROWS));
+    const size_t pieces = qnt__ceil_div(columns, COLUMNS);
+    size_t tasks = qnt__ceil_div(rows, QNT__ADDER_ROWS);
+    if (workers > 1) tasks = qnt__max(tasks, qnt__ceil_div(4, qnt__ceil_div(pieces, workers)));
     return qnt__max(qnt__ceil_div(rows, tasks), 64);
 }
 
@@ -629,9 +636,10 @@ size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 static void size_tasks(struct run *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES    ? rows_of_bytes(r)
-                   : r->path == QNT__BITS_ADDERS ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
-                                                 : QNT__TABLE_ROWS;
+    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r)
+                   : r->path == QNT__BITS_ADDERS
+                       ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
+                       : QNT__TABLE_ROWS;
     r->task_columns = r->path == QNT__BITS_ADDERS ? COLUMNS
                       : r->path == QNT__BITS_SIX  ? QNT__SIX_PANELS * QNT__PANEL
                                                   : NARROW;

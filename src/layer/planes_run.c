@@ -19,11 +19,11 @@
 #include "planes.h"
 
 enum {
-    NARROW = QNT__BLOCK_PANELS * QNT__PANEL, /* of an epilogue */
+    NARROW = QNT__BLOCK_PANELS * QNT__PANEL,  /* of an epilogue */
     COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a task */
-    BYTE_ROWS = 256,                         /* that share planes which became bytes */
-    CHUNK_WORDS = 8,                         /* of planes that become bytes together */
-    CELL_BYTES = 1024,                       /* of a word of a panel as bytes */
+    BYTE_ROWS = 256,                          /* that share planes which became bytes */
+    CHUNK_WORDS = 8,                          /* of planes that become bytes together */
+    CELL_BYTES = 1024,                        /* of a word of a panel as bytes */
     SLAB_BYTES = 1 << 22,
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
@@ -61,7 +61,8 @@ static size_t task_rows(const struct qnt__run *run)
     if (run->planes.path == QNT__BITS_BYTES) return BYTE_ROWS;
     if (run->planes.path == QNT__BITS_SIX) return run->planes.own.rows;
     if (run->planes.path == QNT__BITS_ADDERS)
-        return qnt__bits_adder_rows(run->rows, run->layer->shape.group_outputs, run->context->workers);
+        return qnt__bits_adder_rows(run->rows, run->layer->shape.group_outputs,
+                                    run->context->workers);
     return QNT__TABLE_ROWS;
 }
 
@@ -157,7 +158,8 @@ static void add_up(const struct piece *p, size_t plane, int32_t *acc)
     const struct qnt__planes *planes = &p->run->planes;
     const struct qnt__gemm_adders g = {.a = qnt__planes_row(p->run, p->row),
                                        .a_row = planes->row_bytes,
-                                       .a_plane = qnt__adder_chunks(planes->words) * QNT__ADDER_GROUPS,
+                                       .a_plane =
+                                           qnt__adder_chunks(planes->words) * QNT__ADDER_GROUPS,
                                        .b = plane_at(p, plane),
                                        .b_panel = panel_words(p),
                                        .acc = acc,

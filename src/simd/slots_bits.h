@@ -118,9 +118,10 @@ struct qnt__look_up_blocks {
 enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
 
 /*
- * Sums of numbers where the bits of a plane are 1, plane by plane of the numbers, three k at a time: halves of
- * words, 32 k each, in chunks of three. Byte g of a chunk of a plane of a row has bit g of the three halves in
- * its bits 4, 5 and 6 - 16 times which of eight sums is meant -, and halves behind the last one are 0.
+ * Sums of numbers where the bits of a plane are 1, plane by plane of the numbers, three k at a time: halves
+ * of words, 32 k each, in chunks of three. Byte g of a chunk of a plane of a row has bit g of the three
+ * halves in its bits 4, 5 and 6 - 16 times which of eight sums is meant -, and halves behind the last one
+ * are 0.
  *
  * acc[i][16 p + c] = 2 sum over planes j of 2^j times the number of bits set in both plane j of row i and
  * column c of panel p
@@ -132,8 +133,8 @@ struct qnt__gemm_adders {
     size_t a_row, a_plane;
     const uint64_t *b; /* panel p: [words][16] from b + p b_panel, stored as above */
     size_t b_panel;
-    int32_t *acc;  /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
-    size_t m;      /* 1..QNT__ADDER_ROWS */
+    int32_t *acc; /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
+    size_t m;     /* 1..QNT__ADDER_ROWS */
     size_t panels; /* 1..QNT__ADDER_PANELS */
     size_t planes; /* 1..8 */
     size_t words;  /* even, at least 2; (2^planes - 1) 64 words are below 2^31 */

@@ -214,9 +214,10 @@ int main(int argc, char **argv)
     const struct bits_roof most = bits_roof();
     roof = &most;
     printf("# peer: %s\n", peer_version() ? peer_version() : "none");
-    printf("# in registers, G products/s: counting %.0f, tables of four %.0f, of six %.0f, int8 "
-           "%.0f\n",
-           most.count * 1e-9, most.four * 1e-9, most.six * 1e-9, most.bytes * 1e-9);
+    printf("# in registers, G products/s: counting %.0f, adders %.0f, tables of four %.0f, "
+           "of six %.0f, int8 %.0f\n",
+           most.count * 1e-9, most.adders * 1e-9, most.four * 1e-9, most.six * 1e-9,
+           most.bytes * 1e-9);
     printf("\n%-30s %9s %9s %6s %9s %6s\n", "", "ms", "int8 ms", "ratio", "roof ms", "share");
     rows(256, 4096, 4096, widths, 5);
     rows(1024, 1024, 1024, widths, 5);

@@ -31,6 +31,11 @@ enum { ROUNDS = 200000, REPEATS = 9 };
     "vpternlogq $0xd4, %%zmm29, %%zmm" parity ", %%zmm28\n vpopcntq %%zmm28, %%zmm28\n"            \
     "vpaddq %%zmm28, %%zmm" acc ", %%zmm" acc "\n vmovdqa64 %%zmm29, %%zmm" parity "\n"
 
+/* One of 64 for 96 k of 512 columns. */
+#define ADDER(acc, carry)                                                                          \
+    "vpternlogq $0x96, %%zmm30, %%zmm31, %%zmm" acc "\n"                                           \
+    "vpternlogq $0xd4, %%zmm" acc ", %%zmm31, %%zmm" carry "\n"
+
 #define SETS(acc, parity)                                                                          \
     "vpxorq %%zmm30, %%zmm" parity ", %%zmm" parity "\n vpopcntq %%zmm" parity ", %%zmm29\n"       \
     "vpaddq %%zmm29, %%zmm" acc ", %%zmm" acc "\n"
@@ -51,6 +56,7 @@ struct bits_roof bits_roof(void)
     roof.bytes = bench_peak();
     if (bench_cpu() & QNT_CPU_AVX512VBMI) {
         MEASURE(roof.count, 8 * 1024, EIGHT(COUNT));
+        MEASURE(roof.adders, 8 * 512 * 96 / 64, EIGHT(ADDER));
         MEASURE(roof.sets, 8 * 512, EIGHT(SETS));
         MEASURE(roof.four, 8 * 256, EIGHT(FOUR));
         MEASURE(roof.six, 8 * 384 * 64 / 66, EIGHT(SIX));
@@ -86,6 +92,7 @@ double bits_roof_of(const struct bits_roof *roof, int w, int a, int uniform, int
     double most = roof->count / (w * a), four = roof->four / w;
     if (signs) return most;
     if (bench_cpu() & QNT_CPU_AVX512VBMI) {
+        most = best(most, roof->adders / (w * a));
         if (a <= 4) most = best(most, widened(roof->six, 255 / (6 * ((1 << a) - 1))) / w);
         most = best(most, a > 6 ? four / 2 : four);
     } else {

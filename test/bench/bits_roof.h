@@ -7,6 +7,7 @@
 struct bits_roof {
     double count; /* bits of a pair of planes, counted: xor twice, VPTERNLOGQ, VPOPCNTQ, add for
                      1,024 */
+    double adders; /* the same, by carry-save adders of two instructions, 64 for 49,152 */
     double four;  /* codes and bits of a plane, by tables of four codes */
     double six;   /* the same by tables of six, eleven for a word of 64 bits */
     double bytes; /* int8 products */

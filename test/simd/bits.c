@@ -1,6 +1,6 @@
 /*
- * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops, every CPU
- * level against the definitions; all tails, extremes, guard pages.
+ * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops,
+ * every CPU level against the definitions; all tails, extremes, guard pages.
  */
 #include <float.h>
 
@@ -448,8 +448,8 @@ static void adders(void)
             tables[l].gemm_adders(&g);
             for (size_t r = 0; r < m; r++)
                 CHECK_MSG(!memcmp(g.acc + r * ld, defined + r * ld, 4 * columns),
-                          "%s row %zu of %zu panels %zu planes %zu words %zu", names[l], r, m, panels,
-                          planes, words);
+                          "%s row %zu of %zu panels %zu planes %zu words %zu", names[l], r, m,
+                          panels, planes, words);
         }
         free(b), free(codes);
         unguard(&a), unguard(&stored), unguard(&acc), unguard(&want);

@@ -253,29 +253,42 @@ static void many_outputs(void)
     }
 }
 
-/* Enough rows and outputs for tables of six, which each worker makes of its own rows. */
+/* Enough rows and outputs for a way that shares a lot: the same bytes. */
+static void compare_wide(enum qnt__bits_path path, int kind, int32_t bits, int64_t m, int64_t n,
+                         int64_t k, int runs)
+{
+    struct twins t;
+    make_twins(kind, bits, m, n, k, &t);
+    const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
+    const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
+    const struct qnt__bits_product product = {.context = &model,
+                                              .m = (size_t)m,
+                                              .n = (size_t)n,
+                                              .k = (size_t)k,
+                                              .words = qnt__bits_words((size_t)k),
+                                              .a_planes = (size_t)bits,
+                                              .b_planes = 1,
+                                              .blocks = 1};
+    CHECK(qnt__bits_choose(&product) == path);
+    for (int run = 0; run < runs; run++)
+        compare(t.layer, t.same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
+    destroy_twins(&t);
+}
+
+/* Tables of six, which each worker makes of its own rows. */
 static void tables_of_six(void)
 {
-    for (int i = 0; i < ROUNDS(6); i++) {
-        int32_t bits = 2 + i % 2;
-        const int64_t m = random_in(50, 120), n = random_in(700, 1000), k = 256;
-        struct twins t;
-        make_twins(i % SIGNS, bits, m, n, k, &t);
-        const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
-        const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
-        const struct qnt__bits_product product = {.context = &model,
-                                                  .m = (size_t)m,
-                                                  .n = (size_t)n,
-                                                  .k = (size_t)k,
-                                                  .words = qnt__bits_words((size_t)k),
-                                                  .a_planes = (size_t)bits,
-                                                  .b_planes = 1,
-                                                  .blocks = 1};
-        CHECK(qnt__bits_choose(&product) == QNT__BITS_SIX);
-        for (int run = 0; run < 12; run++)
-            compare(t.layer, t.same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
-        destroy_twins(&t);
-    }
+    for (int i = 0; i < ROUNDS(6); i++)
+        compare_wide(QNT__BITS_SIX, i % SIGNS, 2 + i % 2, random_in(50, 120), random_in(700, 1000),
+                     256, 12);
+}
+
+/* Adders, which take 512 outputs at a time. */
+static void adders(void)
+{
+    for (int i = 0; i < ROUNDS(2); i++)
+        compare_wide(QNT__BITS_ADDERS, i % SIGNS, 1, random_in(240, 256), random_in(1010, 1020),
+                     1024, 4);
 }
 
 /* Strides, dilation, padding, groups and their shift; signs are not padded by planes. */
@@ -513,6 +526,7 @@ int main(int argc, char **argv)
     RUN(two_bases);
     RUN(many_outputs);
     RUN(tables_of_six);
+    RUN(adders);
     RUN(convolutions);
     RUN(codes_and_blobs);
     RUN(signs);

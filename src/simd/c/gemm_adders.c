@@ -23,7 +23,8 @@ void qnt__gemm_adders_c(const struct qnt__gemm_adders *g)
         for (size_t c = 0; c < QNT__PANEL * g->panels; c++) g->acc[i * g->ld + c] = 0;
         for (size_t j = 0; j < g->planes; j++) {
             for (size_t half = 0; half < 2 * g->words; half++) {
-                const uint8_t *a = g->a + i * g->a_row + j * g->a_plane + half / 3 * QNT__ADDER_GROUPS;
+                const uint8_t *a =
+                    g->a + i * g->a_row + j * g->a_plane + half / 3 * QNT__ADDER_GROUPS;
                 const uint32_t bits = half_of(a, (int)(half % 3));
                 for (size_t c = 0; c < QNT__PANEL * g->panels; c++) {
                     const uint64_t *column = g->b + c / QNT__PANEL * g->b_panel + c % QNT__PANEL;

@@ -1,8 +1,8 @@
 /*
  * Products of bits by carry-save adders: a register holds one binary digit of the sums of 512 columns.
  * VPTERNLOGQ makes the exclusive or and the majority of three, so that two of them add two more bits of
- * the same weight; three k have a table of the eight sums that they can have, of two digits, and a row's bits
- * say which. 63 adders for 96 k.
+ * the same weight; three k have a table of the eight sums that they can have, of two digits, and a row's
+ * bits say which. 63 adders for 96 k.
  */
 #include <immintrin.h>
 
@@ -13,15 +13,15 @@
 #define UNROLL _Pragma("GCC unroll 8")
 
 enum {
-    VECTOR = 64,                      /* bytes of a digit of 512 columns */
-    GROUPS = QNT__ADDER_GROUPS,       /* tables of a chunk */
-    ENTRY = 2 * VECTOR,               /* two digits */
+    VECTOR = 64,                /* bytes of a digit of 512 columns */
+    GROUPS = QNT__ADDER_GROUPS, /* tables of a chunk */
+    ENTRY = 2 * VECTOR,         /* two digits */
     TABLE = 8 * ENTRY,
-    PARTS = QNT__ADDER_PANELS / 4,    /* of 64 columns */
-    DIGITS = 7,                       /* that a chunk changes by adders; its carry by half adders */
-    AHEAD = 4,                        /* rows whose digits and bits are fetched before they are used */
+    PARTS = QNT__ADDER_PANELS / 4, /* of 64 columns */
+    DIGITS = 7,                    /* that a chunk changes by adders; its carry by half adders */
+    AHEAD = 4,                     /* rows whose bits are fetched before they are used */
     EXCLUSIVE_OR = 0x96,
-    MAJORITY = 0xd4                   /* of a, b and the c before, from a, b, and c = a ^ b ^ c before */
+    MAJORITY = 0xd4 /* of a, b and c, from a, b and a ^ b ^ c */
 };
 
 /* ---- tables ---- */
@@ -29,9 +29,10 @@ enum {
 /* 64 columns of 32 k: 16 columns come in each register, byte j of which goes to register j. */
 INLINE void transpose(__m512i x[4])
 {
-    const __m512i byte = _mm512_set_epi32(
-        0x3f3b3733, 0x2f2b2723, 0x1f1b1713, 0x0f0b0703, 0x3e3a3632, 0x2e2a2622, 0x1e1a1612, 0x0e0a0602,
-        0x3d393531, 0x2d292521, 0x1d191511, 0x0d090501, 0x3c383430, 0x2c282420, 0x1c181410, 0x0c080400);
+    const __m512i byte =
+        _mm512_set_epi32(0x3f3b3733, 0x2f2b2723, 0x1f1b1713, 0x0f0b0703, 0x3e3a3632, 0x2e2a2622,
+                         0x1e1a1612, 0x0e0a0602, 0x3d393531, 0x2d292521, 0x1d191511, 0x0d090501,
+                         0x3c383430, 0x2c282420, 0x1c181410, 0x0c080400);
     UNROLL for (int p = 0; p < 4; p++) x[p] = _mm512_permutexvar_epi8(byte, x[p]);
     __m512i a = _mm512_shuffle_i64x2(x[0], x[1], 0x44), b = _mm512_shuffle_i64x2(x[2], x[3], 0x44),
             c = _mm512_shuffle_i64x2(x[0], x[1], 0xee), d = _mm512_shuffle_i64x2(x[2], x[3], 0xee);
@@ -113,7 +114,8 @@ static void make_tables(const struct qnt__gemm_adders *g, size_t chunk, uint8_t 
             __builtin_memset(bits[h], 0, sizeof bits[h]);
     }
     for (size_t i = 0; i < GROUPS; i++) {
-        store_table(_mm512_load_si512(bits[0] + i * VECTOR), _mm512_load_si512(bits[1] + i * VECTOR),
+        store_table(_mm512_load_si512(bits[0] + i * VECTOR),
+                    _mm512_load_si512(bits[1] + i * VECTOR),
                     _mm512_load_si512(bits[2] + i * VECTOR), tables + i * TABLE);
     }
 }
@@ -229,9 +231,10 @@ INLINE __m512i byte_of(const uint8_t *sums)
 /* Sums of a row, twice, from digits to integers, which may overlap. */
 static void turn_sums(const uint8_t *from, size_t digits, int32_t *acc)
 {
-    const __m512i lane = _mm512_set_epi32(
-        0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a, 0x09090909, 0x08080808,
-        0x07070707, 0x06060606, 0x05050505, 0x04040404, 0x03030303, 0x02020202, 0x01010101, 0);
+    const __m512i lane =
+        _mm512_set_epi32(0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a,
+                         0x09090909, 0x08080808, 0x07070707, 0x06060606, 0x05050505, 0x04040404,
+                         0x03030303, 0x02020202, 0x01010101, 0);
     uint8_t sums[32 * VECTOR]; /* digit 0 of the double is 0 */
     const size_t bytes = digits / 8 + 1;
     __builtin_memset(sums, 0, VECTOR);
