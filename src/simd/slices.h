@@ -113,19 +113,24 @@ INLINE vec load_plane(const uint64_t *words)
 /* One vector: both operands without elements of which one field is 0, and their sums, plane by plane. */
 INLINE void fill_piece(const uint64_t *a, const uint64_t *b, size_t stride, int bits, vec *s)
 {
-    vec some_a = {0}, some_b = {0}, carry = {0};
-    for (int p = 0; p < bits; p++) {
-        some_a |= load_plane(a + (size_t)p * stride);
-        some_b |= load_plane(b + (size_t)p * stride);
+    vec x[FIELD_PLANES] = {{0}}, y[FIELD_PLANES] = {{0}}, some_x = {0}, some_y = {0}, carry = {0};
+    UNROLL for (int p = 0; p < FIELD_PLANES; p++)
+    {
+        if (p >= bits) continue;
+        x[p] = load_plane(a + (size_t)p * stride);
+        y[p] = load_plane(b + (size_t)p * stride);
+        some_x |= x[p];
+        some_y |= y[p];
     }
-    const vec both = some_a & some_b;
-    for (int p = 0; p < bits; p++) {
-        const vec x = load_plane(a + (size_t)p * stride) & both;
-        const vec y = load_plane(b + (size_t)p * stride) & both, half = x ^ y;
-        s[FIELD_A + p] = x;
-        s[FIELD_B + p] = y;
+    const vec both = some_x & some_y;
+    UNROLL for (int p = 0; p < FIELD_PLANES; p++)
+    {
+        if (p >= bits) continue;
+        const vec half = (x[p] ^ y[p]) & both;
+        s[FIELD_A + p] = x[p] & both;
+        s[FIELD_B + p] = y[p] & both;
         s[SUM + p] = half ^ carry;
-        carry = (x & y) | (half & carry);
+        carry = (x[p] & y[p] & both) | (half & carry);
     }
     s[SUM + bits] = carry;
     s[SIGNS] =
