@@ -113,7 +113,7 @@ INLINE vec load_plane(const uint64_t *words)
 /* One vector: both operands without elements of which one field is 0, and their sums, plane by plane. */
 INLINE void fill_piece(const uint64_t *a, const uint64_t *b, size_t stride, int bits, vec *s)
 {
-    vec x[FIELD_PLANES], y[FIELD_PLANES], some_x = {0}, some_y = {0}, carry = {0};
+    vec x[FIELD_PLANES] = {{0}}, y[FIELD_PLANES] = {{0}}, some_x = {0}, some_y = {0}, carry = {0};
     UNROLL for (int p = 0; p < FIELD_PLANES; p++)
     {
         if (p >= bits) continue;
@@ -126,11 +126,11 @@ INLINE void fill_piece(const uint64_t *a, const uint64_t *b, size_t stride, int 
     UNROLL for (int p = 0; p < FIELD_PLANES; p++)
     {
         if (p >= bits) continue;
-        s[FIELD_A + p] = x[p] = x[p] & both;
-        s[FIELD_B + p] = y[p] = y[p] & both;
-        vec half = x[p] ^ y[p];
+        const vec half = (x[p] ^ y[p]) & both;
+        s[FIELD_A + p] = x[p] & both;
+        s[FIELD_B + p] = y[p] & both;
         s[SUM + p] = half ^ carry;
-        carry = (x[p] & y[p]) | (half & carry);
+        carry = (x[p] & y[p] & both) | (half & carry);
     }
     s[SUM + bits] = carry;
     s[SIGNS] =
@@ -176,18 +176,7 @@ static void count_slices(const struct qnt__count_exp *c)
         const size_t words = c->words - at < SLICE_WORDS ? c->words - at : SLICE_WORDS;
         const size_t vectors = (words + VEC_WORDS - 1) / VEC_WORDS;
         const uint64_t *a = c->a + at, *b = c->b + at;
-        if (bits == 2)
-            fill_pieces(a, b, c->words, words, 2, s);
-        else if (bits == 3)
-            fill_pieces(a, b, c->words, words, 3, s);
-        else if (bits == 4)
-            fill_pieces(a, b, c->words, words, 4, s);
-        else if (bits == 5)
-            fill_pieces(a, b, c->words, words, 5, s);
-        else if (bits == 6)
-            fill_pieces(a, b, c->words, words, 6, s);
-        else
-            fill_pieces(a, b, c->words, words, 7, s);
+        fill_pieces(a, b, c->words, words, bits, s);
         tally(s, SUM, bits + 1, vectors, 2, 2 * levels - 1, c->counts, NULL);
         if (c->parts & QNT__COUNT_OF_B) tally(s, FIELD_B, bits, vectors, 1, levels, of_b, NULL);
         if (c->parts & QNT__COUNT_OF_A) tally(s, FIELD_A, bits, vectors, 1, levels, of_a, all);
