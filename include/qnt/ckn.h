@@ -84,7 +84,7 @@ typedef struct qnt_ckn_data {
     int32_t rounds;         /**< Of k-means, at most; 0 is 100. */
     uint64_t images;        /**< How many there are; each is asked for once. */
     uint64_t patches;       /**< How many patches to take from all of them, at least as many as
-                                 filters; they stay in memory. */
+                                 filters, and they stay in memory. */
     qnt_ckn_image_fn read;  /**< Gives an image; called on the caller's thread. */
     void *user;             /**< Passed on. */
 } qnt_ckn_data;

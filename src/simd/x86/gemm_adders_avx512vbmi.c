@@ -158,12 +158,16 @@ INLINE struct three add_six(struct three a, struct three b, __m512i *sum)
  * VPTERNLOGQ; compilers add it up, because both digits are near. */
 INLINE __m512i entry(const uint8_t *tables, size_t at, int digit)
 {
+#ifdef __OPTIMIZE__ /* else `digit` is no constant */
     const struct {
         uint8_t tables[GROUPS * TABLE];
     } *all = (const void *)tables;
     __m512i v;
     __asm__("vmovdqa64 %c3(%1,%2,8), %0" : "=v"(v) : "r"(tables), "r"(at), "i"(digit), "m"(*all));
     return v;
+#else
+    return _mm512_load_si512(tables + 8 * at + digit);
+#endif
 }
 
 /* Entries of four tables from table t on; what is left is of weight four. */
