@@ -1,0 +1,380 @@
+/*
+ * One block of a product of bit planes: integers of plane after plane, or of all planes together, and the
+ * epilogue of integer products, which makes floats of them.
+ *
+ * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
+ * differ, are those in which the codes agree; of the places of all words, padding counts as such.
+ * Two planes of signs have the product 2 D - (2 places - K). A plane of bits, 0 or 1, is half a
+ * plane of signs and half of ones; so its product with a plane of signs that has P ones is
+ * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
+ * differs as the codes are would be the product's negative, and 0 a negative zero.
+ *
+ * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
+ * sum S.
+ *
+ * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
+ *
+ * Blocks with coefficients of their own: tables, or counting of signs and of numbers of one bit, and the
+ * slot makes floats of the integers of each.
+ */
+#include <math.h>
+
+#include "base/arith.h"
+#include "bits_block.h"
+
+enum {
+    NARROW = QNT__BITS_NARROW,
+    COLUMNS = QNT__BITS_COLUMNS,
+    CELL_WORDS = QNT__BITS_CELL_WORDS,
+    CELL_BYTES = 1024 /* of a word of a panel as bytes */
+};
+
+/* ---- integers ---- */
+
+static const uint8_t *row_of(const struct qnt__bits_block *b, size_t row)
+{
+    return b->rows + (b->row - b->base + row) * b->job->row_bytes;
+}
+
+/* Bits in which plane i of b differs from `planes` planes of a from plane j. */
+static struct qnt__gemm_bits count_of(const struct qnt__bits_block *b, size_t i, size_t j,
+                                      size_t planes, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    return (struct qnt__gemm_bits){.a = (const uint64_t *)(const void *)row_of(b, 0) + j * g->words,
+                                   .a_row = b->job->row_bytes / sizeof(uint64_t),
+                                   .a_plane = g->words,
+                                   .b = qnt__bits_plane(b, i),
+                                   .b_panel = qnt__bits_panel_words(g),
+                                   .acc = acc,
+                                   .m = b->m,
+                                   .panels = qnt__bits_panels(b),
+                                   .planes = planes,
+                                   .words = g->words,
+                                   .shift = g->signs ? 1 : 0,
+                                   .ld = b->job->task_columns};
+}
+
+static void count(const struct qnt__bits_block *b, size_t i, size_t j, size_t planes, int32_t *acc)
+{
+    const struct qnt__gemm_bits bits = count_of(b, i, j, planes, acc);
+    b->job->g->context->simd.gemm_bits(&bits);
+}
+
+static struct qnt__look_up_bits look_up_of(struct qnt__bits_block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    return (struct qnt__look_up_bits){
+        .tables = row_of(b, 0),
+        .row = b->job->row_bytes,
+        .high = qnt__bits_two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
+        .b = qnt__bits_plane(b, i),
+        .b_panel = qnt__bits_panel_words(g),
+        .acc = acc,
+        .m = b->m,
+        .panels = qnt__bits_panels(b),
+        .words = g->words,
+        .ld = b->job->task_columns,
+        .bits = qnt__bits_two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
+}
+
+static void look_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    const struct qnt__look_up_bits bits = look_up_of(b, i, acc);
+    if (b->job->path == QNT__BITS_SIX)
+        g->context->simd.look_up_six(&bits);
+    else
+        g->context->simd.look_up_bits(&bits);
+}
+
+static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
+                                            .a_row = b->job->row_bytes,
+                                            .a_plane =
+                                                qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
+                                            .b = qnt__bits_plane(b, i),
+                                            .b_panel = qnt__bits_panel_words(g),
+                                            .acc = acc,
+                                            .m = b->m,
+                                            .panels = qnt__bits_panels(b),
+                                            .planes = g->a_planes,
+                                            .words = g->words,
+                                            .ld = b->job->task_columns};
+    g->context->simd.gemm_adders(&adders);
+}
+
+/* acc = or += twelve rows at most times the cells of some words. */
+static void multiply_cells(struct qnt__bits_block *b, size_t row, size_t m, size_t word,
+                           size_t words, int32_t *acc)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    const uint8_t *rows[QNT__BLOCK_ROWS];
+    const ptrdiff_t tap = 0;
+    int32_t part[QNT__BLOCK_ROWS * NARROW];
+    for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
+    const struct qnt__gemm gemm = {.rows = rows,
+                                   .taps = &tap,
+                                   .weight = b->cells,
+                                   .acc = word ? part : acc,
+                                   .m = m,
+                                   .panels = qnt__bits_panels(b),
+                                   .tap_count = 1,
+                                   .depth = 64 * words,
+                                   .panel_bytes = CELL_BYTES * words,
+                                   .ld = NARROW,
+                                   .bits = 8};
+    g->context->simd.gemm_s8(&gemm);
+    if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
+}
+
+/* The words of 64 columns as cells of the numbers of `planes` planes from plane i, merged. */
+static void expand_cells(struct qnt__bits_block *b, size_t i, size_t planes, size_t word,
+                         size_t words)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    for (size_t p = 0; p < qnt__bits_panels(b); p++) {
+        const struct qnt__expand_bits e = {.b =
+                                               qnt__bits_plane(b, i) + p * qnt__bits_panel_words(g),
+                                           .b_plane = (g->words + 1) * QNT__PANEL,
+                                           .first = word,
+                                           .words = words,
+                                           .planes = planes,
+                                           .ahead = qnt__bits_panel_words(g),
+                                           .cells = b->cells + p * CELL_BYTES * words};
+        g->context->simd.expand_bits(&e);
+    }
+}
+
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
+static void sum_planes(struct qnt__bits_block *b, size_t i, size_t planes)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    for (size_t p = 0; p < planes; p++) {
+        int32_t *acc = p ? b->part : b->acc;
+        if (b->job->path == QNT__BITS_COUNT)
+            count(b, i + p, 0, g->a_planes, acc);
+        else if (b->job->path == QNT__BITS_ADDERS)
+            add_up(b, i + p, acc);
+        else
+            look_up(b, i + p, acc);
+        if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->job->task_columns, (int)p, b->acc);
+    }
+}
+
+/* ---- results ---- */
+
+/* What becomes of integers of `planes` planes of b from `plane` on; a_coef is 1 of numbers. */
+struct result {
+    size_t plane, planes;
+    float a_coef;
+    bool accumulate;
+    uint32_t *y; /* of the block */
+    size_t ld;
+};
+
+/*
+ * From integers of m rows to products: v = acc - a_zero w_sum - w_zero a_sum.
+ * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
+ * that were summed have all of it summed.
+ */
+static void describe_finish(struct qnt__bits_block *b, const struct result *to, const int32_t *acc,
+                            size_t row, size_t m, struct qnt__finish *f)
+{
+    const struct qnt__bits_job *r = b->job;
+    const struct qnt__bits_product *g = r->g;
+    *f = (struct qnt__finish){.acc = acc,
+                              .m = m,
+                              .n = b->n,
+                              .ld = r->task_columns,
+                              .low = -INFINITY,
+                              .high = INFINITY,
+                              .accumulate = to->accumulate,
+                              .y = to->y + row * to->ld,
+                              .y_ld = to->ld};
+    if (r->path == QNT__BITS_COUNT) {
+        const uint32_t places = (uint32_t)(64 * g->words);
+        for (size_t c = 0; c < b->n; c++) {
+            uint32_t sum = 0;
+            for (size_t p = 0; p < to->planes; p++)
+                sum += (places - (uint32_t)b->ones[to->plane + p][c]) << p;
+            b->w_sum[c] =
+                (int32_t)(g->signs ? 2 * places - (uint32_t)g->k : ((1u << g->a_planes) - 1) * sum);
+        }
+        for (size_t i = 0; i < m; i++) b->one[i] = 1;
+        f->a_zero = b->one, f->w_sum = b->w_sum;
+    } else if (r->path != QNT__BITS_BYTES) {
+        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << to->planes) - 1;
+        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base + row);
+    }
+}
+
+/* The integers themselves, of one plane. */
+static void finish_integers(const struct qnt__finish *f)
+{
+    uint32_t *y = f->y;
+    for (size_t r = 0; r < f->m; r++) {
+        for (size_t c = 0; c < f->n; c++) {
+            uint32_t v = (uint32_t)f->acc[r * f->ld + c];
+            if (f->w_sum) v -= (uint32_t)f->w_sum[c];
+            if (f->w_zero) v -= (uint32_t)f->a_sum[r];
+            y[r * f->y_ld + c] = v;
+        }
+    }
+}
+
+/* y = or += integers of m rows of the block, as they are or times coefficients. */
+static void finish(struct qnt__bits_block *b, const struct result *to, const int32_t *acc,
+                   size_t row, size_t m)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    float coef[COLUMNS];
+    struct qnt__finish f;
+    describe_finish(b, to, acc, row, m, &f);
+    if (g->c.code == QNT_INT) {
+        finish_integers(&f);
+        return;
+    }
+    for (size_t c = 0; c < b->n; c++) coef[c] = to->a_coef * b->coef[to->plane][c];
+    f.multiplier = coef;
+    g->context->simd.finish_s32(&f);
+}
+
+/* Planes merged to bytes. A few rows at a time are finished as soon as they can be: their sums are in
+ * the first-level cache, and their stores go on while the next rows are multiplied. */
+static void multiply_bytes(struct qnt__bits_block *b, const struct result *to)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
+        const size_t words = qnt__min(g->words - word, CELL_WORDS);
+        expand_cells(b, to->plane, to->planes, word, words);
+        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
+            const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
+            int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);
+            multiply_cells(b, row, m, word, words, acc);
+            if (word + words == g->words) finish(b, to, acc, row, m);
+        }
+    }
+}
+
+static void multiply(struct qnt__bits_block *b, const struct result *to)
+{
+    if (b->job->path == QNT__BITS_BYTES) {
+        multiply_bytes(b, to);
+        return;
+    }
+    sum_planes(b, to->plane, to->planes);
+    finish(b, to, b->acc, 0, b->m);
+}
+
+/* Plane after plane. */
+static void run_separately(struct qnt__bits_block *b, uint32_t *y, size_t ld)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    for (size_t i = 0; i < g->b_planes; i++) {
+        for (size_t j = 0; g->signs && j < g->a_planes; j++) {
+            const struct result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
+            count(b, i, j, 1, b->acc);
+            finish(b, &to, b->acc, 0, b->m);
+        }
+        const struct result to = {i, 1, 1.0f, i > 0, y, ld};
+        if (!g->signs) multiply(b, &to);
+    }
+}
+
+/* All planes in integers. */
+static void run_combined(struct qnt__bits_block *b, uint32_t *y, size_t ld)
+{
+    const struct result to = {0, b->job->g->b_planes, 1.0f, false, y, ld};
+    multiply(b, &to);
+}
+
+/* Of the codes of the block's rows, by blocks of k. */
+static const int32_t *sums_of(const struct qnt__bits_block *b)
+{
+    return b->sums + (b->row - b->base) * b->job->g->blocks;
+}
+
+/* Floats of all blocks of a plane. */
+static void look_up_blocks(struct qnt__bits_block *b, size_t i, const float *coef, float *y)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
+                                          .blocks = g->blocks,
+                                          .block = g->k / g->blocks / 64,
+                                          .sums = sums_of(b),
+                                          .coef = coef,
+                                          .coef_ld = NARROW,
+                                          .y = y,
+                                          .y_ld = NARROW,
+                                          .add = i > 0};
+    g->context->simd.look_up_blocks(&f);
+}
+
+/* The same of a plane and each plane of signs of a, or the one of numbers. */
+static void count_blocks(struct qnt__bits_block *b, size_t i, const float *coef, float *y)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    for (size_t j = 0; j < g->a_planes; j++) {
+        const struct qnt__count_blocks f = {.bits = count_of(b, i, j, 1, NULL),
+                                            .blocks = g->blocks,
+                                            .block = g->k / g->blocks / 64,
+                                            .sums = g->signs ? NULL : sums_of(b),
+                                            .by = g->signs ? g->a_coef[j] : 1.0f,
+                                            .coef = coef,
+                                            .coef_ld = NARROW,
+                                            .y = y,
+                                            .y_ld = NARROW,
+                                            .add = i + j > 0};
+        g->context->simd.count_blocks(&f);
+    }
+}
+
+/* Floats of all blocks of plane after plane. */
+static void run_blocks(struct qnt__bits_block *b)
+{
+    const struct qnt__bits_product *g = b->job->g;
+    float *y = (float *)(void *)b->part;
+    for (size_t i = 0; i < g->b_planes; i++) {
+        const float *coef = b->block_coef + i * g->blocks * NARROW;
+        if (b->job->path == QNT__BITS_COUNT)
+            count_blocks(b, i, coef, y);
+        else
+            look_up_blocks(b, i, coef, y);
+    }
+    for (size_t r = 0; r < b->m; r++) {
+        int64_t at = (int64_t)(b->row + r) * g->c.strides[0] + (int64_t)b->column * g->c.strides[1];
+        const float *row = y + r * NARROW;
+        if (g->c.strides[1] == 1) memcpy(g->c.data + 4 * at, row, b->n * sizeof *row);
+        for (size_t c = 0; g->c.strides[1] != 1 && c < b->n; c++, at += g->c.strides[1])
+            memcpy(g->c.data + 4 * at, &row[c], sizeof *row);
+    }
+}
+
+static void scatter(const struct qnt__bits_block *b)
+{
+    const struct qnt__view *c = &b->job->g->c;
+    for (size_t r = 0; r < b->m; r++) {
+        int64_t at = (int64_t)(b->row + r) * c->strides[0] + (int64_t)b->column * c->strides[1];
+        for (size_t j = 0; j < b->n; j++, at += c->strides[1])
+            memcpy(c->data + 4 * at, &b->tile[b->doubles[j]][r * b->job->task_columns + j], 4);
+    }
+}
+
+void qnt__bits_run_block(struct qnt__bits_block *b)
+{
+    if (b->job->g->blocks > 1) {
+        run_blocks(b);
+        return;
+    }
+    const struct qnt__view *c = &b->job->g->c;
+    bool direct = qnt__bits_in_rows(c) && (b->doubling == 0 || b->doubling == b->n);
+    int64_t at = (int64_t)b->row * c->strides[0] + (int64_t)b->column;
+    uint32_t *to = (uint32_t *)(void *)(c->data + 4 * at);
+    size_t ld = direct ? (size_t)c->strides[0] : b->job->task_columns;
+    if (b->doubling < b->n) run_separately(b, direct ? to : b->tile[0], ld);
+    if (b->doubling > 0) run_combined(b, direct ? to : b->tile[1], ld);
+    if (!direct) scatter(b);
+}
