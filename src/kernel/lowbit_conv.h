@@ -42,7 +42,7 @@ struct qnt__lowbit_conv {
     struct qnt__lowbit_limits limits;
     struct qnt__lowbit_packed packed;
     const struct qnt__lowbit_affine *affine; /* NULL: sums or digits */
-    const uint8_t *filters; /* of layers that may run in tiles, see lowbit_tiles.c; or NULL */
+    const uint8_t *filters; /* of layers that may run in tiles, see lowbit_filters.h; or NULL */
     const struct qnt__view *sums;            /* int32 [B,OH,OW,O] or NULL */
     const struct qnt__view *identity, *y;    /* of affine: float32, channels adjacent; or NULL */
 

@@ -1,228 +1,27 @@
 /*
  * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
- * what otherwise takes 72, or 24 look-ups. Weights as the numbers that digits stand for are filtered
- * when the layer is made, so that sums need no box sums; pixels are unpacked and filtered, strip by
- * strip of tiles; products of the places of a column are added up as they are made, and joined at once.
+ * what otherwise takes 72, or 24 look-ups. Weights are filtered when the layer is made (lowbit_filters.c);
+ * pixels are unpacked and filtered, strip by strip of tiles; products of the places of a column are added
+ * up as they are made, and joined at once.
  */
 #include <string.h>
 
 #include "base/carve.h"
 #include "base/try.h"
 #include "lowbit.h"
+#include "lowbit_filters.h"
 #include "lowbit_line.h"
-#include "simd/layout.h"
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
     PLACES = QNT__LOWBIT_PLACES,
-    TAPS = 9,
     TILE = QNT__LOWBIT_TILE,
     PIXELS = 2 * TILE,
-    LINES = 12,  /* of sums: six for each line of a tile */
-    LARGEST = 6, /* weight whose filtered forms, 21 times as large at most, are bytes */
-    REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
-    FEWEST = 16,               /* channels of a group */
-    FEW = 1 << 20,             /* bytes of filters that workers may share */
-    MOST = 7 << 18, /* bytes of a group's filters, which are to stay in the second cache */
-    TILES = 28,     /* whose pixels are filtered at a time */
-    TOGETHER = 64,  /* bytes of pixels that are filtered together */
-    APART = 64      /* bytes that keep places from being multiples of a page apart */
+    FEW = 1 << 20, /* bytes of filters that workers may share */
+    TILES = 28,    /* whose pixels are filtered at a time */
+    TOGETHER = 64, /* bytes of pixels that are filtered together */
+    APART = 64     /* bytes that keep places from being multiples of a page apart */
 };
-
-/* Of one block of 64 outputs. */
-struct filters {
-    int32_t *start;        /* [6][2][64]: what sums of products begin with */
-    int16_t *limit, *flip; /* [3][64], [64] */
-    uint8_t *panels;       /* [24][4] panels of `depth` */
-};
-
-static size_t depth_of(const struct qnt__lowbit_conv *c)
-{
-    return qnt__round_up(c->g.channels / c->g.groups, qnt__cell_depth(8));
-}
-
-static size_t panel_bytes(const struct qnt__lowbit_conv *c)
-{
-    return depth_of(c) * QNT__PANEL;
-}
-
-static size_t block_bytes(const struct qnt__lowbit_conv *c)
-{
-    return COLUMNS * (LINES * sizeof(int32_t) + 4 * sizeof(int16_t)) +
-           (size_t)PLACES * QNT__BLOCK_PANELS * panel_bytes(c);
-}
-
-static struct filters find(const struct qnt__lowbit_conv *c, uint8_t *at, size_t group,
-                           size_t block)
-{
-    struct filters f;
-    at += (group * c->blocks + block) * block_bytes(c);
-    f.start = (int32_t *)(void *)at;
-    f.limit = (int16_t *)(void *)(at + LINES * COLUMNS * sizeof *f.start);
-    f.flip = f.limit + 3 * COLUMNS;
-    f.panels = (uint8_t *)(void *)(f.flip + COLUMNS);
-    return f;
-}
-
-/* ---- filters ---- */
-
-static int32_t weight_of(const struct qnt__lowbit_conv *c, int digit)
-{
-    return c->zero + digit * c->step;
-}
-
-static bool is_small(int32_t weight)
-{
-    return weight >= -LARGEST && weight <= LARGEST;
-}
-
-size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
-{
-    const struct qnt__geometry *g = &c->g;
-    size_t group, bytes;
-    for (int i = 0; i < 2; i++)
-        if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
-    if (g->channels / g->groups < FEWEST) return 0;
-    if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
-    if (qnt__lowbit_reach(c) >= REACH) return 0;
-    if (!qnt__mul(c->blocks, block_bytes(c), &group) || group > MOST) return 0;
-    return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
-}
-
-/* The digit of a tap for one channel; in a six, an odd triple is second, and so is the last one of an
- * odd number. */
-static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
-                    size_t channel)
-{
-    const size_t t = channel % c->triples, s = channel / c->triples;
-    if (!c->sixes) return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
-    const size_t second = t % 2 || t + 1 == c->triples;
-    return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + 3 * second) & 1;
-}
-
-/* Three taps down, w a line apart, doubled. */
-static void filter_down(const int32_t *w, int32_t u[4])
-{
-    u[0] = 2 * w[0];
-    u[1] = w[0] + w[3] + w[6];
-    u[2] = w[0] - w[3] + w[6];
-    u[3] = 2 * w[6];
-}
-
-/* Three taps across; with the factors of the results, 24 times what they are. */
-static void filter_across(const int32_t w[3], int32_t u[6])
-{
-    u[0] = 3 * w[0];
-    u[1] = w[0] + w[1] + w[2];
-    u[2] = w[0] - w[1] + w[2];
-    u[3] = w[0] + 2 * w[1] + 4 * w[2];
-    u[4] = w[0] - 2 * w[1] + 4 * w[2];
-    u[5] = 3 * w[2];
-}
-
-/* Places as pixels have them, 4 j + r. */
-static void filter_taps(const int32_t w[TAPS], int32_t u[PLACES])
-{
-    int32_t down[3][4], across[6];
-    for (size_t j = 0; j < 3; j++) filter_down(w + j, down[j]);
-    for (size_t r = 0; r < 4; r++) {
-        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, across);
-        for (size_t j = 0; j < 6; j++) u[4 * j + r] = across[j];
-    }
-}
-
-/*
- * Raised pixels add RAISE all[p] to the product of place p, where all[p] is the sum of its filters
- * over channels. Together that is RAISE (all[0] + all[1] + all[2]) and RAISE (all[1] - all[2] +
- * all[3]), and what two of the four begin with makes up for both.
- */
-static void find_start(const int32_t all[4], int32_t start[2])
-{
-    start[0] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[1] + all[3]);
-    start[1] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[2] - all[3]);
-}
-
-static void filter_column(const struct qnt__lowbit_conv *c, const struct filters *f,
-                          const uint8_t *taps, size_t column)
-{
-    int32_t all[PLACES] = {0};
-    for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
-        int32_t w[TAPS], u[PLACES];
-        for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
-        filter_taps(w, u);
-        for (size_t p = 0; p < PLACES; p++) {
-            uint8_t *panel =
-                f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) * panel_bytes(c);
-            panel[k / 4 * 64 + column % QNT__PANEL * 4 + k % 4] = (uint8_t)u[p];
-            all[p] += u[p];
-        }
-    }
-    for (size_t j = 0; j < PLACES / 4; j++) {
-        int32_t start[2];
-        find_start(all + 4 * j, start);
-        for (size_t i = 0; i < 2; i++) f->start[(2 * j + i) * COLUMNS + column] = start[i];
-    }
-}
-
-/*
- * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
- * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
- */
-static int16_t scale_limit(int64_t t, bool falls)
-{
-    t = falls ? ~t : t;
-    t = (3 * t - (t & 1)) / 2;
-    t = falls ? ~t : t;
-    return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
-}
-
-static void take_wide(const struct filters *f, const int32_t *from)
-{
-    for (size_t i = 0; i < COLUMNS; i++) {
-        f->flip[i] = (int16_t)from[3 * COLUMNS + i];
-        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
-            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
-    }
-}
-
-/*
- * Thresholds of sums, from those of sums that were halved: one set for each remainder r. With
- * v = 2 s - r set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or
- * s <= floor((t + r) / 2), and t is the sum of both.
- */
-static void take_narrow(const struct filters *f, const int16_t *from, int32_t half)
-{
-    for (size_t i = 0; i < COLUMNS; i++) {
-        const size_t at = i % 2 * (COLUMNS / 2) + i / 2; /* even channels first */
-        f->flip[i] = from[(size_t)(half + 1) * 3 * COLUMNS + at];
-        for (size_t k = 0; k < 3; k++) {
-            int32_t t = from[k * COLUMNS + at];
-            if (half) {
-                const int32_t other = from[(3 + k) * COLUMNS + at];
-                t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
-            }
-            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
-        }
-    }
-}
-
-void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
-{
-    memset(filters, 0, qnt__lowbit_filter_bytes(c));
-    for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
-        const struct filters f = find(c, filters, b / c->blocks, b % c->blocks);
-        const size_t n = qnt__min(COLUMNS, c->group_outputs - b % c->blocks * COLUMNS);
-        for (size_t column = 0; column < n; column++)
-            filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
-        if (!c->limits.data) continue;
-        const void *limits =
-            (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
-        if (c->limits.half < 0)
-            take_wide(&f, limits);
-        else
-            take_narrow(&f, limits, c->limits.half);
-    }
-}
 
 /* ---- a strip of tiles ---- */
 
@@ -267,7 +66,7 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
     struct tiles t = {.c = c,
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
-                      .depth = depth_of(c),
+                      .depth = qnt__lowbit_filter_depth(c),
                       .direct = is_direct(c)};
     t.parts = count_parts(&t);
     t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
@@ -320,7 +119,7 @@ static bool lay_out_strip(const struct tiles *t, size_t at[7], size_t *end)
            qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
-           qnt__append(end, LINES * products_ld(), sizeof(int32_t), &at[3]) &&
+           qnt__append(end, QNT__LOWBIT_SUM_LINES * products_ld(), sizeof(int32_t), &at[3]) &&
            qnt__append(end, PIXELS * TILES * COLUMNS, sizeof(int32_t), &at[4]) &&
            qnt__append(end, lines + 2, t->line_bytes, &at[5]) &&
            qnt__append(end, TILES * COLUMNS, sizeof(int32_t), &at[6]);
@@ -433,7 +232,7 @@ static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, 
 
 /* Outputs `output` to `output` + n - 1: one block of filters, for pixels of one group. */
 struct block {
-    struct filters filters;
+    struct qnt__lowbit_filters filters;
     const uint8_t *next; /* panels that come after this block */
     size_t output, n;
 };
@@ -447,17 +246,18 @@ static struct block find_block(const struct tiles *t, size_t index)
         uint8_t *out;
     } filters = {c->filters};
     const size_t next = (index + 1) % (c->g.groups * c->blocks);
-    return (struct block){.filters = find(c, filters.out, group, block),
-                          .next = find(c, filters.out, next / c->blocks, next % c->blocks).panels,
-                          .output = group * c->group_outputs + block * COLUMNS,
-                          .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
+    return (struct block){
+        .filters = qnt__lowbit_find_filters(c, filters.out, group, block),
+        .next = qnt__lowbit_find_filters(c, filters.out, next / c->blocks, next % c->blocks).panels,
+        .output = group * c->group_outputs + block * COLUMNS,
+        .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
 }
 
 /* Products of tiles `first` to `first` + n - 1 for all places. */
 static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
                      const uint8_t *pixels, size_t n)
 {
-    const size_t place = QNT__BLOCK_PANELS * panel_bytes(t->c), ld = products_ld();
+    const size_t place = QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(t->c), ld = products_ld();
     struct qnt__lowbit_products p = {.pixels = pixels,
                                      .filters = b->filters.panels,
                                      .start = b->filters.start,

@@ -1,0 +1,177 @@
+/*
+ * Weights of layers that run in tiles, filtered when the layer is made: as the numbers that digits stand
+ * for, so that sums need no box sums, and with thresholds for what comes out.
+ */
+#include <string.h>
+
+#include "lowbit.h"
+#include "lowbit_filters.h"
+
+enum {
+    COLUMNS = QNT__LOWBIT_COLUMNS,
+    PLACES = QNT__LOWBIT_PLACES,
+    TAPS = 9,
+    LARGEST = 6,               /* weight whose filtered forms, 21 times as large at most, are bytes */
+    REACH = INT16_MAX / 3 * 2, /* sums of which 3 / 2 are below the largest int16 */
+    FEWEST = 16,               /* channels of a group */
+    MOST = 7 << 18             /* bytes of a group's filters, which are to stay in the second cache */
+};
+
+static int32_t weight_of(const struct qnt__lowbit_conv *c, int digit)
+{
+    return c->zero + digit * c->step;
+}
+
+static bool is_small(int32_t weight)
+{
+    return weight >= -LARGEST && weight <= LARGEST;
+}
+
+size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c)
+{
+    const struct qnt__geometry *g = &c->g;
+    size_t group, bytes;
+    for (int i = 0; i < 2; i++)
+        if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1) return 0;
+    if (g->channels / g->groups < FEWEST) return 0;
+    if (!is_small(weight_of(c, 0)) || !is_small(weight_of(c, 3))) return 0;
+    if (qnt__lowbit_reach(c) >= REACH) return 0;
+    if (!qnt__mul(c->blocks, qnt__lowbit_filter_block_bytes(c), &group) || group > MOST) return 0;
+    return qnt__mul(g->groups, group, &bytes) ? bytes : SIZE_MAX;
+}
+
+/* The digit of a tap for one channel; in a six, an odd triple is second, and so is the last one of an
+ * odd number. */
+static int digit_of(const struct qnt__lowbit_conv *c, const uint8_t *column, size_t tap,
+                    size_t channel)
+{
+    const size_t t = channel % c->triples, s = channel / c->triples;
+    if (!c->sixes) return column[(t * TAPS + tap) * COLUMNS] >> 2 * s & 3;
+    const size_t second = t % 2 || t + 1 == c->triples;
+    return column[(t / 2 * TAPS + tap) * COLUMNS] >> (s + 3 * second) & 1;
+}
+
+/* Three taps down, w a line apart, doubled. */
+static void filter_down(const int32_t *w, int32_t u[4])
+{
+    u[0] = 2 * w[0];
+    u[1] = w[0] + w[3] + w[6];
+    u[2] = w[0] - w[3] + w[6];
+    u[3] = 2 * w[6];
+}
+
+/* Three taps across; with the factors of the results, 24 times what they are. */
+static void filter_across(const int32_t w[3], int32_t u[6])
+{
+    u[0] = 3 * w[0];
+    u[1] = w[0] + w[1] + w[2];
+    u[2] = w[0] - w[1] + w[2];
+    u[3] = w[0] + 2 * w[1] + 4 * w[2];
+    u[4] = w[0] - 2 * w[1] + 4 * w[2];
+    u[5] = 3 * w[2];
+}
+
+/* Places as pixels have them, 4 j + r. */
+static void filter_taps(const int32_t w[TAPS], int32_t u[PLACES])
+{
+    int32_t down[3][4], across[6];
+    for (size_t j = 0; j < 3; j++) filter_down(w + j, down[j]);
+    for (size_t r = 0; r < 4; r++) {
+        filter_across((const int32_t[3]){down[0][r], down[1][r], down[2][r]}, across);
+        for (size_t j = 0; j < 6; j++) u[4 * j + r] = across[j];
+    }
+}
+
+/*
+ * Raised pixels add RAISE all[p] to the product of place p, where all[p] is the sum of its filters
+ * over channels. Together that is RAISE (all[0] + all[1] + all[2]) and RAISE (all[1] - all[2] +
+ * all[3]), and what two of the four begin with makes up for both.
+ */
+static void find_start(const int32_t all[4], int32_t start[2])
+{
+    start[0] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[1] + all[3]);
+    start[1] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[2] - all[3]);
+}
+
+static void filter_column(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_filters *f,
+                          const uint8_t *taps, size_t column)
+{
+    int32_t all[PLACES] = {0};
+    for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
+        int32_t w[TAPS], u[PLACES];
+        for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
+        filter_taps(w, u);
+        for (size_t p = 0; p < PLACES; p++) {
+            uint8_t *panel = f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) *
+                                             qnt__lowbit_panel_bytes(c);
+            panel[k / 4 * 64 + column % QNT__PANEL * 4 + k % 4] = (uint8_t)u[p];
+            all[p] += u[p];
+        }
+    }
+    for (size_t j = 0; j < PLACES / 4; j++) {
+        int32_t start[2];
+        find_start(all + 4 * j, start);
+        for (size_t i = 0; i < 2; i++) f->start[(2 * j + i) * COLUMNS + column] = start[i];
+    }
+}
+
+/*
+ * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
+ * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
+ */
+static int16_t scale_limit(int64_t t, bool falls)
+{
+    t = falls ? ~t : t;
+    t = (3 * t - (t & 1)) / 2;
+    t = falls ? ~t : t;
+    return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
+}
+
+static void take_wide(const struct qnt__lowbit_filters *f, const int32_t *from)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        f->flip[i] = (int16_t)from[3 * COLUMNS + i];
+        for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
+            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+    }
+}
+
+/*
+ * Thresholds of sums, from those of sums that were halved: one set for each remainder r. With
+ * v = 2 s - r set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or
+ * s <= floor((t + r) / 2), and t is the sum of both.
+ */
+static void take_narrow(const struct qnt__lowbit_filters *f, const int16_t *from, int32_t half)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const size_t at = i % 2 * (COLUMNS / 2) + i / 2; /* even channels first */
+        f->flip[i] = from[(size_t)(half + 1) * 3 * COLUMNS + at];
+        for (size_t k = 0; k < 3; k++) {
+            int32_t t = from[k * COLUMNS + at];
+            if (half) {
+                const int32_t other = from[(3 + k) * COLUMNS + at];
+                t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
+            }
+            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
+        }
+    }
+}
+
+void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
+{
+    memset(filters, 0, qnt__lowbit_filter_bytes(c));
+    for (size_t b = 0; b < c->g.groups * c->blocks; b++) {
+        const struct qnt__lowbit_filters f =
+            qnt__lowbit_find_filters(c, filters, b / c->blocks, b % c->blocks);
+        const size_t n = qnt__min(COLUMNS, c->group_outputs - b % c->blocks * COLUMNS);
+        for (size_t column = 0; column < n; column++)
+            filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
+        if (!c->limits.data) continue;
+        const void *limits =
+            (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
+        if (c->limits.half < 0)
+            take_wide(&f, limits);
+        else
+            take_narrow(&f, limits, c->limits.half);
+    }
+}
