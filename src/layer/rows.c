@@ -68,7 +68,7 @@ bool qnt__rows_inside(const struct qnt__run *run)
 {
     const struct qnt__geometry *g = &run->g;
     const size_t *pad = g->pad, *kernel = g->kernel;
-    return qnt__rows_zones(run) && (g->dilation[0] & g->dilation[1]) == 1 && pad[0] < kernel[0] &&
+    return qnt__rows_zones(run) && g->dilation[0] == 1 && g->dilation[1] == 1 && pad[0] < kernel[0] &&
            pad[2] < kernel[0] && pad[1] < kernel[1] && pad[3] < kernel[1] && kernel[0] <= g->height &&
            kernel[1] <= g->width;
 }

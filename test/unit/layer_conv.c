@@ -88,8 +88,19 @@ static void borders(void)
     qnt_context_destroy(context);
 }
 
+/* The same case with an image between two taps of some outputs: these meet nothing but padding. */
+static void check_between_taps(const qnt_context *context, layer_case *c)
+{
+    c->kernel[0] = 2;
+    c->spec.stride[0] = 1;
+    c->spec.dilation[0] = 3;
+    c->spec.pad[0] = c->spec.pad[2] = 1;
+    c->height = 2;
+    layer_case_check(context, c, 0);
+}
+
 /* Bytes of whole cells, which some levels read where they are: no byte of padding exists then. Kernels
- * about as large as their image, padding about as large as the kernel. */
+ * about as large as their image, padding about as large as the kernel, images between two taps. */
 static void bytes_where_they_are(void)
 {
     qnt_context *context = check_context();
@@ -111,13 +122,14 @@ static void bytes_where_they_are(void)
                 c.spec.pad[side] = (int32_t)random_in(0, c.kernel[axis] - (random_in(0, 3) ? 1 : 0));
                 around += c.spec.pad[side];
             }
-            if (random_in(0, 7)) c.spec.dilation[axis] = 0;
-            const int64_t span = (c.kernel[axis] - 1) * (c.spec.dilation[axis] == 2 ? 2 : 1) + 1;
+            c.spec.dilation[axis] = random_in(0, 3) ? 0 : (int32_t)random_in(1, 4);
+            const int64_t span = (c.kernel[axis] - 1) * or_one(c.spec.dilation[axis]) + 1;
             *extent = c.kernel[axis] + random_in(-1, axis ? 70 : 5);
             if (*extent < span - around) *extent = span - around; /* the kernel must fit */
             if (*extent < 1) *extent = 1;
         }
-        layer_case_check(context, &c, 0);
+        if (i % 10) layer_case_check(context, &c, 0);
+        else check_between_taps(context, &c);
     }
     qnt_context_destroy(context);
 }
