@@ -387,6 +387,7 @@ static void ones(void)
         for (int64_t i = 0; i < bytes; i++) x[i] &= 1;
         for (int64_t i = 0; i < s.o * s.groups * s.kernel * s.kernel * s.ch; i++) w[i] &= 1;
         if (turn % 2) x[random_in(0, (int)bytes - 1)] = (uint8_t)random_in(2, 3);
+        s.high[0] = turn % 2 ? 3 : 1, s.high[1] = 1;
         compare(&s, "ones");
         CHECK(in_tiles(&s) || seen == (s.ch <= 3  ? QNT__TRIPLES
                                        : turn % 2 ? QNT__SIXES_ON_TWO
