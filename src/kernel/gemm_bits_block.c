@@ -93,8 +93,7 @@ static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
     const struct qnt__bits_product *g = b->job->g;
     const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
                                             .a_row = b->job->row_bytes,
-                                            .a_plane =
-                                                qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS,
+                                            .a_plane = qnt__adder_plane(g->words),
                                             .b = qnt__bits_plane(b, i),
                                             .b_panel = qnt__bits_panel_words(g),
                                             .acc = acc,

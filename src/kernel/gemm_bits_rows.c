@@ -19,7 +19,7 @@ size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_pat
     if (path == QNT__BITS_BYTES) return 64 * g->words;
     if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
     if (path == QNT__BITS_ADDERS)
-        return qnt__round_up(g->a_planes * qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS, 64);
+        return qnt__round_up(g->a_planes * qnt__adder_plane(g->words), 64);
     return (qnt__bits_two_digits(g) ? 2u : 1u) * QNT__CODE_TABLES * g->words;
 }
 
@@ -110,7 +110,7 @@ void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t 
 /* The same of a row, and the sum of its codes. */
 static void index_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sums)
 {
-    const size_t plane = qnt__adder_chunks(g->words) * QNT__ADDER_GROUPS;
+    const size_t plane = qnt__adder_plane(g->words);
     const ptrdiff_t tap = 0;
     uint8_t codes[64 * INDEX_WORDS];
     *sums = 0;

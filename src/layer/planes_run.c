@@ -50,7 +50,7 @@ static size_t row_bytes(const struct qnt__run *run, size_t words)
     case QNT__BITS_TABLE: return (qnt__planes_two_digits(run) ? 2u : 1u) * QNT__CODE_TABLES * words;
     case QNT__BITS_SIX: return 64 * QNT__SIXES * words;
     case QNT__BITS_ADDERS:
-        return (size_t)qnt__planes_code_bits(run) * qnt__adder_chunks(words) * QNT__ADDER_GROUPS;
+        return (size_t)qnt__planes_code_bits(run) * qnt__adder_plane(words);
     default: return 64 * words;
     }
 }
@@ -158,8 +158,7 @@ static void add_up(const struct piece *p, size_t plane, int32_t *acc)
     const struct qnt__planes *planes = &p->run->planes;
     const struct qnt__gemm_adders g = {.a = qnt__planes_row(p->run, p->row),
                                        .a_row = planes->row_bytes,
-                                       .a_plane =
-                                           qnt__adder_chunks(planes->words) * QNT__ADDER_GROUPS,
+                                       .a_plane = qnt__adder_plane(planes->words),
                                        .b = plane_at(p, plane),
                                        .b_panel = panel_words(p),
                                        .acc = acc,

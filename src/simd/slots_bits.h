@@ -147,6 +147,12 @@ static inline size_t qnt__adder_chunks(size_t words)
     return (2 * words + 2) / 3;
 }
 
+/* Bytes of a plane of a row. */
+static inline size_t qnt__adder_plane(size_t words)
+{
+    return qnt__adder_chunks(words) * QNT__ADDER_GROUPS;
+}
+
 /* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
  * bit is 1, -2^i where it is 0. */
 struct qnt__expand_bits {
