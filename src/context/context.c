@@ -77,6 +77,7 @@ qnt_status qnt_context_set_cpu(qnt_context *context, uint64_t features)
 {
     if (!context) return QNT_E_INVALID;
     context->cpu = qnt_cpu_detect() & features;
+    context->wide_shuffles = qnt__cpu_wide_shuffles();
     qnt__simd_choose(&context->simd, context->cpu);
     return QNT_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef QNT__CONTEXT_CONTEXT_H
 #define QNT__CONTEXT_CONTEXT_H
 
+#include <stdbool.h>
+
 #include "qnt/context.h"
 #include "simd/slots.h"
 
@@ -23,8 +25,12 @@ struct qnt_context {
     qnt_progress_fn progress; /* NULL: nobody asks */
     void *progress_user;
     uint64_t cpu;
+    bool wide_shuffles; /* qnt__cpu_wide_shuffles(): of costs, not of results */
     struct qnt__simd simd;
 };
+
+/* Whether a core starts as many 512-bit shuffles and population counts as multiplications in a cycle. */
+bool qnt__cpu_wide_shuffles(void);
 
 /* 64-byte aligned memory, or NULL. size 0 gives a block that may be freed with size 0. */
 void *qnt__alloc(const struct qnt__memory *memory, size_t size);

@@ -1,9 +1,11 @@
-/* Which CPU features this machine has, instructions and operating system support together. */
-#include "qnt/context.h"
+/* Which CPU features this machine has, instructions and operating system support together, and what no
+ * feature tells of its pace. */
+#include "context.h"
 
 #if defined(__x86_64__)
 
 #include <cpuid.h>
+#include <string.h>
 
 /* Register states that the operating system saves: XCR0. */
 static uint64_t saved_states(void)
@@ -44,6 +46,15 @@ uint64_t qnt_cpu_detect(void)
     return features;
 }
 
+/* All cores of AMD with AVX-512 do (Zen 4 in two halves, Zen 5 at once); of Intel's none does: one port has
+ * the shuffles, two multiply. */
+bool qnt__cpu_wide_shuffles(void)
+{
+    uint32_t highest, name[3];
+    return __get_cpuid(0, &highest, &name[0], &name[2], &name[1]) &&
+           memcmp(name, "AuthenticAMD", sizeof name) == 0;
+}
+
 #elif defined(__aarch64__) && defined(__linux__)
 
 #include <sys/auxv.h>
@@ -68,6 +79,15 @@ uint64_t qnt_cpu_detect(void)
 uint64_t qnt_cpu_detect(void)
 {
     return 0;
+}
+
+#endif
+
+#if !defined(__x86_64__)
+
+bool qnt__cpu_wide_shuffles(void)
+{
+    return false;
 }
 
 #endif

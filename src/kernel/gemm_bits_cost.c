@@ -12,9 +12,10 @@ enum {
     ADDER_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL
 };
 
-/* Cycles for a thousand products, codes or bits, measured on one core. */
+/* Cycles for a thousand products, codes or bits of one core. */
 struct rates {
     uint64_t cpu;          /* the level from which they hold */
+    bool wide_shuffles;    /* only where a core has as many shuffles as multiplications */
     double count;          /* products of a plane of a and a plane of b */
     /* products of a digit of a and a plane of b, by the bits of the digit */
     double table[QNT__DIGIT_MOST];
@@ -77,6 +78,24 @@ static const struct rates levels[] = {
      .turn_back = 500,
      .first = 65,
      .another = 31},
+    {.cpu = QNT_CPU_AVX512VBMI,
+     .wide_shuffles = true,
+     .count = 1.35,
+     .table = {4.2, 4.2, 4.2, 4.2, 4.2, 4.2},
+     .few = 5,
+     .six = {2.1, 2.1, 2.3, 2.7},
+     .adders = 1.3,
+     .bytes = 8.3,
+     .tabulate = 140,
+     .tabulate_six = 300,
+     .index_adders = 80,
+     .read = 2.6,
+     .index = 7,
+     .index_six = 8,
+     .turn = 20,
+     .turn_back = 250,
+     .first = 35,
+     .another = 18},
     {.cpu = QNT_CPU_NEON,
      .count = 20,
      .table = {16, 16, 18, 22, 30, 45},
@@ -88,11 +107,13 @@ static const struct rates levels[] = {
      .another = 90},
 };
 
-static const struct rates *rates_of(uint64_t cpu)
+static const struct rates *rates_of(const qnt_context *context)
 {
     const struct rates *rates = levels;
     for (size_t i = 1; i < sizeof levels / sizeof *levels; i++) {
-        if (cpu & levels[i].cpu) rates = &levels[i];
+        const struct rates *level = &levels[i];
+        if (context->cpu & level->cpu && level->wide_shuffles <= context->wide_shuffles)
+            rates = level;
     }
     return rates;
 }
@@ -126,7 +147,7 @@ static void take(struct way *best, enum qnt__bits_path path, double cycles)
 enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
 {
     if (g->signs) return QNT__BITS_COUNT;
-    const struct rates *r = rates_of(g->context->cpu);
+    const struct rates *r = rates_of(g->context);
     if (g->blocks > 1) return r->count < r->table[0] ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     const struct passes p = passes_of(g);
     const double m = (double)g->m, n = (double)g->n, w = (double)g->b_planes,

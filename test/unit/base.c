@@ -1,5 +1,6 @@
-/* Version, status names, contexts and their hooks. */
+/* Version, status names, contexts and their hooks, what is known of the core. */
 #include "check.h"
+#include "context/context.h"
 
 static void names(void)
 {
@@ -28,10 +29,26 @@ static void context(void)
     qnt_context_destroy(NULL);
 }
 
+/* Of a core that has such shuffles, the operating system names the maker as well. */
+static void maker_of_the_core(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (!file || !(qnt_cpu_detect() & QNT_CPU_AVX512VBMI)) {
+        SKIP("no AVX-512 VBMI, or no /proc/cpuinfo");
+    } else {
+        char line[256];
+        bool amd = false;
+        while (fgets(line, sizeof line, file)) amd = amd || strstr(line, "AuthenticAMD");
+        CHECK(qnt__cpu_wide_shuffles() == amd);
+    }
+    if (file) fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
     RUN(names);
     RUN(context);
+    RUN(maker_of_the_core);
     return DONE;
 }

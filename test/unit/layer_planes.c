@@ -253,6 +253,21 @@ static void many_outputs(void)
     }
 }
 
+/* The way that a core takes for m rows of codes of some bits and n columns of one plane. */
+static enum qnt__bits_path chosen(const qnt_context *core, int32_t bits, int64_t m, int64_t n,
+                                  int64_t k)
+{
+    const struct qnt__bits_product product = {.context = core,
+                                              .m = (size_t)m,
+                                              .n = (size_t)n,
+                                              .k = (size_t)k,
+                                              .words = qnt__bits_words((size_t)k),
+                                              .a_planes = (size_t)bits,
+                                              .b_planes = 1,
+                                              .blocks = 1};
+    return qnt__bits_choose(&product);
+}
+
 /* Enough rows and outputs for a way that shares a lot: the same bytes. */
 static void compare_wide(enum qnt__bits_path path, int kind, int32_t bits, int64_t m, int64_t n,
                          int64_t k, int runs)
@@ -261,18 +276,25 @@ static void compare_wide(enum qnt__bits_path path, int kind, int32_t bits, int64
     make_twins(kind, bits, m, n, k, &t);
     const qnt_tensor *in = TENSOR(x, QNT_FLOAT, 32, m, k);
     const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
-    const struct qnt__bits_product product = {.context = &model,
-                                              .m = (size_t)m,
-                                              .n = (size_t)n,
-                                              .k = (size_t)k,
-                                              .words = qnt__bits_words((size_t)k),
-                                              .a_planes = (size_t)bits,
-                                              .b_planes = 1,
-                                              .blocks = 1};
-    CHECK(qnt__bits_choose(&product) == path);
+    CHECK(chosen(&model, bits, m, n, k) == path);
     for (int run = 0; run < runs; run++)
         compare(t.layer, t.same, in, in, TENSOR(y, QNT_FLOAT, 32, m, n), (size_t)(m * n), 5 * run);
     destroy_twins(&t);
+}
+
+/* Where shuffles are as many as multiplications, counting and looking up cost half as much. */
+static void wide_shuffles(void)
+{
+    const qnt_context one = {.cpu = QNT_CPU_AVX512VBMI},
+                      two = {.cpu = QNT_CPU_AVX512VBMI, .wide_shuffles = true},
+                      other = {.cpu = QNT_CPU_AVX2, .wide_shuffles = true},
+                      avx2 = {.cpu = QNT_CPU_AVX2};
+    CHECK(chosen(&one, 1, 256, 4096, 4096) == QNT__BITS_ADDERS);
+    CHECK(chosen(&two, 1, 256, 4096, 4096) == QNT__BITS_COUNT);
+    CHECK(chosen(&one, 4, 256, 4096, 4096) == QNT__BITS_TABLE);
+    CHECK(chosen(&two, 4, 256, 4096, 4096) == QNT__BITS_SIX);
+    for (int32_t bits = 1; bits <= 8; bits++)
+        CHECK(chosen(&other, bits, 256, 4096, 4096) == chosen(&avx2, bits, 256, 4096, 4096));
 }
 
 /* Tables of six, which each worker makes of its own rows. */
@@ -527,6 +549,7 @@ int main(int argc, char **argv)
     RUN(many_outputs);
     RUN(tables_of_six);
     RUN(adders);
+    RUN(wide_shuffles);
     RUN(convolutions);
     RUN(codes_and_blobs);
     RUN(signs);
