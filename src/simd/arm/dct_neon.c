@@ -4,28 +4,12 @@
 #include <arm_neon.h>
 
 #include "../dct.h"
+#include "../dct_factors.h"
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 /* ---- integers ---- */
-
-/* Factors of the definition, added up for each input. */
-enum {
-    EVEN_2_C = 4433,
-    EVEN_2_E = 4433 + 6270,
-    EVEN_6_C = 4433 - 15137,
-    EVEN_6_E = 4433,
-    Z = 9633,
-    ODD_7_0 = 2446 - 7373 + Z - 16069,
-    ODD_5_1 = 16819 - 20995 + Z - 3196,
-    ODD_3_2 = 25172 - 20995 + Z - 16069,
-    ODD_1_3 = 12299 - 7373 + Z - 3196,
-    Z_899 = Z - 7373,
-    Z_1961 = Z - 16069,
-    Z_2562 = Z - 20995,
-    Z_390 = Z - 3196,
-};
 
 INLINE void turn(int16x8_t x[8])
 {
@@ -110,9 +94,9 @@ void qnt__dct_s16_neon(const uint8_t *samples, size_t ld, size_t blocks, int16_t
         int16x8_t x[8];
         for (size_t i = 0; i < 8; i++) x[i] = load_row(samples + i * ld);
         turn(x);
-        LINES(x, 1, 11);
+        LINES(x, 1, FIRST_SHIFT);
         turn(x);
-        LINES(x, 0, 15);
+        LINES(x, 0, SECOND_SHIFT);
         for (size_t i = 0; i < 8; i++) vst1q_s16(coefficients + 8 * i, x[i]);
     }
 }

@@ -7,25 +7,8 @@
  * theirs. For bytes no sum leaves int16 before it is multiplied.
  */
 #include "../dct.h"
+#include "../dct_factors.h"
 #include "../slots.h"
-
-enum {
-    CONSTANT_BITS = 13,
-    EXTRA_BITS = 2,
-    /* cosines and their sums, times 2^13 */
-    F_0_298 = 2446,
-    F_0_390 = 3196,
-    F_0_541 = 4433,
-    F_0_765 = 6270,
-    F_0_899 = 7373,
-    F_1_175 = 9633,
-    F_1_501 = 12299,
-    F_1_847 = 15137,
-    F_1_961 = 16069,
-    F_2_053 = 16819,
-    F_2_562 = 20995,
-    F_3_072 = 25172,
-};
 
 /* x / 2^shift, rounded; right shifts of negative numbers are arithmetic in all compilers we know. */
 static int32_t scale_down(int32_t x, int shift)
@@ -41,7 +24,7 @@ static void line(int16_t *x, int step, int first)
         s[i] = x[i * step] + x[(7 - i) * step];
         d[i] = x[(3 - i) * step] - x[(4 + i) * step];
     }
-    int shift = first ? CONSTANT_BITS - EXTRA_BITS : CONSTANT_BITS + EXTRA_BITS;
+    int shift = first ? FIRST_SHIFT : SECOND_SHIFT;
     int32_t a = s[0] + s[3], b = s[1] + s[2], c = s[1] - s[2], e = s[0] - s[3];
     x[0] = (int16_t)(first ? (a + b) * (1 << EXTRA_BITS) : scale_down(a + b, EXTRA_BITS));
     x[4 * step] = (int16_t)(first ? (a - b) * (1 << EXTRA_BITS) : scale_down(a - b, EXTRA_BITS));

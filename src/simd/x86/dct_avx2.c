@@ -6,28 +6,12 @@
 #include <immintrin.h>
 
 #include "../dct.h"
+#include "../dct_factors.h"
 #include "../slots.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 /* ---- integers ---- */
-
-/* Factors of the definition, added up for each input. */
-enum {
-    EVEN_2_C = 4433,
-    EVEN_2_E = 4433 + 6270,
-    EVEN_6_C = 4433 - 15137,
-    EVEN_6_E = 4433,
-    Z = 9633,
-    ODD_7_0 = 2446 - 7373 + Z - 16069,
-    ODD_5_1 = 16819 - 20995 + Z - 3196,
-    ODD_3_2 = 25172 - 20995 + Z - 16069,
-    ODD_1_3 = 12299 - 7373 + Z - 3196,
-    Z_899 = Z - 7373,
-    Z_1961 = Z - 16069,
-    Z_2562 = Z - 20995,
-    Z_390 = Z - 3196,
-};
 
 INLINE __m256i pair(int16_t a, int16_t b)
 {
@@ -81,7 +65,7 @@ INLINE __m256i sum4(const __m256i d[4], __m256i factors01, __m256i factors23, in
 /* One line of eight in every lane. */
 INLINE void lines(__m256i x[8], int first)
 {
-    const int shift = first ? 11 : 15;
+    const int shift = first ? FIRST_SHIFT : SECOND_SHIFT;
     const __m256i two = _mm256_set1_epi16(2);
     __m256i s[4], d[4];
 #pragma GCC unroll 4
