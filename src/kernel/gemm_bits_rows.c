@@ -45,8 +45,11 @@ static void sum_blocks(const struct qnt__bits_product *g, const uint8_t *codes, 
     int32_t part[CHUNK_WORDS];
     for (size_t w = 0; w < words; w++) at[w] = codes + 64 * w;
     g->context->simd.sum_rows(at, words, &tap, 1, 64, part);
-    for (size_t w = 0; w < words; w++) /* a word behind the last block is 0 */
-        sums[qnt__min((first + w) / block, g->blocks - 1)] += part[w];
+    size_t t = first / block, left = block - first % block; /* of words in block t */
+    for (size_t w = 0; w < words; w++) {
+        sums[qnt__min(t, g->blocks - 1)] += part[w]; /* a word behind the last block is 0 */
+        if (--left == 0) t++, left = block;
+    }
 }
 
 /* sums[blocks] of the codes of a row. */

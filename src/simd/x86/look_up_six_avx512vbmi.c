@@ -14,14 +14,9 @@
 enum {
     ENTRIES = 64,
     PARTS = QNT__SIX_PANELS / 4, /* vectors of 64 columns */
-    CHUNK = 6, /* words of which indices and four rows of tables are in the first cache */
-    ROWS = 2,
+    CHUNK = 6,    /* words of which indices and four rows of tables are in the first cache */
     SELECT = 0xca /* a ? b : c */
 };
-
-/* In place: gcc 12 copies accumulators around for the intrinsics. */
-#define ADD_BYTES(sum, x) __asm__("vpaddusb %1, %0, %0" : "+v"(sum) : "v"(x))
-#define ADD_WORDS(sum, x) __asm__("vpaddw %1, %0, %0" : "+v"(sum) : "v"(x))
 
 /* ---- tables ---- */
 
@@ -176,59 +171,127 @@ struct chunk {
     struct wide (*wide)[PARTS];  /* of all rows */
 };
 
-/* Some rows and vectors of 64 columns, all tables of the chunk. Two rows of four vectors and their
- * wide sums are 24 of 32 registers. */
-INLINE void tile(const struct chunk *c, size_t row, size_t part, int rows, int parts)
+/* Where a tile begins: its first index and table, and its sums. */
+struct place {
+    const uint8_t *index, *tables;
+    struct wide *wide;
+};
+
+static struct place place_of(const struct chunk *c, size_t row)
 {
-    const size_t step = 64 * c->parts;
-    const uint8_t *index = c->indices + 64 * part;
-    const uint8_t *tables = c->g->tables + row * c->g->row + c->first * QNT__SIXES * ENTRIES;
-    struct wide wide[ROWS][PARTS];
-    UNROLL for (int i = 0; i < rows; i++)
-    {
-        UNROLL for (int p = 0; p < parts; p++) wide[i][p] = c->wide[row + (size_t)i][part + (size_t)p];
-    }
+    return (struct place){
+        c->indices, c->g->tables + row * c->g->row + c->first * QNT__SIXES * ENTRIES, c->wide[row]};
+}
+
+/* clang-format off: a line is a step */
+
+/* What a table of each of two rows has for four vectors of columns: into zmm0 to zmm7, or added to them.
+ * The next two rows' tables are fetched. */
+#define FIND(use)                                                                                  \
+    "vmovdqu64 (%[index]), %%zmm24\n\tvmovdqu64 64(%[index]), %%zmm25\n\t"                         \
+    "vmovdqu64 128(%[index]), %%zmm26\n\tvmovdqu64 192(%[index]), %%zmm27\n\t"                     \
+    "vmovdqu64 (%[tables]), %%zmm28\n\tvmovdqu64 (%[tables],%[row]), %%zmm29\n\t"                  \
+    "prefetcht0 (%[tables],%[row],2)\n\tprefetcht0 (%[tables],%[third])\n\t"                       \
+    "add $256, %[index]\n\tadd $64, %[tables]\n\t"                                                 \
+    use("24", "28", "0") use("25", "28", "1") use("26", "28", "2") use("27", "28", "3")            \
+    use("24", "29", "4") use("25", "29", "5") use("26", "29", "6") use("27", "29", "7")
+#define TAKE(at, table, sum) "vpermb %%zmm" table ", %%zmm" at ", %%zmm" sum "\n\t"
+#define ADD(at, table, sum)                                                                        \
+    "vpermb %%zmm" table ", %%zmm" at ", %%zmm30\n\t"                                              \
+    "vpaddusb %%zmm30, %%zmm" sum ", %%zmm" sum "\n\t"
+
+/* Sums of bytes to those of 16 bits. */
+#define WIDEN(sum, both, odd)                                                                      \
+    "vpaddw %%zmm" sum ", %%zmm" both ", %%zmm" both "\n\t"                                        \
+    "vpsrlw $8, %%zmm" sum ", %%zmm" sum "\n\t"                                                    \
+    "vpaddw %%zmm" sum ", %%zmm" odd ", %%zmm" odd "\n\t"
+#define WIDEN_ALL                                                                                  \
+    WIDEN("0", "8", "9") WIDEN("1", "10", "11") WIDEN("2", "12", "13") WIDEN("3", "14", "15")      \
+    WIDEN("4", "16", "17") WIDEN("5", "18", "19") WIDEN("6", "20", "21") WIDEN("7", "22", "23")
+
+#define EACH_WIDE(step)                                                                            \
+    step("8", "0") step("9", "64") step("10", "128") step("11", "192")                             \
+    step("12", "256") step("13", "320") step("14", "384") step("15", "448")                        \
+    step("16", "512") step("17", "576") step("18", "640") step("19", "704")                        \
+    step("20", "768") step("21", "832") step("22", "896") step("23", "960")
+#define LOAD(sum, at) "vmovdqa64 " at "(%[wide]), %%zmm" sum "\n\t"
+#define STORE(sum, at) "vmovdqa64 %%zmm" sum ", " at "(%[wide])\n\t"
+
+/*
+ * Two rows and four vectors of 64 columns, all tables of the chunk. In assembly, because sums, wide sums,
+ * indices and tables are 31 of 32 registers, and gcc 12 copies half of them around in every turn.
+ */
+static void tile_2x4(const struct chunk *c, size_t row)
+{
+    struct place p = place_of(c, row);
+    size_t left = c->tables, n;
+    _Static_assert(PARTS == 4 && sizeof(struct wide) == 128, "what the assembly reads and writes");
+    __asm__ volatile(
+        EACH_WIDE(LOAD)
+        "1: cmp %[run], %[left]\n\tmov %[run], %[n]\n\tcmovb %[left], %[n]\n\tsub %[n], %[left]\n\t"
+        FIND(TAKE)
+        "dec %[n]\n\tjz 3f\n\t"
+        "2:\n\t"
+        FIND(ADD)
+        "dec %[n]\n\tjnz 2b\n\t"
+        "3:\n\t"
+        WIDEN_ALL
+        "test %[left], %[left]\n\tjnz 1b\n\t"
+        EACH_WIDE(STORE)
+        : [index] "+r"(p.index), [tables] "+r"(p.tables), [left] "+r"(left), [n] "=&r"(n)
+        : [row] "r"(c->g->row), [third] "r"(3 * c->g->row), [run] "r"(c->run), [wide] "r"(p.wide)
+        : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+          "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18",
+          "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28",
+          "xmm29", "xmm30");
+}
+
+/* clang-format on */
+
+/* One row and all vectors. */
+INLINE void tile(const struct chunk *c, size_t row, int parts)
+{
+    struct place p = place_of(c, row);
     for (size_t t = 0; t < c->tables;) {
-        size_t end = t + c->run < c->tables ? t + c->run : c->tables;
-        __m512i sum[ROWS][PARTS];
-        UNROLL for (int i = 0; i < rows; i++)
-        {
-            UNROLL for (int p = 0; p < parts; p++) sum[i][p] = _mm512_setzero_si512();
-        }
-        for (; t < end; t++, index += step, tables += ENTRIES) {
-            __m512i at[PARTS];
-            UNROLL for (int p = 0; p < parts; p++) at[p] = _mm512_loadu_si512(index + 64 * p);
-            UNROLL for (int i = 0; i < rows; i++)
+        const size_t end = t + c->run < c->tables ? t + c->run : c->tables;
+        __m512i sum[PARTS];
+        UNROLL for (int i = 0; i < parts; i++) sum[i] = _mm512_setzero_si512();
+        for (; t < end; t++, p.index += 64 * parts, p.tables += ENTRIES) {
+            const __m512i table = _mm512_loadu_si512(p.tables);
+            UNROLL for (int i = 0; i < parts; i++)
             {
-                __m512i table = _mm512_loadu_si512(tables + (size_t)i * c->g->row);
-                UNROLL for (int p = 0; p < parts; p++)
-                {
-                    __m512i found = _mm512_permutexvar_epi8(at[p], table);
-                    ADD_BYTES(sum[i][p], found);
-                }
+                __m512i at = _mm512_loadu_si512(p.index + 64 * i);
+                sum[i] = _mm512_adds_epu8(sum[i], _mm512_permutexvar_epi8(at, table));
             }
         }
-        UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int i = 0; i < parts; i++)
         {
-            UNROLL for (int p = 0; p < parts; p++)
-            {
-                __m512i odd = _mm512_srli_epi16(sum[i][p], 8);
-                ADD_WORDS(wide[i][p].both, sum[i][p]);
-                ADD_WORDS(wide[i][p].odd, odd);
-            }
+            p.wide[i].both = _mm512_add_epi16(p.wide[i].both, sum[i]);
+            p.wide[i].odd = _mm512_add_epi16(p.wide[i].odd, _mm512_srli_epi16(sum[i], 8));
         }
-    }
-    UNROLL for (int i = 0; i < rows; i++)
-    {
-        UNROLL for (int p = 0; p < parts; p++) c->wide[row + (size_t)i][part + (size_t)p] = wide[i][p];
     }
 }
 
-INLINE void all_rows(const struct chunk *c, size_t part, int parts)
+/* All rows and columns of a chunk. */
+static void add_chunk(const struct chunk *c)
 {
-    size_t row = 0, m = c->g->m;
-    for (; row + ROWS <= m; row += ROWS) tile(c, row, part, ROWS, parts);
-    for (; row < m; row++) tile(c, row, part, 1, parts);
+    const size_t m = c->g->m;
+    size_t row = 0;
+    switch (c->parts) {
+    case 1:
+        for (; row < m; row++) tile(c, row, 1);
+        break;
+    case 2:
+        for (; row < m; row++) tile(c, row, 2);
+        break;
+    case 3:
+        for (; row < m; row++) tile(c, row, 3);
+        break;
+    default:
+        for (; row + 2 <= m; row += 2) tile_2x4(c, row);
+        if (row < m) tile(c, row, PARTS);
+        break;
+    }
 }
 
 /*
@@ -282,14 +345,14 @@ static void clear(const struct chunk *c)
 
 void qnt__look_up_six_avx512vbmi(const struct qnt__look_up_bits *g)
 {
-    uint8_t indices[CHUNK * QNT__SIXES * PARTS * 64];
+    _Alignas(64) uint8_t indices[CHUNK * QNT__SIXES * PARTS * 64];
     struct wide wide[QNT__TABLE_ROWS][PARTS];
     const size_t most = (1u << g->bits) - 1,
                  fit = 65535 / (64 * CHUNK * most) * CHUNK; /* words whose sums fit 16 bits */
     struct chunk c = {g, indices, (g->panels + 3) / 4, 0, 0, 255 / (6 * most), wide};
     clear(&c);
     for (size_t from = 0; c.first < g->words; c.first += CHUNK) {
-        size_t words = g->words - c.first < CHUNK ? g->words - c.first : CHUNK, part = 0;
+        size_t words = g->words - c.first < CHUNK ? g->words - c.first : CHUNK;
         if (c.first == from + fit) {
             store_sums(&c, from > 0);
             clear(&c);
@@ -297,8 +360,7 @@ void qnt__look_up_six_avx512vbmi(const struct qnt__look_up_bits *g)
         }
         make_indices(g, c.parts, c.first, words, indices);
         c.tables = QNT__SIXES * words;
-        for (; part + PARTS <= c.parts; part += PARTS) all_rows(&c, part, PARTS);
-        for (; part < c.parts; part++) all_rows(&c, part, 1);
+        add_chunk(&c);
         if (c.first + CHUNK >= g->words) store_sums(&c, from > 0);
     }
 }
