@@ -59,7 +59,7 @@ static void add_row(const struct qnt__gemm *g, size_t i, struct pair_rows *r)
     r->row[r->m++] = (uint8_t)i;
 }
 
-/* Leaves out rows that are 0 everywhere, and takes one of those that repeat the same quad, as in padding. */
+/* Leaves out rows that are 0 everywhere, and takes one of those that repeat one quad, as in padding. */
 static void find_rows(const struct qnt__gemm *g, size_t quads, struct pair_rows *r)
 {
     enum { WORTH = 3 /* one row takes more than its share of a tile */ };

@@ -129,8 +129,8 @@ static inline size_t prepare_pairs(const uint8_t *cell, size_t q, size_t end, co
     return q;
 }
 
-/* The rows of a chunk, and where its quads are in each of them. In the padding of an image with a zero point
- * rows are alike: they are multiplied once. */
+/* The rows of a chunk, and where its quads are in each of them. In the padding of an image with a zero
+ * point rows are alike: they are multiplied once. */
 struct pair_rows {
     const uint8_t *x[QNT__GEMM_ROWS]; /* m different ones, then one of those that are alike */
     uint8_t row[QNT__GEMM_ROWS];      /* their numbers in acc */
