@@ -10,6 +10,13 @@
  * is inside (floor(p), floor(p) + 1), and floor(p) the integer that t - low rounds to. Otherwise one has to
  * divide, as for NaN, infinities and numbers so large that p is whole. An inverse that is not a normal
  * number is replaced by NaN: then one always divides. 16 bits would leave too much doubt.
+ *
+ * Where conversions are cheaper than floors one may count from both ends: with mirror = R + 1 + 2 doubt
+ * both integers, floor(p) and R - floor(mirror - p), are below p and above p - 2 doubt in the same way, so
+ * if they are the same there is no doubt. The mirror and its difference add two roundings; near the bounds
+ * between codes, where alone they matter, all seven are at most 2^-24 (R + 1) each. Conversions cut towards
+ * 0, which is floor except where codes are clamped to an end anyway; what cannot be converted is far below
+ * in both counts, so that they differ.
  */
 #ifndef QNT__SIMD_QUOTIENT_H
 #define QNT__SIMD_QUOTIENT_H
@@ -40,6 +47,11 @@ static inline struct qnt__quotient qnt__quotient_of(float scale, float low, floa
     float inverse = 1.0f / scale;
     bool normal = inverse >= FLT_MIN && inverse <= FLT_MAX;
     return (struct qnt__quotient){normal ? inverse : NAN, 0.5f + doubt - low};
+}
+
+static inline float qnt__mirror(int32_t range)
+{
+    return (float)(range + 1) + 2 * qnt__doubt(range);
 }
 
 #endif

@@ -12,6 +12,8 @@
 enum { QNT__STRIP = 512 /* groups */ };
 
 struct qnt__strip {
+    const struct qnt__affine_each *each;
+    size_t begin; /* the strip's first group */
     float scale[QNT__STRIP], offset[QNT__STRIP], low[QNT__STRIP], high[QNT__STRIP];
     float inverse[QNT__STRIP], shift[QNT__STRIP]; /* struct qnt__quotient */
     int32_t first, last; /* codes */
@@ -57,13 +59,14 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
         const struct qnt__affine_each q = *each; /* no store can change it */                      \
         struct qnt__strip strip;                                                                   \
         const size_t row = q.period && q.period < n ? q.period : n, wide = q.run * QNT__STRIP;     \
-        strip.first = q.first, strip.last = q.last;                                                \
+        strip.each = &q, strip.first = q.first, strip.last = q.last;                               \
         strip.ahead = qnt__strip_ahead(n, row, wide);                                              \
         for (size_t first = 0; first < row; first += wide) {                                       \
-            const size_t columns = row - first < wide ? row - first : wide;                         \
-            load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                   \
+            strip.begin = first / q.run;                                                           \
+            const size_t columns = row - first < wide ? row - first : wide;                        \
+            load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                  \
             for (size_t at = first; at < n; at += row) {                                           \
-                const size_t part = n - at < columns ? n - at : columns;                             \
+                const size_t part = n - at < columns ? n - at : columns;                           \
                 encode_strip_##width(&strip, q.run, x + at, part, codes + at, q.stream);           \
             }                                                                                      \
         }                                                                                          \

@@ -80,7 +80,6 @@ static void look_up_f32(void)
     }
 }
 
-/* Thresholds with ties and infinities; values on, beside and between them, NaN and infinities. */
 /* `used` ascending thresholds: steps that may be empty, nearly even ones, or powers of a base. */
 static void random_thresholds(struct qnt__thresholds *t, int used)
 {
@@ -109,18 +108,30 @@ static float random_beside(const struct qnt__thresholds *t, int used)
     return nextafterf(t->value[random_in(0, used)], (float)random_in(-1, 1));
 }
 
+/* A value near a threshold, seldom so near as to take an exact comparison. */
+static float random_around(const struct qnt__thresholds *t, int used)
+{
+    float at = t->value[random_in(0, used > 1 ? used - 1 : 0)];
+    if (random_in(0, 200) == 0) return random_beside(t, used);
+    if (at > 3e38f) at = 0.0f;
+    return at * (1.0f + 0.01f * (float)random_in(-30, 30)) + 0.003f * (float)random_in(-40, 40);
+}
+
+/* Thresholds with ties and infinities; values on, beside and between them, NaN and infinities, many or
+ * few. */
 static void rank_f32(void)
 {
     enum { LONG = 1500 };
     for (int i = 0; i < ROUNDS(400); i++) {
         struct qnt__thresholds t = {.steps = 1 + i % 8};
         int most = (1 << t.steps) - 1, used = (int)random_in(most / 2, most);
+        bool calm = random_in(0, 1);
         size_t n = (size_t)(random_in(0, 1) ? random_in(0, 200) : random_in(1000, LONG));
         guarded x = guard(4 * n, random_in(0, 1)), out = guard(n, random_in(0, 1));
         float *v = (void *)x.data;
         uint8_t want[LONG];
         random_thresholds(&t, used);
-        for (size_t k = 0; k < n; k++) v[k] = random_beside(&t, used);
+        for (size_t k = 0; k < n; k++) v[k] = calm ? random_around(&t, used) : random_beside(&t, used);
         qnt__rank_f32_c(&t, v, n, want);
         for (size_t k = 0; k < n; k++) { /* the definition of a rank */
             int smaller = 0;

@@ -1,16 +1,15 @@
 /*
  * Encoding neighbours of different groups by the affine scheme: row by row a strip of groups that the rows
- * have in common, or a strip of runs, 32 elements at a time; single elements at the end of a run.
+ * have in common, or a strip of runs, 32 elements at a time; single elements at the end of a run. A strip
+ * has what products need; the rest is rarely used and read from the groups themselves.
  */
 #include "../runs.h"
 #include "../strip.h"
 #include "encode_avx2.h"
 
-/* Are these groups of single elements, without offset and with one zero point? */
-static bool are_even(const struct qnt__affine_each *q, size_t first, size_t count)
+/* Have these groups one zero point, so one shift? */
+static bool are_even(const int32_t *zero, size_t count)
 {
-    if (q->run > 1 || q->offset || !q->zero) return q->run == 1 && !q->offset;
-    const int32_t *zero = q->zero + first;
     const __m256i one = _mm256_set1_epi32(zero[0]);
     __m256i differ = _mm256_setzero_si256();
     size_t i = 0;
@@ -24,118 +23,161 @@ static bool are_even(const struct qnt__affine_each *q, size_t first, size_t coun
     return _mm256_testz_si256(differ, differ);
 }
 
-/* Eight groups from number `at`. */
-static void load_eight(const struct qnt__affine_each *q, size_t at, struct qnt__strip *s, size_t i)
-{
-    const __m256 shift = _mm256_set1_ps(0.5f + qnt__doubt(q->last - q->first));
-    __m256 scale = _mm256_loadu_ps(q->scale + at), offset = _mm256_setzero_ps();
-    __m256i zero = _mm256_setzero_si256();
-    if (q->offset) offset = _mm256_loadu_ps(q->offset + at);
-    if (q->zero) zero = _mm256_loadu_si256((const void *)(q->zero + at));
-    __m256 low = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->first), zero));
-    __m256 high = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_set1_epi32(q->last), zero));
-    __m256 inverse = _mm256_div_ps(_mm256_set1_ps(1.0f), scale);
-    __m256 normal = _mm256_and_ps(_mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MIN), _CMP_GE_OQ),
-                                  _mm256_cmp_ps(inverse, _mm256_set1_ps(FLT_MAX), _CMP_LE_OQ));
-    inverse = _mm256_blendv_ps(_mm256_set1_ps(NAN), inverse, normal);
-    _mm256_storeu_ps(s->scale + i, scale);
-    _mm256_storeu_ps(s->offset + i, offset);
-    _mm256_storeu_ps(s->low + i, low);
-    _mm256_storeu_ps(s->high + i, high);
-    _mm256_storeu_ps(s->inverse + i, inverse);
-    _mm256_storeu_ps(s->shift + i, _mm256_sub_ps(shift, low));
-}
-
-static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count,
-                       struct qnt__strip *s)
+static void load_inverses(const float *scale, size_t count, float *inverse)
 {
     size_t i = 0;
-    s->even = are_even(q, first, count);
-    for (; i + 8 <= count; i += 8) load_eight(q, first + i, s, i);
-    for (; i < count; i++) qnt__strip_set(q, first + i, s, i);
-}
-
-/* Groups i..i + 7, one for each element. */
-INLINE struct group groups_at(const struct qnt__strip *s, size_t i)
-{
-    return (struct group){_mm256_loadu_ps(s->scale + i),   _mm256_loadu_ps(s->offset + i),
-                          _mm256_loadu_ps(s->low + i),     _mm256_loadu_ps(s->high + i),
-                          _mm256_loadu_ps(s->inverse + i), _mm256_loadu_ps(s->shift + i)};
-}
-
-/* Group i for all elements. */
-INLINE struct group group_at(const struct qnt__strip *s, size_t i)
-{
-    return (struct group){_mm256_broadcast_ss(s->scale + i),   _mm256_broadcast_ss(s->offset + i),
-                          _mm256_broadcast_ss(s->low + i),     _mm256_broadcast_ss(s->high + i),
-                          _mm256_broadcast_ss(s->inverse + i), _mm256_broadcast_ss(s->shift + i)};
-}
-
-/* The parameters of eight elements from element i of a strip of runs on; run 1, 16 or 32. Of single
- * elements in an even strip only the scales differ from those of `first`. */
-INLINE struct group parameters(const struct qnt__strip *s, size_t i, size_t run, bool even,
-                               const struct group *first)
-{
-    if (run > 1) return group_at(s, i / run);
-    if (!even) return groups_at(s, i);
-    struct group g = *first;
-    g.scale = _mm256_loadu_ps(s->scale + i), g.inverse = _mm256_loadu_ps(s->inverse + i);
-    return g;
-}
-
-#define ENCODE_STRIP(width, type)                                                                  \
-    INLINE void encode_elements_##width(const struct qnt__strip *s, const struct ends *e,          \
-                                        size_t run, bool even, const float *x, size_t n,           \
-                                        type *codes, bool stream)                                  \
-    {                                                                                              \
-        const struct group first = group_at(s, 0); /* no store can change it */                    \
-        const size_t ahead = s->ahead;                                                             \
-        size_t i = 0;                                                                              \
-        for (; i + 32 <= n; i += 32) {                                                             \
-            const struct group g[4] = {parameters(s, i, run, even, &first),                        \
-                                       parameters(s, i + 8, run, even, &first),                    \
-                                       parameters(s, i + 16, run, even, &first),                   \
-                                       parameters(s, i + 24, run, even, &first)};                  \
-            encode_32_##width(g, e, !even, x + i, ahead, codes + i, stream);                       \
-        }                                                                                          \
-        for (; i < n; i++) {                                                                       \
-            const struct qnt__affine one = qnt__strip_get(s, i / run);                             \
-            qnt__encode_##width##_c(&one, x + i, 1, codes + i);                                    \
-        }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    INLINE void encode_run_##width(const struct qnt__strip *s, const struct ends *e, size_t at,    \
-                                   const float *x, size_t n, type *codes, bool stream)             \
-    {                                                                                              \
-        const struct group g = group_at(s, at), all[4] = {g, g, g, g};                             \
-        const struct qnt__affine rest = qnt__strip_get(s, at);                                     \
-        size_t i = 0;                                                                              \
-        for (; i + 32 <= n; i += 32) {                                                             \
-            encode_32_##width(all, e, true, x + i, QNT__AHEAD, codes + i, stream);                 \
-        }                                                                                          \
-        if (i < n) qnt__encode_##width##_c(&rest, x + i, n - i, codes + i);                        \
-    }                                                                                              \
-                                                                                                   \
-    static void encode_strip_##width(const struct qnt__strip *s, size_t run, const float *x,       \
-                                     size_t n, type *codes, bool stream)                           \
-    {                                                                                              \
-        const struct ends e = ends_of(s->first, s->last - s->first);                               \
-        if (run == 1 && s->even) {                                                                 \
-            encode_elements_##width(s, &e, 1, true, x, n, codes, stream);                          \
-        } else if (run == 1) {                                                                     \
-            encode_elements_##width(s, &e, 1, false, x, n, codes, stream);                         \
-        } else if (run == 16) {                                                                    \
-            encode_elements_##width(s, &e, 16, false, x, n, codes, stream);                        \
-        } else if (run == 32) {                                                                    \
-            encode_elements_##width(s, &e, 32, false, x, n, codes, stream);                        \
-        } else {                                                                                   \
-            for (size_t g = 0, i = 0; i < n; g++, i += run) {                                      \
-                encode_run_##width(s, &e, g, x + i, n - i < run ? n - i : run, codes + i, stream); \
-            }                                                                                      \
-        }                                                                                          \
+    for (; i + 8 <= count; i += 8) {
+        __m256 v = _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_loadu_ps(scale + i));
+        __m256 normal = _mm256_and_ps(_mm256_cmp_ps(v, _mm256_set1_ps(FLT_MIN), _CMP_GE_OQ),
+                                      _mm256_cmp_ps(v, _mm256_set1_ps(FLT_MAX), _CMP_LE_OQ));
+        _mm256_storeu_ps(inverse + i, _mm256_blendv_ps(_mm256_set1_ps(NAN), v, normal));
     }
+    for (; i < count; i++) inverse[i] = qnt__quotient_of(scale[i], 0.0f, 0.0f).inverse;
+}
 
-ENCODE_STRIP(8, uint8_t)
-ENCODE_STRIP(16, uint16_t)
+static void load_shifts(const struct qnt__affine_each *q, const int32_t *zero, size_t count, float *shift)
+{
+    const float last = 0.5f + qnt__doubt(q->last - q->first);
+    size_t i = 0;
+    for (; zero && i + 8 <= count; i += 8) {
+        __m256i low = _mm256_loadu_si256((const void *)(zero + i));
+        low = _mm256_sub_epi32(_mm256_set1_epi32(q->first), low);
+        _mm256_storeu_ps(shift + i, _mm256_sub_ps(_mm256_set1_ps(last), _mm256_cvtepi32_ps(low)));
+    }
+    for (; i < count; i++) shift[i] = last - (float)(q->first - (zero ? zero[i] : 0));
+}
+
+/* 16 bits are divided: quotient.h. */
+static void load_strip(const struct qnt__affine_each *q, size_t first, size_t count, struct qnt__strip *s)
+{
+    if (q->last - q->first > 255) return;
+    const int32_t *zero = q->zero ? q->zero + first : NULL;
+    s->even = q->run == 1 && (!zero || are_even(zero, count));
+    load_inverses(q->scale + first, count, s->inverse);
+    load_shifts(q, zero, s->even ? 1 : count, s->shift);
+}
+
+/* The parameters of eight elements of groups g, g + 1... or, if `one`, all of group g of a strip; an even
+ * strip has one shift. */
+INLINE struct group parameters(const struct qnt__strip *s, size_t g, bool one, bool real, bool even)
+{
+    const float *offset = real ? s->each->offset + s->begin + g : s->inverse; /* not used */
+    const float *inverse = s->inverse + g, *shift = s->shift + (even ? 0 : g);
+    return (struct group){one ? _mm256_broadcast_ss(offset) : _mm256_loadu_ps(offset),
+                          one ? _mm256_broadcast_ss(inverse) : _mm256_loadu_ps(inverse),
+                          one || even ? _mm256_broadcast_ss(shift) : _mm256_loadu_ps(shift)};
+}
+
+/* The same for divisions. */
+INLINE struct exact exact_parameters(const struct qnt__strip *s, size_t g, bool one)
+{
+    static const int32_t zeros[8];
+    static const float none[8];
+    const struct qnt__affine_each *q = s->each;
+    const size_t group = s->begin + g;
+    const int32_t *zero = q->zero ? q->zero + group : zeros;
+    const float *scale = q->scale + group, *offset = q->offset ? q->offset + group : none;
+    __m256i less = one ? _mm256_set1_epi32(*zero) : _mm256_loadu_si256((const void *)zero);
+    __m256i low = _mm256_sub_epi32(_mm256_set1_epi32(q->first), less);
+    __m256i high = _mm256_sub_epi32(_mm256_set1_epi32(q->last), less);
+    return (struct exact){one ? _mm256_broadcast_ss(scale) : _mm256_loadu_ps(scale),
+                          one ? _mm256_broadcast_ss(offset) : _mm256_loadu_ps(offset),
+                          _mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high)};
+}
+
+/* Of 32 elements, the first of group g, eight are of groups that begin so many further on; longer runs
+ * have all 32. */
+INLINE size_t groups_on(size_t run, size_t k)
+{
+    return run == 1 ? 8 * k : run == 16 ? k / 2 : 0;
+}
+
+INLINE void exact_32(const struct qnt__strip *s, size_t g, size_t run, struct exact all[4])
+{
+    UNROLL for (size_t k = 0; k < 4; k++) all[k] = exact_parameters(s, g + groups_on(run, k), run > 1);
+}
+
+static __attribute__((noinline)) void divide_doubtful(const struct qnt__strip *s, const struct ends *e,
+                                                      size_t g, size_t run, const float *x, uint8_t *codes)
+{
+    struct exact all[4];
+    exact_32(s, g, run, all);
+    divide_32_8(all, e, x, codes);
+}
+
+/* Single elements, or runs of 16 or 32. */
+INLINE void encode_elements_8(const struct qnt__strip *s, const struct ends *e, size_t run, bool real,
+                              bool even, const float *x, size_t n, uint8_t *codes, bool stream)
+{
+    const size_t ahead = s->ahead;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        struct group all[4];
+        UNROLL for (size_t k = 0; k < 4; k++) {
+            all[k] = parameters(s, i / run + groups_on(run, k), run > 1, real, even);
+        }
+        if (encode_32_8(all, e, real, x + i, ahead, codes + i, stream)) continue;
+        divide_doubtful(s, e, i / run, run, x + i, codes + i);
+    }
+    for (; i < n; i++) {
+        const struct qnt__affine one = qnt__affine_at(s->each, s->begin + i / run);
+        qnt__encode_8_c(&one, x + i, 1, codes + i);
+    }
+}
+
+INLINE void encode_runs_8(const struct qnt__strip *s, const struct ends *e, size_t run, bool real,
+                          const float *x, size_t n, uint8_t *codes, bool stream)
+{
+    for (size_t g = 0, i = 0, end = 0; end < n; g++) {
+        const struct group one = parameters(s, g, true, real, false), all[4] = {one, one, one, one};
+        end = n - i < run ? n : i + run;
+        for (; i + 32 <= end; i += 32) {
+            if (encode_32_8(all, e, real, x + i, QNT__AHEAD, codes + i, stream)) continue;
+            divide_doubtful(s, e, g, run, x + i, codes + i);
+        }
+        if (i == end) continue;
+        const struct qnt__affine rest = qnt__affine_at(s->each, s->begin + g);
+        qnt__encode_8_c(&rest, x + i, end - i, codes + i);
+        i = end;
+    }
+}
+
+INLINE void encode_real_8(const struct qnt__strip *s, size_t run, bool real, const float *x, size_t n,
+                          uint8_t *codes, bool stream)
+{
+    const struct ends e = ends_of(s->first, s->last - s->first);
+    if (run == 1 && s->even) encode_elements_8(s, &e, 1, real, true, x, n, codes, stream);
+    else if (run == 1) encode_elements_8(s, &e, 1, real, false, x, n, codes, stream);
+    else if (run == 16) encode_elements_8(s, &e, 16, real, false, x, n, codes, stream);
+    else if (run == 32) encode_elements_8(s, &e, 32, real, false, x, n, codes, stream);
+    else encode_runs_8(s, &e, run, real, x, n, codes, stream);
+}
+
+static void encode_strip_8(const struct qnt__strip *s, size_t run, const float *x, size_t n,
+                           uint8_t *codes, bool stream)
+{
+    if (s->each->offset) encode_real_8(s, run, true, x, n, codes, stream);
+    else encode_real_8(s, run, false, x, n, codes, stream);
+}
+
+static void encode_strip_16(const struct qnt__strip *s, size_t run, const float *x, size_t n,
+                            uint16_t *codes, bool stream)
+{
+    const struct ends e = ends_of(s->first, s->last - s->first);
+    const size_t whole = run == 1 || run == 16 ? n : run; /* where 32 may be read at once */
+    for (size_t i = 0, end = 0; end < n;) {
+        end = n - i < whole ? n : i + whole;
+        for (; i + 32 <= end; i += 32) {
+            struct exact all[4];
+            exact_32(s, i / run, run, all);
+            divide_32_16(all, &e, x + i, s->ahead, codes + i, stream);
+        }
+        for (; i < end; i++) {
+            const struct qnt__affine one = qnt__affine_at(s->each, s->begin + i / run);
+            qnt__encode_16_c(&one, x + i, 1, codes + i);
+        }
+    }
+}
+
 QNT__ENCODE_EACH(avx2, 8, uint8_t)
 QNT__ENCODE_EACH(avx2, 16, uint16_t)

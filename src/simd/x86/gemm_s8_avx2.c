@@ -37,25 +37,63 @@ static size_t next_quads(const struct qnt__gemm *g, size_t most, struct place *p
     return quads;
 }
 
-static int is_zero(const uint8_t *x, const ptrdiff_t *at, size_t quads)
+static uint32_t quad_at(const uint8_t *x, ptrdiff_t at)
 {
-    for (size_t q = 0; q < quads; q++) {
-        int32_t quad;
-        memcpy(&quad, x + at[q], sizeof quad);
-        if (quad) return 0;
+    uint32_t quad;
+    memcpy(&quad, x + at, sizeof quad);
+    return quad;
+}
+
+static int is_even(const uint8_t *x, const ptrdiff_t *at, size_t quads)
+{
+    const uint32_t first = quad_at(x, at[0]);
+    for (size_t q = 1; q < quads; q++) {
+        if (quad_at(x, at[q]) != first) return 0;
     }
     return 1;
 }
 
-/* Rows that are not 0 everywhere, as padding is. */
+static void add_row(const struct qnt__gemm *g, size_t i, struct pair_rows *r)
+{
+    r->x[r->m] = g->rows[i];
+    r->row[r->m++] = (uint8_t)i;
+}
+
+/* Leaves out rows that are 0 everywhere, and takes one of those that repeat one quad, as in padding. */
 static void find_rows(const struct qnt__gemm *g, size_t quads, struct pair_rows *r)
 {
-    r->m = 0;
+    enum { WORTH = 3 /* one row takes more than its share of a tile */ };
+    uint32_t quad = 0; /* that is repeated */
+    r->m = r->alike_count = 0;
     for (size_t i = 0; i < g->m; i++) {
-        r->x[r->m] = g->rows[i];
-        r->row[r->m] = (uint8_t)i;
-        r->m += !is_zero(g->rows[i], r->at, quads);
+        const uint32_t first = quad_at(g->rows[i], r->at[0]);
+        const int even = is_even(g->rows[i], r->at, quads);
+        if (even && first == 0) continue;
+        if (even && r->alike_count == 0) quad = first;
+        if (even && first == quad) r->alike[r->alike_count++] = (uint8_t)i;
+        else add_row(g, i, r);
     }
+    if (r->alike_count < WORTH) {
+        for (size_t i = 0; i < r->alike_count; i++) add_row(g, r->alike[i], r);
+        r->alike_count = 0;
+    } else {
+        r->x[r->m] = g->rows[r->alike[0]];
+        r->row[r->m] = 0;
+    }
+}
+
+/* acc += the products of a panel's part of a chunk. */
+static void pair_panel(const uint8_t *cell, size_t quads, const struct pair_rows *rows, int32_t *acc,
+                       size_t ld)
+{
+    struct pairs pairs;
+    int32_t alike[QNT__PANEL] = {0};
+    for (size_t q = 0; q < quads;) {
+        q = prepare_pairs(cell, q, quads, rows->at, &pairs);
+        pairs_rows(&pairs, rows, acc, ld);
+        if (rows->alike_count) pairs_alike(&pairs, rows, alike);
+    }
+    add_alike(rows, alike, acc, ld);
 }
 
 static void pair_panels(const struct qnt__gemm *g)
@@ -63,7 +101,6 @@ static void pair_panels(const struct qnt__gemm *g)
     const size_t most = most_cells(g);
     const uint8_t *w = g->weight;
     struct pair_rows rows;
-    struct pairs pairs;
     struct place place = {0, 0};
 
     for (size_t i = 0; i < g->m; i++) {
@@ -72,12 +109,8 @@ static void pair_panels(const struct qnt__gemm *g)
     while (place.tap < g->tap_count) {
         const size_t quads = next_quads(g, most, &place, rows.at);
         find_rows(g, quads, &rows);
-        for (size_t p = 0; p < g->panels && rows.m > 0; p++) {
-            const uint8_t *cell = w + p * g->panel_bytes;
-            for (size_t q = 0; q < quads;) {
-                q = prepare_pairs(cell, q, quads, rows.at, &pairs);
-                pairs_rows(&pairs, &rows, g->acc + p * QNT__PANEL, g->ld);
-            }
+        for (size_t p = 0; p < g->panels && rows.m + rows.alike_count > 0; p++) {
+            pair_panel(w + p * g->panel_bytes, quads, &rows, g->acc + p * QNT__PANEL, g->ld);
         }
         w += quads * qnt__cell_bytes(8) + (place.k == 0 ? g->gap : 0);
     }

@@ -129,11 +129,13 @@ static inline size_t prepare_pairs(const uint8_t *cell, size_t q, size_t end, co
     return q;
 }
 
-/* The rows of a chunk, and where its quads are in each of them. */
+/* The rows of a chunk, and where its quads are in each of them. In the padding of an image with a zero
+ * point rows are alike: they are multiplied once. */
 struct pair_rows {
-    const uint8_t *x[QNT__GEMM_ROWS];
-    uint8_t row[QNT__GEMM_ROWS]; /* their numbers in acc */
-    size_t m;
+    const uint8_t *x[QNT__GEMM_ROWS]; /* m different ones, then one of those that are alike */
+    uint8_t row[QNT__GEMM_ROWS];      /* their numbers in acc */
+    uint8_t alike[QNT__GEMM_ROWS];    /* numbers in acc */
+    size_t m, alike_count;
     ptrdiff_t at[CELLS];
 };
 
@@ -175,6 +177,23 @@ INLINE void pairs_tile(const struct pairs *p, const struct pair_rows *r, size_t 
             __m256i_u *to = (void *)(acc + r->row[first + (size_t)i] * ld + 8 * h);
             *to = _mm256_add_epi32(*to, sum[i][h]);
         }
+    }
+}
+
+/* sums += those of each row of the rows that are alike. */
+static inline void pairs_alike(const struct pairs *p, const struct pair_rows *r, int32_t sums[16])
+{
+    pairs_tile(p, r, r->m, 1, sums, QNT__PANEL);
+}
+
+/* Adds the sums to all rows that are alike. */
+static inline void add_alike(const struct pair_rows *r, const int32_t sums[16], int32_t *acc, size_t ld)
+{
+    const __m256i_u *from = (const void *)sums;
+    for (size_t i = 0; i < r->alike_count; i++) {
+        __m256i_u *to = (void *)(acc + r->alike[i] * ld);
+        to[0] = _mm256_add_epi32(to[0], from[0]);
+        to[1] = _mm256_add_epi32(to[1], from[1]);
     }
 }
 

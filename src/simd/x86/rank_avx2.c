@@ -1,15 +1,17 @@
 /*
  * Ranks among thresholds, and levels by code, with VPERMPS. Of 15 thresholds the four steps of a binary
  * search can meet 1, 2, 4 and 8, so each step has its own register of 8 entries. Larger tables are
- * searched in registers first, over every so many thresholds, then gathered.
+ * searched in registers first, over every so many thresholds, then gathered. Long runs are ranked by bytes
+ * where these keep thresholds apart (keys_avx2.h).
  */
 #include <math.h>
 #include <string.h>
 
 #include "../slots.h"
 #include "codes_avx2.h"
+#include "keys_avx2.h"
 
-enum { IN_REGISTERS = 4 /* steps */ };
+enum { IN_REGISTERS = 4 /* steps */, LONG = 512 /* elements that are worth making keys */ };
 
 /* Entry `index` (0..15) of a table in two registers. */
 INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
@@ -78,31 +80,55 @@ INLINE __m256i ranks_8(const struct qnt__thresholds *t, const struct steps *step
     return _mm256_blendv_epi8(rank, _mm256_set1_epi32(t->nan), _mm256_castps_si256(unordered));
 }
 
-INLINE void rank(const struct qnt__thresholds *t, const struct steps *steps, int more, const float *x,
-                 size_t n, uint8_t *ranks)
+INLINE void search_32(const struct qnt__thresholds *t, const struct steps *steps, int more,
+                      const float *x, uint8_t *ranks)
+{
+    prefetch_32(x, QNT__AHEAD);
+    __m256i a = ranks_8(t, steps, more, x), b = ranks_8(t, steps, more, x + 8);
+    __m256i c = ranks_8(t, steps, more, x + 16), d = ranks_8(t, steps, more, x + 24);
+    put_32(ranks, join_bytes(a, b, c, d), false);
+}
+
+INLINE void search(const struct qnt__thresholds *t, const struct steps *steps, int more, const float *x,
+                   size_t n, uint8_t *ranks)
 {
     size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        prefetch_32(x + i, QNT__AHEAD);
-        __m256i a = ranks_8(t, steps, more, x + i), b = ranks_8(t, steps, more, x + i + 8);
-        __m256i c = ranks_8(t, steps, more, x + i + 16), d = ranks_8(t, steps, more, x + i + 24);
-        put_32(ranks + i, join_bytes(a, b, c, d), false);
-    }
+    for (; i + 32 <= n; i += 32) search_32(t, steps, more, x + i, ranks + i);
     for (; i + 8 <= n; i += 8) store_bytes(ranks + i, ranks_8(t, steps, more, x + i));
     qnt__rank_f32_c(t, x + i, n - i, ranks + i);
+}
+
+static __attribute__((noinline)) void search_doubtful(const struct qnt__thresholds *t,
+                                                      const struct steps *steps, const float *x,
+                                                      uint8_t *ranks)
+{
+    search_32(t, steps, 0, x, ranks);
+}
+
+static void rank_by_keys(const struct qnt__thresholds *t, const struct steps *steps,
+                         const struct keys *keys, const float *x, size_t n, uint8_t *ranks)
+{
+    const struct keys k = *keys; /* no store can change it */
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        if (!rank_32(&k, x + i, ranks + i)) search_doubtful(t, steps, x + i, ranks + i);
+    }
+    search(t, steps, 0, x + i, n - i, ranks + i);
 }
 
 void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)
 {
     const int more = t->steps > IN_REGISTERS ? t->steps - IN_REGISTERS : 0;
-    float few[15];
-    for (int i = 0; i < 15; i++) {
+    float few[16];
+    for (int i = 0; i < 16; i++) {
         int at = ((i + 1) << more) - 1;
         few[i] = at < (1 << t->steps) - 1 ? t->value[at] : INFINITY;
     }
     const struct steps steps = steps_of(few);
-    if (more) rank(t, &steps, more, x, n, ranks);
-    else rank(t, &steps, 0, x, n, ranks);
+    struct keys keys;
+    if (more) search(t, &steps, more, x, n, ranks);
+    else if (n >= LONG && make_keys(few, &keys)) rank_by_keys(t, &steps, &keys, x, n, ranks);
+    else search(t, &steps, 0, x, n, ranks);
 }
 
 void qnt__look_up_f32_avx2(const float *table, int bits, const uint8_t *codes, size_t n,
