@@ -104,21 +104,25 @@ INLINE void advance(struct walk *w, vec *sum, struct shape s, int fresh)
 /* At most this many steps. Those whose sums fit a byte are written out, so that sums stay in place. */
 INLINE void add_steps(struct walk *w, vec *wide, vec *odd, struct shape s, size_t most)
 {
-    const size_t narrow = narrow_steps(s.form, s.at_once);
+    const size_t narrow = narrow_steps(s.form, s.at_once), step = (size_t)s.at_once;
     const int all = s.pixels * s.blocks;
     size_t steps = w->left < most ? w->left : most;
     w->left -= steps;
     UNROLL for (int i = 0; i < all; i++) wide[i] = odd[i] = zero();
     while (steps) {
-        const size_t some = steps < narrow ? steps : narrow;
         vec sum[MOST_SUMS];
         UNROLL for (int i = 0; i < all; i++) sum[i] = zero();
-        UNROLL for (size_t k = 0; k < narrow; k += (size_t)s.at_once)
-        {
-            if (k == some) break;
-            advance(w, sum, s, k == 0);
+        if (steps >= narrow) {
+            UNROLL for (size_t k = 0; k < narrow; k += step) advance(w, sum, s, k == 0);
+            steps -= narrow;
+        } else {
+            UNROLL for (size_t k = 0; k < narrow; k += step)
+            {
+                if (k == steps) break;
+                advance(w, sum, s, k == 0);
+            }
+            steps = 0;
         }
-        steps -= some;
         UNROLL for (int i = 0; i < all; i++) {
             wide[i] = add_16(wide[i], sum[i]);
             odd[i] = add_16(odd[i], high_16(sum[i]));
