@@ -130,26 +130,30 @@ INLINE void add_steps(struct walk *w, vec *wide, vec *odd, struct shape s, size_
     }
 }
 
-/* One block of outputs: as codes, or without limits as sums. */
+/* One block of outputs: as codes, or without f as sums. Nothing of g and f is copied, as loads wait that
+ * come right after stores of other widths. */
 struct outputs {
-    struct qnt__lowbit g;
-    struct qnt__lowbit_codes f;
+    const struct qnt__lowbit *g;
+    const struct qnt__lowbit_codes *f;
+    const uint8_t *weight;
+    int32_t *acc;
+    const int16_t *limit, *flip;
+    uint8_t *codes;
 };
 
-INLINE struct outputs find_outputs(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f,
-                                   size_t block)
+INLINE void find_outputs(struct outputs *o, const struct qnt__lowbit *g,
+                         const struct qnt__lowbit_codes *f, size_t block)
 {
-    struct outputs o = {.g = *g};
-    o.g.weight += block * g->weight_ld;
-    if (!f) {
-        o.g.acc += block * g->m * QNT__LOWBIT_COLUMNS;
-        return o;
+    o->g = g;
+    o->f = f;
+    o->weight = g->weight + block * g->weight_ld;
+    if (f) {
+        o->limit = f->limit + block * f->limit_ld;
+        o->flip = f->flip + block * f->limit_ld;
+        o->codes = f->codes + block * QNT__LOWBIT_COLUMNS;
+    } else {
+        o->acc = g->acc + block * g->m * QNT__LOWBIT_COLUMNS;
     }
-    o.f = *f;
-    o.f.limit += block * f->limit_ld;
-    o.f.flip += block * f->limit_ld;
-    o.f.codes += block * QNT__LOWBIT_COLUMNS;
-    return o;
 }
 
 /* What the box sum of a pixel makes of thresholds: of the pixel with these columns, or, of 64 lanes that
@@ -160,19 +164,19 @@ struct aim {
     int two;
 };
 
-INLINE vec shift_and_set(const struct qnt__lowbit_codes *f, size_t i, int column,
-                         const int16_t **limit)
+INLINE vec shift_and_set(const struct outputs *o, size_t i, int column, const int16_t **limit)
 {
+    const struct qnt__lowbit_codes *f = o->f;
     const int32_t z = -f->zero * qnt__lowbit_box(&f->box, i, column);
-    *limit = f->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
+    *limit = o->limit + (z & f->half) * 3 * QNT__LOWBIT_COLUMNS;
     return set_16((int16_t)(z >> f->half));
 }
 
-INLINE struct aim take_aim(const struct qnt__lowbit_codes *f, size_t i, int column, int two)
+INLINE struct aim take_aim(const struct outputs *o, size_t i, int column, int two)
 {
     struct aim a = {.two = two};
-    a.shift = shift_and_set(f, i, column, &a.limit[0]);
-    if (two) a.shift = halves(a.shift, shift_and_set(f, i, HALF, &a.limit[1]));
+    a.shift = shift_and_set(o, i, column, &a.limit[0]);
+    if (two) a.shift = halves(a.shift, shift_and_set(o, i, HALF, &a.limit[1]));
     return a;
 }
 
@@ -192,16 +196,19 @@ struct total {
     vec even, odd;
 };
 
-INLINE void find_codes(struct qnt__lowbit_codes f, size_t i, int column, const struct total *sum,
+INLINE void find_codes(const struct outputs *outputs, size_t i, int column, const struct total *sum,
                        int pixels, int two)
 {
+    const struct qnt__lowbit_codes f = *outputs->f; /* which no byte of codes is part of */
+    struct outputs o = *outputs;
+    o.f = &f;
     if ((int)LANES == (int)QNT__LOWBIT_COLUMNS) column = 0; /* compilers do not know */
-    const vec flip[2] = {load(f.flip + column / 2), load(f.flip + column / 2 + HALF)};
+    const vec flip[2] = {load(o.flip + column / 2), load(o.flip + column / 2 + HALF)};
     for (int k = 0; k < pixels; k++) {
-        const struct aim a = take_aim(&f, i + (size_t)k, column, two);
+        const struct aim a = take_aim(&o, i + (size_t)k, column, two);
         vec n = count_reached(zero(), sum[k].even, flip[0], &a, column / 2, 0);
         n = count_reached(n, sum[k].odd, flip[1], &a, column / 2 + HALF, 1);
-        store_codes(f.codes + (i + (size_t)k) * f.step + column, n);
+        store_codes(o.codes + (i + (size_t)k) * f.step + column, n);
     }
 }
 
@@ -209,12 +216,12 @@ INLINE void find_codes(struct qnt__lowbit_codes f, size_t i, int column, const s
 static __attribute__((noinline)) void finish(const struct outputs *o, size_t i, int column,
                                              const struct total *sum, int pixels, int add)
 {
-    if (o->f.limit) {
-        if ((int)LANES > (int)HALF && o->f.box.half) find_codes(o->f, i, column, sum, pixels, 1);
-        else find_codes(o->f, i, column, sum, pixels, 0);
+    if (o->f) {
+        if ((int)LANES > (int)HALF && o->f->box.half) find_codes(o, i, column, sum, pixels, 1);
+        else find_codes(o, i, column, sum, pixels, 0);
         return;
     }
-    int32_t *acc = o->g.acc + i * QNT__LOWBIT_COLUMNS + column;
+    int32_t *acc = o->acc + i * QNT__LOWBIT_COLUMNS + column;
     for (int k = 0; k < pixels; k++, acc += QNT__LOWBIT_COLUMNS)
         store(sum[k].even, sum[k].odd, acc, add);
 }
@@ -222,16 +229,16 @@ static __attribute__((noinline)) void finish(const struct outputs *o, size_t i, 
 /* The pixels of a tile from number i on, LANES columns from `column` on. */
 INLINE void tile(const struct outputs *o, size_t i, int column, struct shape s)
 {
-    const struct qnt__lowbit *g = &o->g;
+    const struct qnt__lowbit *g = o->g;
     struct walk w = {.g = g,
                      .x = g->x + i * g->step,
-                     .weight = g->weight + column,
+                     .weight = o->weight + column,
                      .left = g->depth * g->tap_count};
     vec wide[MOST_SUMS], odd[MOST_SUMS];
     struct total sum[MOST_SUMS];
     for (int add = 0; w.left || !add; add = 1) {
         /* codes count modulo 2^16, sums do not */
-        add_steps(&w, wide, odd, s, o->f.limit ? SIZE_MAX : QNT__WIDE_STEPS);
+        add_steps(&w, wide, odd, s, o->f ? SIZE_MAX : QNT__WIDE_STEPS);
         UNROLL for (int k = 0; k < s.pixels * s.blocks; k++) {
             sum[k].even = sub_16(wide[k], low_to_high_16(odd[k]));
             sum[k].odd = odd[k];
@@ -248,7 +255,7 @@ INLINE void tile(const struct outputs *o, size_t i, int column, struct shape s)
     {                                                                                              \
         const struct shape shape = {PIXELS, of_blocks, of_taps, of_form};                          \
         size_t i = 0;                                                                              \
-        for (; i + PIXELS <= o->g.m; i += PIXELS) tile(o, i, column, shape);                       \
+        for (; i + PIXELS <= o->g->m; i += PIXELS) tile(o, i, column, shape);                       \
         return i;                                                                                  \
     }
 
@@ -257,7 +264,7 @@ INLINE void tile(const struct outputs *o, size_t i, int column, struct shape s)
     static __attribute__((noinline)) void name(const struct outputs *o, size_t i, int column)      \
     {                                                                                              \
         const struct shape shape = {1, 1, 1, of_form};                                             \
-        for (; i < o->g.m; i++) tile(o, i, column, shape);                                         \
+        for (; i < o->g->m; i++) tile(o, i, column, shape);                                         \
     }
 
 /* Ways to serve: one tap, three, four, or two blocks. */
@@ -301,12 +308,12 @@ INLINE void convolve(const struct qnt__lowbit *g, const struct qnt__lowbit_codes
                                    [QNT__SIXES_ON_SIX] = sixes_rest};
     const int way = find_way(g);
     struct outputs o[2];
-    for (size_t b = 0; b < g->blocks; b++) o[b] = find_outputs(g, f, b);
+    for (size_t b = 0; b < g->blocks; b++) find_outputs(&o[b], g, f, b);
     size_t done = way == BY_BLOCKS ? run[g->form][way](o, 0) : 0;
     for (size_t b = 0; b < g->blocks; b++) {
         for (int c = 0; c < QNT__LOWBIT_COLUMNS; c += LANES) {
             if (way != BY_BLOCKS) done = run[g->form][way](&o[b], c);
-            rest[g->form](&o[b], done, c);
+            if (done < g->m) rest[g->form](&o[b], done, c);
         }
     }
 }
