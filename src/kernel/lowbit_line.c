@@ -27,7 +27,8 @@ uint8_t *qnt__lowbit_find_codes(const struct qnt__lowbit_conv *c, const struct q
 {
     const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
     if (first % channels + n > channels) return NULL;
-    return l->code + column * l->pixel + first / channels * 3 * c->packed.triples + first % channels;
+    return l->code + column * l->pixel + first / channels * 3 * c->packed.triples +
+           first % channels;
 }
 
 /* Codes to the line, run by run of one group of the result. */

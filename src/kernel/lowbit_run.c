@@ -11,7 +11,7 @@
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8; half for two blocks */
+    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8; or half for two blocks */
     ROOM = PIXELS * COLUMNS,
     MANY = 64    /* channels of a group, see may_look_up */
 };
@@ -181,8 +181,10 @@ static void run_stretch(const struct qnt__lowbit_conv *c, const struct qnt__lowb
         made.m = qnt__min(PIXELS * pixels / b->count, end - made.column);
         s.m = made.m / pixels;
         s.x = b->x + made.column * step;
-        if (b->limits && c->limits.half >= 0) run_narrow(c, l, b, &s, &box, &made);
-        else run_wide(c, l, b, &s, &box, &made);
+        if (b->limits && c->limits.half >= 0)
+            run_narrow(c, l, b, &s, &box, &made);
+        else
+            run_wide(c, l, b, &s, &box, &made);
     }
 }
 

@@ -116,8 +116,7 @@ INLINE void add_steps(struct walk *w, vec *wide, vec *odd, struct shape s, size_
             UNROLL for (size_t k = 0; k < narrow; k += step) advance(w, sum, s, k == 0);
             steps -= narrow;
         } else {
-            UNROLL for (size_t k = 0; k < narrow; k += step)
-            {
+            UNROLL for (size_t k = 0; k < narrow; k += step) {
                 if (k == steps) break;
                 advance(w, sum, s, k == 0);
             }
@@ -217,8 +216,10 @@ static __attribute__((noinline)) void finish(const struct outputs *o, size_t i, 
                                              const struct total *sum, int pixels, int add)
 {
     if (o->f) {
-        if ((int)LANES > (int)HALF && o->f->box.half) find_codes(o, i, column, sum, pixels, 1);
-        else find_codes(o, i, column, sum, pixels, 0);
+        if ((int)LANES > (int)HALF && o->f->box.half)
+            find_codes(o, i, column, sum, pixels, 1);
+        else
+            find_codes(o, i, column, sum, pixels, 0);
         return;
     }
     int32_t *acc = o->acc + i * QNT__LOWBIT_COLUMNS + column;
@@ -255,7 +256,7 @@ INLINE void tile(const struct outputs *o, size_t i, int column, struct shape s)
     {                                                                                              \
         const struct shape shape = {PIXELS, of_blocks, of_taps, of_form};                          \
         size_t i = 0;                                                                              \
-        for (; i + PIXELS <= o->g->m; i += PIXELS) tile(o, i, column, shape);                       \
+        for (; i + PIXELS <= o->g->m; i += PIXELS) tile(o, i, column, shape);                      \
         return i;                                                                                  \
     }
 
@@ -264,7 +265,7 @@ INLINE void tile(const struct outputs *o, size_t i, int column, struct shape s)
     static __attribute__((noinline)) void name(const struct outputs *o, size_t i, int column)      \
     {                                                                                              \
         const struct shape shape = {1, 1, 1, of_form};                                             \
-        for (; i < o->g->m; i++) tile(o, i, column, shape);                                         \
+        for (; i < o->g->m; i++) tile(o, i, column, shape);                                        \
     }
 
 /* Ways to serve: one tap, three, four, or two blocks. */

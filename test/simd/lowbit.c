@@ -74,8 +74,10 @@ static void compare_codes(const struct qnt__lowbit *g, const int32_t *sums)
     for (int e = 0; e < 2 * LD; e++) {
         const int at = e % LD, row = at / 64 % 3;
         limit[e] = (int16_t)(e % 13 ? random_in(-6000, 6000) : e % 2 ? INT16_MAX : INT16_MIN);
-        if (at >= LIMITS) limit[e] = (int16_t)-random_in(0, 1); /* flips */
-        else if (row && limit[e] < limit[e - 64]) limit[e] = limit[e - 64];
+        if (at >= LIMITS)
+            limit[e] = (int16_t)-random_in(0, 1); /* flips */
+        else if (row && limit[e] < limit[e - 64])
+            limit[e] = limit[e - 64];
     }
     struct qnt__lowbit_codes f = {.box = {box, pixels, pixels - 1},
                                   .limit = limit,
@@ -655,8 +657,13 @@ static void no_channels(void)
     for (int l = 0; l < levels; l++) {
         int32_t acc[9 * 64];
         memset(acc, 0xaa, sizeof acc);
-        struct qnt__lowbit g = {
-            .x = &byte, .taps = &tap, .weight = &byte, .acc = acc, .blocks = 1, .m = 9, .tap_count = 1};
+        struct qnt__lowbit g = {.x = &byte,
+                                .taps = &tap,
+                                .weight = &byte,
+                                .acc = acc,
+                                .blocks = 1,
+                                .m = 9,
+                                .tap_count = 1};
         tables[l].conv_lowbit(&g);
         for (int e = 0; e < 9 * 64; e++) CHECK_MSG(acc[e] == 0, "%s element %d", names[l], e);
     }

@@ -115,8 +115,8 @@ static void compare(const struct shape *s, const char *what)
                            .group_shift = 1 % s->groups,
                            .stride = {s->stride, s->stride},
                            .dilation = {s->dilation, s->dilation}};
-    const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3, .flags = s->flags,
-                                  .groups = s->into};
+    const qnt_lowbit_spec spec = {
+        .size = sizeof spec, .step = 2, .zero = -3, .flags = s->flags, .groups = s->into};
     qnt_quantizer *q = levels_0_to_3();
     qnt_lowbit_layer *layer = NULL;
     OK(qnt_lowbit_layer_create(
