@@ -11,7 +11,7 @@
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8; or half for two blocks */
+    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8; half for two blocks */
     ROOM = PIXELS * COLUMNS,
     MANY = 64    /* channels of a group, see may_look_up */
 };
@@ -69,7 +69,7 @@ static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbi
 /* ---- one or two blocks of outputs along a line ---- */
 
 struct block {
-    size_t count;    /* of blocks: two have 64 outputs each */
+    size_t count;    /* of blocks, one or two: the second one may not be full */
     size_t first, n; /* outputs first to first + n - 1 */
     const uint8_t *x, *weight, *pairs;
     const void *limits; /* or NULL */
@@ -81,7 +81,8 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct qn
     const struct qnt__geometry *g = &c->g;
     const size_t pixel = g->groups * c->x_bytes, from = (group + g->group_shift) % g->groups;
     const size_t number = group * c->blocks + block, left = c->group_outputs - block * COLUMNS;
-    struct block b = {.count = left >= 2 * COLUMNS ? 2 : 1,
+    const size_t alike = c->blocks - (c->pair_taps > 0) - block; /* pairs of pixels have other taps */
+    struct block b = {.count = alike >= 2 ? 2 : 1,
                       .first = group * c->group_outputs + block * COLUMNS,
                       .weight = c->taps + number * c->depth * c->tap_count * COLUMNS};
     b.n = qnt__min(b.count * COLUMNS, left);
