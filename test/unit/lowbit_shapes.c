@@ -207,6 +207,37 @@ static void kernels(void)
     }
 }
 
+static enum qnt__lowbit_form seen;
+static bool two_seen, pairs_seen;
+static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
+
+static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    seen = g->form;
+    two_seen |= g->blocks == 2;
+    pairs_seen |= f->box.half != 0;
+    codes_lowbit(g, f);
+}
+
+/* Two blocks go together, full or not, unless the second one has pairs of pixels. */
+static void together(void)
+{
+    static const int64_t many[] = {64, 96, 97, 128, 160};
+    codes_lowbit = c->simd.codes_lowbit;
+    c->simd.codes_lowbit = spy;
+    for (int i = 0; i < 5; i++) {
+        struct shape s = {
+            .h = 8, .w = 10, .ch = 9, .o = many[i], .kernel = 3, .stride = 1, .dilation = 1};
+        s.edge = s.groups = 1;
+        close_shape(&s);
+        fill(&s);
+        two_seen = pairs_seen = false;
+        compare(&s, "together");
+        CHECK(two_seen == (i >= 2) && pairs_seen == (i == 1 || i == 4));
+    }
+    c->simd.codes_lowbit = codes_lowbit;
+}
+
 /* Two blocks of outputs at a time, and what is left of three and of four; their codes lie in one group of
  * the result or in several. */
 static void two_blocks(void)
@@ -383,15 +414,6 @@ static void dense(void)
     }
 }
 
-static enum qnt__lowbit_form seen;
-static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
-
-static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
-{
-    seen = g->form;
-    codes_lowbit(g, f);
-}
-
 /* Weights of one bit take half the bytes where a group has more than three channels; pixels are
  * joined unless one of their digits, anywhere, has two bits. */
 static void ones(void)
@@ -480,6 +502,7 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(widths);
     RUN(kernels);
+    RUN(together);
     RUN(two_blocks);
     RUN(tiles);
     RUN(large_tiles);
