@@ -21,6 +21,16 @@ void qnt__lowbit_keep_sums(const struct qnt__lowbit_conv *c, const struct qnt__l
     }
 }
 
+/* Where codes of the line are as they leave a slot: outputs of one group of the result. */
+uint8_t *qnt__lowbit_find_codes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                                size_t column, size_t output, size_t n)
+{
+    const size_t channels = c->g.outputs / c->packed.groups, first = output - l->first;
+    if (first % channels + n > channels) return NULL;
+    return l->code + column * l->pixel + first / channels * 3 * c->packed.triples +
+           first % channels;
+}
+
 /* Codes to the line, run by run of one group of the result. */
 void qnt__lowbit_keep_codes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
                             const uint8_t *codes, size_t ld, size_t column, size_t m, size_t output,
@@ -32,7 +42,7 @@ void qnt__lowbit_keep_codes(const struct qnt__lowbit_conv *c, const struct qnt__
         size_t run = qnt__min(channels - at, n - j);
         uint8_t *to = l->code + column * l->pixel + group * 3 * c->packed.triples + at;
         if (run == COLUMNS) { /* a length that the compiler knows */
-            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * COLUMNS, COLUMNS);
+            for (size_t i = 0; i < m; i++) memcpy(to + i * l->pixel, codes + i * ld + j, COLUMNS);
         } else if (run == COLUMNS / 2) {
             for (size_t i = 0; i < m; i++)
                 memcpy(to + i * l->pixel, codes + i * ld + j, COLUMNS / 2);

@@ -14,6 +14,10 @@ struct qnt__lowbit_line {
     size_t pixel;  /* bytes of a pixel in `code` */
 };
 
+/* Where n outputs of a pixel become codes next to each other; NULL: nowhere, they are in several groups. */
+uint8_t *qnt__lowbit_find_codes(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                                size_t column, size_t output, size_t n);
+
 /* What becomes of m pixels from `column` on: outputs `output` to output + n - 1, ld apart. */
 void qnt__lowbit_keep_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
                            const int32_t *acc, size_t ld, size_t column, size_t m, size_t output,

@@ -11,7 +11,8 @@
 
 enum {
     COLUMNS = QNT__LOWBIT_COLUMNS,
-    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8 */
+    PIXELS = 56, /* of the result, in one call of a slot: whole tiles of 4, 7 and 8; half for two blocks */
+    ROOM = PIXELS * COLUMNS,
     MANY = 64    /* channels of a group, see may_look_up */
 };
 
@@ -65,9 +66,10 @@ static void store_sums(const struct qnt__lowbit_conv *c, const struct qnt__lowbi
     }
 }
 
-/* ---- a block of outputs along a line ---- */
+/* ---- one or two blocks of outputs along a line ---- */
 
 struct block {
+    size_t count;    /* of blocks, one or two: the second one may not be full */
     size_t first, n; /* outputs first to first + n - 1 */
     const uint8_t *x, *weight, *pairs;
     const void *limits; /* or NULL */
@@ -78,10 +80,12 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct qn
 {
     const struct qnt__geometry *g = &c->g;
     const size_t pixel = g->groups * c->x_bytes, from = (group + g->group_shift) % g->groups;
-    const size_t number = group * c->blocks + block;
-    struct block b = {.first = group * c->group_outputs + block * COLUMNS,
-                      .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS),
+    const size_t number = group * c->blocks + block, left = c->group_outputs - block * COLUMNS;
+    const size_t alike = c->blocks - (c->pair_taps > 0) - block; /* pairs of pixels have other taps */
+    struct block b = {.count = alike >= 2 ? 2 : 1,
+                      .first = group * c->group_outputs + block * COLUMNS,
                       .weight = c->taps + number * c->depth * c->tap_count * COLUMNS};
+    b.n = qnt__min(b.count * COLUMNS, left);
     b.x = c->x + (l->image * g->height + l->row * g->stride[0]) * g->width * pixel +
           from * c->x_bytes;
     if (c->pair_taps && block == c->blocks - 1)
@@ -92,60 +96,105 @@ static struct block find_block(const struct qnt__lowbit_conv *c, const struct qn
     return b;
 }
 
+/* What a slot gives for m pixels from `column` on, `pixels` at a time. */
+struct made {
+    size_t column, m, pixels;
+    int32_t acc[ROOM];
+    uint8_t codes[ROOM];
+};
+
+/* Sums in 16 bits become codes at once, in the line if they lie there as they leave the slot. */
+static void run_narrow(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                       const struct block *b, const struct qnt__lowbit *s,
+                       const struct qnt__lowbit_boxes *box, struct made *made)
+{
+    const size_t half = (size_t)c->limits.half,
+                 limit_ld = qnt__lowbit_block_bytes(c->limits.half) / sizeof(int16_t);
+    uint8_t *const place = b->n == b->count * COLUMNS
+                               ? qnt__lowbit_find_codes(c, l, made->column, b->first, b->n)
+                               : NULL;
+    const int16_t *limit = b->limits;
+    c->context->simd.codes_lowbit(
+        s, &(struct qnt__lowbit_codes){.box = *box,
+                                       .limit = limit,
+                                       .flip = limit + (half + 1) * 3 * COLUMNS,
+                                       .limit_ld = limit_ld,
+                                       .codes = place ? place : made->codes,
+                                       .step = place ? l->pixel : b->count * COLUMNS,
+                                       .zero = c->zero,
+                                       .half = c->limits.half});
+    if (!place)
+        qnt__lowbit_keep_codes(c, l, made->codes, b->count * COLUMNS / made->pixels, made->column,
+                               made->m, b->first, b->n);
+}
+
+/* Sums of 32 bits become codes, floats or results, block by block. */
+static void run_wide(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
+                     const struct block *b, const struct qnt__lowbit *s,
+                     const struct qnt__lowbit_boxes *box, struct made *made)
+{
+    const size_t ld = COLUMNS / made->pixels;
+    const int32_t *limits = b->limits;
+    struct qnt__lowbit_finish f = {.acc = made->acc,
+                                   .box = *box,
+                                   .thresholds = limits,
+                                   .codes = made->codes,
+                                   .m = s->m,
+                                   .step = c->step,
+                                   .zero = c->zero};
+    c->context->simd.conv_lowbit(s);
+    for (size_t i = 0; i < b->count; i++, f.acc += s->m * COLUMNS) {
+        const size_t output = b->first + i * COLUMNS, n = qnt__min(COLUMNS, b->n - i * COLUMNS);
+        if (limits) {
+            f.thresholds = limits + i * 4 * COLUMNS;
+            f.flip = f.thresholds + 3 * COLUMNS;
+        }
+        c->context->simd.finish_lowbit(&f);
+        if (limits)
+            qnt__lowbit_keep_codes(c, l, f.codes, ld, made->column, made->m, output, n);
+        else if (c->affine)
+            qnt__lowbit_keep_sums(c, l, f.acc, ld, made->column, made->m, output, n);
+        else
+            store_sums(c, l, f.acc, ld, made->column, made->m, output, n);
+    }
+}
+
 /* Pixels `column` to `end` - 1, two at a time if `pixels` is 2. */
 static void run_stretch(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
                         const struct block *b, size_t column, size_t end, size_t pixels)
 {
     const struct qnt__geometry *g = &c->g;
-    const struct qnt__simd *simd = &c->context->simd;
-    const size_t step = g->stride[1] * g->groups * c->x_bytes, ld = COLUMNS / pixels;
-    int32_t acc[PIXELS * COLUMNS];
-    uint8_t codes[PIXELS * COLUMNS];
+    const size_t step = g->stride[1] * g->groups * c->x_bytes;
+    struct made made;
     struct qnt__lowbit s = {.taps = pixels == 2 ? c->pair : c->tap,
-                            .acc = acc,
+                            .acc = made.acc,
+                            .blocks = b->count,
+                            .weight_ld = c->depth * c->tap_count * COLUMNS,
                             .step = pixels * step,
                             .depth = c->depth,
                             .last = c->sixes ? c->triples - 2 : 0,
                             .form = c->form,
                             .tap_count = pixels == 2 ? c->pair_taps : c->tap_count,
                             .weight = pixels == 2 ? b->pairs : b->weight};
-    struct qnt__lowbit_codes narrow = {.codes = codes, .zero = c->zero, .half = c->limits.half};
-    struct qnt__lowbit_finish wide = {.acc = acc, .codes = codes, .step = c->step, .zero = c->zero};
-    const bool fused = b->limits && c->limits.half >= 0;
-    if (fused) {
-        narrow.limit = b->limits;
-        narrow.flip = narrow.limit + (narrow.half + 1) * 3 * COLUMNS;
-    } else if (b->limits) {
-        wide.thresholds = b->limits;
-        wide.flip = wide.thresholds + 3 * COLUMNS;
-    }
-    for (size_t m; column < end; column += m) {
-        m = qnt__min(PIXELS * pixels, end - column);
-        s.m = wide.m = m / pixels;
-        s.x = b->x + column * step;
-        narrow.box = wide.box = (struct qnt__lowbit_boxes){l->box + column, pixels, pixels - 1};
-        if (fused) {
-            simd->codes_lowbit(&s, &narrow);
-        } else {
-            simd->conv_lowbit(&s);
-            simd->finish_lowbit(&wide);
-        }
-        if (b->limits)
-            qnt__lowbit_keep_codes(c, l, codes, ld, column, m, b->first, b->n);
-        else if (c->affine)
-            qnt__lowbit_keep_sums(c, l, acc, ld, column, m, b->first, b->n);
+    made.pixels = pixels;
+    for (made.column = column; made.column < end; made.column += made.m) {
+        const struct qnt__lowbit_boxes box = {l->box + made.column, pixels, pixels - 1};
+        made.m = qnt__min(PIXELS * pixels / b->count, end - made.column);
+        s.m = made.m / pixels;
+        s.x = b->x + made.column * step;
+        if (b->limits && c->limits.half >= 0)
+            run_narrow(c, l, b, &s, &box, &made);
         else
-            store_sums(c, l, acc, ld, column, m, b->first, b->n);
+            run_wide(c, l, b, &s, &box, &made);
     }
 }
 
 static void run_block(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_line *l,
-                      size_t group, size_t block)
+                      const struct block *b)
 {
-    const struct block b = find_block(c, l, group, block);
-    const size_t width = c->g.out_width, paired = b.pairs ? width / 2 * 2 : 0;
-    run_stretch(c, l, &b, 0, paired, 2);
-    run_stretch(c, l, &b, paired, width, 1);
+    const size_t width = c->g.out_width, paired = b->pairs ? width / 2 * 2 : 0;
+    run_stretch(c, l, b, 0, paired, 2);
+    run_stretch(c, l, b, paired, width, 1);
 }
 
 /* ---- a line ---- */
@@ -167,7 +216,11 @@ static void run_line(void *task, size_t index, size_t worker)
     if (c->packed.data) memset(l.code, 0, width * l.pixel);
     for (size_t group = part * groups; group < (part + 1) * groups; group++) {
         sum_boxes(c, &l, (group + c->g.group_shift) % c->g.groups);
-        for (size_t block = 0; block < c->blocks; block++) run_block(c, &l, group, block);
+        for (size_t block = 0, count; block < c->blocks; block += count) {
+            const struct block b = find_block(c, &l, group, block);
+            count = b.count;
+            run_block(c, &l, &b);
+        }
     }
     if (c->affine) qnt__lowbit_run_floats(c, &l);
     if (c->packed.data) qnt__lowbit_pack_line(c, &l);

@@ -30,10 +30,11 @@ static inline uint8_t qnt__lowbit_six(unsigned a, unsigned b)
 }
 
 /*
- * One stretch of an output row of a convolution, for 64 output channels.
+ * One stretch of an output row of a convolution, for one or two blocks of 64 output channels.
  *
- * acc[i][c] = sum over bytes d < depth, taps p and the digits s of a byte of
- *             digit(s, x[taps[p] + i step + d]) * digit(s, weight[(d tap_count + p) 64 + c])
+ * acc[b][i][c] = sum over bytes d < depth, taps p and the digits s of a byte of
+ *                digit(s, x[taps[p] + i step + d]) *
+ *                digit(s, weight[b weight_ld + (d tap_count + p) 64 + c])
  *
  * where six d of weights, if x has triples, meets those at min(2 d, last) and the next: no byte
  * behind a pixel's is read, and where their number is odd, the last six has no digits for the first
@@ -45,8 +46,10 @@ static inline uint8_t qnt__lowbit_six(unsigned a, unsigned b)
 struct qnt__lowbit {
     const uint8_t *x;      /* first input pixel */
     const ptrdiff_t *taps; /* tap_count byte offsets */
-    const uint8_t *weight; /* [depth][tap_count][64] */
-    int32_t *acc;          /* written, [m][64]; not by codes_lowbit */
+    const uint8_t *weight; /* [depth][tap_count][64], blocks weight_ld apart */
+    int32_t *acc;          /* written, [blocks][m][64]; not by codes_lowbit */
+    size_t blocks;         /* 1 or 2 */
+    size_t weight_ld;
     size_t m;              /* output pixels */
     size_t step;           /* bytes from one output pixel's input to the next's */
     size_t depth;          /* bytes of weights for a tap */
@@ -70,18 +73,20 @@ static inline int32_t qnt__lowbit_box(const struct qnt__lowbit_boxes *b, size_t 
  * The same, finished while the sums are in registers, in 16 bits. With acc of the above, and z = -zero
  * times the box sum:
  *
- * s = ((acc[i][c] - (z >> half)) modulo 2^16, as int16) ^ flip[c],  set = z & half,
- * codes[i][c] = number of t < 3 with s >= limit[set][t][c].
+ * s = ((acc[b][i][c] - (z >> half)) modulo 2^16, as int16) ^ flip[c],  set = z & half,
+ * codes[i step + 64 b + c] = number of t < 3 with s >= limit[set][t][c].
  *
  * Thresholds of step * acc - z with step = 1 + half are thresholds of acc - z / step, one set for each
  * remainder; that keeps sums of twice as many channels within 16 bits. Arrays over c are in the order of
- * registers: [2][32], even channels first.
+ * registers: [2][32], even channels first; those of the second block lie limit_ld numbers behind.
  */
 struct qnt__lowbit_codes {
     struct qnt__lowbit_boxes box;
-    const int16_t *limit; /* [half + 1][3][2][32] */
+    const int16_t *limit; /* [half + 1][3][2][32], none above the next one of its column */
     const int16_t *flip;  /* [2][32], 0, or -1 where s counts downwards */
-    uint8_t *codes;       /* written, [m][64] */
+    size_t limit_ld;
+    uint8_t *codes; /* written */
+    size_t step;    /* at least 64 for each block */
     int32_t zero;
     int32_t half; /* 0 or 1 */
 };

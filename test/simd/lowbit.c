@@ -39,13 +39,13 @@ static int32_t product(const struct qnt__lowbit *g, const uint8_t *x, size_t dep
     return sum;
 }
 
-static int32_t naive(const struct qnt__lowbit *g, size_t i, size_t c)
+static int32_t naive(const struct qnt__lowbit *g, size_t block, size_t i, size_t c)
 {
     int32_t sum = 0;
     for (size_t p = 0; p < g->tap_count; p++) {
         for (size_t d = 0; d < g->depth; d++) {
             sum += product(g, g->x + g->taps[p] + (ptrdiff_t)(i * g->step), d,
-                           g->weight[(d * g->tap_count + p) * 64 + c]);
+                           g->weight[block * g->weight_ld + (d * g->tap_count + p) * 64 + c]);
         }
     }
     return sum;
@@ -56,39 +56,53 @@ static int floor_half(int x, int half)
     return half ? (x - (x & 1)) / 2 : x;
 }
 
-/* Codes by the definition, thresholds about the sums so that all codes occur. */
+/* Codes by the definition, thresholds about the sums so that all codes occur; bytes of a pixel behind its
+ * codes stay. */
 static void compare_codes(const struct qnt__lowbit *g, const int32_t *sums)
 {
+    enum { LIMITS = 2 * 3 * 64, LD = LIMITS + 64 + 3 };
     const int half = (int)random_in(0, 1);
     const size_t pixels = (size_t)random_in(1, 2); /* of 64 or of 32 outputs */
-    int16_t limit[2 * 3 * 64], flip[64];
+    const size_t ready = 64 * g->blocks, step = ready + (size_t)random_in(0, 1) * 5,
+                 bytes = g->m ? (g->m - 1) * step + ready : 0;
+    int16_t limit[2 * LD];
     int32_t box[2 * 24];
-    guarded codes = guard(g->m * 64, random_in(0, 1));
-    uint8_t want[24 * 64];
+    guarded codes = guard(bytes, random_in(0, 1));
+    uint8_t want[24 * (128 + 5)];
+    memset(want, 0xaa, sizeof want);
     for (size_t i = 0; i < pixels * g->m; i++) box[i] = (int32_t)random_in(0, 3000);
-    for (int e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
-    for (int e = 0; e < 2 * 3 * 64; e++)
+    for (int e = 0; e < 2 * LD; e++) {
+        const int at = e % LD, row = at / 64 % 3;
         limit[e] = (int16_t)(e % 13 ? random_in(-6000, 6000) : e % 2 ? INT16_MAX : INT16_MIN);
+        if (at >= LIMITS)
+            limit[e] = (int16_t)-random_in(0, 1); /* flips */
+        else if (row && limit[e] < limit[e - 64])
+            limit[e] = limit[e - 64];
+    }
     struct qnt__lowbit_codes f = {.box = {box, pixels, pixels - 1},
                                   .limit = limit,
-                                  .flip = flip,
+                                  .flip = limit + LIMITS,
+                                  .limit_ld = LD,
                                   .codes = codes.data,
+                                  .step = step,
                                   .zero = (int32_t)random_in(-3, 3),
                                   .half = half};
-    for (size_t e = 0; e < g->m * 64; e++) {
+    for (size_t e = 0; e < g->blocks * g->m * 64; e++) {
+        const size_t block = e / 64 / g->m, i = e / 64 % g->m;
+        const int16_t *own = limit + block * LD;
         int c = (int)(e % 64), at = c % 2 * 32 + c / 2, count = 0;
-        int z = -f.zero * box[e * pixels / 64];
+        int z = -f.zero * box[i * pixels + (size_t)c * pixels / 64];
         int s = (int16_t)(uint16_t)(uint32_t)(sums[e] - floor_half(z, half));
         for (int t = 0; t < 3; t++)
-            count += (flip[at] ? -1 - s : s) >= limit[((z & 1 & half) * 3 + t) * 64 + at];
-        want[e] = (uint8_t)count;
+            count += (own[LIMITS + at] ? -1 - s : s) >= own[((z & 1 & half) * 3 + t) * 64 + at];
+        want[i * step + block * 64 + (size_t)c] = (uint8_t)count;
     }
     for (int l = 0; l < levels; l++) {
-        memset(codes.data, 0xaa, g->m * 64);
+        memset(codes.data, 0xaa, bytes);
         tables[l].codes_lowbit(g, &f);
-        CHECK_MSG(!memcmp(codes.data, want, g->m * 64),
-                  "%s form %d m %zu depth %zu taps %zu half %d", names[l], (int)g->form, g->m,
-                  g->depth, g->tap_count, half);
+        CHECK_MSG(!memcmp(codes.data, want, bytes),
+                  "%s form %d m %zu blocks %zu depth %zu taps %zu half %d", names[l], (int)g->form,
+                  g->m, g->blocks, g->depth, g->tap_count, half);
     }
     unguard(&codes);
 }
@@ -98,32 +112,36 @@ static void compare_form(enum qnt__lowbit_form form, size_t m, size_t size, size
                          size_t dilation, size_t read, size_t bytes, bool extreme)
 {
     const size_t depth = form == QNT__SIXES_ON_TWO ? (read + 1) / 2 : read;
+    const size_t blocks = (size_t)random_in(1, 2), all = blocks * m * 64;
+    const size_t block = depth * size * size * 64, ld = block + (size_t)random_in(0, 2);
     size_t reach = (size - 1) * dilation + 1, width = m ? (m - 1) * stride + reach : reach;
     ptrdiff_t taps[MAX_TAPS];
     for (size_t p = 0; p < size * size; p++) {
         taps[p] = (ptrdiff_t)((p / size * dilation * width + p % size * dilation) * bytes);
     }
     guarded x = random_digits((width * reach - 1) * bytes + read, extreme);
-    guarded weight = random_digits(depth * size * size * 64, extreme);
-    guarded acc = guard(m * 64 * 4, random_in(0, 1));
+    guarded weight = random_digits((blocks - 1) * ld + block, extreme);
+    guarded acc = guard(all * 4, random_in(0, 1));
     struct qnt__lowbit g = {.x = x.data,
                             .taps = taps,
                             .weight = weight.data,
                             .acc = (void *)acc.data,
+                            .blocks = blocks,
+                            .weight_ld = ld,
                             .m = m,
                             .step = stride * bytes,
                             .depth = depth,
                             .tap_count = size * size,
                             .last = form == QNT__SIXES_ON_TWO ? read - 2 : 0,
                             .form = form};
-    int32_t want[64 * 24];
-    for (size_t e = 0; e < m * 64; e++) want[e] = naive(&g, e / 64, e % 64);
+    int32_t want[2 * 64 * 24];
+    for (size_t e = 0; e < all; e++) want[e] = naive(&g, e / 64 / m, e / 64 % m, e % 64);
     for (int l = 0; l < levels; l++) {
-        memset(acc.data, 0xaa, m * 64 * 4);
+        memset(acc.data, 0xaa, all * 4);
         tables[l].conv_lowbit(&g);
-        CHECK_MSG(!memcmp(acc.data, want, m * 64 * 4),
-                  "%s form %d m %zu kernel %zu stride %zu dilation %zu bytes %zu of %zu", names[l],
-                  (int)form, m, size, stride, dilation, read, bytes);
+        CHECK_MSG(!memcmp(acc.data, want, all * 4),
+                  "%s form %d m %zu blocks %zu kernel %zu stride %zu dilation %zu bytes %zu of %zu",
+                  names[l], (int)form, m, blocks, size, stride, dilation, read, bytes);
     }
     compare_codes(&g, want);
     unguard(&x), unguard(&weight), unguard(&acc);
@@ -639,8 +657,13 @@ static void no_channels(void)
     for (int l = 0; l < levels; l++) {
         int32_t acc[9 * 64];
         memset(acc, 0xaa, sizeof acc);
-        struct qnt__lowbit g = {
-            .x = &byte, .taps = &tap, .weight = &byte, .acc = acc, .m = 9, .tap_count = 1};
+        struct qnt__lowbit g = {.x = &byte,
+                                .taps = &tap,
+                                .weight = &byte,
+                                .acc = acc,
+                                .blocks = 1,
+                                .m = 9,
+                                .tap_count = 1};
         tables[l].conv_lowbit(&g);
         for (int e = 0; e < 9 * 64; e++) CHECK_MSG(acc[e] == 0, "%s element %d", names[l], e);
     }

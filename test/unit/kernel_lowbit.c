@@ -33,6 +33,10 @@ static struct shape random_shape(void)
     for (int i = 0; i < 4; i++) s.pad[i] = (int)random_in(0, 2);
     int64_t high = (s.kh - 1) * s.dilation[0] + 1, wide = (s.kw - 1) * s.dilation[1] + 1;
     s.h = random_in(high, high + 4), s.w = random_in(wide, wide + 17);
+    if (random_in(0, 7) == 0) { /* several blocks of outputs along a line of several calls of a slot */
+        s.b = 1, s.h = high, s.w = wide + 40;
+        s.ch = random_in(1, 9), s.o = random_in(65, 300) / s.groups;
+    }
     s.oh = (s.h + s.pad[0] + s.pad[2] - high) / s.stride[0] + 1;
     s.ow = (s.w + s.pad[1] + s.pad[3] - wide) / s.stride[1] + 1;
     return s;

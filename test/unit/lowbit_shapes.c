@@ -16,6 +16,7 @@ static float id[MOST], want[MOST], scale[512], shift[512];
 struct shape {
     int64_t h, w, ch, o, kernel; /* channels and outputs of a group */
     int groups, stride, dilation, edge, flags;
+    int into;    /* groups of the result; 0: as the layer */
     int high[2]; /* the largest digit of pixels, of weights */
     int64_t oh, ow;
 };
@@ -106,13 +107,16 @@ static void compare(const struct shape *s, const char *what)
 {
     const int64_t outputs = s->o * s->groups, triples = (s->ch + 2) / 3;
     const int64_t rows = s->h + 2 * s->edge, columns = s->w + 2 * s->edge;
-    const size_t packed = (size_t)(s->oh * s->ow * s->groups * ((s->o + 2) / 3));
+    const int into = s->into ? s->into : s->groups;
+    const int64_t each = outputs / into, bytes_each = (each + 2) / 3;
+    const size_t packed = (size_t)(s->oh * s->ow * into * bytes_each);
     const qnt_conv conv = {.size = sizeof conv,
                            .groups = s->groups,
                            .group_shift = 1 % s->groups,
                            .stride = {s->stride, s->stride},
                            .dilation = {s->dilation, s->dilation}};
-    const qnt_lowbit_spec spec = {.size = sizeof spec, .step = 2, .zero = -3, .flags = s->flags};
+    const qnt_lowbit_spec spec = {
+        .size = sizeof spec, .step = 2, .zero = -3, .flags = s->flags, .groups = s->into};
     qnt_quantizer *q = levels_0_to_3();
     qnt_lowbit_layer *layer = NULL;
     OK(qnt_lowbit_layer_create(
@@ -130,12 +134,12 @@ static void compare(const struct shape *s, const char *what)
     OK(qnt_lowbit_layer_workspace(c, layer, px, &bytes));
     guarded space = guard(bytes, end);
     uint8_t *expected = malloc(packed + 1);
-    qnt_tensor *to = TENSOR(out.data, QNT_UINT, 8, 1, s->oh, s->ow, s->groups, (s->o + 2) / 3);
+    qnt_tensor *to = TENSOR(out.data, QNT_UINT, 8, 1, s->oh, s->ow, into, bytes_each);
     for (int with = 0; with < 2; with++) {
         qnt_tensor *identity = with ? TENSOR(id, QNT_FLOAT, 32, 1, s->oh, s->ow, outputs) : NULL;
         qnt_tensor *floats = with ? TENSOR(y.data, QNT_FLOAT, 32, 1, s->oh, s->ow, outputs) : NULL;
         reference(s, with);
-        pack(codes, s->oh * s->ow, s->groups, s->o, expected);
+        pack(codes, s->oh * s->ow, into, each, expected);
         memset(out.data, 0xaa, packed);
         OK(qnt_lowbit_layer_run(c, layer, px, identity, floats, to, space.data, bytes));
         CHECK_MSG(
@@ -200,6 +204,60 @@ static void kernels(void)
         close_shape(&s);
         fill(&s);
         compare(&s, "kernels");
+    }
+}
+
+static enum qnt__lowbit_form seen;
+static bool two_seen, pairs_seen;
+static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
+
+static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
+{
+    seen = g->form;
+    two_seen |= g->blocks == 2;
+    pairs_seen |= f->box.half != 0;
+    codes_lowbit(g, f);
+}
+
+/* Two blocks go together, full or not, unless the second one has pairs of pixels. */
+static void together(void)
+{
+    static const int64_t many[] = {64, 96, 97, 128, 160};
+    codes_lowbit = c->simd.codes_lowbit;
+    c->simd.codes_lowbit = spy;
+    for (int i = 0; i < 5; i++) {
+        struct shape s = {
+            .h = 8, .w = 10, .ch = 9, .o = many[i], .kernel = 3, .stride = 1, .dilation = 1};
+        s.edge = s.groups = 1;
+        close_shape(&s);
+        fill(&s);
+        two_seen = pairs_seen = false;
+        compare(&s, "together");
+        CHECK(two_seen == (i >= 2) && pairs_seen == (i == 1 || i == 4));
+    }
+    c->simd.codes_lowbit = codes_lowbit;
+}
+
+/* Two blocks of outputs at a time, and what is left of three and of four; their codes lie in one group of
+ * the result or in several. */
+static void two_blocks(void)
+{
+    static const int64_t many[] = {127, 128, 129, 192, 256};
+    for (int turn = 0; turn < 60; turn += check_quick ? 7 : 1) {
+        struct shape s = {.h = random_in(3, 5),
+                          .w = random_in(3, 16),
+                          .ch = channels[random_in(0, 7)],
+                          .o = many[turn % 5],
+                          .kernel = 1 + 2 * random_in(0, 1),
+                          .groups = (int)random_in(1, 2),
+                          .stride = (int)random_in(1, 2),
+                          .dilation = 1,
+                          .flags = (int)random_in(0, 3)};
+        if (s.o * s.groups % 3 == 0) s.into = turn % 2 ? 3 : 0;
+        if (s.o == 256) s.into = turn % 2 ? 4 : 0;
+        close_shape(&s);
+        fill(&s);
+        compare(&s, "two blocks");
     }
 }
 
@@ -356,15 +414,6 @@ static void dense(void)
     }
 }
 
-static enum qnt__lowbit_form seen;
-static void (*codes_lowbit)(const struct qnt__lowbit *, const struct qnt__lowbit_codes *);
-
-static void spy(const struct qnt__lowbit *g, const struct qnt__lowbit_codes *f)
-{
-    seen = g->form;
-    codes_lowbit(g, f);
-}
-
 /* Weights of one bit take half the bytes where a group has more than three channels; pixels are
  * joined unless one of their digits, anywhere, has two bits. */
 static void ones(void)
@@ -453,6 +502,8 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(widths);
     RUN(kernels);
+    RUN(together);
+    RUN(two_blocks);
     RUN(tiles);
     RUN(large_tiles);
     RUN(one_bit_tiles);

@@ -60,15 +60,16 @@ INLINE vec low_to_high_16(vec a) { return BYTES(vshlq_n_u16(WIDE(a), 8)); }
 
 INLINE vec set_16(int16_t x) { return vreinterpretq_u8_s16(vdupq_n_s16(x)); }
 INLINE vec load(const void *from) { return vld1q_u8(from); }
-INLINE vec either(vec a, vec b) { return vorrq_u8(a, b); }
 INLINE vec halves(vec a, vec b) { (void)b; return a; } /* never asked for */
 INLINE vec differ(vec a, vec b) { return veorq_u8(a, b); }
 INLINE void store_codes(uint8_t *to, vec v) { vst1q_u8(to, v); }
 
-INLINE vec less_if_below(vec n, vec s, vec limit)
+INLINE vec add_reached(vec n, vec s, const vec limit[3], int high)
 {
-    uint16x8_t below = vcltq_s16(vreinterpretq_s16_u8(s), vreinterpretq_s16_u8(limit));
-    return BYTES(vaddq_u16(WIDE(n), below));
+    uint16x8_t reached = vdupq_n_u16(3);
+    UNROLL for (int t = 0; t < 3; t++)
+        reached = vaddq_u16(reached, vcltq_s16(vreinterpretq_s16_u8(s), vreinterpretq_s16_u8(limit[t])));
+    return vorrq_u8(n, BYTES(high ? vshlq_n_u16(reached, 8) : reached));
 }
 
 INLINE void store(vec even, vec odd, int32_t *acc, int add)

@@ -64,14 +64,16 @@ INLINE vec low_to_high_16(vec a) { return _mm256_slli_epi16(a, 8); }
 
 INLINE vec set_16(int16_t x) { return _mm256_set1_epi16(x); }
 INLINE vec load(const void *from) { return _mm256_loadu_si256(from); }
-INLINE vec either(vec a, vec b) { return _mm256_or_si256(a, b); }
 INLINE vec halves(vec a, vec b) { (void)b; return a; } /* never asked for */
 INLINE vec differ(vec a, vec b) { return _mm256_xor_si256(a, b); }
 INLINE void store_codes(uint8_t *to, vec v) { _mm256_storeu_si256((void *)to, v); }
 
-INLINE vec less_if_below(vec n, vec s, vec limit)
+INLINE vec add_reached(vec n, vec s, const vec limit[3], int high)
 {
-    return _mm256_add_epi16(n, _mm256_cmpgt_epi16(limit, s));
+    vec reached = set_16(3);
+    UNROLL for (int t = 0; t < 3; t++)
+        reached = _mm256_add_epi16(reached, _mm256_cmpgt_epi16(limit[t], s));
+    return _mm256_or_si256(n, high ? _mm256_slli_epi16(reached, 8) : reached);
 }
 
 INLINE void store(vec even, vec odd, int32_t *acc, int add)

@@ -121,6 +121,44 @@ INLINE void add_one_tap(vec sum[PIXELS], const uint8_t *x, size_t step, const ui
     }
 }
 
+/* Two blocks: a row in a register, for both. In two pieces, as an asm has 30 operands at most. */
+#define TWO_BLOCKS(PIXEL_4, BIND, at, first, ...)                                                  \
+    __asm__(__VA_ARGS__                                                                            \
+            : [s0] BIND(sum[first]), [s1] BIND(sum[first + 1]), [s2] BIND(sum[first + 2]),         \
+              [s7] BIND(sum[PIXELS + first]), [s8] BIND(sum[PIXELS + first + 1]),                  \
+              [s9] BIND(sum[PIXELS + first + 2]) PIXEL_4(BIND),                                    \
+              [p] "=&v"(product), [b] "=&r"(byte), [r] "=&v"(row)                                  \
+            : [x] "r"(at), [s] "r"(step), [s_3] "r"(3 * step), [t] "r"(table_of(form)),            \
+              [m] "r"(63 * sizeof *products), [w0] "v"(w), [w1] "v"(v)                             \
+            : "memory")
+#define PIXEL_4(BIND) , [s3] BIND(sum[3]), [s10] BIND(sum[10])
+#define NO_PIXEL_4(BIND)
+#define BOTH(ROW, START, at, pixel, other) ROW(at) START(R, 0, pixel) START(R, 1, other)
+#define THREE_PIXELS(ROW, START)                                                                   \
+    BOTH(ROW, START, "(%[x])", 0, 7) BOTH(ROW, START, "(%[x],%[s])", 1, 8)                         \
+        BOTH(ROW, START, "(%[x],%[s],2)", 2, 9)
+#define SEVEN_PIXELS(ROW, START, BIND)                                                             \
+    do {                                                                                           \
+        TWO_BLOCKS(PIXEL_4, BIND, x, 0,                                                            \
+                   THREE_PIXELS(ROW, START) BOTH(ROW, START, "(%[x],%[s_3])", 3, 10));             \
+        TWO_BLOCKS(NO_PIXEL_4, BIND, x + 4 * step, 4, THREE_PIXELS(ROW, START));                   \
+    } while (0)
+
+INLINE void add_two_blocks(vec sum[2 * PIXELS], const uint8_t *x, size_t step, const uint8_t *weight,
+                           size_t weight_ld, int fresh, int form)
+{
+    __m512i w = _mm512_loadu_si512(weight), v = _mm512_loadu_si512(weight + weight_ld), product, row;
+    size_t byte;
+    if (form == QNT__SIXES_ON_TWO) {
+        if (fresh) SEVEN_PIXELS(TWO_ROWS, SET, "=&v");
+        else SEVEN_PIXELS(TWO_ROWS, ADD, "+v");
+    } else if (fresh) {
+        SEVEN_PIXELS(ONE_ROW, SET, "=&v");
+    } else {
+        SEVEN_PIXELS(ONE_ROW, ADD, "+v");
+    }
+}
+
 /* Three neighbouring taps: a row in a register, for up to three pixels. */
 #define THREE_TAPS(ROW, START, BIND)                                                               \
     __asm__(ROW("(%[x])") START(R, 0, 0)                                                           \
@@ -204,14 +242,19 @@ INLINE vec low_to_high_16(vec a) { return _mm512_slli_epi16(a, 8); }
 
 INLINE vec set_16(int16_t x) { return _mm512_set1_epi16(x); }
 INLINE vec load(const void *from) { return _mm512_loadu_si512(from); }
-INLINE vec either(vec a, vec b) { return _mm512_or_si512(a, b); }
 INLINE vec halves(vec a, vec b) { return _mm512_mask_mov_epi64(a, 0xf0, b); }
 INLINE vec differ(vec a, vec b) { return _mm512_xor_si512(a, b); }
 INLINE void store_codes(uint8_t *to, vec v) { _mm512_storeu_si512(to, v); }
 
-INLINE vec less_if_below(vec n, vec s, vec limit)
+/* Two comparisons, as the first finds the threshold of the second one. */
+INLINE vec add_reached(vec n, vec s, const vec limit[3], int high)
 {
-    return _mm512_mask_sub_epi16(n, _mm512_cmplt_epi16_mask(s, limit), n, set_16(1));
+    const vec one = set_16(high ? 256 : 1), two = set_16(high ? 512 : 2);
+    const __mmask32 second = _mm512_cmpge_epi16_mask(s, limit[1]);
+    const __mmask32 more =
+        _mm512_cmpge_epi16_mask(s, _mm512_mask_mov_epi16(limit[0], second, limit[2]));
+    n = _mm512_mask_add_epi16(n, second, n, two);
+    return _mm512_mask_add_epi16(n, more, n, one);
 }
 
 INLINE void store(vec even, vec odd, int32_t *acc, int add)
