@@ -336,7 +336,8 @@ static void try_quantizer(const qnt_context *context, const struct way *way, voi
     qnt_error error = {.size = sizeof error};
     const qnt_tensor *x = TENSOR(p->x[0], QNT_FLOAT, 32, LINES, LINE);
     qnt_tensor *y = TENSOR(p->y, QNT_FLOAT, 32, LINES, LINE);
-    qnt_tensor *codes = TENSOR(p->codes, type_of_codes(&p->spec), p->spec.bits == 16 ? 16 : 8, LINES, LINE);
+    qnt_tensor *codes =
+        TENSOR(p->codes, type_of_codes(&p->spec), p->spec.bits == 16 ? 16 : 8, LINES, LINE);
     qnt_quantizer *q = new_quantizer(context, p->spec);
     if (p->histograms) {
         MUST(qnt_quantizer_set(context, q, QNT_P_SAMPLES, &(double){0}, 1));
@@ -390,7 +391,11 @@ static void quantizers(void)
         {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .flags = QNT_SIGNED | QNT_LITERAL},
         {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 3},
         {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 3, .points = 2},
-        {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 2, .points = 2, .flags = QNT_LITERAL}};
+        {.scheme = QNT_POINTS,
+         .method = QNT_MULTIPOINT,
+         .bits = 2,
+         .points = 2,
+         .flags = QNT_LITERAL}};
     struct calibration *p = malloc(sizeof *p);
     for (int i = 0; i < (int)(sizeof specs / sizeof *specs) + 1; i++) {
         memset(p, 0, sizeof *p);
@@ -400,7 +405,8 @@ static void quantizers(void)
         p->histograms = !p->by_outputs && i % 7 == 1;
         p->spec.grain = p->by_outputs ? QNT_PER_AXIS : i % 3;
         if (p->spec.grain == QNT_PER_BLOCK) p->spec.axis = 1, p->spec.block = 160;
-        fill_floats(p->x[0], VALUES), fill_floats(p->x[1], VALUES), fill_floats(p->inputs, 70 * LINE);
+        fill_floats(p->x[0], VALUES), fill_floats(p->x[1], VALUES),
+            fill_floats(p->inputs, 70 * LINE);
         for (int k = 0; k < LINE; k++) p->importance[k] = (float)random_in(0, 3);
         every_way(try_quantizer, p);
     }
@@ -423,21 +429,25 @@ struct multiplication {
 static void try_products(const qnt_context *context, const struct way *way, void *self)
 {
     struct multiplication *p = self;
-    const qnt_exp exp = {.size = sizeof exp, .exponent_bits = 4, .base = 1.3, .alpha = 0.5, .beta = 0.1};
+    const qnt_exp exp = {
+        .size = sizeof exp, .exponent_bits = 4, .base = 1.3, .alpha = 0.5, .beta = 0.1};
     qnt_tensor *c = TENSOR(p->c, QNT_INT, 32, LEFT, RIGHT);
     memset(p->c, 0, sizeof p->c);
     MUST(qnt_gemm_s8(context, TENSOR(p->a, QNT_UINT, 8, LEFT, DEPTH), 77,
-                     TENSOR(p->b, QNT_INT, 3, RIGHT, DEPTH), TENSOR(p->zeros, QNT_INT, 32, RIGHT), c));
+                     TENSOR(p->b, QNT_INT, 3, RIGHT, DEPTH), TENSOR(p->zeros, QNT_INT, 32, RIGHT),
+                     c));
     expect_same(&p->product, "qnt_gemm_s8", way, p->c, sizeof p->c);
     MUST(qnt_requantize(context, c, TENSOR(p->zeros, QNT_INT, 32, RIGHT),
                         TENSOR(p->scale, QNT_FLOAT, 32, RIGHT), 3, -100, 120,
                         TENSOR(p->codes, QNT_INT, 8, LEFT, RIGHT)));
     expect_same(&p->requantized, "qnt_requantize", way, p->codes, sizeof p->codes);
-    MUST(qnt_gemm_table(context, TENSOR(p->a, QNT_UINT, 4, LEFT, DEPTH), TENSOR(p->table, QNT_INT, 8, 16),
-                        TENSOR(p->b, QNT_UINT, 6, RIGHT, DEPTH), TENSOR(p->table, QNT_INT, 16, 64), c));
+    MUST(qnt_gemm_table(context, TENSOR(p->a, QNT_UINT, 4, LEFT, DEPTH),
+                        TENSOR(p->table, QNT_INT, 8, 16), TENSOR(p->b, QNT_UINT, 6, RIGHT, DEPTH),
+                        TENSOR(p->table, QNT_INT, 16, 64), c));
     expect_same(&p->product_of_levels, "qnt_gemm_table", way, p->c, sizeof p->c);
     MUST(qnt_gemm_exp(context, TENSOR(p->a, QNT_UINT, 5, 20, DEPTH), &exp,
-                      TENSOR(p->b, QNT_UINT, 4, 30, DEPTH), &exp, TENSOR(p->y, QNT_FLOAT, 32, 20, 30)));
+                      TENSOR(p->b, QNT_UINT, 4, 30, DEPTH), &exp,
+                      TENSOR(p->y, QNT_FLOAT, 32, 20, 30)));
     expect_same(&p->product_of_exponents, "qnt_gemm_exp", way, p->y, 600 * sizeof *p->y);
     MUST(qnt_dot_exp(context, 4, TENSOR(p->a, QNT_UINT, 5, 5000), TENSOR(p->b, QNT_UINT, 5, 5000),
                      TENSOR(p->c, QNT_INT, 32, 60)));
@@ -447,7 +457,8 @@ static void try_products(const qnt_context *context, const struct way *way, void
 static void products(void)
 {
     struct multiplication *p = calloc(1, sizeof *p);
-    fill_bytes(p->a, sizeof p->a), fill_bytes(p->b, sizeof p->b), fill_bytes(p->table, sizeof p->table);
+    fill_bytes(p->a, sizeof p->a), fill_bytes(p->b, sizeof p->b),
+        fill_bytes(p->table, sizeof p->table);
     for (int i = 0; i < RIGHT; i++) {
         p->zeros[i] = (int32_t)random_in(-4, 3);
         p->scale[i] = (float)(0.001 + 0.01 * random_unit());

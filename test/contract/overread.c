@@ -202,16 +202,20 @@ static void bit_planes(void)
             struct arranged in, out;
             arrange(&in, codes, layout), arrange(&out, packed, AT_END);
             MUST(qnt_pack_bits(context, &in.v.t, &out.v.t));
-            if (layout) CHECK(same_elements(packed, &out.v.t));
-            else copy_elements(&out.v.t, packed);
+            if (layout)
+                CHECK(same_elements(packed, &out.v.t));
+            else
+                copy_elements(&out.v.t, packed);
             CHECK(untouched(&in));
             release(&in), release(&out);
         }
         const int blocks = bits % 2 ? 2 : 1;
         qnt_tensor *factors = blocks > 1 ? TENSOR(coef, QNT_FLOAT, 32, 19, 2, b_bits)
-                                        : TENSOR(coef, QNT_FLOAT, 32, 19, b_bits);
+                                         : TENSOR(coef, QNT_FLOAT, 32, 19, b_bits);
         for (int signs = 0; signs < 2; signs++) {
-            exercise(&(struct operation){"gemm_bits", run_bits, packed,
+            exercise(&(struct operation){"gemm_bits",
+                                         run_bits,
+                                         packed,
                                          {TENSOR(a, QNT_UINT, bits, 7, k), factors,
                                           signs ? TENSOR(coef, QNT_FLOAT, 32, bits) : NULL},
                                          TENSOR(c, QNT_FLOAT, 32, 7, 19)});
@@ -237,7 +241,8 @@ static qnt_status run_pack_taps(void *self, qnt_tensor *const *in, qnt_tensor *o
 }
 
 /* A compact result, at the end of a page and at its beginning, of an input in any arrangement. */
-static void into_compact(const char *name, qnt_status (*run)(void *self, qnt_tensor *const *in, qnt_tensor *out),
+static void into_compact(const char *name,
+                         qnt_status (*run)(void *self, qnt_tensor *const *in, qnt_tensor *out),
                          void *self, const qnt_tensor *in, qnt_tensor *expected)
 {
     for (int layout = 0; layout < LAYOUTS; layout++) {
@@ -246,8 +251,10 @@ static void into_compact(const char *name, qnt_status (*run)(void *self, qnt_ten
         arrange(&from, in, layout), arrange(&to, expected, layout % 2 ? AT_BEGIN : AT_END);
         qnt_status status = run(self, views, &to.v.t);
         CHECK_MSG(status == QNT_OK, "%s: %s", name, check_reason);
-        if (layout) CHECK_MSG(same_elements(expected, &to.v.t), "%s: %s", name, layout_names[layout]);
-        else copy_elements(&to.v.t, expected);
+        if (layout)
+            CHECK_MSG(same_elements(expected, &to.v.t), "%s: %s", name, layout_names[layout]);
+        else
+            copy_elements(&to.v.t, expected);
         CHECK_MSG(untouched(&from), "%s: %s", name, layout_names[layout]);
         release(&from), release(&to);
     }
@@ -256,7 +263,8 @@ static void into_compact(const char *name, qnt_status (*run)(void *self, qnt_ten
 /* Pixels and taps are compact. */
 static qnt_status run_digits(void *self, qnt_tensor *const *in, qnt_tensor *out)
 {
-    static const qnt_lowbit digits = {.size = sizeof digits, .step = 2, .zero = -3, .channels = CHANNELS / 2};
+    static const qnt_lowbit digits = {
+        .size = sizeof digits, .step = 2, .zero = -3, .channels = CHANNELS / 2};
     qnt_tensor **held = self;
     struct arranged pixels, taps;
     arrange(&pixels, held[0], AT_END), arrange(&taps, held[1], AT_END);
@@ -301,14 +309,17 @@ static void packed_digits(void)
                            TENSOR(taps, QNT_UINT, 8, 2, 1, TRIPLES, 3, 2, 64)};
     into_compact("pack_pixels", run_pack_pixels, (void *)(uintptr_t)border,
                  TENSOR(image, QNT_UINT, 8, 2, SIDE, SIDE, CHANNELS), held[0]);
-    into_compact("pack_taps", run_pack_taps, NULL, TENSOR(weight, QNT_UINT, 8, 2 * MAPS, 3, 2, CHANNELS / 2),
-                 held[1]);
-    exercise(&(struct operation){"conv_lowbit", run_sums, held, {NULL},
+    into_compact("pack_taps", run_pack_taps, NULL,
+                 TENSOR(weight, QNT_UINT, 8, 2 * MAPS, 3, 2, CHANNELS / 2), held[1]);
+    exercise(&(struct operation){"conv_lowbit",
+                                 run_sums,
+                                 held,
+                                 {NULL},
                                  TENSOR(sums, QNT_INT, 32, 2, OUT_HEIGHT, OUT_WIDTH, 2 * MAPS)});
     into_compact("conv_lowbit", run_digits, held, TENSOR(thresholds, QNT_INT, 32, 2 * MAPS, 3),
                  TENSOR(packed, QNT_UINT, 8, 2, OUT_HEIGHT, OUT_WIDTH, 2, TRIPLES));
-    exercise(&(struct operation){"find_thresholds", run_find, NULL, {NULL},
-                                 TENSOR(thresholds, QNT_INT, 32, 2 * MAPS, 3)});
+    exercise(&(struct operation){
+        "find_thresholds", run_find, NULL, {NULL}, TENSOR(thresholds, QNT_INT, 32, 2 * MAPS, 3)});
 }
 
 static qnt_status run_requantize(void *self, qnt_tensor *const *in, qnt_tensor *out)
@@ -392,10 +403,12 @@ static qnt_status run_observe_inputs(void *self, qnt_tensor *const *in, qnt_tens
     size_t count;
     (void)out;
     qnt_quantizer *q = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
-    qnt_status status = qnt_quantizer_observe(context, q, TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS), NULL);
+    qnt_status status =
+        qnt_quantizer_observe(context, q, TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS), NULL);
     if (status == QNT_OK) status = qnt_quantizer_observe_inputs(context, q, in[0]);
     if (status == QNT_OK) status = qnt_quantizer_fit(context, q);
-    if (status == QNT_OK) status = qnt_quantizer_get(context, q, QNT_P_COEF, coef, ROWS * 2, &count);
+    if (status == QNT_OK)
+        status = qnt_quantizer_get(context, q, QNT_P_COEF, coef, ROWS * 2, &count);
     if (expected[0] == 0) memcpy(expected, coef, sizeof coef);
     CHECK(!memcmp(expected, coef, sizeof coef));
     qnt_quantizer_destroy(q);
@@ -414,12 +427,18 @@ static void observing(void)
     exercise(&(struct operation){"observe", run_observe, expected,
                                  {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS),
                                   TENSOR(weights, QNT_FLOAT, 32, COLUMNS)}, NULL});
-    exercise(&(struct operation){"error", run_measure, &error,
-                                 {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS),
-                                  TENSOR(weights, QNT_FLOAT, 32, COLUMNS)}, NULL});
+    exercise(&(struct operation){
+        "error",
+        run_measure,
+        &error,
+        {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS), TENSOR(weights, QNT_FLOAT, 32, COLUMNS)},
+        NULL});
     fill_floats(inputs, 12 * COLUMNS);
-    exercise(&(struct operation){"observe_inputs", run_observe_inputs, coef,
-                                 {TENSOR(inputs, QNT_FLOAT, 32, 3, 4, COLUMNS)}, NULL});
+    exercise(&(struct operation){"observe_inputs",
+                                 run_observe_inputs,
+                                 coef,
+                                 {TENSOR(inputs, QNT_FLOAT, 32, 3, 4, COLUMNS)},
+                                 NULL});
 }
 
 /* ---- trainers ---- */
@@ -444,9 +463,11 @@ static void training(void)
     fill_floats(values, COUNT), fill_floats(dy, COUNT);
     MUST(qnt_trainer_create(context, &spec, &trainer));
     MUST(qnt_trainer_start(context, trainer, x));
-    exercise(&(struct operation){"forward", run_forward, trainer, {x},
-                                 TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)});
-    exercise(&(struct operation){"backward", run_backward, trainer,
+    exercise(&(struct operation){
+        "forward", run_forward, trainer, {x}, TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)});
+    exercise(&(struct operation){"backward",
+                                 run_backward,
+                                 trainer,
                                  {x, TENSOR(dy, QNT_FLOAT, 32, ROWS, COLUMNS)},
                                  TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)});
     qnt_trainer_destroy(trainer);
