@@ -644,6 +644,66 @@ static void layers(void)
     CHECK(rounds < 20 || (narrow > 5 && narrow < rounds - 5)); /* both occur */
 }
 
+/* More turns never cost more, the default is 30 of them, and published forms take none. */
+static void rounds(void)
+{
+    static const double turns[] = {1, 2, 5, 30, 0};
+    for (int i = 0; i < ROUNDS(12); i++) {
+        qnt_spec spec = {.method = i % 2 ? QNT_MULTIPOINT : QNT_BASES,
+                         .bits = i % 2 ? 3 : 1,
+                         .points = i % 2 ? 2 : 4,
+                         .grain = QNT_PER_AXIS,
+                         .flags = i % 4 > 1 ? QNT_LITERAL : 0};
+        qnt_quantizer *q = create(spec);
+        double error[5];
+        fill();
+        OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+        for (int t = 0; t < 5; t++) {
+            set(q, QNT_P_ROUNDS, turns[t]);
+            OK(qnt_quantizer_fit(c, q));
+            error[t] = total(q, QNT_P_ERROR);
+        }
+        CHECK_MSG(error[3] == error[4], "%g, by default %g", error[3], error[4]);
+        if (spec.flags & QNT_LITERAL) {
+            CHECK(error[0] == error[3]);
+        } else {
+            CHECK_MSG(error[2] < error[0] * 0.999 && error[3] <= error[2] * 1.002,
+                      "1: %g, 5: %g, 30: %g turns", error[0], error[2], error[3]);
+        }
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){-1}, 1), QNT_E_INVALID,
+              "whole number");
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){0.5}, 1), QNT_E_INVALID,
+              "whole number");
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){NAN}, 1), QNT_E_INVALID,
+              "whole number");
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* What a method may spend is kept with what it found, but for extra rows. */
+static void kept_options(void)
+{
+    static const int params[] = {QNT_P_BUDGET, QNT_P_TOLERANCE, QNT_P_ROUNDS};
+    static const double value[] = {5.5, 0.25, 7};
+    static uint8_t blob[1 << 14];
+    qnt_quantizer *copy = NULL, *q = create((qnt_spec){.method = QNT_BASES, .points = 4});
+    double got;
+    size_t bytes;
+    fill();
+    for (int i = 0; i < 3; i++) set(q, params[i], value[i]);
+    set(q, QNT_P_EXTRA, 3);
+    fit(q, false);
+    OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+    OK(qnt_quantizer_load(c, blob, bytes, &copy));
+    for (int i = 0; i < 3; i++) {
+        get(copy, params[i], &got, 1);
+        CHECK_MSG(got == value[i], "parameter %d is %g", params[i], got);
+    }
+    get(copy, QNT_P_EXTRA, &got, 1);
+    CHECK(got == 0);
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+}
+
 static void blobs(void)
 {
     for (int i = 0; i < 12; i++) {
@@ -757,6 +817,8 @@ int main(int argc, char **argv)
     RUN(golden);
     RUN(small_optimum);
     RUN(layers);
+    RUN(rounds);
+    RUN(kept_options);
     RUN(blobs);
     RUN(largest);
     RUN(bad_input);
