@@ -42,7 +42,8 @@ TESTS += $(READER_TESTS)
 # Every numbered example checks itself. Accuracies are measured in plain builds.
 SCRIPTS += $(if $(NUMBERED),examples/check.sh) test/examples/tune_table.sh \
            $(if $(SAN)$(COV)$(DEBUG)$(ONLY),,test/examples/digits.sh)
-tests: $(READER_TESTS) $(NUMBERED) $(addprefix $(BUILD)/examples/,tune_table train_digits digit_tables kernel_map_digits)
+tests: $(READER_TESTS) $(NUMBERED) \
+       $(addprefix $(BUILD)/examples/,tune_table train_digits digits digit_tables kernel_map_digits)
 
 .PHONY: examples
 examples: $(NUMBERED) $(DEMOS) ## build the examples

@@ -32,11 +32,12 @@
  * of 2 to 4 bits in two's complement. Each group has points of its own number, 0 allowed with #QNT_BASES:
  * all of them, or as few as keep the weighted error of the group at #QNT_P_TOLERANCE of its energy
  * (absolute with #QNT_LITERAL), or #QNT_P_EXTRA points more than the fewest, or so many that the mean over
- * all elements of digits and coefficients is at most #QNT_P_BUDGET bits, spent where they save most; the
- * first of these that is set counts. With qnt_quantizer_observe_inputs() errors are those of the outputs.
- * Encoding finds the nearest sum. Coefficients are integers whose sums int8 holds, so that products of
- * codes are exact; with #QNT_LITERAL they are real: refined greedy bases (ALQ), greedy points, symmetric
- * digits (multipoint). With #QNT_DYNAMIC and one base, signs have the mean magnitude of the values at hand
+ * all elements that count (finite, of importance above 0) of digits and coefficients is at most
+ * #QNT_P_BUDGET bits, spent where they save most; the first of these that is set counts. With
+ * qnt_quantizer_observe_inputs() errors are those of the outputs. Encoding finds the nearest sum.
+ * Coefficients are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL
+ * they are real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint). With
+ * #QNT_DYNAMIC and one base, signs have the mean magnitude of the values at hand
  * as their scale (XNOR-Net): a form of activations.
  *
  * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,

@@ -24,7 +24,7 @@ struct qnt__scale_fit {
 /*
  * The best scale of `count` ascending levels, 1 to 256, some of them not 0: the global minimum over
  * scale > 0 and codes, by branch and bound on intervals of scales, unless `nodes` (0: no limit)
- * stops it. Data without energy give the scale 1.
+ * stops it. Data without energy give the scale 1 and no error, though levels without 0 have one.
  */
 void qnt__exact_levels(const struct qnt__sorted *data, const double *level, int32_t count,
                        double nodes, void *space, struct qnt__scale_fit *out);

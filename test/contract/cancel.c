@@ -162,6 +162,34 @@ static void searching(void)
     qnt_quantizer_destroy(q);
 }
 
+static qnt_quantizer *partner;
+
+static qnt_status fit_pair(qnt_quantizer *q)
+{
+    struct snapshot *before = take_snapshot(context, partner);
+    char reason[sizeof check_reason];
+    check_reason[0] = 0;
+    qnt_status status = qnt_quantizer_fit_pair(context, q, partner);
+    memcpy(reason, check_reason, sizeof reason); /* snapshots have reasons of their own */
+    bool same = is_unchanged(context, partner, before);
+    memcpy(check_reason, reason, sizeof reason);
+    CHECK(same || status == QNT_OK);
+    return status;
+}
+
+static void pairs(void)
+{
+    qnt_quantizer *q = exp_quantizer(context);
+    partner = exp_quantizer(context);
+    view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
+    fill_floats(batch, 2000);
+    start(0);
+    MUST(observe(q));
+    MUST(observe(partner));
+    stop_everywhere("qnt_quantizer_fit_pair", q, fit_pair);
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(partner);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -170,6 +198,7 @@ int main(int argc, char **argv)
     RUN(calibration);
     RUN(stop_inputs);
     RUN(searching);
+    RUN(pairs);
     qnt_context_destroy(context);
     return DONE;
 }

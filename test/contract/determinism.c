@@ -1,7 +1,8 @@
 /*
- * The same bytes for every CPU mask, every number of workers and every order of the pieces:
- * prepared weights, results of layers, convolutions without preparation, products of bit planes, packed
- * convolutions, what trainers and kernel maps learn, give and pass back.
+ * The same bytes for every CPU mask, every number of workers and every order of the pieces: what
+ * quantizers are fitted to, codes and values, prepared weights, results of layers, products and
+ * convolutions without preparation, products of bit planes, packed convolutions, what trainers and
+ * kernel maps learn, give and pass back.
  */
 #include <math.h>
 
@@ -311,6 +312,161 @@ static void expect_same(struct record *r, const char *name, const struct way *wa
               name, (unsigned long long)way->cpu, way->workers, way->pool ? "pool" : "shuffled");
 }
 
+/* ---- quantizers ---- */
+
+enum { LINES = 5, LINE = 613, VALUES = LINES * LINE };
+
+struct calibration {
+    qnt_spec spec;
+    float x[2][VALUES], importance[LINE], inputs[70 * LINE];
+    float y[VALUES];
+    uint8_t codes[2 * VALUES];
+    bool by_outputs, histograms;
+    struct record numbers, codes_were, values, applied, error;
+};
+
+static uint8_t type_of_codes(const qnt_spec *spec)
+{
+    return spec->scheme == QNT_AFFINE && (spec->flags & QNT_SIGNED) ? QNT_INT : QNT_UINT;
+}
+
+static void try_quantizer(const qnt_context *context, const struct way *way, void *self)
+{
+    struct calibration *p = self;
+    qnt_error error = {.size = sizeof error};
+    const qnt_tensor *x = TENSOR(p->x[0], QNT_FLOAT, 32, LINES, LINE);
+    qnt_tensor *y = TENSOR(p->y, QNT_FLOAT, 32, LINES, LINE);
+    qnt_tensor *codes =
+        TENSOR(p->codes, type_of_codes(&p->spec), p->spec.bits == 16 ? 16 : 8, LINES, LINE);
+    qnt_quantizer *q = new_quantizer(context, p->spec);
+    if (p->histograms) {
+        MUST(qnt_quantizer_set(context, q, QNT_P_SAMPLES, &(double){0}, 1));
+        MUST(qnt_quantizer_set(context, q, QNT_P_BINS, &(double){64}, 1));
+    }
+    if (p->by_outputs) {
+        MUST(qnt_quantizer_observe(context, q, x, NULL));
+        MUST(qnt_quantizer_observe_inputs(context, q, TENSOR(p->inputs, QNT_FLOAT, 32, 70, LINE)));
+        MUST(qnt_quantizer_set(context, q, QNT_P_EXTRA, &(double){3}, 1));
+    } else {
+        MUST(qnt_quantizer_observe(context, q, TENSOR(p->x[1], QNT_FLOAT, 32, LINES, LINE), NULL));
+        MUST(qnt_quantizer_observe(context, q, x, TENSOR(p->importance, QNT_FLOAT, 32, LINE)));
+    }
+    MUST(qnt_quantizer_fit(context, q));
+    struct snapshot *numbers = take_snapshot(context, q);
+    expect_same(&p->numbers, "numbers of a quantizer", way, numbers, sizeof *numbers);
+    free(numbers);
+    memset(p->codes, 0, sizeof p->codes), memset(p->y, 0, sizeof p->y);
+    MUST(qnt_quantizer_encode(context, q, x, codes));
+    expect_same(&p->codes_were, "codes", way, p->codes, sizeof p->codes);
+    MUST(qnt_quantizer_decode(context, q, codes, y));
+    expect_same(&p->values, "values", way, p->y, sizeof p->y);
+    memset(p->y, 0, sizeof p->y);
+    MUST(qnt_quantizer_apply(context, q, x, y));
+    expect_same(&p->applied, "values without codes", way, p->y, sizeof p->y);
+    MUST(qnt_quantizer_error(context, q, x, TENSOR(p->importance, QNT_FLOAT, 32, LINE), &error));
+    expect_same(&p->error, "error of a quantizer", way, &error, sizeof error);
+    qnt_quantizer_destroy(q);
+}
+
+/* Every method, by itself, along an axis or in blocks. */
+static void quantizers(void)
+{
+    static const qnt_spec specs[] = {
+        {.method = QNT_MINMAX, .bits = 8},
+        {.method = QNT_PERCENTILE, .bits = 5, .flags = QNT_SIGNED},
+        {.method = QNT_ENTROPY, .bits = 4, .flags = QNT_SIGNED | QNT_SYMMETRIC},
+        {.method = QNT_ANALYTIC, .bits = 6},
+        {.method = QNT_MSE, .bits = 3, .flags = QNT_SIGNED | QNT_SYMMETRIC},
+        {.method = QNT_MSE, .bits = 8},
+        {.method = QNT_MSE, .bits = 3, .flags = QNT_REAL_OFFSET},
+        {.method = QNT_MSE, .bits = 16, .flags = QNT_SIGNED},
+        {.scheme = QNT_TABLE, .method = QNT_KMEANS, .bits = 4},
+        {.scheme = QNT_TABLE, .method = QNT_LLOYD, .bits = 3, .flags = QNT_LITERAL},
+        {.scheme = QNT_TABLE, .method = QNT_ANALYTIC, .bits = 4},
+        {.scheme = QNT_TABLE, .method = QNT_NF4, .bits = 4},
+        {.scheme = QNT_TABLE, .method = QNT_FP4, .bits = 4, .flags = QNT_LITERAL},
+        {.scheme = QNT_TABLE, .method = QNT_APOT, .bits = 5},
+        {.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 3},
+        {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 4, .flags = QNT_SIGNED},
+        {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 3, .flags = QNT_SIGNED | QNT_LITERAL},
+        {.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 3},
+        {.scheme = QNT_POINTS, .method = QNT_MULTIPOINT, .bits = 3, .points = 2},
+        {.scheme = QNT_POINTS,
+         .method = QNT_MULTIPOINT,
+         .bits = 2,
+         .points = 2,
+         .flags = QNT_LITERAL}};
+    struct calibration *p = malloc(sizeof *p);
+    for (int i = 0; i < (int)(sizeof specs / sizeof *specs) + 1; i++) {
+        memset(p, 0, sizeof *p);
+        p->by_outputs = i == sizeof specs / sizeof *specs;
+        p->spec = specs[p->by_outputs ? i - 2 : i];
+        p->spec.size = sizeof p->spec;
+        p->histograms = !p->by_outputs && i % 7 == 1;
+        p->spec.grain = p->by_outputs ? QNT_PER_AXIS : i % 3;
+        if (p->spec.grain == QNT_PER_BLOCK) p->spec.axis = 1, p->spec.block = 160;
+        fill_floats(p->x[0], VALUES), fill_floats(p->x[1], VALUES),
+            fill_floats(p->inputs, 70 * LINE);
+        for (int k = 0; k < LINE; k++) p->importance[k] = (float)random_in(0, 3);
+        every_way(try_quantizer, p);
+    }
+    free(p);
+}
+
+/* ---- products of codes ---- */
+
+enum { LEFT = 130, RIGHT = 150, DEPTH = 200 };
+
+struct multiplication {
+    uint8_t a[LEFT * DEPTH], b[RIGHT * DEPTH];
+    int8_t table[256];
+    int32_t zeros[RIGHT], c[LEFT * RIGHT];
+    float scale[RIGHT], y[LEFT * RIGHT];
+    int8_t codes[LEFT * RIGHT];
+    struct record product, product_of_levels, product_of_exponents, counts, requantized;
+};
+
+static void try_products(const qnt_context *context, const struct way *way, void *self)
+{
+    struct multiplication *p = self;
+    const qnt_exp exp = {
+        .size = sizeof exp, .exponent_bits = 4, .base = 1.3, .alpha = 0.5, .beta = 0.1};
+    qnt_tensor *c = TENSOR(p->c, QNT_INT, 32, LEFT, RIGHT);
+    memset(p->c, 0, sizeof p->c);
+    MUST(qnt_gemm_s8(context, TENSOR(p->a, QNT_UINT, 8, LEFT, DEPTH), 77,
+                     TENSOR(p->b, QNT_INT, 3, RIGHT, DEPTH), TENSOR(p->zeros, QNT_INT, 32, RIGHT),
+                     c));
+    expect_same(&p->product, "qnt_gemm_s8", way, p->c, sizeof p->c);
+    MUST(qnt_requantize(context, c, TENSOR(p->zeros, QNT_INT, 32, RIGHT),
+                        TENSOR(p->scale, QNT_FLOAT, 32, RIGHT), 3, -100, 120,
+                        TENSOR(p->codes, QNT_INT, 8, LEFT, RIGHT)));
+    expect_same(&p->requantized, "qnt_requantize", way, p->codes, sizeof p->codes);
+    MUST(qnt_gemm_table(context, TENSOR(p->a, QNT_UINT, 4, LEFT, DEPTH),
+                        TENSOR(p->table, QNT_INT, 8, 16), TENSOR(p->b, QNT_UINT, 6, RIGHT, DEPTH),
+                        TENSOR(p->table, QNT_INT, 16, 64), c));
+    expect_same(&p->product_of_levels, "qnt_gemm_table", way, p->c, sizeof p->c);
+    MUST(qnt_gemm_exp(context, TENSOR(p->a, QNT_UINT, 5, 20, DEPTH), &exp,
+                      TENSOR(p->b, QNT_UINT, 4, 30, DEPTH), &exp,
+                      TENSOR(p->y, QNT_FLOAT, 32, 20, 30)));
+    expect_same(&p->product_of_exponents, "qnt_gemm_exp", way, p->y, 600 * sizeof *p->y);
+    MUST(qnt_dot_exp(context, 4, TENSOR(p->a, QNT_UINT, 5, 5000), TENSOR(p->b, QNT_UINT, 5, 5000),
+                     TENSOR(p->c, QNT_INT, 32, 60)));
+    expect_same(&p->counts, "qnt_dot_exp", way, p->c, 60 * sizeof *p->c);
+}
+
+static void products(void)
+{
+    struct multiplication *p = calloc(1, sizeof *p);
+    fill_bytes(p->a, sizeof p->a), fill_bytes(p->b, sizeof p->b),
+        fill_bytes(p->table, sizeof p->table);
+    for (int i = 0; i < RIGHT; i++) {
+        p->zeros[i] = (int32_t)random_in(-4, 3);
+        p->scale[i] = (float)(0.001 + 0.01 * random_unit());
+    }
+    every_way(try_products, p);
+    free(p);
+}
+
 /* ---- packed convolutions ---- */
 
 enum { PICTURE = 12, DIGITS = 36, MAPS = 40, HALF = DIGITS / 2, BORDERED = PICTURE + 2 };
@@ -531,6 +687,8 @@ static void kernel_maps(void)
 int main(int argc, char **argv)
 {
     CHECK_INIT;
+    RUN(quantizers);
+    RUN(products);
     RUN(layers);
     RUN(convolutions);
     RUN(bit_planes);

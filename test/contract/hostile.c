@@ -217,6 +217,14 @@ static qnt_status pack_bits(const qnt_context *c, void *self, qnt_tensor *const 
     return qnt_pack_bits(c, t[0], t[1]);
 }
 
+static qnt_status describe_planes(const qnt_context *c, void *self, qnt_tensor *const *t)
+{
+    check_tensor v;
+    (void)self;
+    v.t = (qnt_tensor){.shape = v.shape, .strides = v.strides};
+    return qnt_pack_bits_view(c, t[0], &v.t);
+}
+
 static qnt_status convolve(const qnt_context *c, void *self, qnt_tensor *const *t)
 {
     return qnt_conv_s8(c, self, t[0], 0, t[1], t[2]);
@@ -272,6 +280,10 @@ static void kernels(void)
                             NULL,
                             {{"codes", IN, TENSOR(a, QNT_UINT, 2, 6, 100)},
                              {"planes", OUT, TENSOR(planes, QNT_UINT, 8, 1, 2, 3, 128)}}});
+    abuse(&(struct subject){"pack_bits_view",
+                            describe_planes,
+                            NULL,
+                            {{"codes", NO_DATA, TENSOR(a, QNT_UINT, 2, 6, 100)}}});
     abuse(&(struct subject){"dot_exp", dot_exp, NULL,
                             {{"a", IN, TENSOR(a, QNT_UINT, 4, 100)},
                              {"b", IN, TENSOR(b, QNT_UINT, 4, 100)},

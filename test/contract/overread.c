@@ -1,6 +1,7 @@
 /*
- * Every public function that takes tensors, on guarded memory: not a byte beyond the described
- * elements is read or written, whatever the strides and the alignment, and results do not change.
+ * Public functions that take tensors, on guarded memory: not a byte beyond the described elements is
+ * read or written, whatever the strides and the alignment, and results do not change. (Layers of packed
+ * digits and kernel maps: unit/lowbit_shapes.c, unit/ckn_map.c.)
  */
 #include "recipes.h"
 #include "views.h"
@@ -170,6 +171,157 @@ static void products(void)
     }
 }
 
+/* ---- bit planes ---- */
+
+/* Planes are compact, in memory of their own at every call; numbers, or signs with coefficients. */
+static qnt_status run_bits(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    const qnt_tensor *planes = self;
+    size_t bytes = product(planes->shape, 4);
+    guarded memory = guard((bytes + 7) / 8 * 8, true);
+    qnt_tensor there = *planes;
+    memcpy(memory.data, planes->data, bytes);
+    there.data = memory.data;
+    qnt_status status = qnt_gemm_bits(context, in[0], in[2], &there, in[1], out);
+    unguard(&memory);
+    return status;
+}
+
+static void bit_planes(void)
+{
+    static uint8_t a[4096], b[4096];
+    static _Alignas(8) uint8_t planes[2 * 8 * 5 * 128];
+    float coef[19 * 2 * 4], c[7 * 19];
+    fill_bytes(a, sizeof a), fill_bytes(b, sizeof b), fill_floats(coef, sizeof coef / sizeof *coef);
+    for (int bits = 1; bits <= 8; bits++) {
+        const int b_bits = 1 + bits % 4;
+        const int64_t k = bits % 2 ? 128 : 139, words = bits % 2 ? 3 : 5;
+        qnt_tensor *codes = TENSOR(b, QNT_UINT, b_bits, 19, k);
+        qnt_tensor *packed = TENSOR(planes, QNT_UINT, 8, 2, b_bits, words, 128);
+        for (int layout = 0; layout < LAYOUTS; layout++) { /* planes are compact */
+            struct arranged in, out;
+            arrange(&in, codes, layout), arrange(&out, packed, AT_END);
+            MUST(qnt_pack_bits(context, &in.v.t, &out.v.t));
+            if (layout)
+                CHECK(same_elements(packed, &out.v.t));
+            else
+                copy_elements(&out.v.t, packed);
+            CHECK(untouched(&in));
+            release(&in), release(&out);
+        }
+        const int blocks = bits % 2 ? 2 : 1;
+        qnt_tensor *factors = blocks > 1 ? TENSOR(coef, QNT_FLOAT, 32, 19, 2, b_bits)
+                                         : TENSOR(coef, QNT_FLOAT, 32, 19, b_bits);
+        for (int signs = 0; signs < 2; signs++) {
+            exercise(&(struct operation){"gemm_bits",
+                                         run_bits,
+                                         packed,
+                                         {TENSOR(a, QNT_UINT, bits, 7, k), factors,
+                                          signs ? TENSOR(coef, QNT_FLOAT, 32, bits) : NULL},
+                                         TENSOR(c, QNT_FLOAT, 32, 7, 19)});
+        }
+    }
+}
+
+/* ---- packed digits ---- */
+
+enum { SIDE = 6, CHANNELS = 10, MAPS = 5, TRIPLES = 2 /* of 5 channels */ };
+
+static const qnt_conv two_groups = {.size = sizeof two_groups, .groups = 2};
+
+static qnt_status run_pack_pixels(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_pack_pixels(context, in[0], 2, self, out);
+}
+
+static qnt_status run_pack_taps(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self;
+    return qnt_pack_taps(context, in[0], 2, out);
+}
+
+/* A compact result, at the end of a page and at its beginning, of an input in any arrangement. */
+static void into_compact(const char *name,
+                         qnt_status (*run)(void *self, qnt_tensor *const *in, qnt_tensor *out),
+                         void *self, const qnt_tensor *in, qnt_tensor *expected)
+{
+    for (int layout = 0; layout < LAYOUTS; layout++) {
+        struct arranged from, to;
+        qnt_tensor *views[1] = {&from.v.t};
+        arrange(&from, in, layout), arrange(&to, expected, layout % 2 ? AT_BEGIN : AT_END);
+        qnt_status status = run(self, views, &to.v.t);
+        CHECK_MSG(status == QNT_OK, "%s: %s", name, check_reason);
+        if (layout)
+            CHECK_MSG(same_elements(expected, &to.v.t), "%s: %s", name, layout_names[layout]);
+        else
+            copy_elements(&to.v.t, expected);
+        CHECK_MSG(untouched(&from), "%s: %s", name, layout_names[layout]);
+        release(&from), release(&to);
+    }
+}
+
+/* Pixels and taps are compact. */
+static qnt_status run_digits(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    static const qnt_lowbit digits = {
+        .size = sizeof digits, .step = 2, .zero = -3, .channels = CHANNELS / 2};
+    qnt_tensor **held = self;
+    struct arranged pixels, taps;
+    arrange(&pixels, held[0], AT_END), arrange(&taps, held[1], AT_END);
+    qnt_status status =
+        qnt_conv_lowbit(context, &two_groups, &digits, &pixels.v.t, &taps.v.t, in[0], out);
+    CHECK(untouched(&pixels) && untouched(&taps));
+    release(&pixels), release(&taps);
+    return status;
+}
+
+static qnt_status run_sums(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    qnt_tensor *none[1] = {NULL};
+    (void)in;
+    return run_digits(self, none, out);
+}
+
+static int32_t digit_of(void *user, int64_t channel, int32_t sum)
+{
+    (void)user;
+    return sum < -9 - channel ? 0 : sum < 4 ? 1 : sum < 20 ? 2 : 3;
+}
+
+static qnt_status run_find(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    (void)self, (void)in;
+    return qnt_find_thresholds(context, digit_of, NULL, -100, 100, out, NULL);
+}
+
+static void packed_digits(void)
+{
+    static const int32_t border[4] = {1, 0, 2, 1};
+    enum { HEIGHT = SIDE + 3, WIDTH = SIDE + 1, OUT_HEIGHT = HEIGHT - 2, OUT_WIDTH = WIDTH - 1 };
+    static uint8_t image[2 * SIDE * SIDE * CHANNELS], weight[2 * MAPS * 3 * 2 * CHANNELS / 2];
+    static uint8_t pixels[2 * HEIGHT * WIDTH * 2 * TRIPLES], taps[2 * TRIPLES * 3 * 2 * 64];
+    static int32_t sums[2 * OUT_HEIGHT * OUT_WIDTH * 2 * MAPS], thresholds[2 * MAPS * 3];
+    static uint8_t packed[2 * OUT_HEIGHT * OUT_WIDTH * 2 * TRIPLES];
+    for (size_t i = 0; i < sizeof image; i++) image[i] = (uint8_t)random_in(0, 3);
+    for (size_t i = 0; i < sizeof weight; i++) weight[i] = (uint8_t)random_in(0, 3);
+    for (int i = 0; i < 2 * MAPS * 3; i++) thresholds[i] = i % 3 * 9 - 8;
+    qnt_tensor *held[2] = {TENSOR(pixels, QNT_UINT, 8, 2, HEIGHT, WIDTH, 2, TRIPLES),
+                           TENSOR(taps, QNT_UINT, 8, 2, 1, TRIPLES, 3, 2, 64)};
+    into_compact("pack_pixels", run_pack_pixels, (void *)(uintptr_t)border,
+                 TENSOR(image, QNT_UINT, 8, 2, SIDE, SIDE, CHANNELS), held[0]);
+    into_compact("pack_taps", run_pack_taps, NULL,
+                 TENSOR(weight, QNT_UINT, 8, 2 * MAPS, 3, 2, CHANNELS / 2), held[1]);
+    exercise(&(struct operation){"conv_lowbit",
+                                 run_sums,
+                                 held,
+                                 {NULL},
+                                 TENSOR(sums, QNT_INT, 32, 2, OUT_HEIGHT, OUT_WIDTH, 2 * MAPS)});
+    into_compact("conv_lowbit", run_digits, held, TENSOR(thresholds, QNT_INT, 32, 2 * MAPS, 3),
+                 TENSOR(packed, QNT_UINT, 8, 2, OUT_HEIGHT, OUT_WIDTH, 2, TRIPLES));
+    exercise(&(struct operation){
+        "find_thresholds", run_find, NULL, {NULL}, TENSOR(thresholds, QNT_INT, 32, 2 * MAPS, 3)});
+}
+
 static qnt_status run_requantize(void *self, qnt_tensor *const *in, qnt_tensor *out)
 {
     (void)self;
@@ -232,8 +384,42 @@ static qnt_status run_observe(void *self, qnt_tensor *const *in, qnt_tensor *out
     return status;
 }
 
+/* Metrics, and what inputs do to the number of points. */
+static qnt_status run_measure(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    qnt_error *expected = self, error = {.size = sizeof error};
+    (void)out;
+    qnt_quantizer *q = byte_quantizer(context);
+    qnt_status status = qnt_quantizer_error(context, q, in[0], in[1], &error);
+    if (expected->count == 0) *expected = error;
+    CHECK(!memcmp(expected, &error, sizeof error));
+    qnt_quantizer_destroy(q);
+    return status;
+}
+
+static qnt_status run_observe_inputs(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    double *expected = self, coef[ROWS * 2] = {0};
+    size_t count;
+    (void)out;
+    qnt_quantizer *q = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
+    qnt_status status =
+        qnt_quantizer_observe(context, q, TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS), NULL);
+    if (status == QNT_OK) status = qnt_quantizer_observe_inputs(context, q, in[0]);
+    if (status == QNT_OK) status = qnt_quantizer_fit(context, q);
+    if (status == QNT_OK)
+        status = qnt_quantizer_get(context, q, QNT_P_COEF, coef, ROWS * 2, &count);
+    if (expected[0] == 0) memcpy(expected, coef, sizeof coef);
+    CHECK(!memcmp(expected, coef, sizeof coef));
+    qnt_quantizer_destroy(q);
+    return status;
+}
+
 static void observing(void)
 {
+    static float inputs[12 * COLUMNS];
+    qnt_error error = {.size = sizeof error};
+    double coef[ROWS * 2] = {0};
     float weights[COLUMNS];
     double expected[ROWS] = {0};
     fill_floats(values, COUNT);
@@ -241,6 +427,50 @@ static void observing(void)
     exercise(&(struct operation){"observe", run_observe, expected,
                                  {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS),
                                   TENSOR(weights, QNT_FLOAT, 32, COLUMNS)}, NULL});
+    exercise(&(struct operation){
+        "error",
+        run_measure,
+        &error,
+        {TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS), TENSOR(weights, QNT_FLOAT, 32, COLUMNS)},
+        NULL});
+    fill_floats(inputs, 12 * COLUMNS);
+    exercise(&(struct operation){"observe_inputs",
+                                 run_observe_inputs,
+                                 coef,
+                                 {TENSOR(inputs, QNT_FLOAT, 32, 3, 4, COLUMNS)},
+                                 NULL});
+}
+
+/* ---- trainers ---- */
+
+static qnt_status run_forward(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    return qnt_trainer_forward(context, self, in[0], out);
+}
+
+static qnt_status run_backward(void *self, qnt_tensor *const *in, qnt_tensor *out)
+{
+    double slope;
+    return qnt_trainer_backward(context, self, in[0], in[1], out, &slope, 1);
+}
+
+static void training(void)
+{
+    float y[COUNT], dy[COUNT];
+    const qnt_spec spec = format(QNT_LSQ, 3, QNT_SIGNED);
+    qnt_trainer *trainer = NULL;
+    qnt_tensor *x = TENSOR(values, QNT_FLOAT, 32, ROWS, COLUMNS);
+    fill_floats(values, COUNT), fill_floats(dy, COUNT);
+    MUST(qnt_trainer_create(context, &spec, &trainer));
+    MUST(qnt_trainer_start(context, trainer, x));
+    exercise(&(struct operation){
+        "forward", run_forward, trainer, {x}, TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)});
+    exercise(&(struct operation){"backward",
+                                 run_backward,
+                                 trainer,
+                                 {x, TENSOR(dy, QNT_FLOAT, 32, ROWS, COLUMNS)},
+                                 TENSOR(y, QNT_FLOAT, 32, ROWS, COLUMNS)});
+    qnt_trainer_destroy(trainer);
 }
 
 /* ---- layers ---- */
@@ -325,6 +555,9 @@ int main(int argc, char **argv)
     RUN(creating);
     RUN(products);
     RUN(codebooks);
+    RUN(bit_planes);
+    RUN(packed_digits);
+    RUN(training);
     RUN(requantize);
     RUN(shuffle);
     qnt_context_destroy(context);

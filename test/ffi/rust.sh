@@ -10,6 +10,13 @@ crate_tests() {
         cargo test --offline --quiet)
 }
 
+# Functions that the raw layer lacks, or that no library has.
+strangers() {
+    sed -n 's/^ *pub fn \(qnt_[a-z0-9_]*\)(.*/\1/p' examples/rust/src/sys.rs | LC_ALL=C sort |
+        LC_ALL=C comm -3 - lib/qnt.symbols
+}
+
+check_none 'every function is declared' strangers
 if [ -z "${NATIVE-yes}" ]; then
     skip 'programs of another architecture'
 elif ! have cargo; then

@@ -1,4 +1,5 @@
 /* The exact scale with real offset: against all monotone code sequences, and the chain of grids. */
+#include "quantizer/levels.h"
 #include "solve.h"
 
 static int by_value(const void *p, const void *q)
@@ -81,7 +82,21 @@ static void exhaustive(void)
     }
 }
 
-/* affine <= integer zero point <= fixed zero point; more levels are never worse. */
+/* Least error of as many free levels. */
+static double free_levels(const float *x, size_t n, int steps)
+{
+    void *space = aligned_alloc(64, (qnt__sort_bytes(n) + 63) / 64 * 64);
+    void *more = aligned_alloc(64, (qnt__kmeans_bytes(n, steps + 1) + 63) / 64 * 64);
+    struct qnt__sorted sorted;
+    double level[32];
+    qnt__sort(x, NULL, n, QNT__SIGNED, space, &sorted);
+    double error = qnt__kmeans(&sorted, steps + 1, more, level);
+    free(space), free(more);
+    return error;
+}
+
+/* Free levels <= affine <= integer zero point (<= fixed zero point, exact_zero.c); more levels are never
+ * worse. */
 static void chain(void)
 {
     for (int round = 0; round < ROUNDS(60); round++) {
@@ -94,6 +109,9 @@ static void chain(void)
             struct qnt__exact integer = solve_zero(x, NULL, n, steps);
             CHECK_MSG(fit.error <= integer.error + tiny, "L=%d: %.17g, integer %.17g", steps,
                       fit.error, integer.error);
+            double table = free_levels(x, n, steps);
+            CHECK_MSG(table <= fit.error + tiny, "L=%d: %.17g, levels %.17g", steps, fit.error,
+                      table);
             CHECK_MSG(fit.error <= last + 10.0 * tiny && fit.bound <= fit.error,
                       "L=%d n=%zu: %.17g after %.17g, bound %.17g", steps, n, fit.error, last,
                       fit.bound);

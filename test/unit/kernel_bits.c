@@ -42,11 +42,13 @@ static void random_codes(int bits, bool extreme, int64_t n, uint8_t *codes, uint
     }
 }
 
-/* Coefficients of a column: unrelated, or each twice the one before. */
+/* Coefficients of a column: unrelated and now and then 0, or each twice the one before. */
 static void random_coef(int planes, bool doubling, float *coef)
 {
-    for (int p = 0; p < planes; p++)
-        coef[p] = doubling && p ? 2 * coef[p - 1] : (float)random_gauss();
+    for (int p = 0; p < planes; p++) {
+        float any = random_in(0, 7) ? (float)random_gauss() : 0;
+        coef[p] = doubling && p ? 2 * coef[p - 1] : any;
+    }
 }
 
 /* The definition of a result of numbers. */

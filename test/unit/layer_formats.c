@@ -92,6 +92,10 @@ static const struct format inputs[] = {
     {"16-bit levels", WORDS, TABLES(QNT_LEVELS, EXTREME, 0)},
     {"real levels", REALS, TABLES(QNT_LEVELS, UNEVEN, 0)},
     {"256 levels, no 0", WORDS, TABLES(QNT_LEVELS, NO_ZERO, 0)},
+    {"balanced 3", BYTES, TABLES(QNT_BALANCED, 3, 0)},
+    {"sums of three signs", BYTES, POINTS(QNT_BASES, 1, 3, 0)},
+    {"sums of signs, literal", REALS, POINTS(QNT_BASES, 1, 2, QNT_LITERAL)},
+    {"multipoint", BYTES, POINTS(QNT_MULTIPOINT, 2, 2, 0)},
     {"signs", BYTES, POINTS(QNT_BASES, 1, 1, 0)},
     {"dynamic signs", BYTES, POINTS(QNT_BASES, 1, 1, QNT_DYNAMIC)}};
 

@@ -38,6 +38,33 @@ static void ordered(void)
     }
 }
 
+/* What refitted coefficients leave is orthogonal to every base; zeros have the sign +. */
+static void orthogonal(void)
+{
+    for (int round = 0; round < ROUNDS(60); round++) {
+        size_t n = (size_t)random_in(2, 300);
+        double coef[QNT__BASES_MAX], dot[QNT__BASES_MAX] = {0}, size = 0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = random_in(0, 5) ? (float)random_gauss() : 0.0f;
+            h[i] = round % 2 ? 0.1 + random_unit() : 1.0;
+            size += h[i] * fabs((double)x[i]);
+        }
+        int32_t count =
+            qnt__bases(x, h, n, (int32_t)random_in(1, 5), QNT__BASES_REFINED, 0, coef, code);
+        for (size_t i = 0; i < n; i++) {
+            double rest = (double)x[i];
+            for (int32_t p = 0; p < count; p++) rest -= code[i] >> p & 1 ? coef[p] : -coef[p];
+            for (int32_t p = 0; p < count; p++) dot[p] += h[i] * (code[i] >> p & 1 ? rest : -rest);
+        }
+        for (int32_t p = 0; p < count; p++)
+            CHECK_MSG(fabs(dot[p]) <= 1e-6 * size, "base %d of %d: %g of %g", p, count, dot[p],
+                      size);
+        if (qnt__bases(x, h, n, 1, QNT__BASES_GREEDY, 0, coef, code) == 1) {
+            for (size_t i = 0; i < n; i++) CHECK(code[i] == (x[i] >= 0));
+        }
+    }
+}
+
 static void degenerate(void)
 {
     double coef[QNT__BASES_MAX];
@@ -154,6 +181,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     RUN(ordered);
+    RUN(orthogonal);
     RUN(degenerate);
     RUN(optimal);
     RUN(golden);

@@ -196,6 +196,55 @@ static void budgets(void)
     }
 }
 
+/* Errors of all rows when each has so many points. */
+static void errors_of(qnt_spec spec, int points, bool weighted, double error[ROWS])
+{
+    spec.points = points;
+    qnt_quantizer *q = create(spec);
+    fit(q, weighted);
+    get(q, QNT_P_ERROR, error, ROWS);
+    qnt_quantizer_destroy(q);
+}
+
+static int descending(const void *p, const void *q)
+{
+    double a = *(const double *)p, b = *(const double *)q;
+    return (a < b) - (a > b);
+}
+
+/* A budget of bits buys second points, exactly as many as it pays for, where they save most. */
+static void budgets_of_points(void)
+{
+    for (int i = 0; i < ROUNDS(24); i++) {
+        qnt_spec spec = {.method = QNT_MULTIPOINT,
+                         .bits = 2 + i % 3,
+                         .points = 2,
+                         .grain = QNT_PER_AXIS,
+                         .flags = i / 6 % 2 ? QNT_LITERAL : 0};
+        double one[ROWS], two[ROWS], gain[ROWS], count[ROWS], expected = 0;
+        double each = spec.bits * COLUMNS + 32; /* bits of one point of a row */
+        int extra = (int)random_in(0, ROWS), spent = -ROWS;
+        qnt_quantizer *q = create(spec);
+        fill();
+        for (int k = 0; k < N; k++) h[k] += 0.5f; /* elements of importance 0 would not count */
+        set(q, QNT_P_BUDGET, ((ROWS + extra) * each + (extra < ROWS ? each * 0.9 : 0)) / N);
+        fit(q, i % 2);
+        get(q, QNT_P_COUNT, count, ROWS);
+        errors_of(spec, 1, i % 2, one), errors_of(spec, 2, i % 2, two);
+        for (int g = 0; g < ROWS; g++) {
+            spent += (int)count[g];
+            gain[g] = one[g] - two[g];
+            expected += one[g];
+        }
+        CHECK_MSG(spent == extra, "%d second points, expected %d", spent, extra);
+        qsort(gain, ROWS, sizeof *gain, descending);
+        for (int g = 0; g < extra; g++) expected -= gain[g];
+        CHECK_MSG(fabs(total(q, QNT_P_ERROR) / expected - 1) < 1e-9, "costs %g, expected %g",
+                  total(q, QNT_P_ERROR), expected);
+        qnt_quantizer_destroy(q);
+    }
+}
+
 /* One base is the mean magnitude; rows of zeros need none; published bases refit what was found. */
 static void known(void)
 {
@@ -248,6 +297,153 @@ static void first_point(void)
             if (t < 0) error = sum;
             CHECK_MSG(error <= sum * (1 + 1e-6) + 1e-12, "scale %g costs %g, found %g", s, sum,
                       error);
+        }
+        free(space);
+    }
+}
+
+/* One point is the best symmetric grid of its bits; two of 4 bits are not worse than the best scale of the
+ * 225 levels that two digits of base 15 can write. */
+static void grids(void)
+{
+    for (int i = 0; i < ROUNDS(30); i++) {
+        static double one[ROWS], grid[ROWS], scale[ROWS], coef[ROWS * 2], level[225];
+        int bits = 2 + i % 3;
+        qnt_spec spec = {.method = QNT_MULTIPOINT, .bits = bits, .grain = QNT_PER_AXIS};
+        qnt_spec best = {.size = sizeof best,
+                         .method = QNT_MSE,
+                         .bits = bits,
+                         .flags = QNT_SIGNED | QNT_SYMMETRIC | QNT_NARROW,
+                         .grain = QNT_PER_AXIS};
+        qnt_quantizer *mse = NULL, *q;
+        bool weighted = i % 2;
+        fill();
+        OK(qnt_quantizer_create(c, &best, &mse));
+        fit(mse, weighted);
+        get(mse, QNT_P_ERROR, grid, ROWS);
+        get(mse, QNT_P_SCALE, scale, ROWS);
+        errors_of(spec, 1, weighted, one); /* has the lowest digit as well */
+        for (int g = 0; g < ROWS; g++)
+            CHECK_MSG(one[g] <= grid[g] * (1 + 1e-5), "row %d: %g, grid %g", g, one[g], grid[g]);
+        spec.flags = QNT_LITERAL, spec.points = 1;
+        q = create(spec);
+        fit(q, weighted);
+        get(q, QNT_P_COEF, coef, ROWS);
+        get(q, QNT_P_ERROR, one, ROWS);
+        for (int g = 0; g < ROWS; g++)
+            CHECK_MSG(coef[g] == scale[g] && fabs(one[g] / grid[g] - 1) < 1e-5, "row %d: %g, %g", g,
+                      coef[g], scale[g]);
+        qnt_quantizer_destroy(q), qnt_quantizer_destroy(mse);
+
+        spec.flags = 0, spec.bits = 4;
+        errors_of(spec, 2, weighted, one);
+        best = (qnt_spec){.size = sizeof best,
+                          .scheme = QNT_TABLE,
+                          .method = QNT_LEVELS,
+                          .bits = 8,
+                          .grain = QNT_PER_AXIS};
+        for (int k = 0; k < 225; k++) level[k] = k - 112;
+        OK(qnt_quantizer_create(c, &best, &mse));
+        OK(qnt_quantizer_set(c, mse, QNT_P_LEVELS, level, 225));
+        fit(mse, weighted);
+        get(mse, QNT_P_ERROR, grid, ROWS);
+        for (int g = 0; g < ROWS; g++)
+            CHECK_MSG(one[g] <= grid[g] * (1 + 1e-4), "row %d: two points %g, 225 levels %g", g,
+                      one[g], grid[g]);
+        qnt_quantizer_destroy(mse);
+    }
+}
+
+/* In groups of few values, too, points of 2 and 3 bits are not worse than the published ones, but for what
+ * integer coefficients cost; all together they are much better. */
+static void short_groups(void)
+{
+    double all[2] = {0};
+    for (int i = 0; i < ROUNDS(40); i++) {
+        static double error[2][N];
+        const int64_t n = (int64_t[]){9, 16, 25, 64}[i % 4], rows = N / n;
+        qnt_spec spec = {
+            .method = QNT_MULTIPOINT, .bits = 2 + i / 4 % 2, .points = 2, .grain = QNT_PER_AXIS};
+        for (int k = 0; k < N; k++) x[k] = (float)(i % 3 ? random_gauss() : random_laplace());
+        for (int literal = 0; literal < 2; literal++) {
+            spec.flags = literal ? QNT_LITERAL : 0;
+            qnt_quantizer *q = create(spec);
+            OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, rows, n), NULL));
+            OK(qnt_quantizer_fit(c, q));
+            get(q, QNT_P_ERROR, error[literal], N);
+            qnt_quantizer_destroy(q);
+        }
+        for (int64_t g = 0; g < rows; g++) {
+            double energy = 0;
+            for (int64_t k = 0; k < n; k++) energy += pow((double)x[g * n + k], 2);
+            CHECK_MSG(error[0][g] <= error[1][g] * 1.02 + 5e-4 * energy,
+                      "%d bits, %d values: %g, published %g", spec.bits, (int)n, error[0][g],
+                      error[1][g]);
+            all[0] += error[0][g] / energy, all[1] += error[1][g] / energy;
+        }
+    }
+    CHECK_MSG(all[0] < 0.5 * all[1], "%g, published %g", all[0], all[1]);
+}
+
+/* Digits of the radix write every whole number up to their limit, each in one way. */
+static void radix_digits(void)
+{
+    for (int bits = 2; bits <= 4; bits++) {
+        for (int points = 1; points <= 8 / bits; points++) {
+            void *space =
+                aligned_alloc(64, (qnt__multipoint_bytes(40, bits, points) + 63) / 64 * 64);
+            int digit = (1 << (bits - 1)) - 1, base = 2 * digit + 1, limit = 0, seen[256] = {0};
+            double coef[QNT__POINTS_MAX] = {0};
+            for (int p = 0; p < points; p++) limit = limit * base + digit;
+            for (int k = 0; k < 40; k++) x[k] = (float)random_gauss();
+            qnt__multipoint_radix(x, NULL, 40, bits, points, space, coef);
+            free(space);
+            for (uint32_t l = 0; l < 1u << (bits * points); l++) {
+                bool lowest = false;
+                for (int p = 0; p < points; p++)
+                    lowest |= qnt__multipoint_digit(l, bits, p) < -digit;
+                if (lowest) continue;
+                double number = qnt__multipoint_value(l, bits, points, coef) / coef[0];
+                CHECK_MSG(fabs(number - rint(number)) < 1e-9 && fabs(number) < limit + 0.5,
+                          "%g of %d", number, limit);
+                if (fabs(number) < limit + 0.5) seen[(int)rint(number) + limit]++;
+            }
+            for (int t = 0; t <= 2 * limit; t++)
+                CHECK_MSG(seen[t] == 1, "%d bits, %d points: %d in %d ways", bits, points,
+                          t - limit, seen[t]);
+        }
+    }
+}
+
+/* Each greedy point takes at least the share 1 / d of what is left, and leaves no more than rounding all of
+ * it in steps of the largest magnitude over Q would. */
+static void greedy_progress(void)
+{
+    for (int i = 0; i < ROUNDS(60); i++) {
+        int bits = 2 + i % 3, points = 8 / bits, limit = (1 << (bits - 1)) - 1;
+        size_t n = (size_t)random_in(1, i % 4 ? 60 : N);
+        double coef[QNT__POINTS_MAX] = {0}, left = 0, energy = 0;
+        void *space = aligned_alloc(64, (qnt__multipoint_bytes(n, bits, points) + 63) / 64 * 64);
+        for (size_t k = 0; k < n; k++) {
+            x[k] = (float)(i % 2 ? random_laplace() : random_gauss());
+            energy += (double)x[k] * (double)x[k];
+        }
+        left = energy;
+        qnt__multipoint_greedy(x, NULL, n, bits, points, space, coef);
+        for (int p = 0; p < points && left > 1e-9 * energy; p++) {
+            double before = left, most = 0;
+            left = 0;
+            for (size_t k = 0; k < n; k++) {
+                most = fmax(most, fabs((double)x[k]));
+                double q = rint((double)x[k] / coef[p]);
+                x[k] = (float)((double)x[k] - coef[p] * fmax(fmin(q, limit), -limit));
+                left += (double)x[k] * (double)x[k];
+            }
+            CHECK_MSG(coef[p] > 0 && left < before, "point %d: %g after %g", p, left, before);
+            CHECK_MSG(left <= before * (1 - 1.0 / (double)n) + 1e-9 * energy, "%g after %g", left,
+                      before);
+            CHECK_MSG(left <= (double)n * most * most / (4 * limit * limit) + 1e-9 * energy,
+                      "%g, largest %g", left, most);
         }
         free(space);
     }
@@ -448,6 +644,66 @@ static void layers(void)
     CHECK(rounds < 20 || (narrow > 5 && narrow < rounds - 5)); /* both occur */
 }
 
+/* More turns never cost more, the default is 30 of them, and published forms take none. */
+static void rounds(void)
+{
+    static const double turns[] = {1, 2, 5, 30, 0};
+    for (int i = 0; i < ROUNDS(12); i++) {
+        qnt_spec spec = {.method = i % 2 ? QNT_MULTIPOINT : QNT_BASES,
+                         .bits = i % 2 ? 3 : 1,
+                         .points = i % 2 ? 2 : 4,
+                         .grain = QNT_PER_AXIS,
+                         .flags = i % 4 > 1 ? QNT_LITERAL : 0};
+        qnt_quantizer *q = create(spec);
+        double error[5];
+        fill();
+        OK(qnt_quantizer_observe(c, q, TENSOR(x, QNT_FLOAT, 32, ROWS, COLUMNS), NULL));
+        for (int t = 0; t < 5; t++) {
+            set(q, QNT_P_ROUNDS, turns[t]);
+            OK(qnt_quantizer_fit(c, q));
+            error[t] = total(q, QNT_P_ERROR);
+        }
+        CHECK_MSG(error[3] == error[4], "%g, by default %g", error[3], error[4]);
+        if (spec.flags & QNT_LITERAL) {
+            CHECK(error[0] == error[3]);
+        } else {
+            CHECK_MSG(error[2] < error[0] * 0.999 && error[3] <= error[2] * 1.002,
+                      "1: %g, 5: %g, 30: %g turns", error[0], error[2], error[3]);
+        }
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){-1}, 1), QNT_E_INVALID,
+              "whole number");
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){0.5}, 1), QNT_E_INVALID,
+              "whole number");
+        FAILS(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){NAN}, 1), QNT_E_INVALID,
+              "whole number");
+        qnt_quantizer_destroy(q);
+    }
+}
+
+/* What a method may spend is kept with what it found, but for extra rows. */
+static void kept_options(void)
+{
+    static const int params[] = {QNT_P_BUDGET, QNT_P_TOLERANCE, QNT_P_ROUNDS};
+    static const double value[] = {5.5, 0.25, 7};
+    static uint8_t blob[1 << 14];
+    qnt_quantizer *copy = NULL, *q = create((qnt_spec){.method = QNT_BASES, .points = 4});
+    double got;
+    size_t bytes;
+    fill();
+    for (int i = 0; i < 3; i++) set(q, params[i], value[i]);
+    set(q, QNT_P_EXTRA, 3);
+    fit(q, false);
+    OK(qnt_quantizer_save(c, q, blob, sizeof blob, &bytes));
+    OK(qnt_quantizer_load(c, blob, bytes, &copy));
+    for (int i = 0; i < 3; i++) {
+        get(copy, params[i], &got, 1);
+        CHECK_MSG(got == value[i], "parameter %d is %g", params[i], got);
+    }
+    get(copy, QNT_P_EXTRA, &got, 1);
+    CHECK(got == 0);
+    qnt_quantizer_destroy(q), qnt_quantizer_destroy(copy);
+}
+
 static void blobs(void)
 {
     for (int i = 0; i < 12; i++) {
@@ -551,11 +807,18 @@ int main(int argc, char **argv)
     RUN(nearest);
     RUN(order);
     RUN(budgets);
+    RUN(budgets_of_points);
     RUN(known);
     RUN(first_point);
+    RUN(grids);
+    RUN(short_groups);
+    RUN(radix_digits);
+    RUN(greedy_progress);
     RUN(golden);
     RUN(small_optimum);
     RUN(layers);
+    RUN(rounds);
+    RUN(kept_options);
     RUN(blobs);
     RUN(largest);
     RUN(bad_input);

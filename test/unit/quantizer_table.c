@@ -167,6 +167,11 @@ static void order_of_methods(void)
         q = create((qnt_spec){.method = QNT_LLOYD, .bits = bits, .flags = QNT_LITERAL});
         fit(q, x, NULL, 1, 4000);
         get(q, QNT_P_ERROR, &lloyd, 1);
+        double once;
+        OK(qnt_quantizer_set(c, q, QNT_P_ROUNDS, &(double){1}, 1));
+        OK(qnt_quantizer_fit(c, q));
+        get(q, QNT_P_ERROR, &once, 1);
+        CHECK_MSG(once > lloyd, "%d bits: one round %g, all %g", bits, once, lloyd);
         qnt_quantizer_destroy(q);
         q = create((qnt_spec){.method = QNT_ANALYTIC, .bits = bits, .flags = QNT_LITERAL});
         fit(q, x, NULL, 1, 4000);

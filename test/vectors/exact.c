@@ -2,6 +2,7 @@
  * Frozen optima of one small vector, verified by trying every assignment of codes. The values are
  * exact decimals, so float32 inputs move an optimum by no more than 1e-6 of the energy.
  */
+#include "quantizer/levels.h"
 #include "solve.h"
 
 enum { N = 6 };
@@ -83,14 +84,57 @@ static void real_offset(void)
     }
 }
 
-/* The reference of the other tests, on code books of its own. */
-static void reference(void)
+/* Code books: the scale of given levels, and the reference of the other tests. */
+static void code_books(void)
 {
     static const double fp4[] = {-6, -4, -3, -2, -1.5, -1, -.5, 0, .5, 1, 1.5, 2, 3, 4, 6};
     static const double rise[] = {-1.5, -0.5, 0.5, 1.5};
-    double s;
-    CHECK(near(sweep(w, NULL, N, fp4, 15, &s), 0.047399598394) && near(s, 0.346586345382));
-    CHECK(near(sweep(w, NULL, N, rise, 4, &s), 0.979545454545) && near(s, 1.090909090909));
+    static const struct {
+        const double *level;
+        int count;
+        double scale, error, values[N];
+    } rows[] = {{fp4, 15, 0.346586345382, 0.047399598394, {3, -1, 0.5, 4, -6, 0}},
+                {rise, 4, 1.090909090909, 0.979545454545, {0.5, -0.5, 0.5, 1.5, -1.5, 0.5}}};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        void *space = aligned_alloc(64, (qnt__sort_bytes(N) + 63) / 64 * 64);
+        void *more = aligned_alloc(64, (qnt__exact_levels_bytes(rows[r].count) + 63) / 64 * 64);
+        struct qnt__sorted sorted;
+        struct qnt__scale_fit fit;
+        double s;
+        qnt__sort(w, NULL, N, QNT__SIGNED, space, &sorted);
+        qnt__exact_levels(&sorted, rows[r].level, rows[r].count, 0, more, &fit);
+        CHECK_MSG(near(fit.scale, rows[r].scale) && near(fit.error, rows[r].error),
+                  "%d levels: s = %.12g, E = %.12g", rows[r].count, fit.scale, fit.error);
+        CHECK(fit.bound <= fit.error && fit.bound >= fit.error * (1.0 - 1e-9));
+        for (int i = 0; i < N; i++) {
+            double nearest = INFINITY;
+            for (int k = 0; k < rows[r].count; k++) {
+                if (fabs((double)w[i] / fit.scale - rows[r].level[k]) <
+                    fabs((double)w[i] / fit.scale - nearest))
+                    nearest = rows[r].level[k];
+            }
+            CHECK_MSG(nearest == rows[r].values[i], "value %d has level %g", i, nearest);
+        }
+        CHECK(near(sweep(w, NULL, N, rows[r].level, rows[r].count, &s), rows[r].error));
+        CHECK(near(s, rows[r].scale));
+        free(space), free(more);
+    }
+}
+
+/* Free levels: the best division of the six values into two, three and four runs. */
+static void free_levels(void)
+{
+    static const double error[] = {1.885, 0.251666666667, 0.085};
+    for (int k = 2; k <= 4; k++) {
+        void *space = aligned_alloc(64, (qnt__sort_bytes(N) + 63) / 64 * 64);
+        void *more = aligned_alloc(64, (qnt__kmeans_bytes(N, k) + 63) / 64 * 64);
+        struct qnt__sorted sorted;
+        double level[4];
+        qnt__sort(w, NULL, N, QNT__SIGNED, space, &sorted);
+        double found = qnt__kmeans(&sorted, k, more, level);
+        CHECK_MSG(near(found, error[k - 2]), "%d levels: E = %.12g", k, found);
+        free(space), free(more);
+    }
 }
 
 int main(int argc, char **argv)
@@ -100,6 +144,7 @@ int main(int argc, char **argv)
     RUN(negative_scale);
     RUN(integer_zero);
     RUN(real_offset);
-    RUN(reference);
+    RUN(code_books);
+    RUN(free_levels);
     return DONE;
 }

@@ -30,6 +30,7 @@ mod quantizer;
 #[allow(non_camel_case_types)]
 pub mod sys;
 mod tensor;
+mod train;
 
 pub use context::{cpu, cpu_detect, cpu_name, version, Context, Error, Level, Pool};
 pub use kernel::{
@@ -43,6 +44,7 @@ pub use lowbit::{
 pub use map::{KernelMap, MapData, MapSpec};
 pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
+pub use train::{Bases, Mode, TrainSpec, Trainer, Training};
 
 /// What almost every function returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -23,6 +23,8 @@ pub enum Method {
     Analytic = 4,
     /// Provably least weighted squared error.
     Mse = 5,
+    /// Table: bins of equal weight.
+    Balanced = 6,
     /// Points: bases of signs.
     Bases = 7,
     /// Points: low-bit integers.
@@ -71,6 +73,16 @@ pub enum Grain {
     Block(i32, usize),
 }
 
+impl Grain {
+    pub(crate) fn raw(&self) -> (i32, i32, i64) {
+        match *self {
+            Grain::Tensor => (0, 0, 0),
+            Grain::Axis(axis) => (1, axis, 0),
+            Grain::Block(axis, block) => (2, axis, block as i64),
+        }
+    }
+}
+
 /// A request for a quantizer; the default is 8 bits, unsigned, per tensor, set by the caller.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)] // the flags of qnt_spec, by name
@@ -91,6 +103,7 @@ pub struct Spec {
     pub dynamic: bool,
     pub literal: bool,
     pub real_offset: bool,
+    pub thresholds: bool,
     /// Of stochastic methods.
     pub seed: u64,
 }
@@ -98,12 +111,8 @@ pub struct Spec {
 impl Spec {
     fn raw(&self) -> sys::qnt_spec {
         let flags = [self.signed, self.symmetric, self.narrow, self.dynamic, self.literal,
-                     self.real_offset];
-        let (grain, axis, block) = match self.grain {
-            Grain::Tensor => (0, 0, 0),
-            Grain::Axis(axis) => (1, axis, 0),
-            Grain::Block(axis, block) => (2, axis, block as i64),
-        };
+                     self.real_offset, self.thresholds];
+        let (grain, axis, block) = self.grain.raw();
         sys::qnt_spec {
             size: size_of::<sys::qnt_spec>() as u32,
             scheme: self.scheme as i32,
@@ -120,7 +129,7 @@ impl Spec {
     }
 }
 
-/// Parameters for [`Quantizer::get`] and [`Quantizer::set`]; the header says what each means.
+/// Parameters of quantizers and trainers, for their `get` and `set`; the headers say what each means.
 #[allow(missing_docs)]
 pub mod param {
     pub const SCALE: i32 = 1;
@@ -134,6 +143,7 @@ pub mod param {
     pub const ALPHA: i32 = 9;
     pub const BETA: i32 = 10;
     pub const LEVELS: i32 = 11;
+    pub const THRESHOLDS: i32 = 12;
     pub const PERCENTILE: i32 = 16;
     pub const DISTRIBUTION: i32 = 17;
     pub const SAMPLES: i32 = 18;
@@ -151,6 +161,15 @@ pub mod param {
     pub const MAX: i32 = 37;
     pub const STORED: i32 = 38;
     pub const OVERHEAD: i32 = 39;
+    pub const THETA: i32 = 64;
+    pub const STEP: i32 = 65;
+    pub const EPOCH: i32 = 66;
+    pub const TEMPERATURE: i32 = 67;
+    pub const HARD: i32 = 68;
+    pub const DELTA: i32 = 69;
+    pub const KEEP: i32 = 70;
+    pub const ANNEAL: i32 = 71;
+    pub const PENALTY: i32 = 72;
 }
 
 /// What quantizing a tensor costs.
@@ -186,6 +205,10 @@ impl Quantizer {
 
     pub(crate) fn handle(&self) -> *const sys::qnt_quantizer {
         self.handle
+    }
+
+    pub(crate) fn from_handle(handle: *mut sys::qnt_quantizer) -> Quantizer {
+        Quantizer { handle }
     }
 
     /// What this was made of, defaults filled in, as the C struct.

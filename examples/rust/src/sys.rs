@@ -16,7 +16,8 @@ macro_rules! opaque {
     )*};
 }
 
-opaque!(qnt_context qnt_quantizer qnt_layer qnt_lowbit_layer qnt_pool qnt_image qnt_search qnt_ckn);
+opaque!(qnt_context qnt_quantizer qnt_layer qnt_lowbit_layer qnt_pool qnt_image qnt_search qnt_ckn
+        qnt_trainer qnt_alq);
 
 pub type qnt_status = i32;
 pub type qnt_alloc_fn = extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
@@ -27,6 +28,11 @@ pub type qnt_parallel_fn =
 pub type qnt_log_fn = extern "C" fn(*mut c_void, i32, *const c_char);
 pub type qnt_progress_fn = extern "C" fn(*mut c_void, u64, u64) -> i32;
 pub type qnt_digit_fn = extern "C" fn(*mut c_void, i64, i32) -> i32;
+pub type qnt_trial_fn =
+    extern "C" fn(*mut c_void, *const qnt_qtable, usize, *mut f64, *mut f64) -> i32;
+pub type qnt_teq_loss_fn = extern "C" fn(
+    *mut c_void, *const *const qnt_quantizer, *const *const qnt_quantizer, *mut f64,
+) -> i32;
 
 pub const QNT_OK: qnt_status = 0;
 pub const QNT_MAX_NDIM: usize = 8;
@@ -52,6 +58,22 @@ pub struct qnt_tensor {
     pub shape: *mut i64,
     pub strides: *mut i64,
     pub byte_offset: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct qnt_teq_spec {
+    pub size: u32,
+    pub least_bits: i32,
+    pub most_bits: i32,
+    pub reserved: i32,
+    pub step: f64,
+    pub ratio: f64,
+    pub bound: f64,
+    pub threshold: f64,
+    pub loss: f64,
+    pub bits: f64,
+    pub calls: u64,
 }
 
 /// 64 steps, row-major.
@@ -540,6 +562,94 @@ extern "C" {
     pub fn qnt_search_box(
         context: *const qnt_context, trials: *const qnt_trial, n: usize, rate_low: f64,
         rate_high: f64, spread: f64, low: *mut qnt_qtable, high: *mut qnt_qtable,
+    ) -> qnt_status;
+
+    pub fn qnt_search_score(
+        context: *const qnt_context, trials: *mut qnt_trial, n: usize, tables: usize,
+        measure: Option<qnt_trial_fn>, user: *mut c_void,
+    ) -> qnt_status;
+    pub fn qnt_search_run(
+        context: *const qnt_context, search: *mut qnt_search, budget: u64,
+        measure: Option<qnt_trial_fn>, user: *mut c_void,
+    ) -> qnt_status;
+    pub fn qnt_search_front(
+        context: *const qnt_context, trials: *const qnt_trial, n: usize, front: *mut usize,
+        count: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_dct_forward(pixels: *const f32, coefficients: *mut f32);
+    pub fn qnt_dct_inverse(coefficients: *const f32, pixels: *mut f32);
+    pub fn qnt_image_levels(
+        context: *const qnt_context, image: *mut qnt_image, component: i32, levels: *mut *mut i16,
+        wide: *mut usize, high: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_psnr(
+        context: *const qnt_context, a: *const u8, a_stride: usize, b: *const u8, b_stride: usize,
+        width: usize, height: usize, psnr: *mut f64,
+    ) -> qnt_status;
+
+    pub fn qnt_teq_search(
+        context: *const qnt_context, weights: *const *mut qnt_quantizer,
+        inputs: *const *mut qnt_quantizer, layers: usize, spec: *mut qnt_teq_spec,
+        loss: Option<qnt_teq_loss_fn>, user: *mut c_void,
+    ) -> qnt_status;
+
+    pub fn qnt_trainer_create(
+        context: *const qnt_context, spec: *const qnt_spec, out: *mut *mut qnt_trainer,
+    ) -> qnt_status;
+    pub fn qnt_trainer_destroy(trainer: *mut qnt_trainer);
+    pub fn qnt_trainer_start(
+        context: *const qnt_context, trainer: *mut qnt_trainer, x: *const qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_trainer_get(
+        context: *const qnt_context, trainer: *const qnt_trainer, param: i32, values: *mut f64,
+        capacity: usize, count: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_trainer_set(
+        context: *const qnt_context, trainer: *mut qnt_trainer, param: i32, values: *const f64,
+        count: usize,
+    ) -> qnt_status;
+    pub fn qnt_trainer_forward(
+        context: *const qnt_context, trainer: *const qnt_trainer, x: *const qnt_tensor,
+        y: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_trainer_backward(
+        context: *const qnt_context, trainer: *const qnt_trainer, x: *const qnt_tensor,
+        dy: *const qnt_tensor, dx: *mut qnt_tensor, dtheta: *mut f64, count: usize,
+    ) -> qnt_status;
+    pub fn qnt_trainer_refit(
+        context: *const qnt_context, trainer: *mut qnt_trainer, x: *const qnt_tensor, share: f64,
+    ) -> qnt_status;
+    pub fn qnt_trainer_export(
+        context: *const qnt_context, trainer: *const qnt_trainer, x: *const qnt_tensor,
+        out: *mut *mut qnt_quantizer,
+    ) -> qnt_status;
+
+    pub fn qnt_alq_create(
+        context: *const qnt_context, spec: *const qnt_spec, w: *const qnt_tensor,
+        out: *mut *mut qnt_alq,
+    ) -> qnt_status;
+    pub fn qnt_alq_destroy(alq: *mut qnt_alq);
+    pub fn qnt_alq_weights(
+        context: *const qnt_context, alq: *const qnt_alq, w: *mut qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_alq_step(
+        context: *const qnt_context, alq: *mut qnt_alq, mode: i32, rate: f64, dw: *const qnt_tensor,
+    ) -> qnt_status;
+    pub fn qnt_alq_prune(
+        context: *const qnt_context, alq: *const *mut qnt_alq, n: usize, most: u64, bits: f64,
+    ) -> qnt_status;
+    pub fn qnt_alq_bits(
+        context: *const qnt_context, alq: *const *mut qnt_alq, n: usize, bits: *mut f64,
+    ) -> qnt_status;
+    pub fn qnt_alq_get_state(
+        context: *const qnt_context, alq: *const qnt_alq, values: *mut f64, capacity: usize,
+        count: *mut usize,
+    ) -> qnt_status;
+    pub fn qnt_alq_set_state(
+        context: *const qnt_context, alq: *mut qnt_alq, values: *const f64, count: usize,
+    ) -> qnt_status;
+    pub fn qnt_alq_export(
+        context: *const qnt_context, alq: *const qnt_alq, out: *mut *mut qnt_quantizer,
     ) -> qnt_status;
 
     pub fn qnt_pool_create(

@@ -500,3 +500,65 @@ fn kernel_maps() {
     map.set(&context, &View::new(&anchors, &[6, 9]).unwrap()).unwrap();
     assert_eq!(map.run(&context, &x).unwrap().0, y);
 }
+
+#[test]
+fn training() {
+    let context = Context::new().unwrap();
+    let x = numbers(5, 6 * 50);
+    let view = View::new(&x, &[6, 50]).unwrap();
+    let spec = TrainSpec { bits: 3, signed: true, grain: Grain::Axis(0), ..TrainSpec::default() };
+    let mut trainer = Trainer::new(&context, &spec).unwrap();
+    let (mut y, mut z, mut dx) = (vec![0f32; 300], vec![0f32; 300], vec![0f32; 300]);
+    let error = trainer.forward(&context, &view, &mut ViewMut::new(&mut y, &[6, 50]).unwrap());
+    assert_eq!(error.err().unwrap().name(), "QNT_E_STATE");
+    trainer.start(&context, &view).unwrap();
+    let mut theta = trainer.get(&context, param::THETA).unwrap();
+    theta.iter_mut().for_each(|step| *step *= 1.7); // far from the best
+    let loss = |y: &[f32]| y.iter().zip(&x).map(|(y, x)| (y - x) * (y - x)).sum::<f32>();
+    let mut losses = Vec::new();
+    for _ in 0..60 {
+        trainer.set(&context, param::THETA, &theta).unwrap();
+        trainer.forward(&context, &view, &mut ViewMut::new(&mut y, &[6, 50]).unwrap()).unwrap();
+        losses.push(loss(&y));
+        let dy: Vec<f32> = y.iter().zip(&x).map(|(y, x)| 2.0 * (y - x)).collect();
+        let slope = trainer
+            .backward(&context, &view, &View::new(&dy, &[6, 50]).unwrap(),
+                      &mut ViewMut::new(&mut dx, &[6, 50]).unwrap())
+            .unwrap();
+        theta.iter_mut().zip(&slope).for_each(|(step, slope)| *step -= 0.02 * slope);
+    }
+    assert!(losses[59] < 0.8 * losses[0], "{:?}", losses);
+    trainer.forward(&context, &view, &mut ViewMut::new(&mut y, &[6, 50]).unwrap()).unwrap();
+    let q = trainer.export(&context, None).unwrap();
+    q.apply(&context, &view, &mut ViewMut::new(&mut z, &[6, 50]).unwrap()).unwrap();
+    assert_eq!(y, z);
+}
+
+#[test]
+fn bases_that_learn() {
+    let context = Context::new().unwrap();
+    let w = numbers(6, 4 * 30);
+    let view = View::new(&w, &[4, 30]).unwrap();
+    let mut bases = Bases::new(&context, &view, 3, Grain::Axis(0)).unwrap();
+    let mut now = vec![0f32; 120];
+    for mode in [Mode::Bases, Mode::Coordinates, Mode::Gather] {
+        bases.weights(&context, &mut ViewMut::new(&mut now, &[4, 30]).unwrap()).unwrap();
+        let dw: Vec<f32> = now.iter().zip(&w).map(|(now, w)| 2.0 * (now - w)).collect();
+        bases.step(&context, mode, 1e-3, &View::new(&dw, &[4, 30]).unwrap()).unwrap();
+    }
+    let state = bases.state(&context).unwrap();
+    let mut copy = Bases::new(&context, &view, 3, Grain::Axis(0)).unwrap();
+    copy.set_state(&context, &state).unwrap();
+    assert_eq!(copy.state(&context).unwrap(), state);
+    let mut layers = [bases];
+    let before = Bases::bits(&context, &layers).unwrap();
+    Bases::prune(&context, &mut layers, u64::MAX, 1.5).unwrap();
+    let after = Bases::bits(&context, &layers).unwrap();
+    assert!(before > 1.5 && after <= 1.5, "{} {}", before, after);
+    let q = layers[0].export(&context).unwrap();
+    let mut y = vec![0f32; 120];
+    layers[0].weights(&context, &mut ViewMut::new(&mut now, &[4, 30]).unwrap()).unwrap();
+    q.apply(&context, &View::new(&now, &[4, 30]).unwrap(),
+            &mut ViewMut::new(&mut y, &[4, 30]).unwrap()).unwrap();
+    assert!(now.iter().zip(&y).all(|(a, b)| (a - b).abs() < 2e-2));
+}
