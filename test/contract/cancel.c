@@ -121,7 +121,7 @@ static qnt_status observe_inputs(qnt_quantizer *q)
     return qnt_quantizer_observe_inputs(context, q, view);
 }
 
-/* Points by the error of outputs:. */
+/* Points by the error of outputs. */
 static void stop_inputs(void)
 {
     qnt_quantizer *q = new_quantizer(context, codebook(6, QNT_PER_AXIS, 0, 0));
@@ -162,6 +162,43 @@ static void searching(void)
     qnt_quantizer_destroy(q);
 }
 
+static qnt_quantizer *partner;
+
+static qnt_status fit_first(qnt_quantizer *q)
+{
+    return qnt_quantizer_fit_pair(context, q, partner);
+}
+
+static qnt_status fit_second(qnt_quantizer *q)
+{
+    return qnt_quantizer_fit_pair(context, partner, q);
+}
+
+/* Neither of two is changed, whether they have been fitted before or not. */
+static void pairs(void)
+{
+    for (int fitted = 0; fitted < 2; fitted++) {
+        for (int second = 0; second < 2; second++) {
+            qnt_quantizer *q = exp_quantizer(context);
+            partner = exp_quantizer(context);
+            view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
+            fill_floats(batch, 2000);
+            start(0);
+            MUST(observe(q));
+            fill_floats(batch, 2000);
+            start(0);
+            MUST(observe(partner));
+            for (int i = 0; fitted && i < 2; i++) {
+                start(0);
+                MUST(fit(i ? partner : q));
+            }
+            stop_everywhere("qnt_quantizer_fit_pair", q, second ? fit_second : fit_first);
+            qnt_quantizer_destroy(q);
+            qnt_quantizer_destroy(partner);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -170,6 +207,7 @@ int main(int argc, char **argv)
     RUN(calibration);
     RUN(stop_inputs);
     RUN(searching);
+    RUN(pairs);
     qnt_context_destroy(context);
     return DONE;
 }

@@ -227,6 +227,40 @@ static void searching(void)
     CHECK(fuse.blocks == blocks);
 }
 
+static qnt_quantizer *partner;
+
+static qnt_status fit_first(qnt_quantizer *q)
+{
+    return qnt_quantizer_fit_pair(context, q, partner);
+}
+
+static qnt_status fit_second(qnt_quantizer *q)
+{
+    return qnt_quantizer_fit_pair(context, partner, q);
+}
+
+static void pairs(void)
+{
+    size_t blocks = fuse.blocks;
+    qnt_quantizer *both[2];
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 4, 6, 40);
+    importance_view = NULL;
+    for (int i = 0; i < 2; i++) {
+        both[i] = exp_quantizer(context);
+        fill_floats(batch, BATCH);
+        MUST(observe(both[i]));
+    }
+    partner = both[1];
+    burn_change("qnt_quantizer_fit_pair", both[0], fit_first);
+    burn_change("qnt_quantizer_fit_pair", both[0], fit_second);
+    MUST(fit(both[1]));
+    partner = both[0];
+    burn_change("qnt_quantizer_fit_pair", both[1], fit_first);
+    burn_change("qnt_quantizer_fit_pair", both[1], fit_second);
+    for (int i = 0; i < 2; i++) qnt_quantizer_destroy(both[i]);
+    CHECK(fuse.blocks == blocks);
+}
+
 /* What keeps nothing, but needs memory meanwhile. */
 static qnt_quantizer *user;
 
@@ -784,6 +818,7 @@ int main(int argc, char **argv)
     RUN(calibration);
     RUN(inputs);
     RUN(searching);
+    RUN(pairs);
     RUN(passing);
     RUN(layers);
     RUN(blobs);

@@ -316,8 +316,17 @@ static void bad_input(void)
     FAILS(qnt_quantizer_fit_pair(c, other, NULL), QNT_E_INVALID, "NULL");
     FAILS(qnt_quantizer_fit_pair(c, other, other), QNT_E_INVALID, "same");
     qnt_quantizer *narrow = create((qnt_spec){.bits = 3});
-    FAILS(qnt_quantizer_fit_pair(c, narrow, other), QNT_E_INVALID, "bits");
+    FAILS(qnt_quantizer_fit_pair(c, narrow, other), QNT_E_INVALID, "a has 3 bits, b 4");
+    CHECK(qnt_quantizer_fit_pair(NULL, narrow, other) == QNT_E_INVALID);
+    qnt_quantizer *literal = create((qnt_spec){.bits = 3, .flags = QNT_LITERAL}),
+                  *blind = create((qnt_spec){.bits = 3});
+    fit(narrow, x, 100), fit(literal, x, 100);
+    const double base = get(narrow, QNT_P_BASE);
+    FAILS(qnt_quantizer_fit_pair(c, narrow, literal), QNT_E_INVALID, "QNT_LITERAL");
+    FAILS(qnt_quantizer_fit_pair(c, narrow, blind), QNT_E_STATE, "observe");
+    CHECK(get(narrow, QNT_P_BASE) == base);
     qnt_quantizer_destroy(q), qnt_quantizer_destroy(other), qnt_quantizer_destroy(narrow);
+    qnt_quantizer_destroy(literal), qnt_quantizer_destroy(blind);
 }
 
 int main(int argc, char **argv)
