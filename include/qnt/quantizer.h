@@ -340,7 +340,7 @@ QNT_API qnt_status qnt_quantizer_get(const qnt_context *context, const qnt_quant
  * @param context   for the reason.
  * @param quantizer the quantizer; unchanged on failure.
  * @param param     a QNT_P_ number marked "set".
- * @param values    the values; scales are rounded to float32.
+ * @param values    the values; what decoded numbers are made of is rounded to float32, but the base.
  * @param count     how many.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_STATE, #QNT_E_NOMEM.
  */
