@@ -124,7 +124,11 @@ static void pairs(void)
         OK(qnt_quantizer_observe(c, a, TENSOR(x, QNT_FLOAT, 32, M, K), NULL));
         OK(qnt_quantizer_observe(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K), NULL));
         OK(qnt_quantizer_fit_pair(c, a, b));
-        CHECK(get(a, QNT_P_BASE) == get(b, QNT_P_BASE) && get(a, QNT_P_BASE) > 1);
+        const double base = get(a, QNT_P_BASE), other = 1.25;
+        CHECK(base == get(b, QNT_P_BASE) && base > 1);
+        OK(qnt_quantizer_set(c, i % 4 < 2 ? a : b, QNT_P_BASE, &other, 1)); /* is replaced */
+        OK(qnt_quantizer_fit_pair(c, a, b));
+        CHECK(get(a, QNT_P_BASE) == base && get(b, QNT_P_BASE) == base);
         OK(qnt_quantizer_encode(c, a, TENSOR(x, QNT_FLOAT, 32, M, K),
                                 TENSOR(code, QNT_UINT, bits + 1, M, K)));
         OK(qnt_quantizer_encode(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K),
