@@ -343,8 +343,22 @@ static int head(const struct network *n, const float *stream, int side, int chan
     return winner;
 }
 
+/* Of the packed convolutions; of cyclic modules alone. */
+static double count_products(const struct network *n, int cyclic)
+{
+    double sum = 0;
+    for (const struct conv *c = n->conv; c < n->conv + n->count; c++) {
+        const int side = c->side / c->stride;
+        if (cyclic && c->flags != QNT_RELU_FIRST) continue;
+        sum += (double)side * side * c->out * c->kernel * c->kernel * (c->in / c->groups);
+    }
+    return sum;
+}
+
+/* G groups are G networks of the width of one: G times as many products, not G * G. */
 static int try_groups(int groups, FILE *weights)
 {
+    static double products_of_one;
     static float packed[MOST], plain[MOST];
     struct network n = {.groups = groups};
     uint32_t state = 2022;
@@ -364,10 +378,14 @@ static int try_groups(int groups, FILE *weights)
     size_t values = (size_t)(last->side * last->side * last->out), different = 0, live = 0;
     for (size_t i = 0; i < values; i++)
         different += plain[i] != plain[(i + 1) % values], live += plain[i] > 0;
-    int good = !memcmp(packed, plain, values * sizeof *plain) && different > 0 && live > values / 10;
-    printf("%d groups: %d convolutions, %zu values at the end, %zu above 0, class %d wins: %s\n", groups,
-           n.count, values, live, head(&n, packed, last->side, last->out),
-           good ? "equal, as expected" : "NOT equal");
+    double products = count_products(&n, 0), cyclic = count_products(&n, 1) / products;
+    if (groups == 1) products_of_one = products;
+    int good = !memcmp(packed, plain, values * sizeof *plain) && different > 0 &&
+               live > values / 10 && products == groups * products_of_one;
+    printf("G = %d: %d convolutions, %.2f million products, %.1f %% in cyclic modules\n", groups,
+           n.count, 1e-6 * products, 100 * cyclic);
+    printf("    %zu of %zu values at the end are above 0, class %d wins: %s\n", live, values,
+           head(&n, packed, last->side, last->out), good ? "equal, as expected" : "NOT equal");
     for (int i = 0; i < n.count; i++) {
         qnt_lowbit_layer_destroy(n.conv[i].layer);
         qnt_quantizer_destroy(n.conv[i].input_q);

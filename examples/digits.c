@@ -14,7 +14,7 @@
 #include "codebooks.h"
 #include "table.h"
 
-enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 128 };
+enum { TRAINED = 1200, CALIBRATION = 256, MOST_ROWS = 64 + MOST_CODEBOOKS };
 
 static int list_recipes(struct recipe *out)
 {

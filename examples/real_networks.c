@@ -16,7 +16,7 @@
 #include "models.h"
 #include "table.h"
 
-enum { MOST_ROWS = 96 };
+enum { MOST_ROWS = 32 + MOST_CODEBOOKS };
 
 /* Where samples come from: records in one file, or idx images with their labels. */
 struct source {

@@ -4,8 +4,8 @@
  *     stories [--quick] [--data FOLDER]
  *
  * Weight-only (float activations) and with int8 activations whose scales are found for every row as
- * it comes, so nothing needs calibration. The embedding is stored once, as the codes of the output
- * matrix.
+ * it comes, so nothing needs calibration; but for DNA-TEQ, whose weights and activations share a base.
+ * The embedding is stored once, as the codes of the output matrix.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,10 +25,16 @@ struct form {
     bool dynamic;             /* int8 activations */
     bool offset;              /* weights with a zero point */
     bool literal;             /* as published */
+    bool pairs;               /* of QNT_EXP: inputs are exponential as well, with the weights' base */
     bool adaptive;            /* of QNT_EXP: every matrix gets bits of its own */
     bool detailed;            /* left out by --quick */
 };
 
+#define PAIRS(width, how)                                                                          \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .bits = width, .pairs = true, .detailed = true,      \
+        .adaptive = width == 0, .literal = how                                                     \
+    }
 static const struct form forms[] = {
     {.method = QNT_MSE, .bits = 8},
     {.method = QNT_MSE, .bits = 8, .dynamic = true},
@@ -66,9 +72,22 @@ static const struct form forms[] = {
     {.scheme = QNT_EXP, .method = QNT_TEQ, .bits = 7, .literal = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .dynamic = true, .adaptive = true, .detailed = true},
     {.scheme = QNT_EXP, .method = QNT_TEQ, .literal = true, .adaptive = true, .detailed = true},
+    PAIRS(4, false),
+    PAIRS(5, false),
+    PAIRS(6, false),
+    PAIRS(7, false),
+    PAIRS(8, false),
+    PAIRS(0, false),
+    PAIRS(4, true),
+    PAIRS(5, true),
+    PAIRS(6, true),
+    PAIRS(7, true),
+    PAIRS(8, true),
+    PAIRS(0, true),
 };
 
-enum { SEARCHED = 40 /* stories on which bits of exponents are tried */ };
+/* Stories on which bits of exponents are tried, and on which inputs of pairs are observed. */
+enum { SEARCHED = 40 };
 
 /* ---- the float reference ---- */
 
@@ -110,7 +129,7 @@ struct quantized_matrices {
     qnt_quantizer *input; /* NULL: float */
     qnt_layer *layer[MATRICES];
     float *embedding; /* decoded */
-    const int32_t *bits; /* of each matrix's exponents; NULL: those of the form */
+    const qnt_quantizer *const *weights, *const *inputs; /* of each matrix, given; NULL: none */
     size_t bytes, workspace;
 };
 
@@ -141,43 +160,50 @@ static size_t stored_bytes(const qnt_context *context, const qnt_quantizer *form
     return (count * (size_t)spec.bits + 7) / 8 + groups * (spec.flags & QNT_SYMMETRIC ? 4 : 5);
 }
 
-static bool quantize_matrix(const struct form *form, int index, struct quantized_matrices *q)
+static bool fit_matrix(const struct form *form, const qnt_context *context,
+                       const qnt_tensor *weight, qnt_quantizer **format)
 {
-    const struct matrix *matrix = &q->transformer->matrix[index];
-    const qnt_layer_spec layer = {.size = sizeof layer, .kind = QNT_DENSE};
     const bool exponents = form->scheme == QNT_EXP;
     const int affine = form->offset ? QNT_SIGNED : QNT_SIGNED | QNT_SYMMETRIC;
     const int teq = form->literal ? QNT_SIGNED | QNT_LITERAL : QNT_SIGNED;
     const qnt_spec spec = {.size = sizeof spec,
                            .scheme = form->scheme,
                            .method = form->method,
-                           .bits = q->bits    ? q->bits[index]
-                                   : exponents ? form->bits - 1
-                                               : form->bits,
+                           .bits = exponents ? form->bits - 1 : form->bits,
                            .points = form->bases,
                            .flags = exponents ? teq : form->scheme == QNT_AFFINE ? affine : 0,
                            .grain = form->block ? QNT_PER_BLOCK : QNT_PER_AXIS,
                            .axis = form->block ? 1 : 0,
                            .block = form->block};
+    return !qnt_quantizer_create(context, &spec, format) &&
+           !qnt_quantizer_observe(context, *format, weight, NULL) &&
+           !qnt_quantizer_fit(context, *format);
+}
+
+static bool quantize_matrix(const struct form *form, int index, struct quantized_matrices *q)
+{
+    const struct matrix *matrix = &q->transformer->matrix[index];
+    const qnt_layer_spec layer = {.size = sizeof layer, .kind = QNT_DENSE};
     int64_t shape[] = {matrix->out, matrix->in}, rows[] = {POSITIONS, matrix->in};
     struct view view, input;
     qnt_tensor *weight = view_floats(&view, matrix->weight, 2, shape);
-    qnt_quantizer *format = NULL;
+    qnt_quantizer *fitted = NULL;
     size_t workspace = 0;
-    bool good = !qnt_quantizer_create(q->context, &spec, &format) &&
-                !qnt_quantizer_observe(q->context, format, weight, NULL) &&
-                !qnt_quantizer_fit(q->context, format) &&
-                !qnt_layer_create(q->context, &layer, weight, format, NULL, q->input, NULL,
-                                  &q->layer[index]) &&
-                !qnt_layer_workspace(q->context, q->layer[index],
-                                     view_floats(&input, matrix->weight, 2, rows), &workspace);
+    bool good = q->weights || fit_matrix(form, q->context, weight, &fitted);
+    const qnt_quantizer *format = q->weights ? q->weights[index] : fitted,
+                        *input_q = q->inputs ? q->inputs[index] : q->input;
+    good = good &&
+           !qnt_layer_create(q->context, &layer, weight, format, NULL, input_q, NULL,
+                             &q->layer[index]) &&
+           !qnt_layer_workspace(q->context, q->layer[index],
+                                view_floats(&input, matrix->weight, 2, rows), &workspace);
     if (good && index == MATRIX_EMBEDDING)
         good = !qnt_quantizer_apply(q->context, format, weight,
                                     view_floats(&input, q->embedding, 2, shape));
     if (good)
         q->bytes += stored_bytes(q->context, format, weight, (size_t)(matrix->out * matrix->in));
     if (workspace > q->workspace) q->workspace = workspace;
-    qnt_quantizer_destroy(format);
+    qnt_quantizer_destroy(fitted);
     return good;
 }
 
@@ -202,23 +228,25 @@ static void quantized_end(struct quantized_matrices *q)
     free(q->embedding);
 }
 
-/* ---- bits of exponents for every matrix ---- */
+/* ---- bits of exponents for every matrix, and pairs with one base ---- */
 
 struct search {
     const struct laboratory *lab;
-    const struct transformer *transformer;
+    const struct reference *reference;
     const struct tokens *text;
     const struct form *form;
     int sequences;
     double nats; /* of the float model, on these */
-    int32_t bits[MATRICES];
+    qnt_quantizer *weights[MATRICES], *inputs[MATRICES]; /* NULL: inputs are not exponential */
 };
 
 static bool measure_form(const struct laboratory *lab, const struct transformer *t,
                          const struct tokens *text, int sequences, const struct form *form,
-                         const int32_t *bits, struct prediction *out, size_t *bytes)
+                         const qnt_quantizer *const *weights, const qnt_quantizer *const *inputs,
+                         struct prediction *out, size_t *bytes)
 {
-    struct quantized_matrices q = {.context = lab->serial, .transformer = t, .bits = bits};
+    struct quantized_matrices q = {
+        .context = lab->serial, .transformer = t, .weights = weights, .inputs = inputs};
     bool good = quantize_all(form, &q);
     struct language_model model = {t, q.embedding, q.workspace, multiply_quantized, &q};
     good = good && language_measure(&lab->crew, &model, text, sequences, out);
@@ -234,50 +262,92 @@ static int32_t measure_loss(void *user, const qnt_quantizer *const *weights,
     struct search *s = user;
     struct prediction p;
     size_t bytes;
-    (void)inputs;
-    for (int m = 0; m < MATRICES; m++) s->bits[m] = quantizer_bits(s->lab->context, weights[m]);
-    if (!measure_form(s->lab, s->transformer, s->text, s->sequences, s->form, s->bits, &p, &bytes))
+    if (!measure_form(s->lab, s->reference->transformer, s->text, s->sequences, s->form, weights,
+                      s->form->pairs ? inputs : NULL, &p, &bytes))
         return 1;
     *loss = p.nats / s->nats - 1;
     return 0;
 }
 
-/* s->bits become what was found; loss is that on the stories of the search. */
-static bool search_bits(struct search *s, double *loss)
+/* Bits that are given need no measuring. */
+static int32_t accept(void *user, const qnt_quantizer *const *weights,
+                      const qnt_quantizer *const *inputs, double *loss)
 {
-    const qnt_spec spec = {.size = sizeof spec,
-                           .scheme = QNT_EXP,
-                           .method = QNT_TEQ,
-                           .grain = QNT_PER_AXIS,
-                           .flags = QNT_SIGNED | (s->form->literal ? QNT_LITERAL : 0)};
+    (void)user, (void)weights, (void)inputs;
+    *loss = 0;
+    return 0;
+}
+
+static bool multiply_observed(const void *self, int index, const float *x, int rows, float *y,
+                              void *workspace)
+{
+    const struct search *s = self;
+    int64_t shape[] = {rows, s->reference->transformer->matrix[index].in};
+    struct view view;
+    return !qnt_quantizer_observe(s->lab->serial, s->inputs[index], view_floats(&view, x, 2, shape),
+                                  NULL) &&
+           multiply_reference(s->reference, index, x, rows, y, workspace);
+}
+
+/* One story after the other: a quantizer is not observed by two threads at once. */
+static bool observe_inputs(const struct search *s)
+{
+    const struct transformer *t = s->reference->transformer;
+    const struct language_model model = {t, t->matrix[MATRIX_EMBEDDING].weight, 0,
+                                         multiply_observed, s};
+    struct crew alone = {.threads = 1};
+    struct prediction p;
+    bool good = !qnt_pool_create(s->lab->context, 1, &alone.pool) &&
+                language_measure(&alone, &model, s->text, s->sequences, &p);
+    qnt_pool_destroy(alone.pool);
+    return good;
+}
+
+/* Observes all matrices, and what they meet. */
+static bool observe(struct search *s)
+{
+    const double kept = 1 << 16; /* after so many, statistics go on as histograms */
     const qnt_context *context = s->lab->context;
-    qnt_quantizer *weights[MATRICES] = {NULL};
-    qnt_teq_spec teq = {.size = sizeof teq};
-    bool good = true;
-    for (int m = 0; good && m < MATRICES; m++) {
-        const struct matrix *matrix = &s->transformer->matrix[m];
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = QNT_EXP,
+                     .method = QNT_TEQ,
+                     .flags = QNT_SIGNED | (s->form->literal ? QNT_LITERAL : 0)};
+    for (int m = 0; m < MATRICES; m++) {
+        const struct matrix *matrix = &s->reference->transformer->matrix[m];
         int64_t shape[] = {matrix->out, matrix->in};
         struct view view;
-        good = !qnt_quantizer_create(context, &spec, &weights[m]) &&
-               !qnt_quantizer_observe(context, weights[m], view_floats(&view, matrix->weight, 2, shape),
-                                      NULL);
+        spec.grain = QNT_PER_AXIS;
+        if (qnt_quantizer_create(context, &spec, &s->weights[m]) ||
+            qnt_quantizer_observe(context, s->weights[m],
+                                  view_floats(&view, matrix->weight, 2, shape), NULL))
+            return false;
+        spec.grain = QNT_PER_TENSOR;
+        if (s->form->pairs && (qnt_quantizer_create(context, &spec, &s->inputs[m]) ||
+                               qnt_quantizer_set(context, s->inputs[m], QNT_P_SAMPLES, &kept, 1)))
+            return false;
     }
-    good = good && !qnt_teq_search(context, weights, NULL, MATRICES, &teq, measure_loss, s);
-    for (int m = 0; m < MATRICES; m++) {
-        if (good) s->bits[m] = quantizer_bits(context, weights[m]);
-        qnt_quantizer_destroy(weights[m]);
-    }
+    return !s->form->pairs || observe_inputs(s);
+}
+
+/* Fits what was observed; loss is that on the stories of the search. */
+static bool search_bits(struct search *s, double *loss)
+{
+    const int32_t given = s->form->adaptive ? 0 : s->form->bits - 1;
+    qnt_teq_spec teq = {.size = sizeof teq, .least_bits = given, .most_bits = given};
+    bool good = observe(s) && !qnt_teq_search(s->lab->context, s->weights, s->inputs, MATRICES,
+                                              &teq, given ? accept : measure_loss, s);
     *loss = teq.loss;
     return good;
 }
 
-/* Bits of a code with its sign, a mean over weights. */
-static double mean_bits(const struct search *s)
+/* Bits of a code with its sign, a mean over weights, or over inputs of one token. */
+static double mean_bits(const struct search *s, bool inputs)
 {
     double sum = 0, count = 0;
     for (int m = 0; m < MATRICES; m++) {
-        double n = (double)s->transformer->matrix[m].out * s->transformer->matrix[m].in;
-        sum += n * (s->bits[m] + 1), count += n;
+        const struct matrix *matrix = &s->reference->transformer->matrix[m];
+        double n = inputs ? matrix->in : (double)matrix->out * matrix->in;
+        sum += n * (quantizer_bits(s->lab->context, s->weights[m]) + 1), count += n;
     }
     return sum / count;
 }
@@ -287,20 +357,22 @@ static double mean_bits(const struct search *s)
 static void print_row(const struct form *form, size_t bytes, const struct prediction *p,
                       const struct prediction *reference)
 {
-    char name[32] = "float reference", grain[16], bits[8];
+    char name[32] = "float reference", grain[16], bits[8], values[8];
     snprintf(grain, sizeof grain, "%s", form ? "channel" : "");
     if (form && form->block) snprintf(grain, sizeof grain, "block %d", form->block);
     snprintf(bits, sizeof bits, "%d", form ? form->bits : 32);
+    snprintf(values, sizeof values, "%s", form && form->dynamic ? "8" : "32");
     if (form && form->adaptive) snprintf(bits, sizeof bits, "-");
+    if (form && form->pairs) memcpy(values, bits, sizeof values);
     if (form && form->bases)
         snprintf(name, sizeof name, "BASES x %d", form->bases);
     else if (form)
-        snprintf(name, sizeof name, "%s%s%s%s", method_name(form->method),
-                 form->offset ? " +zero" : "", form->adaptive ? " adaptive" : "",
-                 form->literal ? " literal" : "");
-    printf("  %-20s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits,
-           form && form->dynamic ? "8" : "32", grain, bytes, p->nats, p->nats - reference->nats,
-           100 * p->right, 1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
+        snprintf(name, sizeof name, "%s%s%s%s%s", method_name(form->method),
+                 form->offset ? " +zero" : "", form->pairs ? " pairs" : "",
+                 form->adaptive ? " adaptive" : "", form->literal ? " literal" : "");
+    printf("  %-26s %3s %4s  %-9s %10zu %8.4f %+8.4f %8.2f %9.4f %6.2f x\n", name, bits, values,
+           grain, bytes, p->nats, p->nats - reference->nats, 100 * p->right,
+           1e3 * p->seconds / (double)p->tokens, reference->seconds / p->seconds);
     fflush(stdout);
 }
 
@@ -308,7 +380,7 @@ static void print_head(int sequences, size_t tokens)
 {
     printf("\nstories260k, a language model: %d stories, %zu predicted tokens\n\n", sequences,
            tokens);
-    printf("  %-20s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights",
+    printf("  %-26s %3s %4s  %-9s %10s %8s %8s %8s %9s %8s\n", "method", "W", "A", "weights",
            "bytes", "nats", "change", "right %", "ms each", "speed");
 }
 
@@ -318,28 +390,41 @@ static bool run_form(const struct laboratory *lab, const struct transformer *t,
 {
     struct prediction p;
     size_t bytes;
-    if (!measure_form(lab, t, text, sequences, form, NULL, &p, &bytes)) return false;
+    if (!measure_form(lab, t, text, sequences, form, NULL, NULL, &p, &bytes)) return false;
     print_row(form, bytes, &p, reference);
     return true;
 }
 
-/* Bits are sought on the first stories, where the float model has `nats`, and measured on all. */
-static bool run_adaptive(const struct laboratory *lab, const struct transformer *t,
-                         const struct tokens *text, int sequences, const struct form *form,
-                         const struct prediction *reference, double nats)
+/* Bits are sought and inputs observed on the first stories, where the float model has `nats`; what comes of
+ * it is measured on all. */
+static bool run_search(const struct laboratory *lab, const struct reference *float_model,
+                       const struct tokens *text, int sequences, const struct form *form,
+                       const struct prediction *reference, double nats)
 {
-    struct search s = {lab, t, text, form, SEARCHED < sequences ? SEARCHED : sequences, nats, {0}};
+    struct search s = {.lab = lab,
+                       .reference = float_model,
+                       .text = text,
+                       .form = form,
+                       .sequences = SEARCHED < sequences ? SEARCHED : sequences,
+                       .nats = nats};
     struct prediction p;
+    const qnt_quantizer *weights[MATRICES], *inputs[MATRICES];
     double loss;
     size_t bytes;
-    if (!search_bits(&s, &loss) || !measure_form(lab, t, text, sequences, form, s.bits, &p, &bytes))
-        return false;
-    print_row(form, bytes, &p, reference);
-    printf("    %.2f bits a weight on average, %.0f %% fewer than int8; DNA-TEQ reports 40 %%, inputs "
-           "included;\n    %.2f %% more nats on the %d stories on which they were sought\n",
-           mean_bits(&s), 100 * (1 - mean_bits(&s) / 8), 100 * loss, s.sequences);
+    bool good = search_bits(&s, &loss);
+    memcpy(weights, s.weights, sizeof weights);
+    memcpy(inputs, s.inputs, sizeof inputs);
+    good = good && measure_form(lab, float_model->transformer, text, sequences, form, weights,
+                                form->pairs ? inputs : NULL, &p, &bytes);
+    if (good) print_row(form, bytes, &p, reference);
+    if (good && form->adaptive) {
+        table_bits(mean_bits(&s, false), form->pairs ? mean_bits(&s, true) : 0);
+        printf("%.2f %% more nats on the %d stories of the search\n", 100 * loss, s.sequences);
+    }
     fflush(stdout);
-    return true;
+    for (int m = 0; m < MATRICES; m++)
+        qnt_quantizer_destroy(s.weights[m]), qnt_quantizer_destroy(s.inputs[m]);
+    return good;
 }
 
 static bool run(const struct laboratory *lab, const struct transformer *t,
@@ -354,18 +439,19 @@ static bool run(const struct laboratory *lab, const struct transformer *t,
     good = good && language_measure(&lab->crew, &model, text, sequences, &expected) &&
            language_measure(&lab->crew, &model, text, SEARCHED < sequences ? SEARCHED : sequences, &first);
     size_t bytes = sizeof(float) * DIM * (2 * LAYERS + 1);
-    for (int m = 0; m < MATRICES; m++) {
+    for (int m = 0; m < MATRICES; m++)
         bytes += sizeof(float) * (size_t)(t->matrix[m].out * t->matrix[m].in);
-        free(reference.turned[m]);
+    if (good) {
+        print_head(sequences, expected.tokens);
+        print_row(NULL, bytes, &expected, &expected);
     }
-    if (!good) return false;
-    print_head(sequences, expected.tokens);
-    print_row(NULL, bytes, &expected, &expected);
-    for (size_t i = 0; good && i < sizeof forms / sizeof *forms; i++)
-        if (forms[i].adaptive && !quick)
-            good = run_adaptive(lab, t, text, sequences, &forms[i], &expected, first.nats);
-        else if (!quick || !forms[i].detailed)
-            good = run_form(lab, t, text, sequences, &forms[i], &expected);
+    for (size_t i = 0; good && i < sizeof forms / sizeof *forms; i++) {
+        if (quick && forms[i].detailed) continue;
+        good = forms[i].adaptive || forms[i].pairs
+                   ? run_search(lab, &reference, text, sequences, &forms[i], &expected, first.nats)
+                   : run_form(lab, t, text, sequences, &forms[i], &expected);
+    }
+    for (int m = 0; m < MATRICES; m++) free(reference.turned[m]);
     return good;
 }
 

@@ -2,6 +2,7 @@
 #include "adaptive.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct trial {
     const qnt_context *context, *serial;
@@ -9,8 +10,9 @@ struct trial {
     const struct calibration *calibration;
     const struct samples *samples;
     struct recipe recipe;
-    int32_t bits[GRAPH_NODES];
+    struct formats formats;        /* that are being tried */
     int node[GRAPH_NODES], layers; /* nodes with weights */
+    qnt_quantizer *weights[GRAPH_NODES], *inputs[GRAPH_NODES]; /* of these */
     float *logits;
     int right; /* of the float network */
 };
@@ -38,9 +40,10 @@ static int32_t measure(void *user, const qnt_quantizer *const *weights,
     struct quantized quantized;
     struct runner runner;
     int right = 0;
-    (void)inputs;
-    for (int l = 0; l < t->layers; l++)
-        t->bits[t->node[l]] = quantizer_bits(t->context, weights[l]);
+    for (int l = 0; l < t->layers; l++) {
+        t->formats.weights[t->node[l]] = weights[l];
+        t->formats.input[t->node[l]] = inputs ? inputs[l] : NULL;
+    }
     if (!quantize(t->context, t->calibration, &t->recipe, &quantized)) return 1;
     quantized.context = t->serial;
     bool good = quantized_runner(t->calibration->graph, &quantized, &runner) &&
@@ -48,6 +51,15 @@ static int32_t measure(void *user, const qnt_quantizer *const *weights,
     quantized_free(&quantized);
     *loss = (double)(t->right - right) / t->samples->count;
     return !good;
+}
+
+/* Bits that are given need no measuring. */
+static int32_t accept(void *user, const qnt_quantizer *const *weights,
+                      const qnt_quantizer *const *inputs, double *loss)
+{
+    (void)user, (void)weights, (void)inputs;
+    *loss = 0;
+    return 0;
 }
 
 static bool observe_weights(const struct trial *t, int node, qnt_quantizer **out)
@@ -63,17 +75,47 @@ static bool observe_weights(const struct trial *t, int node, qnt_quantizer **out
            !qnt_quantizer_observe(t->context, *out, &view.tensor, NULL);
 }
 
-static void take(const struct trial *t, qnt_quantizer *const *weights, struct adaptation *out)
+static bool observe_layers(struct trial *t)
 {
-    double sum = 0, count = 0;
-    for (int l = 0; l < t->layers; l++) {
-        int bits = quantizer_bits(t->context, weights[l]), node = t->node[l];
-        double n = (double)graph_weight_count(t->calibration->graph, node);
-        out->bits[node] = bits;
-        sum += n * (bits + 1);
-        count += n;
+    const struct graph *graph = t->calibration->graph;
+    for (int i = 1; i < graph->count; i++) {
+        if (!node_has_weights(&graph->node[i])) continue;
+        t->inputs[t->layers] = t->recipe.pairs ? t->calibration->input[i] : NULL;
+        t->node[t->layers] = i;
+        if (!observe_weights(t, i, &t->weights[t->layers++])) return false;
     }
-    out->mean = sum / count;
+    return true;
+}
+
+/* The loss of a network is measured against the float one's. */
+static bool search(struct trial *t, double *loss)
+{
+    const int32_t given = t->recipe.adaptive ? 0 : t->recipe.weight_bits - 1;
+    qnt_teq_spec spec = {.size = sizeof spec, .least_bits = given, .most_bits = given};
+    struct runner runner;
+    reference_runner(t->calibration->graph, &runner);
+    bool good = (given || count_right(t, &runner, &t->right)) &&
+                !qnt_teq_search(t->context, t->weights, t->inputs, (size_t)t->layers, &spec,
+                                given ? accept : measure, t);
+    *loss = spec.loss;
+    return good;
+}
+
+static void take(const struct trial *t, struct adaptation *out)
+{
+    const struct graph *graph = t->calibration->graph;
+    double bits[2] = {0, 0}, count[2] = {0, 0};
+    for (int l = 0; l < t->layers; l++) {
+        const int node = t->node[l], exponent = quantizer_bits(t->context, t->weights[l]);
+        const double weights = (double)graph_weight_count(graph, node),
+                     inputs = (double)node_elements(&graph->node[graph->node[node].input]);
+        out->formats.weights[node] = t->weights[l];
+        out->formats.input[node] = t->inputs[l];
+        bits[0] += weights * (exponent + 1), count[0] += weights;
+        if (t->inputs[l]) bits[1] += inputs * exponent, count[1] += inputs;
+    }
+    out->weight_bits = bits[0] / count[0];
+    out->input_bits = count[1] > 0 ? bits[1] / count[1] : 0;
 }
 
 bool adapt(const qnt_context *context, const qnt_context *serial, const struct crew *crew,
@@ -81,29 +123,25 @@ bool adapt(const qnt_context *context, const qnt_context *serial, const struct c
            const struct recipe *recipe, struct adaptation *out)
 {
     const struct graph *graph = calibration->graph;
-    qnt_quantizer *weights[GRAPH_NODES] = {NULL};
-    qnt_teq_spec spec = {.size = sizeof spec};
-    struct runner runner;
     struct trial t = {.context = context,
                       .serial = serial,
                       .crew = crew,
                       .calibration = calibration,
                       .samples = samples,
                       .recipe = *recipe};
-    t.recipe.node_bits = t.bits;
+    *out = (struct adaptation){.loss = 0};
+    t.recipe.formats = &t.formats;
     t.logits = malloc((size_t)samples->count * sizeof *t.logits *
                       (size_t)graph->node[graph->count - 1].channels);
-    reference_runner(graph, &runner);
-    bool good = t.logits && count_right(&t, &runner, &t.right);
-    for (int i = 1; good && i < graph->count; i++) {
-        if (!node_has_weights(&graph->node[i])) continue;
-        good = observe_weights(&t, i, &weights[t.layers]);
-        t.node[t.layers++] = i;
-    }
-    good = good && !qnt_teq_search(context, weights, NULL, (size_t)t.layers, &spec, measure, &t);
-    if (good) take(&t, weights, out);
-    out->loss = spec.loss;
-    for (int l = 0; l < t.layers; l++) qnt_quantizer_destroy(weights[l]);
+    bool good = t.logits && observe_layers(&t) && search(&t, &out->loss);
+    memcpy(out->weights, t.weights, sizeof t.weights);
+    if (good) take(&t, out);
     free(t.logits);
     return good;
+}
+
+void adaptation_free(struct adaptation *adaptation)
+{
+    for (int i = 0; i < GRAPH_NODES; i++) qnt_quantizer_destroy(adaptation->weights[i]);
+    *adaptation = (struct adaptation){.loss = 0};
 }

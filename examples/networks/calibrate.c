@@ -25,29 +25,41 @@ static int bits_of(const struct graph *graph, const struct recipe *recipe, int v
     return value == 0 || (recipe->ends8 && last) ? 8 : recipe->value_bits;
 }
 
-/* Exponential values go with exponential weights; the image, and what has 8 bits, is affine. */
-static qnt_spec value_spec(const struct recipe *recipe, int bits)
+static bool prepare_quantizer(const qnt_context *context, const qnt_spec *spec, qnt_quantizer **out)
 {
-    qnt_spec spec = {.size = sizeof spec, .method = recipe->method, .bits = bits};
-    if (recipe->scheme == QNT_EXP && bits < 8)
-        spec.scheme = QNT_EXP;
-    else if (recipe->scheme != QNT_AFFINE)
-        spec.method = QNT_MSE;
-    return spec;
+    const double kept = KEPT_VALUES;
+    return qnt_quantizer_create(context, spec, out) == QNT_OK &&
+           qnt_quantizer_set(context, *out, QNT_P_SAMPLES, &kept, 1) == QNT_OK;
+}
+
+/* One base for weights and inputs: each layer has a format of its own for what it reads. */
+static bool prepare_pairs(const qnt_context *context, struct calibration *c, int value)
+{
+    const qnt_spec spec = {.size = sizeof spec,
+                           .scheme = QNT_EXP,
+                           .method = QNT_TEQ,
+                           .flags = c->recipe.literal ? QNT_LITERAL : 0};
+    for (int i = value + 1; i < c->graph->count; i++) {
+        const struct node *node = &c->graph->node[i];
+        if (node->input != value || !node_has_weights(node)) continue;
+        if (!prepare_quantizer(context, &spec, &c->input[i])) return false;
+    }
+    return true;
 }
 
 static bool prepare(const qnt_context *context, struct calibration *c, int value)
 {
-    const double kept = KEPT_VALUES;
     const struct graph *graph = c->graph;
+    const qnt_spec spec = {.size = sizeof spec,
+                           .method = c->recipe.scheme == QNT_AFFINE ? c->recipe.method : QNT_MSE,
+                           .bits = bits_of(graph, &c->recipe, value)};
     size_t n = node_elements(&graph->node[value]);
-    qnt_spec spec = value_spec(&c->recipe, bits_of(graph, &c->recipe, value));
     c->mean[value] = calloc(n, sizeof(double));
     c->square[value] = calloc(n, sizeof(double));
     if (!c->mean[value] || !c->square[value]) return false;
     if (!c->recipe.value_bits) return true;
-    return qnt_quantizer_create(context, &spec, &c->format[value]) == QNT_OK &&
-           qnt_quantizer_set(context, c->format[value], QNT_P_SAMPLES, &kept, 1) == QNT_OK;
+    if (c->recipe.pairs && value) return prepare_pairs(context, c, value);
+    return prepare_quantizer(context, &spec, &c->format[value]);
 }
 
 static bool prepare_gram(struct calibration *c, int layer)
@@ -125,11 +137,13 @@ static void observe(void *user, int index, const float *value, int batch)
     }
     struct view view;
     int64_t shape[] = {batch, (int64_t)n};
-    if (c->format[index] && qnt_quantizer_observe(w->context, c->format[index],
-                                                  view_floats(&view, value, 2, shape), NULL))
+    const qnt_tensor *seen = view_floats(&view, value, 2, shape);
+    if (c->format[index] && qnt_quantizer_observe(w->context, c->format[index], seen, NULL))
         w->failed = true;
     for (int layer = index + 1; layer < c->graph->count; layer++) {
         if (c->graph->node[layer].input != index) continue;
+        if (c->input[layer] && qnt_quantizer_observe(w->context, c->input[layer], seen, NULL))
+            w->failed = true;
         for (int b = 0; b < batch && w->seen + b < GRAM_SAMPLES; b++) {
             const float *image = value + (size_t)b * n;
             if (c->gram[layer]) w->failed |= !add_products(c, layer, image);
@@ -181,6 +195,7 @@ void calibration_free(struct calibration *c)
 {
     for (int i = 0; i < GRAPH_NODES; i++) {
         qnt_quantizer_destroy(c->format[i]);
+        qnt_quantizer_destroy(c->input[i]);
         free(c->mean[i]);
         free(c->square[i]);
         free(c->gram[i]);
@@ -192,8 +207,10 @@ void calibration_free(struct calibration *c)
 bool calibration_serves(const struct calibration *c, const struct graph *graph,
                         const struct recipe *recipe)
 {
-    return c->graph == graph && c->recipe.value_bits == recipe->value_bits &&
-           c->recipe.method == recipe->method && c->recipe.scheme == recipe->scheme &&
-           c->recipe.ends8 == recipe->ends8 && c->recipe.feedback >= recipe->feedback &&
-           (c->recipe.place || !recipe->place);
+    const bool values = recipe->pairs
+                            ? c->recipe.pairs && c->recipe.literal == recipe->literal
+                            : !c->recipe.pairs && c->recipe.value_bits == recipe->value_bits;
+    return c->graph == graph && values && c->recipe.method == recipe->method &&
+           c->recipe.scheme == recipe->scheme && c->recipe.ends8 == recipe->ends8 &&
+           c->recipe.feedback >= recipe->feedback && (c->recipe.place || !recipe->place);
 }

@@ -32,15 +32,25 @@
         .scheme = QNT_TABLE, .method = how, .grain = QNT_PER_AXIS, .weight_bits = bits,            \
         .value_bits = 8                                                                            \
     }
-#define EXP(bits, values)                                                                          \
+#define EXP(bits)                                                                                  \
     {                                                                                              \
         .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
-        .value_bits = values                                                                       \
+        .value_bits = 8                                                                            \
     }
 #define LITERAL_EXP(bits)                                                                          \
     {                                                                                              \
         .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = bits,          \
         .literal = true                                                                            \
+    }
+#define EXP_PAIRS(exponent, as_published)                                                          \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = exponent + 1,  \
+        .value_bits = exponent, .pairs = true, .literal = as_published                             \
+    }
+#define ADAPTIVE_PAIRS(as_published)                                                               \
+    {                                                                                              \
+        .scheme = QNT_EXP, .method = QNT_TEQ, .grain = QNT_PER_AXIS, .weight_bits = 8,             \
+        .value_bits = 7, .pairs = true, .adaptive = true, .literal = as_published                  \
     }
 #define ADAPTIVE_EXP(values, as_published)                                                         \
     {                                                                                              \
@@ -98,20 +108,32 @@ int list_codebooks(struct recipe *out)
                                          TABLE(QNT_BALANCED, 2),
                                          TABLE(QNT_BALANCED, 4),
                                          GAP,
-                                         EXP(3, 8),
-                                         EXP(4, 8),
-                                         EXP(5, 8),
-                                         EXP(6, 8),
-                                         EXP(7, 8),
-                                         EXP(4, 3),
-                                         EXP(5, 4),
+                                         EXP(3),
+                                         EXP(4),
+                                         EXP(5),
+                                         EXP(6),
+                                         EXP(7),
                                          LITERAL_EXP(3),
                                          LITERAL_EXP(4),
                                          LITERAL_EXP(5),
                                          LITERAL_EXP(6),
                                          LITERAL_EXP(7),
                                          ADAPTIVE_EXP(8, false),
-                                         ADAPTIVE_EXP(0, true)};
+                                         ADAPTIVE_EXP(0, true),
+                                         GAP,
+                                         EXP_PAIRS(3, false),
+                                         EXP_PAIRS(4, false),
+                                         EXP_PAIRS(5, false),
+                                         EXP_PAIRS(6, false),
+                                         EXP_PAIRS(7, false),
+                                         ADAPTIVE_PAIRS(false),
+                                         EXP_PAIRS(3, true),
+                                         EXP_PAIRS(4, true),
+                                         EXP_PAIRS(5, true),
+                                         EXP_PAIRS(6, true),
+                                         EXP_PAIRS(7, true),
+                                         ADAPTIVE_PAIRS(true)};
+    _Static_assert(sizeof rows / sizeof *rows <= MOST_CODEBOOKS, "room for the rows");
     memcpy(out, rows, sizeof rows);
     return (int)(sizeof rows / sizeof *rows);
 }

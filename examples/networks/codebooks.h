@@ -4,7 +4,9 @@
 
 #include "quantized.h"
 
-/* Writes the rows and returns how many; groups of rows are separated by gaps. At most 48. */
+enum { MOST_CODEBOOKS = 80 };
+
+/* Writes the rows and returns how many, at most MOST_CODEBOOKS; groups of rows are separated by gaps. */
 int list_codebooks(struct recipe *out);
 
 #endif

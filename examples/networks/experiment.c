@@ -99,20 +99,21 @@ static bool run_fixed(struct state *s, const struct recipe *recipe, struct progr
     return true;
 }
 
-/* An adaptive recipe finds its bits on the calibration samples first. */
+/* Pairs are fitted on the calibration samples first, and there an adaptive recipe finds its bits. */
 static bool run_recipe(struct state *s, const struct recipe *recipe, struct progress *progress)
 {
-    struct adaptation adaptation = {.mean = 0};
+    struct adaptation adaptation = {.loss = 0};
     struct recipe fixed = *recipe;
-    if (!recipe->adaptive) return run_fixed(s, recipe, progress);
-    if (!calibrate_for(s, recipe, progress) ||
-        !adapt(s->lab->context, s->lab->serial, &s->lab->crew, &s->calibration,
-               &s->experiment->calibration, recipe, &adaptation))
-        return false;
-    fixed.node_bits = adaptation.bits;
-    if (!run_fixed(s, &fixed, progress)) return false;
-    table_adapted(adaptation.mean, adaptation.loss);
-    return true;
+    if (!recipe->adaptive && !recipe->pairs) return run_fixed(s, recipe, progress);
+    fixed.formats = &adaptation.formats;
+    bool good = calibrate_for(s, recipe, progress) &&
+                adapt(s->lab->context, s->lab->serial, &s->lab->crew, &s->calibration,
+                      &s->experiment->calibration, recipe, &adaptation) &&
+                run_fixed(s, &fixed, progress);
+    if (good && recipe->adaptive)
+        table_adapted(adaptation.weight_bits, adaptation.input_bits, adaptation.loss);
+    adaptation_free(&adaptation);
+    return good;
 }
 
 static bool run_recipes(struct state *s)

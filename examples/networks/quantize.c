@@ -54,7 +54,8 @@ struct weights {
     int index;
     struct view view;
     float *bias; /* corrected */
-    qnt_quantizer *format;
+    const qnt_quantizer *format;
+    qnt_quantizer *fitted; /* the format, unless it was given */
     int8_t *codes; /* chosen by us; NULL: the layer encodes the weights */
     struct view code_view;
 };
@@ -162,9 +163,14 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
     int length = view_weights(graph, w->index, &w->view);
     bool end = w->index == graph->count - 1 || graph->node[w->index].input == 0;
     qnt_spec spec = weight_spec(recipe, end);
-    if (recipe->node_bits) spec.bits = recipe->node_bits[w->index];
+    if (recipe->formats) {
+        w->format = recipe->formats->weights[w->index];
+        return true;
+    }
     if (recipe->place) {
-        w->format = placement_fit(context, w->calibration, recipe, w->index, &spec, &w->view.tensor);
+        w->fitted =
+            placement_fit(context, w->calibration, recipe, w->index, &spec, &w->view.tensor);
+        w->format = w->fitted;
         return w->format != NULL;
     }
     double budget = recipe->budget;
@@ -174,10 +180,11 @@ static bool fit_weights(const qnt_context *context, struct weights *w, const str
     struct view view;
     int64_t shape[] = {length};
     qnt_tensor *importance = square ? view_floats(&view, square, 1, shape) : NULL;
-    bool good = !qnt_quantizer_create(context, &spec, &w->format) &&
-                (budget == 0 || !qnt_quantizer_set(context, w->format, QNT_P_BUDGET, &budget, 1)) &&
-                !qnt_quantizer_observe(context, w->format, &w->view.tensor, importance) &&
-                !qnt_quantizer_fit(context, w->format);
+    bool good = !qnt_quantizer_create(context, &spec, &w->fitted) &&
+                (budget == 0 || !qnt_quantizer_set(context, w->fitted, QNT_P_BUDGET, &budget, 1)) &&
+                !qnt_quantizer_observe(context, w->fitted, &w->view.tensor, importance) &&
+                !qnt_quantizer_fit(context, w->fitted);
+    w->format = w->fitted;
     free(square);
     good = good && (!recipe->feedback || choose_weight_codes(context, w));
     return good && (!recipe->correct || correct_bias(context, w, length));
@@ -201,11 +208,13 @@ static size_t stored_bytes(const qnt_context *context, const struct weights *w)
            4 * (size_t)w->graph->node[w->index].channels;
 }
 
-static bool create_layer(const qnt_context *context, const struct weights *w, bool codes,
-                         qnt_layer **layer)
+static bool create_layer(const qnt_context *context, const struct weights *w,
+                         const struct formats *formats, bool codes, qnt_layer **layer)
 {
     const struct node *node = &w->graph->node[w->index];
     qnt_quantizer *const *format = w->calibration->format;
+    const qnt_quantizer *input = format[node->input];
+    if (formats && formats->input[w->index]) input = formats->input[w->index];
     struct view bias;
     int64_t n = node->channels;
     qnt_layer_spec spec = {.size = sizeof spec,
@@ -218,7 +227,7 @@ static bool create_layer(const qnt_context *context, const struct weights *w, bo
         for (int i = 0; i < 4; i++) spec.pad[i] = node->pad[i];
     }
     return !qnt_layer_create(context, &spec, w->codes ? &w->code_view.tensor : &w->view.tensor,
-                             w->format, view_floats(&bias, w->bias, 1, &n), format[node->input],
+                             w->format, view_floats(&bias, w->bias, 1, &n), input,
                              codes ? format[format_of(w->graph, w->index)] : NULL, layer);
 }
 
@@ -230,9 +239,9 @@ static bool quantize_node(const qnt_context *context, const struct calibration *
     w.bias = malloc((size_t)node->channels * sizeof *w.bias);
     for (int i = 0; w.bias && i < node->channels; i++) w.bias[i] = node->bias[i];
     bool good = w.bias && fit_weights(context, &w, recipe) &&
-                create_layer(context, &w, out->codes[index], &out->layer[index]);
+                create_layer(context, &w, recipe->formats, out->codes[index], &out->layer[index]);
     if (good) out->weight_bytes += stored_bytes(context, &w);
-    qnt_quantizer_destroy(w.format);
+    qnt_quantizer_destroy(w.fitted);
     free(w.codes);
     free(w.bias);
     return good;
@@ -254,9 +263,6 @@ bool quantize(const qnt_context *context, const struct calibration *calibration,
 
 void quantized_free(struct quantized *quantized)
 {
-    for (int i = 0; i < GRAPH_NODES; i++) {
-        qnt_layer_destroy(quantized->layer[i]);
-        qnt_quantizer_destroy(quantized->rounds[i]);
-    }
+    for (int i = 0; i < GRAPH_NODES; i++) qnt_layer_destroy(quantized->layer[i]);
     *quantized = (struct quantized){.context = NULL};
 }

@@ -15,8 +15,8 @@
 
 struct recipe {
     int scheme;           /* of weights */
-    int method;           /* of weights and activations; QNT_ENTROPY: weights MINMAX; activations of other
-                             schemes than QNT_AFFINE are QNT_MSE, of QNT_EXP exponential too */
+    int method;           /* of weights and activations; QNT_ENTROPY: weights MINMAX; activations
+                             with weights that are not QNT_AFFINE are QNT_MSE */
     int weight_bits;
     int value_bits;       /* of activations; 0: they stay float (weight-only) */
     int grain;            /* of weights: QNT_PER_TENSOR or QNT_PER_AXIS */
@@ -25,11 +25,13 @@ struct recipe {
     bool correct;         /* bias correction: takes away the mean error of the outputs */
     bool offset;          /* weights with a zero point of their own */
     bool feedback;        /* rounding with error feedback (feedback.h), of QNT_AFFINE */
-    bool literal;         /* weights as published */
+    bool literal;         /* weights as published, and inputs of `pairs` */
     int points;           /* of QNT_POINTS: at most so many */
     double budget;        /* of QNT_POINTS: mean bits of a weight, coefficients included; 0: no limit */
+    bool pairs;           /* of QNT_EXP: inputs of layers are exponential as well, with the base and the
+                             bits of their weights (adaptive.h); value_bits is one less: no sign */
     bool adaptive;        /* of QNT_EXP: every layer gets bits of its own (adaptive.h) */
-    const int32_t *node_bits; /* of exponents, for each node; NULL: weight_bits for all */
+    const struct formats *formats; /* found beforehand; NULL: weights are fitted one by one */
     double extra;         /* of QNT_MULTIPOINT: share of outputs that get one point more */
     enum place {
         PLACE_WEIGHTS, /* where the error of weights falls most for a bit */
@@ -40,11 +42,17 @@ struct recipe {
     int seed; /* of PLACE_RANDOM */
 };
 
+/* For each node with weights. An input that is NULL has the format of its value. */
+struct formats {
+    const qnt_quantizer *weights[GRAPH_NODES], *input[GRAPH_NODES];
+};
+
 /* What is known of the values of a graph. */
 struct calibration {
     struct recipe recipe;
     const struct graph *graph;
     qnt_quantizer *format[GRAPH_NODES]; /* of a value that layers read; else NULL */
+    qnt_quantizer *input[GRAPH_NODES]; /* of `pairs`: what a layer reads, not fitted; NULL: an image */
     double *mean[GRAPH_NODES], *square[GRAPH_NODES]; /* per element, over the samples */
     double *gram[GRAPH_NODES]; /* of a layer with groups = 1: mean of x x^T over its inputs x */
     float *inputs[GRAPH_NODES];  /* of such a layer: some of these inputs */
@@ -61,8 +69,6 @@ bool calibration_serves(const struct calibration *calibration, const struct grap
 struct quantized {
     const qnt_context *context; /* serial: the threads run batches of their own */
     qnt_layer *layer[GRAPH_NODES];
-    qnt_quantizer *rounds[GRAPH_NODES]; /* what a layer of real weights reads, which takes floats
-                                           only, is rounded by this first; else NULL */
     bool codes[GRAPH_NODES]; /* the value is held as uint8 codes */
     size_t weight_bytes;     /* codes, scales, zero points and biases */
     size_t workspace;

@@ -33,22 +33,6 @@ static void max_pool_codes(const struct node *from, const struct node *to, const
         }
 }
 
-/* The input of a layer that takes floats only, rounded, behind the workspace. */
-static bool round_input(const struct runner *runner, int index, int batch, char *base,
-                        struct view *x)
-{
-    const struct quantized *q = runner->self;
-    const int value = runner->graph->node[index].input;
-    struct view rounded;
-    if (!q->rounds[index]) return true;
-    view_value(runner->graph, q, value, batch, base + runner->plan.bytes + q->workspace,
-               x->tensor.ndim == 2, &rounded);
-    if (qnt_quantizer_apply(q->context, q->rounds[index], &x->tensor, &rounded.tensor))
-        return false;
-    x->tensor.data = rounded.tensor.data;
-    return true;
-}
-
 static bool run_layer(const struct runner *runner, int index, int batch, char *base)
 {
     const struct graph *graph = runner->graph;
@@ -62,8 +46,7 @@ static bool run_layer(const struct runner *runner, int index, int batch, char *b
     if (node->add >= 0 && offset[node->add] != offset[index])
         memcpy(base + offset[index], base + offset[node->add],
                (size_t)batch * node_elements(node) * sizeof(float));
-    return round_input(runner, index, batch, base, &x) &&
-           !qnt_layer_run(q->context, q->layer[index], &x.tensor, &y.tensor,
+    return !qnt_layer_run(q->context, q->layer[index], &x.tensor, &y.tensor,
                           base + runner->plan.bytes, q->workspace);
 }
 
@@ -103,7 +86,6 @@ bool quantized_runner(const struct graph *graph, struct quantized *q, struct run
     *out = (struct runner){.graph = graph, .run = run_quantized, .self = q};
     plan_make(graph, EVALUATE_BATCH, &out->plan);
     q->workspace = 0;
-    size_t rounded = 0;
     for (int i = 1; i < graph->count; i++) {
         struct view x;
         size_t bytes = 0;
@@ -113,10 +95,7 @@ bool quantized_runner(const struct graph *graph, struct quantized *q, struct run
         x.tensor.data = out; /* looked at for being there only */
         if (qnt_layer_workspace(q->context, q->layer[i], &x.tensor, &bytes)) return false;
         if (q->workspace < bytes) q->workspace = bytes;
-        bytes = node_elements(&graph->node[node->input]) * EVALUATE_BATCH * sizeof(float);
-        if (q->rounds[i] && rounded < bytes) rounded = bytes;
     }
-    q->workspace = (q->workspace + 63) / 64 * 64;
-    out->memory = out->plan.bytes + q->workspace + rounded;
+    out->memory = out->plan.bytes + q->workspace;
     return true;
 }

@@ -59,10 +59,11 @@ static void describe(const struct recipe *recipe, char *text, size_t size)
         snprintf(points, sizeof points, " <= %g bits", recipe->budget);
     else if (recipe->points)
         snprintf(points, sizeof points, " x %d", recipe->points);
-    snprintf(text, size, "%s%s%s%s%s%s%s%s", method_name(recipe->method), points,
-             recipe->literal ? " literal" : "", recipe->offset ? " +zero" : "",
-             recipe->importance ? " +imp" : "", recipe->feedback ? " +fb" : "",
-             recipe->correct ? " +bias" : "", recipe->ends8 ? " e8" : "");
+    snprintf(text, size, "%s%s%s%s%s%s%s%s%s", method_name(recipe->method),
+             recipe->pairs ? " pairs" : "", points, recipe->literal ? " literal" : "",
+             recipe->offset ? " +zero" : "", recipe->importance ? " +imp" : "",
+             recipe->feedback ? " +fb" : "", recipe->correct ? " +bias" : "",
+             recipe->ends8 ? " e8" : "");
 }
 
 void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *outcome,
@@ -71,8 +72,9 @@ void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *
     char name[64], text[32], width[2][8];
     describe(recipe, name, sizeof name);
     snprintf(width[0], sizeof width[0], "%d", recipe->weight_bits);
-    if (recipe->adaptive) snprintf(width[0], sizeof width[0], "-");
     snprintf(width[1], sizeof width[1], "%d", recipe->value_bits ? recipe->value_bits : 32);
+    if (recipe->adaptive) snprintf(width[0], sizeof width[0], "-");
+    if (recipe->adaptive && recipe->pairs) snprintf(width[1], sizeof width[1], "-");
     printf("  %-28s %2s %2s  %-7s %9s %8.2f %+7.2f %8.2f %8.4f %5.2f x\n", name, width[0], width[1],
            recipe->grain == QNT_PER_AXIS ? "channel" : "tensor", grouped(bytes, text),
            percent(outcome), percent(outcome) - percent(reference), decibel, milliseconds(outcome),
@@ -80,11 +82,19 @@ void table_row(const struct recipe *recipe, size_t bytes, const struct outcome *
     fflush(stdout);
 }
 
-void table_adapted(double bits, double loss)
+void table_bits(double weight_bits, double input_bits)
 {
-    printf("    %.2f bits a weight on average, %.0f %% fewer than int8; DNA-TEQ reports 40 %%, inputs "
-           "included;\n    it lost %.2f %% of the calibration samples\n",
-           bits, 100 * (1 - bits / 8), 100 * loss);
+    printf("    %.2f bits a weight on average, %.0f %% fewer than int8", weight_bits,
+           100 * (1 - weight_bits / 8));
+    if (input_bits > 0)
+        printf(", %.2f an input, %.0f %% fewer", input_bits, 100 * (1 - input_bits / 8));
+    printf("; DNA-TEQ\n    reports 40 %%, inputs included; ");
+}
+
+void table_adapted(double weight_bits, double input_bits, double loss)
+{
+    table_bits(weight_bits, input_bits);
+    printf("it lost %.2f %% of the calibration samples\n", 100 * loss);
     fflush(stdout);
 }
 
@@ -107,7 +117,8 @@ void table_legend(void)
         "float",
         "reference, C loops compiled for this machine. Batch normalisation is folded; values that "
         "are",
-        "added or averaged stay float. ENTROPY is made for activations: its weights are MINMAX.",
+        "added or averaged stay float. ENTROPY is made for activations: its weights are MINMAX. TEQ",
+        "pairs: what a layer reads has the base and the bits of exponent of its weights.",
     };
     printf("\n");
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) printf("  %s\n", line[i]);

@@ -137,10 +137,6 @@ static bool deploy_layer(const struct tuning *t, int layer, struct quantized *ou
                 (!value || !qnt_trainer_export(t->context, value, NULL, &input_q));
     if (good && spec.scheme == QNT_AFFINE) codes->dtype_code = QNT_INT;
     good = good && !qnt_quantizer_encode(t->context, found, weights, codes);
-    if (good && spec.scheme == QNT_POINTS) { /* real weights multiply floats */
-        out->rounds[layer] = input_q;
-        input_q = NULL;
-    }
     good = good && make_layer(t, layer, codes, weight_q, input_q, &out->layer[layer]);
     if (good) out->weight_bytes += stored_bytes(t, layer, found, weights);
     qnt_quantizer_destroy(found), qnt_quantizer_destroy(weight_q), qnt_quantizer_destroy(input_q);

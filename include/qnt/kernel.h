@@ -279,8 +279,11 @@ QNT_API qnt_status qnt_dot_exp(const qnt_context *context, int32_t exponent_bits
  * with the exact counters of #qnt_dot_exp, each sum in ascending order and everything in double, and
  * rounded to float32 once. This is the yardstick for other ways to multiply such codes, not the fastest
  * way to do it: see #qnt_gemm_table.
+ *
+ * The levels of a #QNT_EXP quantizer are these powers with #QNT_LITERAL. Without it they are the powers
+ * rounded to integers times a scale: layers multiply those, this function the powers, which are close.
  * @param context hooks.
- * @param a      [M,K] codes of exponent_bits bits, or of one more with a sign.
+ * @param a      [M,K] codes of exponent_bits bits, or of one more with a sign, packed.
  * @param a_exp  what they mean.
  * @param b      [N,K] codes, likewise.
  * @param b_exp  what they mean; exponent_bits and base are those of a_exp, and

@@ -137,7 +137,8 @@ enum {
     QNT_P_COEF = 6,   /**< get/set: of #QNT_POINTS, `points` for each group, 0 where it has fewer;
                            setting the scale makes all of them 0. */
     QNT_P_COUNT = 7,  /**< G, get: of #QNT_POINTS, how many points a group has. */
-    QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1; fit() keeps one that was set. */
+    QNT_P_BASE = 8,   /**< get/set: of #QNT_EXP, for all groups, above 1, at most 4 (of 6 bits 1.955, of
+                           7 bits 1.391); fit() keeps one that was set. */
     QNT_P_ALPHA = 9,  /**< G, get/set: of #QNT_EXP, above 0; decides the groups of a #QNT_FIXED one. */
     QNT_P_BETA = 10,  /**< G, get/set: of #QNT_EXP; setting alpha makes it 0. */
     QNT_P_LEVELS = 11, /**< get: of #QNT_TABLE, 2^bits ascending numbers, for all groups or for each;
@@ -261,7 +262,8 @@ QNT_API qnt_status qnt_quantizer_fit(const qnt_context *context, qnt_quantizer *
 /**
  * @brief Fits two quantizers of method #QNT_TEQ with one base, as the two operands of a product need it.
  *
- * The base has the least sum of the two relative errors; alpha and beta are each quantizer's own.
+ * The base has the least sum of the two relative errors, and replaces one that was set; alpha and beta
+ * are each quantizer's own.
  * @param context hooks; reports progress.
  * @param a       fitted from what it observed; both are unchanged on failure.
  * @param b       another one, with the same bits and the same #QNT_LITERAL.
@@ -341,7 +343,7 @@ QNT_API qnt_status qnt_quantizer_get(const qnt_context *context, const qnt_quant
  * @param context   for the reason.
  * @param quantizer the quantizer; unchanged on failure.
  * @param param     a QNT_P_ number marked "set".
- * @param values    the values; scales are rounded to float32.
+ * @param values    the values; what decoded numbers are made of is rounded to float32, but the base.
  * @param count     how many.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_UNSUPPORTED, #QNT_E_STATE, #QNT_E_NOMEM.
  */

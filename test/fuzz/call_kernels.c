@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { VIEWS = 5 };
+enum { VIEWS = 6 };
 
 /* 0 to 19, 16 more now and then: several blocks of a kernel. */
 static int64_t extent(struct source *s)
@@ -42,6 +42,25 @@ static void multiply_tables(struct source *s, const qnt_context *c, struct view 
     }
     VIEW(4, QNT_INT, wide[0] && wide[1] ? 64 : 32, m, n);
     qnt_gemm_table(c, &v[0].t, &v[1].t, &v[2].t, &v[3].t, &v[4].t);
+}
+
+static void multiply_exponents(struct source *s, const qnt_context *c, struct view *v)
+{
+    int64_t m = extent(s), n = extent(s), k = extent(s) * (choice(s, 4) ? 1 : 64);
+    int bits = choice(s, 10), sign[2] = {choice(s, 2), choice(s, 2)};
+    const qnt_exp exp = {.size = sizeof exp,
+                         .exponent_bits = bits,
+                         .base = 1.0 + choice(s, 64) / 32.0,
+                         .alpha = choice(s, 64) / 32.0,
+                         .beta = choice(s, 3) - 1.0};
+    VIEW(0, choice(s, 2) ? QNT_UINT : QNT_INT, bits + sign[0], m, k);
+    VIEW(1, choice(s, 2) ? QNT_UINT : QNT_INT, bits + sign[1], n, k);
+    VIEW(2, QNT_FLOAT, 32, m, n);
+    qnt_gemm_exp(c, &v[0].t, &exp, &v[1].t, &exp, &v[2].t);
+    VIEW(3, QNT_UINT, bits + sign[0], k);
+    VIEW(4, QNT_UINT, bits + sign[1], k);
+    VIEW(5, QNT_INT, 32, 4 * ((INT64_C(1) << bits) - 1));
+    qnt_dot_exp(c, bits, &v[3].t, &v[4].t, &v[5].t);
 }
 
 static void multiply_bits(struct source *s, const qnt_context *c, struct view *v)
@@ -183,7 +202,8 @@ static void requantize(struct source *s, const qnt_context *c, struct view *v)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const kernels[])(struct source *, const qnt_context *, struct view *) = {
-        multiply, multiply_tables, multiply_bits, convolve, convolve_digits, rearrange, requantize};
+        multiply, multiply_tables, multiply_exponents, multiply_bits,
+        convolve, convolve_digits, rearrange,          requantize};
     struct source s = {data, size, 0};
     struct view v[VIEWS] = {0};
     qnt_context *context;

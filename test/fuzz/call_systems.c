@@ -9,26 +9,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { VIEWS = 4, NUMBERS = 1 << 12 };
 
 /* The upper bits of a double: any magnitude, NaN and infinities included. */
-static double real(struct source *s)
-{
-    uint64_t pattern = take(s, 2) << 48;
-    double x;
-    memcpy(&x, &pattern, sizeof x);
-    return x;
-}
-
-/* Mostly finite floats, else whatever the input says. */
-static void float_view(struct source *s, struct view *v, int ndim, const int64_t *shape)
-{
-    shape_view(s, v, QNT_FLOAT, 32, ndim, shape);
-    if (v->t.ndim != ndim || !choice(s, 8)) return;
-    const size_t n = span_of(v);
-    for (size_t i = 0; i < n; i++) {
-        float x = (float)(int8_t)v->arena[4 * i] / 16.0f;
-        memcpy(v->arena + 4 * i, &x, sizeof x);
-    }
-}
-
 static qnt_spec any_spec(struct source *s, int first_method, int methods)
 {
     qnt_spec spec = {.size = sizeof spec,

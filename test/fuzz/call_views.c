@@ -38,9 +38,14 @@ static void call_layer(struct source *s, const qnt_context *context, struct view
 
 static qnt_quantizer *make_quantizer(struct source *s, const qnt_context *context)
 {
-    qnt_spec spec = {.size = sizeof spec, .method = (int32_t)(take(s, 1) % 7),
-                     .bits = (int32_t)(take(s, 1) % 18), .flags = (int32_t)(take(s, 1) % 64),
-                     .grain = (int32_t)(take(s, 1) % 4), .axis = (int32_t)number(s) % 12};
+    qnt_spec spec = {.size = sizeof spec,
+                     .scheme = (int32_t)(take(s, 1) % 5),
+                     .method = (int32_t)(take(s, 1) % 18),
+                     .bits = (int32_t)(take(s, 1) % 18),
+                     .flags = (int32_t)(take(s, 1) % 128),
+                     .points = (int32_t)(take(s, 1) % 3),
+                     .grain = (int32_t)(take(s, 1) % 4),
+                     .axis = (int32_t)number(s) % 12};
     if (spec.grain == QNT_PER_BLOCK) spec.block = number(s);
     qnt_quantizer *q = NULL;
     if (qnt_quantizer_create(context, &spec, &q) != QNT_OK) return NULL;

@@ -128,7 +128,7 @@ static UNUSED void shape_view(struct source *s, struct view *v, int code, int bi
         v->arena[i] = (uint8_t)(s->at < s->size ? take(s, 1) : i * 37);
     v->t.data = v->arena;
     v->t.byte_offset = (uint64_t)(before * bits / 8);
-    if (take(s, 1) % 32) return;
+    if (take(s, 1) % 32 != 31) return; /* 0: the input is used up */
     int d = (int)(take(s, 1) % QNT_MAX_NDIM); /* nothing legal may grow */
     switch (take(s, 1) % 6) {
     case 0: v->t.ndim = take(s, 1) % 2 ? ndim - 1 : QNT_MAX_NDIM + 1; break;
@@ -149,6 +149,26 @@ static UNUSED size_t span_of(const struct view *v)
         if (v->shape[d] > 0) n += (size_t)(step * (v->shape[d] - 1));
     }
     return n;
+}
+
+static UNUSED double real(struct source *s)
+{
+    uint64_t pattern = take(s, 2) << 48;
+    double x;
+    memcpy(&x, &pattern, sizeof x);
+    return x;
+}
+
+/* Mostly finite floats, else whatever the input says. */
+static UNUSED void float_view(struct source *s, struct view *v, int ndim, const int64_t *shape)
+{
+    shape_view(s, v, QNT_FLOAT, 32, ndim, shape);
+    if (v->t.ndim != ndim || !choice(s, 8)) return;
+    const size_t n = span_of(v);
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)(int8_t)v->arena[4 * i] / 16.0f;
+        memcpy(v->arena + 4 * i, &x, sizeof x);
+    }
 }
 
 #endif

@@ -443,6 +443,37 @@ static void ends(void)
     }
 }
 
+/* As the base nears 1, levels between two ends become a uniform grid: ten times as near for a tenth of the
+ * distance from 1. */
+static void near_one(void)
+{
+    const double low = 0.1, high = 1.5;
+    for (int bits = 2; bits <= MOST_BITS; bits++) {
+        const int levels = (1 << bits) - 1;
+        double before = 0;
+        for (double away = 1e-2; away > 1e-4; away /= 10) {
+            qnt_quantizer *q = create((qnt_spec){
+                .scheme = QNT_EXP, .method = QNT_FIXED, .bits = bits, .flags = QNT_LITERAL});
+            const double alpha = (high - low) / expm1((levels - 1) * log1p(away));
+            uint8_t code[128];
+            float level[128];
+            double worst = 0;
+            set(q, QNT_P_BASE, 1 + away);
+            set(q, QNT_P_ALPHA, alpha);
+            set(q, QNT_P_BETA, low - alpha);
+            for (int e = 0; e < levels; e++) code[e] = (uint8_t)(e + 1);
+            OK(qnt_quantizer_decode(c, q, TENSOR(code, QNT_UINT, 8, levels),
+                                    TENSOR(level, QNT_FLOAT, 32, levels)));
+            for (int e = 0; e < levels; e++)
+                worst = fmax(worst, fabs((double)level[e] - low - e * (high - low) / (levels - 1)));
+            CHECK_MSG(before == 0 || (worst > 0.09 * before && worst < 0.13 * before),
+                      "%d bits, %g from 1: %g after %g", bits, away, worst, before);
+            before = worst;
+            qnt_quantizer_destroy(q);
+        }
+    }
+}
+
 /* Errors of both kinds fall with bits; freedom helps; scaling by a power of two changes no code. */
 static void order(void)
 {
@@ -500,6 +531,7 @@ int main(int argc, char **argv)
     RUN(free_ranges);
     RUN(codes);
     RUN(ends);
+    RUN(near_one);
     RUN(order);
     RUN(not_finite);
     qnt_context_destroy(c);

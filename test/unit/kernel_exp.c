@@ -104,23 +104,47 @@ static qnt_exp random_exp(int bits, double base)
                      .alpha = 0.01 + random_unit(), .beta = random_in(0, 2) ? random_unit() - 0.5 : 0};
 }
 
-/* The sum of decoded products; a float result may be off by its rounding and 1e-12 of the terms. */
+/* The formula of the header, in its order. */
+static float weighed(const int32_t *counts, const qnt_exp *a, const qnt_exp *b)
+{
+    const int levels = (1 << a->exponent_bits) - 1;
+    double sum[3] = {0}, power = 1;
+    for (int t = 0; t < 2 * levels - 1; t++, power *= a->base) {
+        sum[0] += counts[t] * power;
+        if (t < levels) sum[1] += counts[2 * levels - 1 + t] * power;
+        if (t < levels) sum[2] += counts[3 * levels - 1 + t] * power;
+    }
+    double y = a->alpha * b->alpha * sum[0];
+    y += a->alpha * b->beta * sum[1];
+    y += a->beta * b->alpha * sum[2];
+    y += a->beta * b->beta * counts[4 * levels - 1];
+    return (float)y;
+}
+
+/* Operands with signs or without, all of one sign or not, rows of zeros: the counters' formula to the bit,
+ * and the sum of decoded products; a float may be off that by its rounding and 1e-12 of the terms. */
 static void products(void)
 {
+    static const size_t lengths[] = {0, 1, 63, 64, 65, 8192};
     qnt_context *context = check_context();
-    for (int i = 0; i < ROUNDS(60); i++) {
-        int bits = 2 + i % 6;
+    for (int i = 0; i < ROUNDS(120); i++) {
+        int bits = 2 + i % 6, a_sign = i / 6 % 2, b_sign = i / 12 % 2;
         size_t m = (size_t)random_in(1, 12), n = (size_t)random_in(1, 12); /* tiles have 4 to 10 */
-        size_t k = (size_t)random_in(0, i % 10 ? 200 : 5000);
+        size_t k = i % 5 ? (size_t)random_in(0, 200) : lengths[i / 5 % 6];
         double base = 1 + pow(2, 1 - bits) * (0.1 + random_unit());
         qnt_exp ea = random_exp(bits, base), eb = random_exp(bits, base);
         uint8_t *a = calloc(m * k + 1, 1), *b = calloc(n * k + 1, 1);
         float c[144], portable[144];
-        fill_codes(a, m * k, bits, SAME_SIGN | (int)random_in(0, 1) * SPARSE); /* read without signs */
-        fill_codes(b, n * k, bits, (int)random_in(0, 3) == 0 ? SPARSE : 0);
-        uint8_t *pa = pack(a, m * k, bits), *pb = pack(b, n * k, bits + 1);
-        qnt_tensor *va = TENSOR(pa, QNT_UINT, bits, (int64_t)m, (int64_t)k),
-                   *vb = TENSOR(pb, QNT_UINT, bits + 1, (int64_t)n, (int64_t)k);
+        int32_t counts[508];
+        const int one_sign = random_in(0, 3) ? 0 : SAME_SIGN, kind = random_in(0, 3) ? 0 : SPARSE;
+        fill_codes(a, m * k, bits, (a_sign ? one_sign : SAME_SIGN) | kind);
+        fill_codes(b, n * k, bits,
+                   (b_sign ? one_sign : SAME_SIGN) | (random_in(0, 3) ? 0 : SPARSE));
+        if (i % 4 == 0)
+            fill_codes(a, k, bits, CLEAR | (a_sign ? 0 : SAME_SIGN)); /* a row of zeros */
+        uint8_t *pa = pack(a, m * k, bits + a_sign), *pb = pack(b, n * k, bits + b_sign);
+        qnt_tensor *va = TENSOR(pa, QNT_UINT, bits + a_sign, (int64_t)m, (int64_t)k),
+                   *vb = TENSOR(pb, QNT_UINT, bits + b_sign, (int64_t)n, (int64_t)k);
         OK(qnt_context_set_cpu(context, qnt_cpu_detect()));
         OK(qnt_gemm_exp(context, va, &ea, vb, &eb, TENSOR(c, QNT_FLOAT, 32, (int64_t)m, (int64_t)n)));
         OK(qnt_context_set_cpu(context, 0));
@@ -129,6 +153,11 @@ static void products(void)
         CHECK(!memcmp(c, portable, m * n * sizeof *c));
         for (size_t o = 0; o < m * n; o++) {
             double want = 0, terms = 0;
+            count(a + o / n * k, b + o % n * k, k, bits, counts);
+            float exact = weighed(counts, &ea, &eb);
+            CHECK_MSG(c[o] == exact, "bits %d k %zu: %a, not %a", bits, k, (double)c[o],
+                      (double)exact);
+            if (i % 4 == 0 && o < n) CHECK(c[o] == 0);
             for (size_t j = 0; j < k; j++) {
                 double term = value(a[o / n * k + j], &ea) * value(b[o % n * k + j], &eb);
                 want += term;
@@ -137,6 +166,13 @@ static void products(void)
             /* beta may cancel alpha: terms are bounded by those of the four sums */
             double room = 6e-8 * fabs(want) + 1e-12 * (terms + (double)k);
             CHECK_MSG(fabs(c[o] - want) <= room, "bits %d k %zu: %g, expected %g", bits, k, c[o], want);
+        }
+        if (a_sign) { /* -x gives -y */
+            for (size_t e = 0; e < m * k; e++) a[e] ^= (uint8_t)(1 << bits);
+            free(pa), pa = pack(a, m * k, bits + 1), va->data = pa;
+            OK(qnt_gemm_exp(context, va, &ea, vb, &eb,
+                            TENSOR(portable, QNT_FLOAT, 32, (int64_t)m, (int64_t)n)));
+            for (size_t o = 0; o < m * n; o++) CHECK(portable[o] == -c[o]);
         }
         free(a), free(b), free(pa), free(pb);
     }

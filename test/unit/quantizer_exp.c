@@ -124,7 +124,11 @@ static void pairs(void)
         OK(qnt_quantizer_observe(c, a, TENSOR(x, QNT_FLOAT, 32, M, K), NULL));
         OK(qnt_quantizer_observe(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K), NULL));
         OK(qnt_quantizer_fit_pair(c, a, b));
-        CHECK(get(a, QNT_P_BASE) == get(b, QNT_P_BASE) && get(a, QNT_P_BASE) > 1);
+        const double base = get(a, QNT_P_BASE), other = 1.25;
+        CHECK(base == get(b, QNT_P_BASE) && base > 1);
+        OK(qnt_quantizer_set(c, i % 4 < 2 ? a : b, QNT_P_BASE, &other, 1)); /* is replaced */
+        OK(qnt_quantizer_fit_pair(c, a, b));
+        CHECK(get(a, QNT_P_BASE) == base && get(b, QNT_P_BASE) == base);
         OK(qnt_quantizer_encode(c, a, TENSOR(x, QNT_FLOAT, 32, M, K),
                                 TENSOR(code, QNT_UINT, bits + 1, M, K)));
         OK(qnt_quantizer_encode(c, b, TENSOR(w, QNT_FLOAT, 32, ROWS, K),
@@ -316,8 +320,17 @@ static void bad_input(void)
     FAILS(qnt_quantizer_fit_pair(c, other, NULL), QNT_E_INVALID, "NULL");
     FAILS(qnt_quantizer_fit_pair(c, other, other), QNT_E_INVALID, "same");
     qnt_quantizer *narrow = create((qnt_spec){.bits = 3});
-    FAILS(qnt_quantizer_fit_pair(c, narrow, other), QNT_E_INVALID, "bits");
+    FAILS(qnt_quantizer_fit_pair(c, narrow, other), QNT_E_INVALID, "a has 3 bits, b 4");
+    CHECK(qnt_quantizer_fit_pair(NULL, narrow, other) == QNT_E_INVALID);
+    qnt_quantizer *literal = create((qnt_spec){.bits = 3, .flags = QNT_LITERAL}),
+                  *blind = create((qnt_spec){.bits = 3});
+    fit(narrow, x, 100), fit(literal, x, 100);
+    const double base = get(narrow, QNT_P_BASE);
+    FAILS(qnt_quantizer_fit_pair(c, narrow, literal), QNT_E_INVALID, "QNT_LITERAL");
+    FAILS(qnt_quantizer_fit_pair(c, narrow, blind), QNT_E_STATE, "observe");
+    CHECK(get(narrow, QNT_P_BASE) == base);
     qnt_quantizer_destroy(q), qnt_quantizer_destroy(other), qnt_quantizer_destroy(narrow);
+    qnt_quantizer_destroy(literal), qnt_quantizer_destroy(blind);
 }
 
 int main(int argc, char **argv)
