@@ -380,8 +380,8 @@ static float near_the_largest(void)
                              : -largest;
 }
 
-/* Weights and gradients near the largest float32, the highest rate: every handle has finite weights, a state
- * that is one, and a quantizer that decodes to them. */
+/* Weights and gradients near the largest float32, the highest rate: every handle has finite weights, a
+ * state that is one, and a quantizer that decodes to them. */
 static void largest_floats(void)
 {
     static double state[1 << 13];
