@@ -530,7 +530,7 @@ _release_buffer.restype, _release_buffer.argtypes = None, [c_void_p]
 _capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _capsule_pointer.restype = c_void_p
 _capsule_pointer.argtypes = [ctypes.py_object, c_char_p]
-_WRITABLE, _FULL_READ = 0x1, 0x11C  # PyBUF_WRITABLE, PyBUF_FULL_RO; 0, PyBUF_SIMPLE: bytes without gaps
+_WRITABLE, _RECORDS = 0x1, 0x1C  # PyBUF_WRITABLE, PyBUF_RECORDS_RO: no pointers to rows; 0: bytes without gaps
 
 _KINDS = {"f": FLOAT, "e": FLOAT, "b": INT, "h": INT, "i": INT, "l": INT, "q": INT,
           "B": UINT, "H": UINT, "I": UINT, "L": UINT, "Q": UINT, "c": UINT}
@@ -546,11 +546,11 @@ class _Held:
     def __init__(self, source, writable, as_bytes=False):
         self.view = _Buffer()
         self.open = False
-        flags = (0 if as_bytes else _FULL_READ) | (_WRITABLE if writable else 0)
+        flags = (0 if as_bytes else _RECORDS) | (_WRITABLE if writable else 0)
         try:
             _get_buffer(source.memory if isinstance(source, Tensor) else source, byref(self.view), flags)
         except (BufferError, ValueError) as problem:
-            kind = " and ".join(["writable"] * writable + ["compact"] * as_bytes)
+            kind = " and ".join(["writable"] * writable + ["compact"] * as_bytes) or "strided"
             raise _Unfit("a %s array is needed: %s" % (kind, problem)) from None
         self.open = True
 
@@ -571,7 +571,10 @@ class Tensor:
     """
 
     def __init__(self, memory, shape, dtype, strides=None, writable=False):
-        shape = tuple(int(n) for n in shape)
+        shape = _int64s(shape)
+        strides = None if strides is None else _int64s(strides)
+        if strides is not None and len(strides) != len(shape):
+            raise ValueError("%d strides of %d axes" % (len(strides), len(shape)))
         code, bits = _parse_type(dtype)
         self._held = _Held(memory, writable, as_bytes=True)
         self.memory = memory
@@ -579,7 +582,7 @@ class Tensor:
         self._describe(view.buf, code, bits, shape, strides)
         last = 1
         if all(shape):
-            steps = strides or _compact(shape)
+            steps = _compact(shape) if strides is None else strides
             if min(steps, default=0) < 0:
                 raise ValueError("negative strides: pass the array itself")
             last = 1 + sum((n - 1) * s for n, s in zip(shape, steps))
@@ -630,8 +633,18 @@ class Tensor:
         self.struct = _Tensor(address, 1, 0, n, code, bits, 1, self._shape, self._strides, 0)
 
     @property
+    def address(self):
+        """Of the first element; see check() before it is used."""
+        return self.struct.data and self.struct.data + self.struct.byte_offset
+
+    @property
     def shape(self):
         return tuple(self.struct.shape[:self.struct.ndim])
+
+    @property
+    def is_compact(self):
+        steps = self.struct.strides and self.struct.strides[:self.struct.ndim]
+        return not steps or steps == _compact(self.shape)
 
     @property
     def dtype(self):
@@ -658,6 +671,14 @@ class Tensor:
 
     def __repr__(self):
         return "Tensor(%s, %s)" % (self.dtype, self.shape)
+
+
+def _int64s(values):
+    """Read once, as values may be an iterator; what C would see as other numbers is refused."""
+    values = tuple(int(n) for n in values)
+    if any(c_int64(n).value != n for n in values):
+        raise OverflowError("a shape or strides beyond 64 bits: %r" % (values,))
+    return values
 
 
 def _compact(shape):
@@ -1463,7 +1484,7 @@ def conv_s8(context, x, w, x_zero=0, groups=1, group_shift=0, stride=1, dilation
     _geometry(conv, groups, group_shift, stride, dilation, pad)
     shape = ()
     if len(x.shape) == 4 and len(w.shape) == 4:
-        span = [(w.shape[1 + i] - 1) * conv.dilation[i] + 1 for i in (0, 1)]
+        span = [(w.shape[1 + i] - 1) * max(1, conv.dilation[i]) + 1 for i in (0, 1)]
         high = [x.shape[1 + i] + conv.pad[i] + conv.pad[i + 2] for i in (0, 1)]
         size = [max(0, (high[i] - span[i]) // max(1, conv.stride[i]) + 1) for i in (0, 1)]
         shape = (x.shape[0], size[0], size[1], w.shape[0])
@@ -1528,8 +1549,9 @@ PictureSize = collections.namedtuple("PictureSize", "file header entropy stuffed
 Trial = collections.namedtuple("Trial", "rate utility tables")
 
 
-def _are_pixels(tensor):
-    return tensor.dtype == "uint8" and tensor.struct.strides[:tensor.struct.ndim] == _compact(tensor.shape)
+def _are_pixels(context, tensor):
+    tensor.check(context)  # what follows takes addresses only
+    return tensor.dtype == "uint8" and tensor.is_compact
 
 
 class Picture(_Handle):
@@ -1548,7 +1570,7 @@ class Picture(_Handle):
     def __init__(self, context, pixels, halved=True, exact=True):
         pixels = Tensor.of(pixels)
         shape = tuple(pixels.shape)
-        if len(shape) not in (2, 3) or not _are_pixels(pixels):
+        if len(shape) not in (2, 3) or not _are_pixels(context, pixels):
             raise ValueError("pixels must be compact uint8 [height, width] or [height, width, 3]")
         spec = _ImageSpec(ctypes.sizeof(_ImageSpec), shape[1], shape[0], shape[2] if len(shape) > 2 else 1,
                           not halved, not exact)
@@ -1557,7 +1579,7 @@ class Picture(_Handle):
         super().__init__(handle)
         self.context, self.shape = context, shape
         self._row = shape[1] * spec.components
-        context.call("image_read", self.handle, pixels.struct.data, self._row)
+        context.call("image_read", self.handle, pixels.address, self._row)
 
     def quantize(self, *tables):
         """One table for all components, two for Y and both others, or three."""
@@ -1574,9 +1596,9 @@ class Picture(_Handle):
     def decode(self, out=None):
         """Pixels of the quantized picture."""
         result, y = _result(out, self.shape, UINT, 8)
-        if tuple(y.shape) != self.shape or not _are_pixels(y):
+        if tuple(y.shape) != self.shape or not _are_pixels(self.context, y):
             raise ValueError("out must be compact uint8 of the picture's shape")
-        self.context.call("image_write", self.handle, y.struct.data, self._row)
+        self.context.call("image_write", self.handle, y.address, self._row)
         return result
 
 

@@ -177,6 +177,29 @@ class Plain(unittest.TestCase):
         q.encode(x, out=qnt.Tensor(memory, (8,), "uint4"))
         self.assertEqual(memory, b"\x11" * 4)
 
+    def test_strides_stay_inside(self):
+        memory = bytearray(16)
+        self.assertEqual(qnt.Tensor(memory, (4, 4), "int8", strides=(n for n in (4, 1))).bytes(self.context), 16)
+        far = (lambda: [1000, 1], lambda: iter([1000, 1]), lambda: map(int, "91"))
+        for strides in far:
+            with self.assertRaisesRegex(ValueError, "16 bytes cannot hold"):
+                qnt.Tensor(memory, (4, 4), "int8", strides=strides())
+        for strides in ([], [1], [4, 1, 1]):
+            with self.assertRaisesRegex(ValueError, "strides of 2 axes"):
+                qnt.Tensor(memory, (4, 4), "int8", strides=strides)
+        with self.assertRaises(OverflowError):
+            qnt.Tensor(memory, (2**64 + 4,), "int8", strides=[0])
+
+    def test_rows_behind_pointers(self):
+        """Memory that strides cannot describe; Python's own tests have such arrays."""
+        try:
+            import _testbuffer
+        except ImportError:
+            self.skipTest("no _testbuffer")
+        rows = _testbuffer.ndarray([1.0] * 12, shape=[3, 4], format="f", flags=_testbuffer.ND_PIL)
+        with self.assertRaisesRegex(TypeError, "a strided array is needed"):
+            qnt.Quantizer(self.context).observe(rows)
+
     def test_bytes_have_no_gaps(self):
         blob = fixed(self.context, 0.5).save()
         spread = bytearray(2 * len(blob))
@@ -231,6 +254,26 @@ class Quantizers(unittest.TestCase):
         x = self.random.normal(size=(3, 4)).astype("f4")
         q = fixed(self.context, 0.1, signed=True)
         np.testing.assert_array_equal(q.encode(Exporter(x)), q.encode(x))
+
+    def test_dlpack_of_pictures(self):
+        """Addresses of pixels go to the library without the rest of the Tensor."""
+        class Exporter:
+            def __init__(self, array, device, offset):
+                self.array, self.device, self.offset = array, device, offset
+
+            def __dlpack__(self):
+                capsule = self.array.__dlpack__()
+                tensor = qnt._Tensor.from_address(qnt._capsule_pointer(capsule, b"dltensor"))
+                tensor.device_type, tensor.byte_offset = self.device, self.offset
+                return capsule
+
+        pixels = self.random.integers(0, 256, (16, 16), "u1")
+        picture = qnt.Picture(self.context, Exporter(pixels[:8], 1, 128)).quantize([1] * 64)
+        np.testing.assert_allclose(picture.decode().astype(int), pixels[8:].astype(int), atol=1)
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            qnt.Picture(self.context, Exporter(pixels, 2, 0))
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            picture.decode(Exporter(pixels[:8], 2, 0))
 
     def test_formula(self):
         x = (self.random.normal(size=(5, 7)) * 30).astype("f4")
@@ -419,6 +462,8 @@ class Kernels(unittest.TestCase):
                     g = o // 3
                     want[:, i, j, o] = (patch[..., 2 * g:2 * g + 2] * w[o]).sum((1, 2, 3))
         np.testing.assert_array_equal(got, want)
+        plain = qnt.conv_s8(self.context, x, w, groups=2)
+        np.testing.assert_array_equal(qnt.conv_s8(self.context, x, w, groups=2, stride=0, dilation=0), plain)
 
     def test_shuffle(self):
         x = self.codes(3, 8)
