@@ -133,6 +133,45 @@ class Plain(unittest.TestCase):
             q.spec
         q.close()
 
+    def test_closed_while_in_use(self):
+        """By callbacks: what a call uses is freed when the call has ended."""
+        things = []
+
+        def close_all(*_):
+            for thing in things:
+                thing.close()
+            return False
+
+        context = qnt.Context(progress=close_all, threads=2)
+        q = qnt.Quantizer(context, bits=4)
+        things += [q, context.pool, context]
+        q.observe(array.array("f", range(100)))
+        for thing in things:
+            self.assertIsNone(thing._handle)
+            with self.assertRaisesRegex(ValueError, "closed"):
+                thing.handle
+
+    def test_changed_while_in_use(self):
+        """Neither by callbacks nor by other threads; what changes nothing may run at once."""
+        x, seen = array.array("f", range(100)), []
+
+        def ask(*_):
+            for use in (q.fit, lambda: q.scale, lambda: setattr(q, "bins", 100), lambda: context.use(None)):
+                with self.assertRaisesRegex(RuntimeError, "in use by another call"):
+                    use()
+            thread = threading.Thread(target=lambda: seen.append(other.encode(x, packed=False).tolist()))
+            thread.start()
+            thread.join()
+            return False
+
+        other = fixed(self.context, 1.0)
+        context = qnt.Context(progress=ask)
+        q = qnt.Quantizer(context, bits=4)
+        q.observe(x).fit()
+        self.assertGreater(len(seen), 0)
+        self.assertEqual(seen[0], list(range(100)))
+        self.assertAlmostEqual(q.scale[0], 99 / 15, places=5)
+
     def test_outlives_its_context(self):
         q = fixed(self.context, 0.25)
         self.context.close()
