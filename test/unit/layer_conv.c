@@ -1,6 +1,7 @@
 /* Convolutions against the naive reference: layouts, groups, shifts, strides, dilations, padding.
  */
 #include "layer_case.h"
+#include "simd/layout.h"
 
 static void random_layers(int input, int count)
 {
@@ -139,6 +140,8 @@ static void bytes_where_they_are(void)
         c.strided = i % 7 == 3;
         choose_channels(&c, i);
         c.batch = random_in(1, 3);
+        if (i % 9 == 4)
+            c.batch = 1, c.outputs = random_in(1, 17); /* wider than what one call takes */
         for (int axis = 0; axis < 2; axis++) {
             int64_t *extent = axis ? &c.width : &c.height, around = 0;
             c.kernel[axis] = random_in(1, 4);
@@ -150,6 +153,7 @@ static void bytes_where_they_are(void)
             c.spec.dilation[axis] = random_in(0, 3) ? 0 : (int32_t)random_in(1, 4);
             const int64_t span = (c.kernel[axis] - 1) * or_one(c.spec.dilation[axis]) + 1;
             *extent = random_in(1, c.kernel[axis] + (axis ? 70 : 5));
+            if (axis && i % 9 == 4) *extent += random_in(0, 2 * QNT__GEMM_ROWS);
             if (*extent < span - around) *extent = span - around; /* the kernel must fit */
             if (*extent < 1) *extent = 1;
         }
