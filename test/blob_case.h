@@ -20,7 +20,7 @@ static UNUSED layer_case random_layer_case(int turn)
         c.spec.groups = (int32_t)random_in(2, 40);
         c.spec.group_shift = 0;
     }
-    c.strided = c.misaligned = false;
+    c.strided = 0, c.misaligned = false;
     return c;
 }
 
@@ -36,7 +36,7 @@ static UNUSED qnt_layer *make_layer(const qnt_context *context, const layer_case
     qnt_status status = qnt_layer_create(context, &c->spec, &w.v.t, wq, bias, in, out, &layer);
     CHECK_MSG(status == QNT_OK, "create: %s", check_reason);
     qnt_quantizer_destroy(in), qnt_quantizer_destroy(out), qnt_quantizer_destroy(wq);
-    free(w.memory);
+    release(&w);
     return layer;
 }
 

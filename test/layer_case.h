@@ -30,7 +30,8 @@ typedef struct layer_case {
     bool weight_codes, has_bias;
     layer_format in, out;
     int x_held, y_held;
-    bool strided, misaligned;
+    int strided; /* gaps: 1: behind rows of the last axis and further out, 2: behind each element, too */
+    bool misaligned;
 } layer_case;
 
 /* Everything in logical, row-major order. */
@@ -99,7 +100,7 @@ static UNUSED layer_case random_dense(int input)
     c.out = random_format((int)random_in(ABSENT, STATIC));
     c.x_held = (int)random_in(FLOAT32, input == STATIC ? BYTES : BFLOAT16);
     c.y_held = (int)(c.out.kind ? random_in(PACKED, BYTES) : random_in(FLOAT32, BFLOAT16));
-    c.strided = random_in(0, 3) == 0;
+    c.strided = random_in(0, 3) ? 0 : (int)random_in(1, 2);
     c.misaligned = random_in(0, 3) == 0;
     c.spec.activation = (int32_t)random_in(QNT_LINEAR, QNT_CLAMP);
     c.spec.low = (float)(-3 * random_unit());
@@ -239,12 +240,15 @@ static UNUSED void free_data(layer_data *d)
 
 typedef struct held_tensor {
     check_tensor v;
-    uint8_t *memory;
-    size_t bytes;
+    guarded memory;
 } held_tensor;
 
-/* A tensor of a case; strided ones have gaps between all axes, misaligned ones begin at an odd
- * byte. */
+static UNUSED void release(held_tensor *h)
+{
+    unguard(&h->memory);
+}
+
+/* A tensor of a case, with no byte to read before or behind it; misaligned ones begin at an odd byte. */
 static UNUSED void hold(held_tensor *h, const layer_case *c, int held, const layer_format *f,
                         int ndim, const int64_t *shape)
 {
@@ -254,16 +258,17 @@ static UNUSED void hold(held_tensor *h, const layer_case *c, int held, const lay
         bits = held == BYTES ? 8 : f->bits;
     }
     check_view(&h->v, NULL, code, bits, ndim, shape);
-    int64_t stride = c->strided ? 2 : 1;
+    int64_t stride = c->strided > 1 ? 2 : 1, end = 1, odd = c->misaligned ? 1 : 0;
     for (int d = ndim - 1; d >= 0; d--) {
         h->v.strides[d] = stride;
+        end = end && shape[d] ? end + (shape[d] - 1) * stride : 0;
         stride = stride * shape[d] + (c->strided ? d + 1 : 0);
     }
-    h->bytes = (size_t)(stride * bits / 8 + 1) + (c->misaligned ? 1 : 0);
-    h->memory = zeroed(h->bytes, 1);
-    for (size_t i = 0; i < h->bytes; i++) h->memory[i] = (uint8_t)random_u64();
-    h->v.t.data = h->memory;
-    h->v.t.byte_offset = c->misaligned ? 1 : 0;
+    h->memory = guard((size_t)((end * bits + 7) / 8 + odd), random_in(0, 3));
+    for (int64_t i = 0; i < (end * bits + 7) / 8 + odd; i++)
+        h->memory.data[i] = (uint8_t)random_u64();
+    h->v.t.data = h->memory.data;
+    h->v.t.byte_offset = (uint64_t)odd;
 }
 
 /* Element offset of a logical [B,H,W,C] index. */
@@ -633,7 +638,7 @@ static UNUSED void layer_case_check(const qnt_context *context, const layer_case
     }
     qnt_layer_destroy(layer);
     qnt_quantizer_destroy(in), qnt_quantizer_destroy(out), qnt_quantizer_destroy(wq);
-    free(x.memory), free(y.memory), free(w.memory);
+    release(&x), release(&y), release(&w);
     free_data(&d);
 }
 

@@ -18,7 +18,8 @@ types: packed codes, bfloat16. Strides are honoured and nothing is copied. numpy
 results are numpy arrays wherever numpy has the type; without it, and for packed codes, they are Tensors.
 
 Every failure raises Error with the status and the library's own sentence about what was wrong.
-Objects may be shared between threads as far as the C API allows: fitted quantizers and layers freely.
+Objects may be shared between threads: calls that change nothing run at once; one that changes an object
+raises RuntimeError while another uses it. What is closed while in use is freed when the last call ends.
 
 The library is found through $QNT_LIBRARY, the system's search path, or lib/ of the source tree.
 """
@@ -411,25 +412,59 @@ class _Hooks:
             return 1
 
 
+# Functions that change the object they are called for, or those, besides context_set_...; no other call may
+# use it meanwhile.
+_CHANGES = {
+    "quantizer_observe", "quantizer_observe_inputs", "quantizer_fit", "quantizer_fit_pair", "quantizer_set",
+    "trainer_start", "trainer_set", "trainer_refit", "alq_step", "alq_prune", "alq_set_state", "ckn_fit",
+    "ckn_set", "image_read", "image_quantize", "search_ask", "search_tell",
+}
+_uses_lock = threading.RLock()  # the collector may close handles while it is held
+
+
 class _Handle:
-    """Owns a C handle; close() or the end of a with block frees it early."""
+    """Owns a C handle; close() or the end of a with block frees it early, or as soon as the calls end that
+    use it. A call that changes it takes it alone: another one raises RuntimeError meanwhile, in callbacks,
+    too."""
 
     _destroy = None
+    _uses = 0  # calls; -1: one that changes it
+    _closed = False
 
     def __init__(self, handle):
         self._handle = handle
 
     @property
     def handle(self):
-        if not self._handle:
+        if self._closed or not self._handle:
             raise ValueError("this %s is closed" % type(self).__name__)
         return self._handle
 
-    def close(self):
-        """Frees the C object; using it afterwards raises ValueError."""
+    def _take(self, alone):
+        with _uses_lock:
+            handle = self.handle
+            if self._uses < 0 or alone and self._uses:
+                raise RuntimeError("this %s is in use by another call" % type(self).__name__)
+            self._uses = -1 if alone else self._uses + 1
+            return handle
+
+    def _leave(self):
+        with _uses_lock:
+            self._uses = max(self._uses - 1, 0)
+            if self._closed and not self._uses:
+                self._free()
+
+    def _free(self):
         handle, self._handle = getattr(self, "_handle", None), None
         if handle:
             getattr(_lib, self._destroy)(handle)
+
+    def close(self):
+        """Frees the C object; using it afterwards raises ValueError."""
+        with _uses_lock:
+            self._closed = True
+            if not self._uses:
+                self._free()
 
     def __enter__(self):
         return self
@@ -440,6 +475,27 @@ class _Handle:
     def __del__(self):
         if _lib is not None:
             self.close()
+
+
+class _Taken:
+    """Handles that a call uses, or changes, until it ends."""
+
+    def __init__(self):
+        self.all = []
+
+    def take(self, owner, alone):
+        """The C handle of one, or an array of those of a list."""
+        if isinstance(owner, list):
+            return (c_void_p * len(owner))(*[self.take(each, alone) for each in owner])
+        if any(owner is each for each in self.all):
+            return owner.handle
+        handle = owner._take(alone)
+        self.all.append(owner)
+        return handle
+
+    def leave(self):
+        for owner in self.all:
+            owner._leave()
 
 
 class Context(_Handle):
@@ -469,12 +525,18 @@ class Context(_Handle):
             self.use(threads if isinstance(threads, Pool) else Pool(self, threads))
 
     def call(self, name, *arguments):
-        """Calls qnt_<name>(context, ...); raises Error with the reason. For the classes below."""
-        if self.pool is not None:
-            self.pool.handle  # raises ValueError: a closed pool has no threads to run on
-        said = self._hooks.said
-        said.reason = said.problem = None
-        status = getattr(_lib, "qnt_" + name)(self.handle, *arguments)
+        """Calls qnt_<name>(context, ...); raises Error with the reason. For the classes below, whose objects,
+        or lists of them, stand for their handles."""
+        said, taken, alone = self._hooks.said, _Taken(), name in _CHANGES
+        try:
+            context = taken.take(self, name.startswith("context_set"))
+            if self.pool is not None:
+                taken.take(self.pool, False)  # ValueError: a closed pool has no threads to run on
+            arguments = [taken.take(a, alone) if isinstance(a, (_Handle, list)) else a for a in arguments]
+            said.reason = said.problem = None
+            status = getattr(_lib, "qnt_" + name)(context, *arguments)
+        finally:
+            taken.leave()
         if said.problem is not None:
             raise said.problem
         if status != OK:
@@ -484,7 +546,7 @@ class Context(_Handle):
         """Runs on the threads of a Pool from now on, or serially with None."""
         hook = (None, None, 1)
         if pool is not None:
-            hook = (ctypes.cast(_lib.qnt_pool_run, c_void_p), pool.handle, pool.threads)
+            hook = (ctypes.cast(_lib.qnt_pool_run, c_void_p), pool, pool.threads)
         self.pool = None  # the one until now may be closed
         self.call("context_set_parallel", *hook)
         self.pool = pool
@@ -530,7 +592,7 @@ _release_buffer.restype, _release_buffer.argtypes = None, [c_void_p]
 _capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _capsule_pointer.restype = c_void_p
 _capsule_pointer.argtypes = [ctypes.py_object, c_char_p]
-_WRITABLE, _FULL_READ = 0x1, 0x11C  # PyBUF_WRITABLE, PyBUF_FULL_RO; 0, PyBUF_SIMPLE: bytes without gaps
+_WRITABLE, _RECORDS = 0x1, 0x1C  # PyBUF_WRITABLE, PyBUF_RECORDS_RO: no pointers to rows; 0: bytes without gaps
 
 _KINDS = {"f": FLOAT, "e": FLOAT, "b": INT, "h": INT, "i": INT, "l": INT, "q": INT,
           "B": UINT, "H": UINT, "I": UINT, "L": UINT, "Q": UINT, "c": UINT}
@@ -546,11 +608,11 @@ class _Held:
     def __init__(self, source, writable, as_bytes=False):
         self.view = _Buffer()
         self.open = False
-        flags = (0 if as_bytes else _FULL_READ) | (_WRITABLE if writable else 0)
+        flags = (0 if as_bytes else _RECORDS) | (_WRITABLE if writable else 0)
         try:
             _get_buffer(source.memory if isinstance(source, Tensor) else source, byref(self.view), flags)
         except (BufferError, ValueError) as problem:
-            kind = " and ".join(["writable"] * writable + ["compact"] * as_bytes)
+            kind = " and ".join(["writable"] * writable + ["compact"] * as_bytes) or "strided"
             raise _Unfit("a %s array is needed: %s" % (kind, problem)) from None
         self.open = True
 
@@ -571,7 +633,10 @@ class Tensor:
     """
 
     def __init__(self, memory, shape, dtype, strides=None, writable=False):
-        shape = tuple(int(n) for n in shape)
+        shape = _int64s(shape)
+        strides = None if strides is None else _int64s(strides)
+        if strides is not None and len(strides) != len(shape):
+            raise ValueError("%d strides of %d axes" % (len(strides), len(shape)))
         code, bits = _parse_type(dtype)
         self._held = _Held(memory, writable, as_bytes=True)
         self.memory = memory
@@ -579,7 +644,7 @@ class Tensor:
         self._describe(view.buf, code, bits, shape, strides)
         last = 1
         if all(shape):
-            steps = strides or _compact(shape)
+            steps = _compact(shape) if strides is None else strides
             if min(steps, default=0) < 0:
                 raise ValueError("negative strides: pass the array itself")
             last = 1 + sum((n - 1) * s for n, s in zip(shape, steps))
@@ -630,8 +695,18 @@ class Tensor:
         self.struct = _Tensor(address, 1, 0, n, code, bits, 1, self._shape, self._strides, 0)
 
     @property
+    def address(self):
+        """Of the first element; see check() before it is used."""
+        return self.struct.data and self.struct.data + self.struct.byte_offset
+
+    @property
     def shape(self):
         return tuple(self.struct.shape[:self.struct.ndim])
+
+    @property
+    def is_compact(self):
+        steps = self.struct.strides and self.struct.strides[:self.struct.ndim]
+        return not steps or steps == _compact(self.shape)
 
     @property
     def dtype(self):
@@ -658,6 +733,14 @@ class Tensor:
 
     def __repr__(self):
         return "Tensor(%s, %s)" % (self.dtype, self.shape)
+
+
+def _int64s(values):
+    """Read once, as values may be an iterator; what C would see as other numbers is refused."""
+    values = tuple(int(n) for n in values)
+    if any(c_int64(n).value != n for n in values):
+        raise OverflowError("a shape or strides beyond 64 bits: %r" % (values,))
+    return values
 
 
 def _compact(shape):
@@ -779,7 +862,7 @@ class Quantizer(_Handle):
         self.context = context
 
     def _call(self, name, *arguments):
-        self.context.call(name, self.handle, *arguments)
+        self.context.call(name, self, *arguments)
 
     @property
     def spec(self):
@@ -807,7 +890,7 @@ class Quantizer(_Handle):
 
     def fit_pair(self, other):
         """Fits two quantizers of method teq with one base."""
-        self._call("quantizer_fit_pair", other.handle)
+        self._call("quantizer_fit_pair", other)
         return self
 
     def get(self, parameter):
@@ -838,7 +921,7 @@ class Quantizer(_Handle):
     def encode(self, x, out=None, packed=True):
         """Codes of x: packed below 8 bits, or one per byte with packed=False."""
         x = Tensor.of(x)
-        shape, code, bits = _described(self.context, "quantizer_view", self.handle, _pointer(x))
+        shape, code, bits = _described(self.context, "quantizer_view", self, _pointer(x))
         result, codes = _result(out, shape, code, bits if packed else max(bits, 8))
         self._call("quantizer_encode", _pointer(x), _pointer(codes))
         return result
@@ -909,7 +992,7 @@ class Trainer(_Handle):
         self.context = context
 
     def _call(self, name, *arguments):
-        self.context.call(name, self.handle, *arguments)
+        self.context.call(name, self, *arguments)
 
     def start(self, x):
         """First numbers from data."""
@@ -1002,7 +1085,7 @@ class Bases(_Handle):
         self.context, self.shape = context, w.shape
 
     def _call(self, name, *arguments):
-        self.context.call(name, self.handle, *arguments)
+        self.context.call(name, self, *arguments)
 
     def weights(self, out=None):
         """The sums of the bases."""
@@ -1040,19 +1123,15 @@ class Bases(_Handle):
         return _exported(self.context, handle)
 
 
-def _handles(layers):
-    return (c_void_p * len(layers))(*[layer.handle for layer in layers])
-
-
 def prune(layers, bits, most=2**64 - 1):
     """Removes the coordinates of several Bases that cost least, down to so many mean bits, `most` at once."""
-    layers[0].context.call("alq_prune", _handles(layers), len(layers), most, bits)
+    layers[0].context.call("alq_prune", list(layers), len(layers), most, bits)
 
 
 def mean_bits(layers):
     """Mean bases of a weight over several Bases."""
     bits = c_double()
-    layers[0].context.call("alq_bits", _handles(layers), len(layers), byref(bits))
+    layers[0].context.call("alq_bits", list(layers), len(layers), byref(bits))
     return bits.value
 
 
@@ -1089,8 +1168,8 @@ class Layer(_Handle):
         if kind == "conv":
             _geometry(spec, groups, group_shift, stride, dilation, pad)
         weight, bias, handle = Tensor.of(weight), _optional(bias), c_void_p()
-        context.call("layer_create", byref(spec), _pointer(weight), weight_q.handle, _pointer(bias),
-                     input_q and input_q.handle, output_q and output_q.handle, byref(handle))
+        context.call("layer_create", byref(spec), _pointer(weight), weight_q, _pointer(bias),
+                     input_q, output_q, byref(handle))
         super().__init__(handle)
         self.context, self._borrowed = context, None
 
@@ -1099,7 +1178,7 @@ class Layer(_Handle):
     def view(self, x):
         """Shape and type of the result for x, e.g. ((8, 10), "float32")."""
         x = Tensor.of(x)
-        shape, code, bits = _described(self.context, "layer_view", self.handle, _pointer(x))
+        shape, code, bits = _described(self.context, "layer_view", self, _pointer(x))
         return shape, _type_name(code, bits)
 
     def workspace(self, x):
@@ -1112,7 +1191,7 @@ class Layer(_Handle):
         """The result for x. Pass out and a bytearray as workspace to run without new memory."""
         x = Tensor.of(x)
         if out is None:
-            out, y = _empty(*_described(self.context, "layer_view", self.handle, _pointer(x)))
+            out, y = _empty(*_described(self.context, "layer_view", self, _pointer(x)))
         else:
             y = Tensor.of(out, writable=True)
         if workspace is None:
@@ -1240,7 +1319,7 @@ class LowbitLayer(_Handle):
         if thresholds is None:
             scale, shift = _optional(scale), _optional(shift)
             context.call("lowbit_layer_create", byref(conv), byref(spec), _pointer(weight), _pointer(scale),
-                         _pointer(shift), output_q and output_q.handle, byref(handle))
+                         _pointer(shift), output_q, byref(handle))
         else:
             rows, falling = Tensor.of(thresholds[0]), _optional(thresholds[1])
             context.call("lowbit_layer_of_thresholds", byref(conv), byref(spec), _pointer(weight),
@@ -1258,7 +1337,7 @@ class LowbitLayer(_Handle):
         pixels, identity, size = Tensor.of(pixels), _optional(identity), c_size_t()
         y = None if floats is None else Tensor.of(floats, writable=True)
         if packed is True:
-            packed, digits = _empty(*_described(self.context, "lowbit_layer_view", self.handle,
+            packed, digits = _empty(*_described(self.context, "lowbit_layer_view", self,
                                                 _pointer(pixels)))
         else:
             digits = None if packed is None else Tensor.of(packed, writable=True)
@@ -1361,7 +1440,7 @@ class KernelMap(_Handle):
     def run(self, x, out=None, workspace=None):
         """The map of images [batch][height][width][channels]."""
         x = Tensor.of(x)
-        out, y = _result(out, *_described(self.context, "ckn_view", self.handle, _pointer(x)))
+        out, y = _result(out, *_described(self.context, "ckn_view", self, _pointer(x)))
         held = _Held(bytearray(self.workspace(x)) if workspace is None else workspace, True, as_bytes=True)
         self._call("ckn_run", _pointer(x), _pointer(y), held.view.buf, held.view.len)
         return out
@@ -1463,7 +1542,7 @@ def conv_s8(context, x, w, x_zero=0, groups=1, group_shift=0, stride=1, dilation
     _geometry(conv, groups, group_shift, stride, dilation, pad)
     shape = ()
     if len(x.shape) == 4 and len(w.shape) == 4:
-        span = [(w.shape[1 + i] - 1) * conv.dilation[i] + 1 for i in (0, 1)]
+        span = [(w.shape[1 + i] - 1) * max(1, conv.dilation[i]) + 1 for i in (0, 1)]
         high = [x.shape[1 + i] + conv.pad[i] + conv.pad[i + 2] for i in (0, 1)]
         size = [max(0, (high[i] - span[i]) // max(1, conv.stride[i]) + 1) for i in (0, 1)]
         shape = (x.shape[0], size[0], size[1], w.shape[0])
@@ -1528,8 +1607,9 @@ PictureSize = collections.namedtuple("PictureSize", "file header entropy stuffed
 Trial = collections.namedtuple("Trial", "rate utility tables")
 
 
-def _are_pixels(tensor):
-    return tensor.dtype == "uint8" and tensor.struct.strides[:tensor.struct.ndim] == _compact(tensor.shape)
+def _are_pixels(context, tensor):
+    tensor.check(context)  # what follows takes addresses only
+    return tensor.dtype == "uint8" and tensor.is_compact
 
 
 class Picture(_Handle):
@@ -1548,7 +1628,7 @@ class Picture(_Handle):
     def __init__(self, context, pixels, halved=True, exact=True):
         pixels = Tensor.of(pixels)
         shape = tuple(pixels.shape)
-        if len(shape) not in (2, 3) or not _are_pixels(pixels):
+        if len(shape) not in (2, 3) or not _are_pixels(context, pixels):
             raise ValueError("pixels must be compact uint8 [height, width] or [height, width, 3]")
         spec = _ImageSpec(ctypes.sizeof(_ImageSpec), shape[1], shape[0], shape[2] if len(shape) > 2 else 1,
                           not halved, not exact)
@@ -1557,26 +1637,26 @@ class Picture(_Handle):
         super().__init__(handle)
         self.context, self.shape = context, shape
         self._row = shape[1] * spec.components
-        context.call("image_read", self.handle, pixels.struct.data, self._row)
+        context.call("image_read", self, pixels.address, self._row)
 
     def quantize(self, *tables):
         """One table for all components, two for Y and both others, or three."""
         array = _tables(list(tables))
-        self.context.call("image_quantize", self.handle, array, len(array))
+        self.context.call("image_quantize", self, array, len(array))
         return self
 
     def size(self, optimal=False):
         """Bytes of the file, with the example Huffman codes or with optimal ones."""
         size = _ImageBytes(ctypes.sizeof(_ImageBytes))
-        self.context.call("image_size", self.handle, int(optimal), byref(size))
+        self.context.call("image_size", self, int(optimal), byref(size))
         return PictureSize(*(getattr(size, name) for name in PictureSize._fields))
 
     def decode(self, out=None):
         """Pixels of the quantized picture."""
         result, y = _result(out, self.shape, UINT, 8)
-        if tuple(y.shape) != self.shape or not _are_pixels(y):
+        if tuple(y.shape) != self.shape or not _are_pixels(self.context, y):
             raise ValueError("out must be compact uint8 of the picture's shape")
-        self.context.call("image_write", self.handle, y.struct.data, self._row)
+        self.context.call("image_write", self, y.address, self._row)
         return result
 
 
@@ -1603,7 +1683,7 @@ class TableSearch(_Handle):
         self.context, self.count = context, tables
 
     def _call(self, name, *arguments):
-        self.context.call(name, self.handle, *arguments)
+        self.context.call(name, self, *arguments)
 
     def ask(self):
         """The tables to try next: a list of one or three."""

@@ -133,6 +133,45 @@ class Plain(unittest.TestCase):
             q.spec
         q.close()
 
+    def test_closed_while_in_use(self):
+        """By callbacks: what a call uses is freed when the call has ended."""
+        things = []
+
+        def close_all(*_):
+            for thing in things:
+                thing.close()
+            return False
+
+        context = qnt.Context(progress=close_all, threads=2)
+        q = qnt.Quantizer(context, bits=4)
+        things += [q, context.pool, context]
+        q.observe(array.array("f", range(100)))
+        for thing in things:
+            self.assertIsNone(thing._handle)
+            with self.assertRaisesRegex(ValueError, "closed"):
+                thing.handle
+
+    def test_changed_while_in_use(self):
+        """Neither by callbacks nor by other threads; what changes nothing may run at once."""
+        x, seen = array.array("f", range(100)), []
+
+        def ask(*_):
+            for use in (q.fit, lambda: q.scale, lambda: setattr(q, "bins", 100), lambda: context.use(None)):
+                with self.assertRaisesRegex(RuntimeError, "in use by another call"):
+                    use()
+            thread = threading.Thread(target=lambda: seen.append(other.encode(x, packed=False).tolist()))
+            thread.start()
+            thread.join()
+            return False
+
+        other = fixed(self.context, 1.0)
+        context = qnt.Context(progress=ask)
+        q = qnt.Quantizer(context, bits=4)
+        q.observe(x).fit()
+        self.assertGreater(len(seen), 0)
+        self.assertEqual(seen[0], list(range(100)))
+        self.assertAlmostEqual(q.scale[0], 99 / 15, places=5)
+
     def test_outlives_its_context(self):
         q = fixed(self.context, 0.25)
         self.context.close()
@@ -176,6 +215,29 @@ class Plain(unittest.TestCase):
         memory = bytearray(4)
         q.encode(x, out=qnt.Tensor(memory, (8,), "uint4"))
         self.assertEqual(memory, b"\x11" * 4)
+
+    def test_strides_stay_inside(self):
+        memory = bytearray(16)
+        self.assertEqual(qnt.Tensor(memory, (4, 4), "int8", strides=(n for n in (4, 1))).bytes(self.context), 16)
+        far = (lambda: [1000, 1], lambda: iter([1000, 1]), lambda: map(int, "91"))
+        for strides in far:
+            with self.assertRaisesRegex(ValueError, "16 bytes cannot hold"):
+                qnt.Tensor(memory, (4, 4), "int8", strides=strides())
+        for strides in ([], [1], [4, 1, 1]):
+            with self.assertRaisesRegex(ValueError, "strides of 2 axes"):
+                qnt.Tensor(memory, (4, 4), "int8", strides=strides)
+        with self.assertRaises(OverflowError):
+            qnt.Tensor(memory, (2**64 + 4,), "int8", strides=[0])
+
+    def test_rows_behind_pointers(self):
+        """Memory that strides cannot describe; Python's own tests have such arrays."""
+        try:
+            import _testbuffer
+        except ImportError:
+            self.skipTest("no _testbuffer")
+        rows = _testbuffer.ndarray([1.0] * 12, shape=[3, 4], format="f", flags=_testbuffer.ND_PIL)
+        with self.assertRaisesRegex(TypeError, "a strided array is needed"):
+            qnt.Quantizer(self.context).observe(rows)
 
     def test_bytes_have_no_gaps(self):
         blob = fixed(self.context, 0.5).save()
@@ -231,6 +293,26 @@ class Quantizers(unittest.TestCase):
         x = self.random.normal(size=(3, 4)).astype("f4")
         q = fixed(self.context, 0.1, signed=True)
         np.testing.assert_array_equal(q.encode(Exporter(x)), q.encode(x))
+
+    def test_dlpack_of_pictures(self):
+        """Addresses of pixels go to the library without the rest of the Tensor."""
+        class Exporter:
+            def __init__(self, array, device, offset):
+                self.array, self.device, self.offset = array, device, offset
+
+            def __dlpack__(self):
+                capsule = self.array.__dlpack__()
+                tensor = qnt._Tensor.from_address(qnt._capsule_pointer(capsule, b"dltensor"))
+                tensor.device_type, tensor.byte_offset = self.device, self.offset
+                return capsule
+
+        pixels = self.random.integers(0, 256, (16, 16), "u1")
+        picture = qnt.Picture(self.context, Exporter(pixels[:8], 1, 128)).quantize([1] * 64)
+        np.testing.assert_allclose(picture.decode().astype(int), pixels[8:].astype(int), atol=1)
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            qnt.Picture(self.context, Exporter(pixels, 2, 0))
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            picture.decode(Exporter(pixels[:8], 2, 0))
 
     def test_formula(self):
         x = (self.random.normal(size=(5, 7)) * 30).astype("f4")
@@ -419,6 +501,8 @@ class Kernels(unittest.TestCase):
                     g = o // 3
                     want[:, i, j, o] = (patch[..., 2 * g:2 * g + 2] * w[o]).sum((1, 2, 3))
         np.testing.assert_array_equal(got, want)
+        plain = qnt.conv_s8(self.context, x, w, groups=2)
+        np.testing.assert_array_equal(qnt.conv_s8(self.context, x, w, groups=2, stride=0, dilation=0), plain)
 
     def test_shuffle(self):
         x = self.codes(3, 8)

@@ -242,7 +242,7 @@ QNT_API qnt_status qnt_alq_weights(const qnt_context *context, const qnt_alq *al
  * @param context memory.
  * @param alq     the handle; unchanged on failure.
  * @param mode    #QNT_ALQ_GATHER and its neighbours.
- * @param rate    learning rate, above 0; it scales the slope of the model, also for pruning.
+ * @param rate    learning rate, above 0, at most 1e6; it scales the slope of the model, also for pruning.
  * @param dw      the loss's gradient by the weights, finite.
  * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_NOMEM.
  */

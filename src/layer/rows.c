@@ -64,13 +64,14 @@ bool qnt__rows_zones(const struct qnt__run *run)
            l->shape.tap_parts == g->kernel[1];
 }
 
+/* Zones have taps next to each other to the right. If they are so downwards, too, and padding is narrower
+ * than the kernel, every output meets a part of the image, whatever its size: nothing else is read. */
 bool qnt__rows_inside(const struct qnt__run *run)
 {
     const struct qnt__geometry *g = &run->g;
     const size_t *pad = g->pad, *kernel = g->kernel;
-    return qnt__rows_zones(run) && g->dilation[0] == 1 && g->dilation[1] == 1 && pad[0] < kernel[0] &&
-           pad[2] < kernel[0] && pad[1] < kernel[1] && pad[3] < kernel[1] && kernel[0] <= g->height &&
-           kernel[1] <= g->width;
+    return qnt__rows_zones(run) && g->dilation[0] == 1 && pad[0] < kernel[0] &&
+           pad[2] < kernel[0] && pad[1] < kernel[1] && pad[3] < kernel[1];
 }
 
 struct qnt__walk qnt__rows_walk(const struct qnt__run *run, ptrdiff_t slice, size_t first,

@@ -6,6 +6,8 @@
 #include "quantizer/bases.h"
 #include "trainer.h"
 
+#define QNT__ALQ_RATE 1e6 /* the highest */
+
 /* AMSGrad's moments of n numbers: mean, mean square, and the largest of these so far. */
 struct qnt__alq_moments {
     double *m, *v, *top; /* of n numbers */
@@ -45,8 +47,8 @@ void qnt__alq_rebuild(qnt_alq *q, struct qnt__alq_group g);
 /* Takes a base out of a group; what is known of the others moves down. */
 void qnt__alq_drop(qnt_alq *q, struct qnt__alq_group g, int32_t base);
 
-/* Positive coordinates only: a negative one changes sign with its base; one that is 0 as a float32,
- * as which it is used, goes. */
+/* Positive coordinates only, whose sums float32 can hold: all of them become smaller if it cannot; a
+ * negative one changes sign with its base; one that is 0 as a float32, as which it is used, goes. */
 void qnt__alq_tidy(qnt_alq *q, struct qnt__alq_group g);
 
 /* Slope and curve of the modelled loss at number i. */

@@ -4,6 +4,7 @@
  * group how many bases it has; of each coordinate, in rows of eight, itself and three moments.
  * Weights follow from codes and coordinates.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -77,20 +78,36 @@ static bool is_whole(double v, double most)
     return v >= 0.0 && v <= most && v == rint(v);
 }
 
-/* Mean squares, and the largest so far. */
-static bool are_squares(const double *v, const double *top, size_t n)
+/* Means, mean squares, and the largest of these so far, of sums of `each` float32 gradients. By Cauchy's
+ * inequality m^2 <= 0.1^2 / 0.001 / (1 - 0.9^2 / 0.999) each v, the factor of which is less than 53. */
+static bool are_moments(const double *m, const double *v, const double *top, size_t n, size_t each)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!(v[i] >= 0.0 && top[i] >= v[i])) return false;
+    const double most = 2.0 * FLT_MAX * (double)each;
+    for (size_t i = 0; i < n; i++) {
+        bool good = v[i] >= 0.0 && top[i] >= v[i] && sqrt(top[i]) <= most &&
+                    fabs(m[i]) <= 8.0 * sqrt((double)each * v[i]);
+        if (!good) return false;
+    }
     return true;
 }
 
-/* Coordinates that are there are positive as float32, the others 0. */
+/* A step moves a weight by no more than eight rates: far from their double, whatever the steps. */
+static bool are_weights(const double *master, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(master[i]) <= 2.0 * FLT_MAX)) return false;
+    return true;
+}
+
+/* Coordinates that are there are positive as float32, and so is their sum, the others 0. */
 static bool are_coordinates(const double *alpha, int32_t bases)
 {
-    for (int32_t i = 0; i < QNT__BASES_MAX; i++)
+    double sum = 0.0;
+    for (int32_t i = 0; i < QNT__BASES_MAX; i++) {
         if (i < bases ? !((float)alpha[i] > 0.0f) : alpha[i] != 0.0) return false;
-    return true;
+        sum += (double)(float)alpha[i];
+    }
+    return isfinite((float)sum);
 }
 
 static bool is_group(const qnt_alq *q, const struct places *p, const double *values, size_t group)
@@ -111,9 +128,11 @@ static qnt_status check_values(const qnt_context *context, const qnt_alq *q, con
         return qnt__fail(context, QNT_E_INVALID, "values: number %zu is %g, expected a finite one",
                          i, values[i]);
     }
-    bool good = values[0] >= 0.0 && is_whole(values[1], 0x1p53) &&
-                are_squares(values + p.w_v, values + p.w_top, q->count) &&
-                are_squares(values + p.a_v, values + p.a_top, q->groups * QNT__BASES_MAX);
+    bool good = values[0] >= 0.0 && values[0] <= QNT__ALQ_RATE && is_whole(values[1], 0x1p53) &&
+                are_weights(values + p.master, q->count) &&
+                are_moments(values + p.w_m, values + p.w_v, values + p.w_top, q->count, 1) &&
+                are_moments(values + p.a_m, values + p.a_v, values + p.a_top,
+                            q->groups * QNT__BASES_MAX, q->each);
     for (size_t g = 0; good && g < q->groups; g++) good = is_group(q, &p, values, g);
     return good ? QNT_OK : qnt__fail(context, QNT_E_INVALID, "values are not a state of this kind");
 }

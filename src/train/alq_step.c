@@ -17,6 +17,7 @@
  */
 #include "alq.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -76,9 +77,19 @@ static void carry_moments(qnt_alq *q, struct qnt__alq_group g)
 
 /* ---- bases and coordinates ---- */
 
+/* With room for their rounding. */
+static void shrink(double *alpha, int32_t bases)
+{
+    const double most = (1.0 - 0x1p-20) * (double)FLT_MAX;
+    double sum = 0.0;
+    for (int32_t i = 0; i < bases; i++) sum += fabs(alpha[i]);
+    for (int32_t i = 0; sum > most && i < bases; i++) alpha[i] *= most / sum;
+}
+
 void qnt__alq_tidy(qnt_alq *q, struct qnt__alq_group g)
 {
     double *alpha = q->alpha + g.number * QNT__BASES_MAX;
+    shrink(alpha, q->bases[g.number]);
     for (int32_t i = q->bases[g.number] - 1; i >= 0; i--) {
         if ((float)alpha[i] == 0.0f) {
             qnt__alq_drop(q, g, i);
@@ -196,10 +207,11 @@ qnt_status qnt_alq_step(const qnt_context *context, qnt_alq *alq, int32_t mode, 
     size_t bytes;
     if (!context) return QNT_E_INVALID;
     QNT__TRY(open_gradient(context, alq, "dw", dw, &view));
-    if (mode < QNT_ALQ_GATHER || mode > QNT_ALQ_STRAIGHT || !(rate > 0.0 && rate <= 1e6)) {
+    if (mode < QNT_ALQ_GATHER || mode > QNT_ALQ_STRAIGHT ||
+        !(rate > 0.0 && rate <= QNT__ALQ_RATE)) {
         return qnt__fail(context, QNT_E_INVALID,
-                         "mode is %d, rate %g; expected 0 to %d, and above 0", (int)mode, rate,
-                         QNT_ALQ_STRAIGHT);
+                         "mode is %d, rate %g; expected 0 to %d, and above 0, at most %g",
+                         (int)mode, rate, QNT_ALQ_STRAIGHT, QNT__ALQ_RATE);
     }
     QNT__TRY(qnt__train_finite(context, "dw", &view));
     if (!qnt__mul(alq->count, sizeof(float) + sizeof(double), &bytes)) bytes = SIZE_MAX;

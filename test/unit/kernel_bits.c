@@ -252,6 +252,35 @@ static void random_and_extreme(int bits, int64_t n, uint8_t *codes, uint8_t *pac
     }
 }
 
+/* Coefficients that double, and codes as large as can be: the last k whose weighted sum of all planes is an
+ * int32, and the first where planes stay apart. */
+static void beyond_int32(void)
+{
+    enum { N = 17, LAST_K = 33025 };
+    static uint8_t a[LAST_K + 1], b[N * (LAST_K + 1)];
+    static float coef[N * 8];
+    float y[N], want[N];
+    memset(a, 0xff, sizeof a);
+    memset(b, 0xff, sizeof b);
+    for (int j = 0; j < N; j++) random_coef(8, true, coef + 8 * j);
+    for (int64_t k = LAST_K; k <= LAST_K + 1; k++) {
+        check_tensor planes;
+        qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 8, N, k), &planes);
+        for (int j = 0; j < N; j++) want[j] = expected(a, b, k, 8, 8, coef + 8 * j);
+        for (int run = 0; run < 2 * PATHS; run++) {
+            enum qnt__bits_path path = (enum qnt__bits_path)(run / 2);
+            qnt_context_set_cpu(c, run % 2 ? 0 : qnt_cpu_detect());
+            OK(qnt__gemm_bits(path, c, TENSOR(a, QNT_UINT, 8, 1, k), NULL, pb,
+                              TENSOR(coef, QNT_FLOAT, 32, N, 8), TENSOR(y, QNT_FLOAT, 32, 1, N)));
+            for (int j = 0; j < N; j++) {
+                CHECK_MSG(y[j] == want[j], "k %lld path %d: %g, expected %g", (long long)k, path,
+                          (double)y[j], (double)want[j]);
+            }
+        }
+        free(planes.t.data);
+    }
+}
+
 /* Every K from 1 to 4096 with all widths of 1 to 4 planes and of 1 to 8 bits, on one path after the
  * other. The naive sums of K go on from those of K - 1. Coefficients are 1, so that floats are
  * integers. */
@@ -637,6 +666,7 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(numbers);
     RUN(extremes);
+    RUN(beyond_int32);
     RUN(depths);
     RUN(not_numbers);
     RUN(many_rows);

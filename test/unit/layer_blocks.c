@@ -66,7 +66,7 @@ static layer_case long_case(int64_t inputs)
     c.batch = 1, c.width = 2, c.outputs = 3, c.channels = inputs;
     c.grain = QNT_PER_AXIS, c.wbits = 8, c.wflags = QNT_SIGNED | QNT_SYMMETRIC;
     c.in.bits = 8;
-    c.strided = false;
+    c.strided = 0;
     return c;
 }
 

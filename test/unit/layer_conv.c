@@ -1,6 +1,7 @@
 /* Convolutions against the naive reference: layouts, groups, shifts, strides, dilations, padding.
  */
 #include "layer_case.h"
+#include "simd/layout.h"
 
 static void random_layers(int input, int count)
 {
@@ -99,8 +100,32 @@ static void check_between_taps(const qnt_context *context, layer_case *c)
     layer_case_check(context, c, 0);
 }
 
+/* Nothing to read, not even a byte: results are biases, whatever the input's form. */
+static void no_channels(void)
+{
+    qnt_context *context = check_context();
+    for (int i = 0; i < CASES(60); i++) {
+        qnt_context_set_cpu(context, cpu_level(i));
+        layer_case c = random_conv(i % 3 == 0 ? ABSENT : i % 3 == 1 ? STATIC : DYNAMIC);
+        c.channels = 0;
+        layer_case_check(context, &c, 0);
+    }
+    qnt_context_destroy(context);
+}
+
+/* Most fill cells, or an image is not read where it is; some are of groups, or groups of one. */
+static void choose_channels(layer_case *c, int i)
+{
+    c->channels = i % 5 ? 4 * random_in(1, 8) : random_in(1, 20);
+    c->spec.groups = c->spec.group_shift = 0;
+    if (i % 11 > 2) return;
+    c->spec.groups = (int32_t)random_in(2, i % 2 ? 4 : 40);
+    c->spec.group_shift = random_in(0, 1) ? (int32_t)random_in(0, c->spec.groups - 1) : 0;
+    if (i % 2 == 0) c->channels = c->outputs = 1;
+}
+
 /* Bytes of whole cells, which some levels read where they are: no byte of padding exists then. Kernels
- * about as large as their image, padding about as large as the kernel, images between two taps. */
+ * larger than their image, padding about as large as the kernel, images between two taps. */
 static void bytes_where_they_are(void)
 {
     qnt_context *context = check_context();
@@ -112,19 +137,23 @@ static void bytes_where_they_are(void)
         c.in = (layer_format){.kind = STATIC, .bits = 8, .scale = 0.5f, .zero = i % 2 ? 128 : 0};
         c.spec.layout = QNT_NHWC;
         c.x_held = BYTES;
-        c.strided = false;
-        c.channels = 4 * random_in(1, 8), c.spec.groups = c.spec.group_shift = 0;
+        c.strided = i % 7 == 3;
+        choose_channels(&c, i);
         c.batch = random_in(1, 3);
+        if (i % 9 == 4)
+            c.batch = 1, c.outputs = random_in(1, 17); /* wider than what one call takes */
         for (int axis = 0; axis < 2; axis++) {
             int64_t *extent = axis ? &c.width : &c.height, around = 0;
             c.kernel[axis] = random_in(1, 4);
             for (int side = axis; side < 4; side += 2) {
-                c.spec.pad[side] = (int32_t)random_in(0, c.kernel[axis] - (random_in(0, 3) ? 1 : 0));
+                const int64_t most = i % 4 ? c.kernel[axis] - (random_in(0, 3) ? 1 : 0) : 0;
+                c.spec.pad[side] = (int32_t)random_in(0, most);
                 around += c.spec.pad[side];
             }
             c.spec.dilation[axis] = random_in(0, 3) ? 0 : (int32_t)random_in(1, 4);
             const int64_t span = (c.kernel[axis] - 1) * or_one(c.spec.dilation[axis]) + 1;
-            *extent = c.kernel[axis] + random_in(-1, axis ? 70 : 5);
+            *extent = random_in(1, c.kernel[axis] + (axis ? 70 : 5));
+            if (axis && i % 9 == 4) *extent += random_in(0, 2 * QNT__GEMM_ROWS);
             if (*extent < span - around) *extent = span - around; /* the kernel must fit */
             if (*extent < 1) *extent = 1;
         }
@@ -143,6 +172,7 @@ int main(int argc, char **argv)
     RUN(depthwise);
     RUN(zero_padding);
     RUN(borders);
+    RUN(no_channels);
     RUN(bytes_where_they_are);
     return DONE;
 }

@@ -372,6 +372,44 @@ static void few_values(void)
     }
 }
 
+static float near_the_largest(void)
+{
+    const float largest = 3.4e38f;
+    return random_in(0, 2)   ? (float)(2 * random_unit() - 1) * largest
+           : random_in(0, 1) ? largest
+                             : -largest;
+}
+
+/* Weights and gradients near the largest float32, the highest rate: every handle has finite weights, a
+ * state that is one, and a quantizer that decodes to them. */
+static void largest_floats(void)
+{
+    static double state[1 << 13];
+    static float decoded[N];
+    for (int i = 0; i < ROUNDS(60); i++) {
+        for (int e = 0; e < N; e++) w[e] = near_the_largest();
+        qnt_alq *q = create(i % MOST + 1, i % 3, i % 3 == QNT_PER_BLOCK ? random_in(1, 30) : 0, 8);
+        for (int s = 0; s < 8; s++) {
+            size_t count = 0;
+            qnt_quantizer *exported = NULL;
+            bool finite = true;
+            OK(qnt_alq_get_state(c, q, state, sizeof state / sizeof *state, &count));
+            OK(qnt_alq_set_state(c, q, state, count));
+            weights(q, now);
+            for (int e = 0; e < N; e++) finite = finite && isfinite(now[e]);
+            CHECK(finite);
+            OK(qnt_alq_export(c, q, &exported));
+            OK(qnt_quantizer_apply(c, exported, TENSOR(now, QNT_FLOAT, 32, 8, N / 8),
+                                   TENSOR(decoded, QNT_FLOAT, 32, 8, N / 8)));
+            CHECK(!memcmp(now, decoded, sizeof now));
+            qnt_quantizer_destroy(exported);
+            for (int e = 0; e < N; e++) dw[e] = s % 2 ? near_the_largest() : (float)random_gauss();
+            OK(step(q, (int)random_in(QNT_ALQ_GATHER, QNT_ALQ_STRAIGHT), s % 3 ? 1e6 : 0.1));
+        }
+        qnt_alq_destroy(q);
+    }
+}
+
 /* Numbers that no handle can have are refused, and change nothing. */
 static void bad_states(void)
 {
@@ -389,14 +427,16 @@ static void bad_states(void)
     OK(qnt_alq_get_state(c, q, state, count, &count));
     FAILS(qnt_alq_set_state(c, q, NULL, count), QNT_E_INVALID, "values");
     FAILS(qnt_alq_set_state(c, q, state, count - 1), QNT_E_INVALID, "count");
-    const size_t bases = 2 + 5 * N, alpha = bases + 8;
+    const size_t bases = 2 + 5 * N, alpha = bases + 8, mean = alpha + 8 * MOST;
     const struct {
         size_t at;
         double value;
-    } wrong[] = {{0, -1},          {1, 0.5},         {2 + 2 * N, -1}, {2 + 3 * N, -1},
-                 {2 + 4 * N, 8},   {2 + 4 * N, 1.5}, {bases, 4},      {bases, 0},
-                 {alpha, -1},      {alpha, 0},       {alpha, 1e-60},  {alpha + 7, 1},
-                 {3, (double)NAN}, {count - 1, -1}};
+    } wrong[] = {{0, -1},          {1, 0.5},         {2 + 2 * N, -1},    {2 + 3 * N, -1},
+                 {2 + 4 * N, 8},   {2 + 4 * N, 1.5}, {bases, 4},         {bases, 0},
+                 {alpha, -1},      {alpha, 0},       {alpha, 1e-60},     {alpha + 7, 1},
+                 {3, (double)NAN}, {count - 1, -1},  {0, 1e7},           {2, 1e39},
+                 {2 + N, 1e3},     {mean, -1e3},     {2 + 3 * N, 1e300}, {count - 1, 1e300},
+                 {alpha, 1e39}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         double kept = state[wrong[i].at];
         state[wrong[i].at] = wrong[i].value;
@@ -406,6 +446,8 @@ static void bad_states(void)
         CHECK_MSG(!memcmp(state, other, count * sizeof *state), "number %zu", wrong[i].at);
     }
     OK(qnt_alq_set_state(c, q, state, count));
+    state[alpha] = state[alpha + 1] = 2e38; /* each is finite */
+    FAILS(qnt_alq_set_state(c, q, state, count), QNT_E_INVALID, "values");
     qnt_alq_destroy(q);
 }
 
@@ -568,6 +610,7 @@ int main(int argc, char **argv)
     RUN(vanishes);
     RUN(resumes);
     RUN(few_values);
+    RUN(largest_floats);
     RUN(bad_states);
     RUN(pixels);
     RUN(layers);

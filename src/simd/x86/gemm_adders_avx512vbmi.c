@@ -260,12 +260,12 @@ static void turn_sums(const uint8_t *from, size_t digits, int32_t *acc)
     }
 }
 
-/* Digits of the largest sum, and of those that a chunk of the highest plane changes. */
+/* Digits of the largest sum: of two words and more they are at least one more than a chunk of the highest
+ * plane changes by adders. */
 static size_t digits_of(const struct qnt__gemm_adders *g)
 {
     const uint64_t most = 64 * (uint64_t)g->words * ((1u << g->planes) - 1);
-    const size_t held = 64 - (size_t)__builtin_clzll(most), least = g->planes - 1 + DIGITS;
-    return held > least ? held : least;
+    return 64 - (size_t)__builtin_clzll(most);
 }
 
 void qnt__gemm_adders_avx512vbmi(const struct qnt__gemm_adders *g)
