@@ -91,14 +91,15 @@ void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, 
     run->context->simd.expand_words(&e);
 }
 
-void qnt__residue_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out)
+void qnt__part_panels(const struct qnt__run *run, const int8_t *table, size_t first, size_t panels,
+                      uint8_t *out)
 {
     const struct qnt__layer_shape *s = &run->layer->shape;
     const int bits = run->layer->head.cell_bits;
     const struct qnt__expand e = {.cell = run->layer->weight + first * s->panel_bytes,
                                   .cells = panels * (s->panel_bytes / qnt__cell_bytes(bits)),
                                   .bits = bits,
-                                  .levels = run->words.residue,
+                                  .levels = table,
                                   .out = out};
     if (bits < 8)
         run->context->simd.expand_levels(&e);

@@ -39,8 +39,11 @@ static bool plan_scratch(struct qnt__run *run)
     struct qnt__scratch *c = &run->scratch;
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
         size_t depth = run->layer->head.arithmetic == QNT__DECODE ? s->depth : s->panel_depth, panel;
-        if (!qnt__mul(s->tap_count * QNT__PANEL * run->element, depth, &panel)) return false;
+        const size_t element = run->words.bytes ? run->words.weight_parts : run->element;
+        if (!qnt__mul(s->tap_count * QNT__PANEL * element, depth, &panel)) return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
+        if (run->words.bytes && panel <= UNPACK_BYTES / QNT__BLOCK_PANELS)
+            run->decode_panels = QNT__BLOCK_PANELS;
         if (unpacks(run)) run->decode_panels = QNT__BLOCK_PANELS;
         const size_t residues = run->words.both ? panel / 2 : 0; /* on some CPUs */
         if (!qnt__add(panel, residues, &panel) || !qnt__mul(panel, run->decode_panels, &weights))
@@ -53,6 +56,8 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, QNT__CHUNK, 4, &c->floats) &&
            qnt__append(&c->end, QNT__CHUNK, 1, &c->bytes) &&
            qnt__append(&c->end, weights, 1, &c->weights) &&
+           qnt__append(&c->end, run->words.bytes ? QNT__TILE / QNT__GEMM_ROWS : 0, sizeof(double),
+                       &c->sums) &&
            (run->layer->head.arithmetic != QNT__PLANES || qnt__planes_plan(run));
 }
 
@@ -71,7 +76,7 @@ static qnt_status plan_places(struct qnt__run *run)
     struct qnt__places *p = &run->places;
     size_t image = 0, dynamic = 0, end = 0, scratch, slab;
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
-    const size_t parts = run->words.both ? 2 : 1;
+    const size_t parts = run->words.both || run->words.input_parts == 2 ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&

@@ -174,6 +174,13 @@ static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
     size_t panel = p->group * s->group_panels + p->panel;
     const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
     float *acc = (void *)(p->scratch + run->scratch.acc);
+    if (run->direct) prefetch_result(run, &block);
+    if (run->words.bytes) {
+        qnt__words_multiply_bytes(run, rows, p->weights, p->panels, scale,
+                                  (const void *)(p->scratch + run->scratch.sums), acc);
+        qnt__run_epilogue(run, p->scratch, &block);
+        return;
+    }
     const bool codes = run->layer->table_words && !run->decode_panels;
     const struct qnt__packed weight = {.words = codes ? NULL : p->weights,
                                        .residues = run->words.residues ? residues_of(p) : NULL,
@@ -276,9 +283,16 @@ static void find_weights(struct piece *p)
         qnt__decode_panels(p->run, first, p->panels, decoded);
         return;
     }
+    if (p->run->words.bytes) {
+        qnt__words_expand_bytes(p->run, first, p->panels, decoded,
+                                (void *)(p->scratch + p->run->scratch.sums));
+        return;
+    }
     if (layer->head.arithmetic == QNT__WORDS) {
+        const int8_t *residue = p->run->words.part[0];
         qnt__widen_panels(p->run, first, p->panels, decoded);
-        if (p->run->words.residues) qnt__residue_panels(p->run, first, p->panels, residues_of(p));
+        if (p->run->words.residues)
+            qnt__part_panels(p->run, residue, first, p->panels, residues_of(p));
         return;
     }
     qnt__expand_panels(p->run, first, p->panels, decoded);

@@ -60,6 +60,15 @@ void qnt__words_multiply(const struct qnt__run *run, const struct qnt__rows *row
                          const struct qnt__packed *weight, size_t panels, const float *scale,
                          int16_t *expanded, float *y);
 
+/* The same for panels of the bytes of words, those of low bytes first, and sums of their columns. */
+void qnt__words_multiply_bytes(const struct qnt__run *run, const struct qnt__rows *rows,
+                               const uint8_t *weight, size_t panels, const float *scale,
+                               const double *column_sum, float *y);
+
+/* Makes these panels of places, and the sums. */
+void qnt__words_expand_bytes(const struct qnt__run *run, size_t first, size_t panels,
+                             uint8_t *weight, double *column_sum);
+
 /* The next block; false at the end. */
 bool qnt__rows_next(struct qnt__walk *walk, struct qnt__rows *rows);
 

@@ -40,6 +40,7 @@ struct qnt__scratch {
     size_t floats;  /* QNT__CHUNK floats */
     size_t bytes;   /* QNT__CHUNK bytes */
     size_t weights; /* decoded panels, floats or bytes */
+    size_t sums;    /* of the columns of panels of words that are multiplied as bytes, double */
     size_t end;
 };
 
@@ -59,10 +60,15 @@ enum { QNT__WORDS_DEPTH = 512 /* most k of which products of words are added up 
 
 /* How QNT__WORDS runs (stage_words.c). */
 struct qnt__words {
+    bool bytes;          /* of words are multiplied (words_bytes.c); then */
+    size_t weight_parts; /* 1, or 2 where a byte does not hold this side's integers */
+    size_t input_parts;
+    int8_t part[2][256]; /* of table_words: low bytes less 128 and high ones, or all of them */
+    int32_t zero;        /* what is added to levels of inputs so that one byte holds them */
     bool both;           /* sides exceed a byte; then */
-    bool residues;       /* x is itself, with its residues modulo 255 behind the image, or */
+    bool residues;       /* x is itself, with its residues modulo 255 behind the image, and part[0] has
+                            those of table_words, of the least magnitude; or */
     int parts;           /* 2, a high and a low number */
-    int8_t residue[256]; /* of table_words, of the least magnitude */
     bool few;            /* rows: weights that are codes become words where they are multiplied */
     size_t depth;        /* most k of one part of a sum */
     size_t image;        /* elements of a staged image */
@@ -81,7 +87,7 @@ struct qnt__run {
     struct qnt__view y;     /* QNT_CONV: [B,OH,OW,O]; QNT_DENSE: as given */
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
-    size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2, of QNT__DECODE 4 */
+    size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2 or 1, of QNT__DECODE 4 */
     size_t decode_panels;   /* panels that are decoded, or unpacked, together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
@@ -157,14 +163,17 @@ struct qnt__block {
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
 
-/* Plans what products of words need; run->rows is known. */
+/* Plans what products of words need; run->rows is known. The second decides whether bytes of words are
+ * multiplied. */
 void qnt__words_plan(struct qnt__run *run);
+bool qnt__words_plan_bytes(struct qnt__run *run);
 
 /* Places of `panels` panels from the first one become panels of words. */
 void qnt__widen_panels(const struct qnt__run *run, size_t first, size_t panels, int16_t *out);
 
-/* And panels of bytes, the residues of these words modulo 255. */
-void qnt__residue_panels(const struct qnt__run *run, size_t first, size_t panels, uint8_t *out);
+/* And panels of bytes, those of a table of 256 for these words. */
+void qnt__part_panels(const struct qnt__run *run, const int8_t *table, size_t first, size_t panels,
+                      uint8_t *out);
 
 /* Decodes `panels` panels from the first one into floats [panel][tap, k][16]. */
 void qnt__decode_panels(const struct qnt__run *run, size_t first, size_t panels, float *out);

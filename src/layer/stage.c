@@ -1,4 +1,6 @@
 /* Brings the input into the form that the kernels read: rows of bytes or floats, padded. */
+#include <string.h>
+
 #include "base/arith.h"
 #include "base/try.h"
 #include "quantizer/quantizer.h"
@@ -10,6 +12,7 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero)
     const struct qnt__layer_head *h = &run->layer->head;
     bool is_signed = h->input.flags & QNT_SIGNED;
     if (h->arithmetic == QNT__DECODE) return zero;
+    if (run->words.bytes && run->layer->input_words) return run->words.zero;
     if (qnt__layer_takes_signs(h)) return 1; /* of 2 code - 1 */
     if (h->arithmetic == QNT__BLOCKS) return is_signed ? zero : zero - 128;
     if (h->arithmetic == QNT__PLANES) return is_signed ? zero + (1 << (h->input.bits - 1)) : zero;
@@ -81,6 +84,18 @@ void qnt__stage_measure(const struct qnt__run *run, uint8_t *scratch, int64_t at
     }
 }
 
+/* Eight bytes at a time. */
+static void flip(uint8_t *bytes, size_t n, uint8_t bit)
+{
+    uint64_t eight;
+    for (; n >= sizeof eight; n -= sizeof eight, bytes += sizeof eight) {
+        memcpy(&eight, bytes, sizeof eight);
+        eight ^= bit * UINT64_C(0x0101010101010101);
+        memcpy(bytes, &eight, sizeof eight);
+    }
+    for (size_t i = 0; i < n; i++) bytes[i] ^= bit;
+}
+
 void qnt__stage_bytes(const struct qnt__run *run, uint8_t *scratch, const struct qnt__affine *q, int64_t at,
                       int64_t step, size_t n, uint8_t *out)
 {
@@ -92,7 +107,7 @@ void qnt__stage_bytes(const struct qnt__run *run, uint8_t *scratch, const struct
         if ((x->code == QNT_INT) == wants_signed) return;
         const struct qnt__layer_head *h = &run->layer->head; /* planes use the low bits */
         uint8_t top = (uint8_t)(h->arithmetic == QNT__PLANES ? 1u << (h->input.bits - 1) : 0x80u);
-        for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(out[i] ^ top);
+        flip(out, n, top);
         return;
     }
     const float *all = qnt__stage_floats_at(x, at, step);
@@ -117,7 +132,7 @@ void qnt__stage_elements(const struct qnt__run *run, uint8_t *scratch, const str
         qnt__read_f32(&run->context->simd, &run->x, at, step, n, (void *)out);
     else if (h->arithmetic == QNT__DECODE)
         qnt__stage_decoded(run, scratch, q, at, step, n, (void *)out);
-    else if (h->arithmetic == QNT__WORDS)
+    else if (h->arithmetic == QNT__WORDS && run->element > 1)
         qnt__stage_words(run, scratch, q, at, step, n, (void *)out);
     else if (h->arrays & QNT__HAS_INPUT_LEVELS)
         qnt__stage_levels(run, scratch, at, step, n, out);

@@ -11,12 +11,13 @@ static int level_of(const qnt_layer *layer, int code)
     return layer->input_words ? layer->input_words[code] : layer->input_levels[code];
 }
 
-/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs; words follow from
- * codes. */
+/* Kernels take unsigned bytes, QNT__BLOCKS signed ones, QNT__PLANES bits of signs; words that are staged
+ * follow from codes. */
 static uint8_t byte_of(const struct qnt__run *run, int code)
 {
     int level = level_of(run->layer, code);
-    if (run->layer->input_words) return (uint8_t)code;
+    if (run->layer->input_words)
+        return (uint8_t)(run->element > 1 ? code : level + run->words.zero);
     if (qnt__layer_takes_signs(&run->layer->head)) return level > 0;
     return (uint8_t)(run->layer->head.arithmetic == QNT__BLOCKS ? level : level + 128);
 }

@@ -22,9 +22,10 @@ static void stage_row(const struct qnt__run *run, uint8_t *scratch, size_t row)
         q = &run->dynamic[row];
     }
     qnt__stage_elements(run, scratch, q, at, step, n, out);
-    size_t bytes =
-        n * run->element; /* what follows meets zero weights, unless they have zero points */
-    memset(out + bytes, 0, (size_t)run->pixel_step - bytes);
+    const size_t bytes = n * run->element;
+    /* What follows meets weights of 0, or places that stand for any word and must meet inputs of 0. */
+    memset(out + bytes, run->words.bytes && run->element == 1 ? q->zero : 0,
+           (size_t)run->pixel_step - bytes);
 }
 
 static void stage_rows(void *task, size_t index, size_t worker)

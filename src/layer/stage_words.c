@@ -33,6 +33,7 @@ void qnt__words_plan(struct qnt__run *run)
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     const struct qnt__layer_codes *c = &layer->head.input;
+    if (qnt__words_plan_bytes(run)) return;
     struct qnt__words *w = &run->words;
     const bool centred = (c->flags & QNT_SYMMETRIC) && (c->flags & QNT_SIGNED) && c->zero == 0;
     int32_t x = layer->input_words ? largest_of(layer->input_words) : centred ? HALF : BYTE;
@@ -42,7 +43,7 @@ void qnt__words_plan(struct qnt__run *run)
     w->residues = w->both && layer->table_words && !w->few &&
                   run->context->simd.gemm_rows < QNT__GEMM_ROWS; /* bytes take half the time of words */
     w->parts = w->both && !w->residues ? 2 : 1;
-    if (w->residues) find_residues(layer->table_words, w->residue);
+    if (w->residues) find_residues(layer->table_words, w->part[0]);
     if (w->parts == 2) x = HALF;
     const uint64_t limit = w->residues ? QNT__RESIDUE_LIMIT : INT32_MAX;
     const uint64_t largest = qnt__max((size_t)x * (size_t)weight, 1); /* product */
@@ -81,7 +82,10 @@ static void split_piece(void *task, size_t index, size_t worker)
     (void)worker;
     const size_t n = qnt__min(run->words.image - index * PIECE, PIECE);
     uint8_t *behind = qnt__run_image(run) + 2 * run->words.image;
-    if (run->words.residues)
+    if (run->words.bytes)
+        run->context->simd.bytes_of_words(low, n, behind + index * PIECE,
+                                          behind + run->words.image + index * PIECE);
+    else if (run->words.residues)
         run->context->simd.residues_255(low, n, behind + index * PIECE);
     else
         run->context->simd.split_words(low, n, low + run->words.image);
@@ -89,6 +93,7 @@ static void split_piece(void *task, size_t index, size_t worker)
 
 qnt_status qnt__stage_words_split(struct qnt__run *run)
 {
-    if (run->words.parts == 1 && !run->words.residues) return QNT_OK;
+    const bool bytes = run->words.bytes && run->words.input_parts == 2;
+    if (run->words.parts < 2 && !run->words.residues && !bytes) return QNT_OK;
     return qnt__run_share(run, split_piece, qnt__ceil_div(run->words.image, PIECE), run->words.image);
 }

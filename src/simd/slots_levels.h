@@ -74,6 +74,18 @@ struct qnt__decode_cells {
     float *out;          /* [end - first][16] */
 };
 
+/* One row of sums of products of words from those of their bytes: y[i] = +0 + (float)s * scale[i] with
+ *     s = row - zero * column[i] + sum over p < parts of factor[p] * acc[p][i],
+ * which are integers and of which none, nor any sum of some, exceeds 2^53. */
+struct qnt__join_words {
+    const int32_t *acc[4];
+    double factor[4];
+    size_t parts; /* 1, 2 or 4 */
+    double row, zero;
+    const double *column;
+    const float *scale;
+};
+
 #define QNT__SLOTS_LEVELS(X)                                                                       \
     /* levels[i] = table[codes[i]]; the table has 2^bits entries (1..8 bits), codes are below      \
      * that; */                                                                                    \
@@ -98,6 +110,8 @@ struct qnt__decode_cells {
     X(expand_words, void, (const struct qnt__expand_words *e))                                     \
     /* words[i] = 256 high[i] + rest, -128 <= rest < 128; the rest stays */                         \
     X(split_words, void, (int16_t *words, size_t n, int16_t *high))                                \
+    /* words[i] + 2^15 = 256 high[i] + low[i] */                                                   \
+    X(bytes_of_words, void, (const int16_t *words, size_t n, uint8_t *low, uint8_t *high))         \
     /* sum[i] += factor * part[i]; factor is a power of two */                                     \
     X(add_parts_f64, void, (double *sum, const int32_t *part, size_t n, double factor))            \
     /* residues[i] = words[i] modulo 255, 0 to 254 */                                              \
@@ -108,6 +122,7 @@ struct qnt__decode_cells {
       (double *sum, const int32_t *low, const int32_t *residue, size_t n))                         \
     /* y[i] += (float)sum[i] * scale[i], and sum[i] = 0 */                                         \
     X(scale_sums_f64, void, (double *sum, const float *scale, size_t n, float *y))                 \
+    X(join_words, void, (const struct qnt__join_words *j, size_t n, float *y))                     \
     X(expand_levels, void, (const struct qnt__expand *e))                                          \
     /* gemm_s8 for 2, 3 or 4 bits, where a field u of a cell stands for the weight levels[u] */    \
     X(gemm_levels, void, (const struct qnt__gemm *g, const int8_t *levels))

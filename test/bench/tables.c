@@ -344,6 +344,132 @@ static void layers(void)
     }
 }
 
+/* ---- what a layer adds to the product of its levels ---- */
+
+struct shape {
+    int64_t height, width, channels, outputs,
+        kernel; /* of an image; kernel 0: height rows, dense */
+};
+
+struct layer_pair {
+    struct layer_job codes, floats; /* the same layer */
+    int64_t w_shape[4], x_shape[4], y_shape[4];
+};
+
+/* One layer with codes and with floats as input; where it is dynamic there are no codes. */
+static struct layer_pair *pair_create(const struct shape *s, qnt_spec weights,
+                                      const qnt_spec *inputs)
+{
+    struct layer_pair *p = calloc(1, sizeof *p);
+    const int ndim = s->kernel ? 4 : 2;
+    const int64_t side = s->kernel ? s->kernel : 1, k = side * side * s->channels;
+    const int64_t in = s->height * s->width * s->channels, out = s->height * s->width * s->outputs;
+    qnt_layer_spec spec = {.size = sizeof spec, .kind = s->kernel ? QNT_CONV : QNT_DENSE};
+    const int64_t w_shape[] = {s->outputs, s->kernel ? side : k, side, s->channels};
+    const int64_t x_shape[] = {s->kernel ? 1 : s->height, s->kernel ? s->height : k, s->width,
+                               s->channels};
+    const int64_t y_shape[] = {x_shape[0], s->kernel ? s->height : s->outputs, s->width,
+                               s->outputs};
+    memcpy(p->w_shape, w_shape, sizeof w_shape);
+    memcpy(p->x_shape, x_shape, sizeof x_shape);
+    memcpy(p->y_shape, y_shape, sizeof y_shape);
+    for (int i = 0; i < 4; i++) spec.pad[i] = (int32_t)(side / 2);
+    spec.stride[0] = spec.stride[1] = spec.dilation[0] = spec.dilation[1] = spec.groups = 1;
+    float *w = malloc((size_t)(s->outputs * k) * sizeof *w), *x = malloc((size_t)in * sizeof *x);
+    for (int64_t i = 0; i < s->outputs * k; i++)
+        w[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+    for (int64_t i = 0; i < in; i++) x[i] = (float)((double)(bench_random() >> 40) * 0x1p-23 - 1.0);
+    qnt_tensor weight = tensor(w, QNT_FLOAT, 32, ndim, p->w_shape);
+    qnt_tensor y = tensor(bench_memory((size_t)out * 4), QNT_FLOAT, 32, ndim, p->y_shape);
+    p->floats =
+        (struct layer_job){.copies = 1, .x = tensor(x, QNT_FLOAT, 32, ndim, p->x_shape), .y = y};
+    qnt_quantizer *weight_q = fitted(weights, &weight, "weights");
+    qnt_quantizer *input_q = fitted(*inputs, &p->floats.x, "input");
+    check(qnt_layer_create(context, &spec, &weight, weight_q, NULL, input_q, NULL, p->floats.layer),
+          "layer");
+    check(qnt_layer_workspace(context, p->floats.layer[0], &p->floats.x, &p->floats.bytes),
+          "workspace");
+    p->floats.space = malloc(p->floats.bytes);
+    p->codes = p->floats;
+    if (!(inputs->flags & QNT_DYNAMIC)) {
+        const bool exps = inputs->scheme == QNT_EXP, books = exps || inputs->scheme == QNT_TABLE;
+        p->codes.x = tensor(bench_memory((size_t)in), books ? QNT_UINT : QNT_INT,
+                            inputs->bits + exps, ndim, p->x_shape);
+        check(qnt_quantizer_encode(context, input_q, &p->floats.x, &p->codes.x), "codes");
+    }
+    free(w);
+    qnt_quantizer_destroy(weight_q), qnt_quantizer_destroy(input_q);
+    return p;
+}
+
+static void pair_destroy(struct layer_pair *p)
+{
+    qnt_layer_destroy(p->floats.layer[0]);
+    if (p->codes.x.data != p->floats.x.data) free(p->codes.x.data);
+    free(p->floats.x.data), free(p->floats.y.data), free(p->floats.space);
+    free(p);
+}
+
+/* Layers beside qnt_gemm_table() of the same shape and numbers of bits, which only multiplies. Convolutions
+ * are beside the product of all their taps, which reads and decodes inputs as often as there are taps. */
+static void against_products(void)
+{
+    static const qnt_spec dynamic = {.bits = 8,
+                                     .method = QNT_MINMAX,
+                                     .flags = QNT_DYNAMIC | QNT_SIGNED | QNT_SYMMETRIC},
+                          affine = {.bits = 8,
+                                    .method = QNT_MINMAX,
+                                    .flags = QNT_SIGNED | QNT_SYMMETRIC},
+                          lloyd4 = {LLOYD(4)}, exps4 = EXPS(4, 0), exps6 = EXPS(6, 0);
+    static const struct {
+        const char *name;
+        qnt_spec weights;
+        const qnt_spec *inputs;
+        int bits, level_bits; /* of qnt_gemm_table() */
+    } rows[] = {
+        {"table 4 x table 4", {LLOYD(4)}, &lloyd4, 4, 8},
+        {"table 4 x affine 8", {LLOYD(4)}, &affine, 4, 8},
+        {"table 4 x dynamic 8", {LLOYD(4)}, &dynamic, 4, 8},
+        {"exponents 4 x 4", EXPS(4, 0), &exps4, 5, 8},
+        {"table 6 x affine 8", {LLOYD(6)}, &affine, 6, 16},
+        {"exponents 6 x affine 8", EXPS(6, 0), &affine, 7, 16},
+        {"exponents 6 x dynamic 8", EXPS(6, 0), &dynamic, 7, 16},
+        {"exponents 6 x 4", EXPS(6, 0), &exps4, 7, 16},
+        {"exponents 4 x 6", EXPS(4, 0), &exps6, 7, 16},
+        {"exponents 6 x 6", EXPS(6, 0), &exps6, 7, 16},
+    };
+    static const struct shape shapes[] = {
+        {256, 1, 1024, 1024, 0}, {16, 16, 1024, 1024, 1}, {14, 14, 256, 256, 3}};
+    const char *part = bench_option("--rows"); /* of names */
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int64_t m = shapes[s].height * shapes[s].width, n = shapes[s].outputs,
+                      side = shapes[s].kernel ? shapes[s].kernel : 1,
+                      k = side * side * shapes[s].channels;
+        struct float_gemm *peer = float_gemm_create((size_t)m, (size_t)n, (size_t)k);
+        printf("\n%4lldx%lldx%lld %-10s %8s %8s %8s %8s %8s %8s %8s\n", (long long)m, (long long)n,
+               (long long)k, shapes[s].kernel ? "convolved" : "dense", "codes ms", "floats",
+               "product", "sgemm", "/ codes", "/ floats", "/ product");
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            if (part && !strstr(rows[r].name, part)) continue;
+            struct layer_pair *p = pair_create(&shapes[s], rows[r].weights, rows[r].inputs);
+            struct table_product *bare =
+                table_create((size_t)m, (size_t)n, (size_t)k, rows[r].bits, rows[r].level_bits);
+            struct bench_candidate c[] = {{.name = "codes", .run = layer_run, .state = &p->codes},
+                                          {.name = "floats", .run = layer_run, .state = &p->floats},
+                                          {.name = "product", .run = table_run, .state = bare},
+                                          {.name = "sgemm", .run = float_gemm_run, .state = peer}};
+            bench_compare(c, 4);
+            printf("%-26s %8.3f %8.3f %8.3f %8.3f %8.2f %8.2f %8.2f\n", rows[r].name,
+                   1e3 * c[0].seconds, 1e3 * c[1].seconds, 1e3 * c[2].seconds, 1e3 * c[3].seconds,
+                   c[3].seconds / c[0].seconds, c[3].seconds / c[1].seconds,
+                   c[3].seconds / c[2].seconds);
+            pair_destroy(p);
+            table_destroy(bare);
+        }
+        float_gemm_destroy(peer);
+    }
+}
+
 /* ---- counting ---- */
 
 struct counting {
@@ -473,6 +599,7 @@ int main(int argc, char **argv)
     if (!only || !strcmp(only, "products")) products();
     if (!only || !strcmp(only, "rows")) one_row();
     if (!only || !strcmp(only, "layers")) layers();
+    if (!only || !strcmp(only, "against")) against_products();
     if (!only || !strcmp(only, "counting")) counting();
     if (!only || !strcmp(only, "exp")) exp_products();
     qnt_context_destroy(context);

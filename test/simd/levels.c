@@ -230,6 +230,25 @@ static void split_words(void)
     }
 }
 
+static void bytes_of_words(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        size_t n = i ? (size_t)random_in(0, 100) : 65536;
+        guarded words = input(2 * n), low = guard(n, random_in(0, 1)), high = guard(n, true);
+        int16_t *w = (void *)words.data;
+        for (size_t e = 0; i == 0 && e < n; e++) w[e] = (int16_t)((int)e - 32768);
+        for (int l = 0; l < levels; l++) {
+            memset(low.data, 0x55, n), memset(high.data, 0x55, n);
+            tables[l].bytes_of_words(w, n, low.data, high.data);
+            for (size_t e = 0; e < n; e++) {
+                CHECK_MSG(256 * high.data[e] + low.data[e] == w[e] + 32768, "%s word %d", names[l],
+                          w[e]);
+            }
+        }
+        unguard(&words), unguard(&low), unguard(&high);
+    }
+}
+
 /* All words, and their residues in place of sums as far apart as they may be. */
 static void residues(void)
 {
@@ -306,6 +325,42 @@ static void sums_f64(void)
         }
         unguard(&part), unguard(&start), unguard(&sum), unguard(&scale), unguard(&y);
         unguard(&want), unguard(&want_y), unguard(&before);
+    }
+}
+
+/* Sums as far apart as bytes of words leave them; with some scales products become 0 from below. */
+static void join_words(void)
+{
+    for (int i = 0; i < ROUNDS(300); i++) {
+        const size_t n = (size_t)random_in(0, 70), parts = (size_t)1 << i % 3;
+        guarded acc[4], column = guard(8 * n, true), scale = guard(4 * n, random_in(0, 1));
+        guarded y = guard(4 * n, random_in(0, 1)), want = guard(4 * n, true);
+        struct qnt__join_words j = {.parts = parts,
+                                    .column = (void *)column.data,
+                                    .scale = (void *)scale.data,
+                                    .row = (double)random_in(-2000000000, 2000000000) * 256,
+                                    .zero = (double)random_in(0, i % 2 ? 255 : 32768)};
+        for (size_t p = 0; p < 4; p++) {
+            acc[p] = input(4 * n);
+            j.acc[p] = (void *)acc[p].data;
+            j.factor[p] = p == 0 ? 1 : p == 3 ? 65536 : 256;
+        }
+        for (size_t e = 0; e < n; e++) {
+            ((double *)(void *)column.data)[e] = (double)random_in(-2000000000, 2000000000);
+            ((float *)(void *)scale.data)[e] =
+                (float)random_in(-1000, 1000) * (e % 5 ? 1.1e-7f : 1e-45f);
+            int64_t sum = (int64_t)j.row - (int64_t)j.zero * (int64_t)j.column[e];
+            for (size_t p = 0; p < parts; p++) sum += (int64_t)j.factor[p] * j.acc[p][e];
+            float product = (float)sum * j.scale[e];
+            ((float *)(void *)want.data)[e] = 0.0f + product;
+        }
+        for (int l = 0; l < levels; l++) {
+            if (n) memset(y.data, 0x55, 4 * n);
+            tables[l].join_words(&j, n, (void *)y.data);
+            CHECK_MSG(!memcmp(y.data, want.data, 4 * n), "%s n %zu parts %zu", names[l], n, parts);
+        }
+        for (size_t p = 0; p < 4; p++) unguard(&acc[p]);
+        unguard(&column), unguard(&scale), unguard(&y), unguard(&want);
     }
 }
 
@@ -532,8 +587,10 @@ int main(int argc, char **argv)
     RUN(gemm_s16);
     RUN(expand_words);
     RUN(split_words);
+    RUN(bytes_of_words);
     RUN(residues);
     RUN(sums_f64);
+    RUN(join_words);
     RUN(gemm_levels);
     RUN(expand_levels);
     RUN(decode_cells);

@@ -296,7 +296,7 @@ static void dense(void)
         next_pair(i, &ws, &xs);
         shape s = {.images = 1, .height = 1, .kernel = 1, .groups = 1, .stride = 1, .dilation = 1};
         s.dense = true;
-        s.width = random_in(1, i % 7 ? 5 : 30), s.outputs = random_in(1, i % 5 ? 20 : 90);
+        s.width = random_in(1, i % 3 ? 5 : 40), s.outputs = random_in(1, i % 5 ? 20 : 90);
         s.channels = i % 11 == 0 ? random_in(1000, 3000) : random_in(1, i % 2 ? 40 : 700);
         while (s.outputs * s.channels > MOST || s.width * s.channels > MOST) {
             s.outputs = (s.outputs + 1) / 2, s.width = (s.width + 1) / 2;
@@ -321,6 +321,7 @@ static void convolutions(void)
         if (i % 3 == 1) s.groups = 4, s.channels = random_in(1, 3), s.outputs = 4 * random_in(1, 2);
         if (i % 6 == 4) s.channels = 1, s.outputs = 4; /* depthwise, also 16 channels at a time */
         if (i % 12 == 4) s.groups = 16 * (int32_t)random_in(1, 2), s.outputs = s.groups;
+        if (i % 6 == 2) s.channels = 16; /* taps are whole cells of any width */
         s.shift = (int32_t)random_in(0, s.groups - 1);
         ws.grain = (int32_t)random_in(QNT_PER_TENSOR, QNT_PER_AXIS);
         check_pair(&s, ws, xs, i);
@@ -367,6 +368,81 @@ static void extremes(void)
         qnt_layer_destroy(words), qnt_layer_destroy(mixed), qnt_layer_destroy(swapped);
     }
     qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq), qnt_quantizer_destroy(bytes);
+}
+
+/* The same around the most k of which bytes of words are multiplied, of a matrix and with two taps. */
+static void long_sums(void)
+{
+    enum { ROWS = 14, LIMIT = 65536, LONG = LIMIT + 512 };
+    static const double level[] = {-32768, 32767};
+    static uint8_t codes[ROWS * LONG], weight[LONG];
+    const double one = 1, none = 0;
+    qnt_quantizer *words =
+        quantizer((qnt_spec){.scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = 1});
+    qnt_quantizer *bytes = quantizer((qnt_spec){.bits = 8});
+    OK(qnt_quantizer_set(c, words, QNT_P_LEVELS, level, 2));
+    OK(qnt_quantizer_set(c, words, QNT_P_SCALE, &one, 1));
+    OK(qnt_quantizer_set(c, bytes, QNT_P_SCALE, &one, 1));
+    OK(qnt_quantizer_set(c, bytes, QNT_P_ZERO, &none, 1));
+    for (int i = 0; i < 16; i++) {
+        const int64_t k = i & 1 ? LIMIT : LONG;
+        const int a = i >> 1 & 1, wide = i >> 2 & 1, taps = i >> 3 & 1 ? 2 : 1;
+        const double x_level = wide ? level[a] : 255, sum = (double)k * level[a] * x_level;
+        qnt_layer *layer = NULL;
+        qnt_layer_spec ls = {
+            .size = sizeof ls, .kind = taps > 1 ? QNT_CONV : QNT_DENSE, .groups = 1};
+        qnt_tensor *out = TENSOR(y, QNT_FLOAT, 32, ROWS, 1);
+        for (int l = 0; l < 2; l++) {
+            OK(qnt_context_set_cpu(c, l ? 0 : qnt_cpu_detect()));
+            memset(weight, a, sizeof weight), memset(codes, wide ? a : 255, sizeof codes);
+            qnt_tensor *w_view = TENSOR(weight, QNT_UINT, 8, 1, k),
+                       *in = TENSOR(codes, QNT_UINT, 8, ROWS, k);
+            if (taps > 1) {
+                w_view = TENSOR(weight, QNT_UINT, 8, 1, 2, 1, k / 2);
+                in = TENSOR(codes, QNT_UINT, 8, 1, ROWS + 1, 1, k / 2);
+                out = TENSOR(y, QNT_FLOAT, 32, 1, ROWS, 1, 1);
+            }
+            OK(qnt_layer_create(c, &ls, w_view, words, NULL, wide ? words : bytes, NULL, &layer));
+            OK(run(layer, in, out));
+            for (int64_t j = 0; j < ROWS; j++)
+                CHECK_MSG((double)y[j] == (double)(float)sum, "case %d: %g, expected %g", i,
+                          (double)y[j], sum);
+            qnt_layer_destroy(layer);
+        }
+    }
+    qnt_quantizer_destroy(words), qnt_quantizer_destroy(bytes);
+}
+
+/* Levels of inputs that a byte just holds once their least is added, or just does not; scales of blocks. */
+static void spans(void)
+{
+    enum { ROWS = 14, K = 96, BLOCK = 48 };
+    const double word[] = {-32768, 32767}, one = 1, scales[] = {1, 2};
+    for (int i = 0; i < 8; i++) {
+        const double level[] = {-100, 0, 155 + i % 2};
+        const bool blocks = i & 4;
+        qnt_spec ws = {.scheme = QNT_TABLE, .method = QNT_LEVELS, .bits = 1}, xs = ws;
+        if (blocks) ws.grain = QNT_PER_BLOCK, ws.axis = 1, ws.block = BLOCK;
+        xs.bits = 2;
+        qnt_quantizer *wq = quantizer(ws), *xq = quantizer(xs);
+        qnt_layer *layer = NULL;
+        qnt_layer_spec ls = {.size = sizeof ls};
+        OK(qnt_context_set_cpu(c, i & 2 ? 0 : qnt_cpu_detect()));
+        OK(qnt_quantizer_set(c, wq, QNT_P_LEVELS, word, 2));
+        OK(qnt_quantizer_set(c, xq, QNT_P_LEVELS, level, 3));
+        OK(qnt_quantizer_set(c, wq, QNT_P_SCALE, scales, blocks ? 2 : 1));
+        OK(qnt_quantizer_set(c, xq, QNT_P_SCALE, &one, 1));
+        memset(wcode, 1, K);
+        for (int e = 0; e < ROWS * K; e++) xcode[e] = (uint8_t)(e / K % 3);
+        OK(qnt_layer_create(c, &ls, TENSOR(wcode, QNT_UINT, 8, 1, K), wq, NULL, xq, NULL, &layer));
+        OK(run(layer, TENSOR(xcode, QNT_UINT, 8, ROWS, K), TENSOR(y, QNT_FLOAT, 32, ROWS, 1)));
+        for (int r = 0; r < ROWS; r++) {
+            const float want_y = (float)(word[1] * level[r % 3] * (blocks ? BLOCK * 3 : K));
+            CHECK_MSG(y[r] == want_y, "case %d row %d: %g, expected %g", i, r, (double)y[r],
+                      (double)want_y);
+        }
+        qnt_layer_destroy(layer), qnt_quantizer_destroy(wq), qnt_quantizer_destroy(xq);
+    }
 }
 
 /* Weights stay codes where one table serves them all. */
@@ -421,6 +497,8 @@ int main(int argc, char **argv)
     RUN(dense);
     RUN(convolutions);
     RUN(extremes);
+    RUN(long_sums);
+    RUN(spans);
     RUN(sizes);
     RUN(nothing);
     qnt_context_destroy(c);

@@ -56,10 +56,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->order_fields = qnt__order_fields_neon;
         table->expand_words = qnt__expand_words_neon;
         table->split_words = qnt__split_words_neon;
+        table->bytes_of_words = qnt__bytes_of_words_neon;
         table->add_parts_f64 = qnt__add_parts_f64_neon;
         table->residues_255 = qnt__residues_255_neon;
         table->add_residues_f64 = qnt__add_residues_f64_neon;
         table->scale_sums_f64 = qnt__scale_sums_f64_neon;
+        table->join_words = qnt__join_words_neon;
         table->conv_lowbit = qnt__conv_lowbit_neon;
         table->codes_lowbit = qnt__codes_lowbit_neon;
         table->finish_lowbit = qnt__finish_lowbit_neon;

@@ -34,6 +34,18 @@ void qnt__split_words_neon(int16_t *words, size_t n, int16_t *high)
     qnt__split_words_c(words + i, n - i, high + i);
 }
 
+void qnt__bytes_of_words_neon(const int16_t *words, size_t n, uint8_t *low, uint8_t *high)
+{
+    const uint16x8_t top = vdupq_n_u16(0x8000);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint16x8_t w = veorq_u16(vreinterpretq_u16_s16(vld1q_s16(words + i)), top);
+        vst1_u8(low + i, vmovn_u16(w));
+        vst1_u8(high + i, vshrn_n_u16(w, 8));
+    }
+    qnt__bytes_of_words_c(words + i, n - i, low + i, high + i);
+}
+
 void qnt__add_parts_f64_neon(double *sum, const int32_t *part, size_t n, double factor)
 {
     size_t i = 0;
@@ -81,4 +93,24 @@ void qnt__scale_sums_f64_neon(double *sum, const float *scale, size_t n, float *
         vst1q_f64(sum + i, vdupq_n_f64(0.0));
     }
     qnt__scale_sums_f64_c(sum + i, scale + i, n - i, y + i);
+}
+
+void qnt__join_words_neon(const struct qnt__join_words *j, size_t n, float *y)
+{
+    const float64x2_t row = vdupq_n_f64(j->row);
+    size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        float64x2_t sum = vsubq_f64(row, vmulq_n_f64(vld1q_f64(j->column + i), j->zero));
+        for (size_t p = 0; p < j->parts; p++) {
+            float64x2_t part = vcvtq_f64_s64(vmovl_s32(vld1_s32(j->acc[p] + i)));
+            sum = vaddq_f64(sum, vmulq_n_f64(part, j->factor[p]));
+        }
+        float32x2_t product = vmul_f32(vcvt_f32_f64(sum), vld1_f32(j->scale + i));
+        vst1_f32(y + i, vadd_f32(vdup_n_f32(0.0f), product));
+    }
+    if (i == n) return;
+    struct qnt__join_words rest = *j;
+    for (size_t p = 0; p < j->parts; p++) rest.acc[p] += i;
+    rest.column += i, rest.scale += i;
+    qnt__join_words_c(&rest, n - i, y + i);
 }

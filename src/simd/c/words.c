@@ -25,6 +25,15 @@ void qnt__split_words_c(int16_t *words, size_t n, int16_t *high)
     }
 }
 
+void qnt__bytes_of_words_c(const int16_t *words, size_t n, uint8_t *low, uint8_t *high)
+{
+    for (size_t i = 0; i < n; i++) {
+        const unsigned word = (uint16_t)words[i] ^ 0x8000u;
+        low[i] = (uint8_t)word;
+        high[i] = (uint8_t)(word >> 8);
+    }
+}
+
 void qnt__add_parts_f64_c(double *sum, const int32_t *part, size_t n, double factor)
 {
     for (size_t i = 0; i < n; i++) sum[i] += factor * (double)part[i];
@@ -52,5 +61,15 @@ void qnt__scale_sums_f64_c(double *sum, const float *scale, size_t n, float *y)
         float product = (float)sum[i] * scale[i];
         y[i] = y[i] + product;
         sum[i] = 0.0;
+    }
+}
+
+void qnt__join_words_c(const struct qnt__join_words *j, size_t n, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = j->row - j->zero * j->column[i];
+        for (size_t p = 0; p < j->parts; p++) sum += j->factor[p] * (double)j->acc[p][i];
+        float product = (float)sum * j->scale[i];
+        y[i] = 0.0f + product;
     }
 }

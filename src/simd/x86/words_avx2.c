@@ -30,6 +30,21 @@ void qnt__split_words_avx2(int16_t *words, size_t n, int16_t *high)
     qnt__split_words_c(words + i, n - i, high + i);
 }
 
+void qnt__bytes_of_words_avx2(const int16_t *words, size_t n, uint8_t *low, uint8_t *high)
+{
+    const __m256i all = _mm256_set1_epi16(255), top = _mm256_set1_epi16(INT16_MIN);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m256i a = _mm256_xor_si256(_mm256_loadu_si256((const void *)(words + i)), top);
+        __m256i b = _mm256_xor_si256(_mm256_loadu_si256((const void *)(words + i + 16)), top);
+        __m256i l = _mm256_packus_epi16(_mm256_and_si256(a, all), _mm256_and_si256(b, all));
+        __m256i h = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
+        _mm256_storeu_si256((void *)(low + i), _mm256_permute4x64_epi64(l, 0xd8));
+        _mm256_storeu_si256((void *)(high + i), _mm256_permute4x64_epi64(h, 0xd8));
+    }
+    qnt__bytes_of_words_c(words + i, n - i, low + i, high + i);
+}
+
 void qnt__add_parts_f64_avx2(double *sum, const int32_t *part, size_t n, double factor)
 {
     const __m256d f = _mm256_set1_pd(factor);
@@ -87,4 +102,30 @@ void qnt__scale_sums_f64_avx2(double *sum, const float *scale, size_t n, float *
         _mm256_storeu_pd(sum + i, _mm256_setzero_pd());
     }
     qnt__scale_sums_f64_c(sum + i, scale + i, n - i, y + i);
+}
+
+static inline void join_words(const struct qnt__join_words *j, size_t n, float *y, size_t parts)
+{
+    const __m256d row = _mm256_set1_pd(j->row), zero = _mm256_set1_pd(j->zero);
+    for (size_t i = 0; i + 4 <= n; i += 4) {
+        __m256d sum = _mm256_sub_pd(row, _mm256_mul_pd(zero, _mm256_loadu_pd(j->column + i)));
+        for (size_t p = 0; p < parts; p++) {
+            __m256d factor = _mm256_set1_pd(j->factor[p]);
+            sum = _mm256_add_pd(sum, _mm256_mul_pd(factor, four_numbers(j->acc[p] + i)));
+        }
+        __m128 product = _mm_mul_ps(_mm256_cvtpd_ps(sum), _mm_loadu_ps(j->scale + i));
+        _mm_storeu_ps(y + i, _mm_add_ps(_mm_setzero_ps(), product));
+    }
+    const size_t done = n - n % 4;
+    if (done == n) return;
+    struct qnt__join_words rest = *j;
+    for (size_t p = 0; p < parts; p++) rest.acc[p] += done;
+    rest.column += done, rest.scale += done;
+    qnt__join_words_c(&rest, n - done, y + done);
+}
+
+void qnt__join_words_avx2(const struct qnt__join_words *j, size_t n, float *y)
+{
+    if (j->parts == 2) join_words(j, n, y, 2);
+    else join_words(j, n, y, j->parts);
 }

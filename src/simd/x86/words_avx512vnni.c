@@ -3,6 +3,8 @@
 
 #include "../expand_words.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 static void pair_codes(const uint8_t *cells, size_t n, uint8_t *pairs)
 {
     for (size_t e = 0; e < n; e++, cells += 64, pairs += 64) {
@@ -24,6 +26,18 @@ void qnt__split_words_avx512vnni(int16_t *words, size_t n, int16_t *high)
         _mm512_storeu_si512(words + i, _mm512_srai_epi16(low, 8));
     }
     qnt__split_words_c(words + i, n - i, high + i);
+}
+
+void qnt__bytes_of_words_avx512vnni(const int16_t *words, size_t n, uint8_t *low, uint8_t *high)
+{
+    const __m512i top = _mm512_set1_epi16(INT16_MIN);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m512i w = _mm512_xor_si512(_mm512_loadu_si512(words + i), top);
+        _mm256_storeu_si256((void *)(low + i), _mm512_cvtepi16_epi8(w));
+        _mm256_storeu_si256((void *)(high + i), _mm512_cvtepi16_epi8(_mm512_srli_epi16(w, 8)));
+    }
+    qnt__bytes_of_words_c(words + i, n - i, low + i, high + i);
 }
 
 /* The last lanes that count, of eight. */
@@ -82,4 +96,30 @@ void qnt__scale_sums_f64_avx512vnni(double *sum, const float *scale, size_t n, f
         _mm256_mask_storeu_ps(y + i, m, _mm256_add_ps(_mm256_maskz_loadu_ps(m, y + i), product));
         _mm512_mask_storeu_pd(sum + i, m, _mm512_setzero_pd());
     }
+}
+
+INLINE void join_eight(const struct qnt__join_words *j, size_t i, __mmask8 m, size_t parts, float *y)
+{
+    __m512d column = _mm512_maskz_loadu_pd(m, j->column + i);
+    __m512d sum = _mm512_sub_pd(_mm512_set1_pd(j->row), _mm512_mul_pd(_mm512_set1_pd(j->zero), column));
+    for (size_t p = 0; p < parts; p++) {
+        __m512d part = _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(m, j->acc[p] + i));
+        sum = _mm512_add_pd(sum, _mm512_mul_pd(_mm512_set1_pd(j->factor[p]), part));
+    }
+    __m256 product = _mm256_mul_ps(_mm512_cvtpd_ps(sum), _mm256_maskz_loadu_ps(m, j->scale + i));
+    _mm256_mask_storeu_ps(y + i, m, _mm256_add_ps(_mm256_setzero_ps(), product));
+}
+
+INLINE void join_words(const struct qnt__join_words *words, size_t n, float *y, size_t parts)
+{
+    const struct qnt__join_words j = *words; /* y does not change it */
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) join_eight(&j, i, 255, parts, y);
+    if (i < n) join_eight(&j, i, lanes(n - i), parts, y);
+}
+
+void qnt__join_words_avx512vnni(const struct qnt__join_words *j, size_t n, float *y)
+{
+    if (j->parts == 2) join_words(j, n, y, 2);
+    else join_words(j, n, y, j->parts);
 }

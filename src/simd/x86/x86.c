@@ -74,10 +74,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(order_fields, avx2);
         TAKE(expand_words, avx2);
         TAKE(split_words, avx2);
+        TAKE(bytes_of_words, avx2);
         TAKE(add_parts_f64, avx2);
         TAKE(residues_255, avx2);
         TAKE(add_residues_f64, avx2);
         TAKE(scale_sums_f64, avx2);
+        TAKE(join_words, avx2);
         TAKE(split_rgb, avx2);
         TAKE(halve_u8, avx2);
         TAKE(dct_s16, avx2);
@@ -150,10 +152,12 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(order_fields, avx512vnni);
         TAKE(expand_words, avx512vnni);
         TAKE(split_words, avx512vnni);
+        TAKE(bytes_of_words, avx512vnni);
         TAKE(add_parts_f64, avx512vnni);
         TAKE(residues_255, avx512vnni);
         TAKE(add_residues_f64, avx512vnni);
         TAKE(scale_sums_f64, avx512vnni);
+        TAKE(join_words, avx512vnni);
         TAKE(add_s32, avx512vnni);
         TAKE(reduce_points, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
