@@ -1,4 +1,5 @@
-/* qnt_pack_pixels and qnt_pack_taps: codes of at most two bits, three in a byte. */
+/* qnt_pack_pixels and qnt_pack_taps: codes of at most two bits, three in a byte. Codes whose type may hold
+ * more are read twice: nothing is written before all have been checked. */
 #include <string.h>
 
 #include "base/try.h"
@@ -7,8 +8,6 @@
 #include "qnt/kernel.h"
 #include "simd/slots.h"
 #include "tensor/view.h"
-
-enum { CHUNK = 1024 /* channels read at a time */ };
 
 static qnt_status open_codes(const qnt_context *context, const qnt_tensor *tensor, bool shape,
                              struct qnt__view *view)
@@ -29,18 +28,24 @@ static qnt_status check_groups(const qnt_context *context, int32_t groups, int64
                      (int)groups, (long long)channels);
 }
 
-/* One run of channels as packed bytes; false if a code is above 3. `wide` has room for 3 T bytes.
- */
-static bool pack_channels(const qnt_context *context, const struct qnt__view *codes, int64_t at,
-                          size_t channels, uint8_t *wide, uint8_t *to)
+/* Are the codes of a run of channels below 4? `wide` has room for them. */
+static bool are_digits(const qnt_context *context, const struct qnt__view *codes, int64_t at,
+                       size_t channels, uint8_t *wide)
 {
-    const size_t triples = qnt__triples(channels);
     unsigned all = 0;
     qnt__read_codes(&context->simd, codes, at, codes->strides[3], channels, wide);
     for (size_t c = 0; c < channels; c++) all |= wide[c];
+    return all <= 3;
+}
+
+/* One run of channels as packed bytes. `wide` has room for 3 T bytes. */
+static void pack_channels(const qnt_context *context, const struct qnt__view *codes, int64_t at,
+                          size_t channels, uint8_t *wide, uint8_t *to)
+{
+    const size_t triples = qnt__triples(channels);
+    qnt__read_codes(&context->simd, codes, at, codes->strides[3], channels, wide);
     memset(wide + channels, 0, 3 * triples - channels);
     context->simd.pack_lowbit(wide, 0, 1, triples, to, 0);
-    return all <= 3;
 }
 
 static qnt_status fail_code(const qnt_context *context)
@@ -69,7 +74,7 @@ struct pixels {
     size_t groups, channels, triples; /* channels of a group */
     size_t top, left;
     uint8_t *wide;  /* [workers][3 T] */
-    uint8_t *wrong; /* [rows]: a code above 3 was met */
+    uint8_t *wrong; /* [lines of codes]: a code above 3 was met */
 };
 
 static qnt_status describe_pixels(const qnt_context *context, const struct qnt__view *codes,
@@ -106,6 +111,35 @@ qnt_status qnt_pack_pixels_view(const qnt_context *context, const qnt_tensor *co
     return qnt__view_describe(context, "pixels", 5, shape, QNT_UINT, 8, pixels);
 }
 
+/* One line of the image. */
+static void check_line(void *task, size_t index, size_t worker)
+{
+    const struct pixels *p = task;
+    const struct qnt__view *x = &p->codes;
+    const size_t height = (size_t)x->shape[1];
+    const int64_t line =
+        (int64_t)(index / height) * x->strides[0] + (int64_t)(index % height) * x->strides[1];
+    uint8_t *wide = p->wide + worker * 3 * p->triples;
+    bool good = true;
+    for (int64_t w = 0; w < x->shape[2]; w++) {
+        for (size_t g = 0; g < p->groups; g++) {
+            int64_t first = line + w * x->strides[2] + (int64_t)(g * p->channels) * x->strides[3];
+            good = are_digits(p->context, x, first, p->channels, wide) && good;
+        }
+    }
+    p->wrong[index] = !good;
+}
+
+static qnt_status check_pixels(struct pixels *p, size_t lines)
+{
+    if (p->codes.bits <= 2) return QNT_OK;
+    QNT__TRY(qnt__parallel(p->context, check_line, p, lines));
+    for (size_t i = 0; i < lines; i++) {
+        if (p->wrong[i]) return fail_code(p->context);
+    }
+    return QNT_OK;
+}
+
 /* One line of the padded image. */
 static void pack_line(void *task, size_t index, size_t worker)
 {
@@ -122,7 +156,7 @@ static void pack_line(void *task, size_t index, size_t worker)
                      w * x->strides[2];
         for (size_t g = 0; g < p->groups; g++, to += p->triples) {
             int64_t first = at + (int64_t)(g * p->channels) * x->strides[3];
-            if (!pack_channels(p->context, x, first, p->channels, wide, to)) p->wrong[index] = 1;
+            pack_channels(p->context, x, first, p->channels, wide, to);
         }
     }
 }
@@ -132,7 +166,7 @@ qnt_status qnt_pack_pixels(const qnt_context *context, const qnt_tensor *codes, 
 {
     struct pixels p = {.context = context};
     int64_t shape[5];
-    size_t lines, bytes = 0, wide = 0;
+    size_t bytes = 0, wide = 0;
     void *block;
     if (!context) return QNT_E_INVALID;
     QNT__TRY(open_codes(context, codes, false, &p.codes));
@@ -145,16 +179,14 @@ qnt_status qnt_pack_pixels(const qnt_context *context, const qnt_tensor *codes, 
     p.triples = qnt__triples(p.channels);
     p.top = pad ? (size_t)pad[0] : 0;
     p.left = pad ? (size_t)pad[1] : 0;
-    lines = (size_t)(shape[0] * shape[1]); /* elements exist, so they fit */
+    const size_t lines = (size_t)(shape[0] * p.codes.shape[1]); /* elements exist, so they fit */
     bool fits = qnt__mul(3 * p.triples, context->workers, &wide) && qnt__add(wide, lines, &bytes);
     QNT__TRY(qnt__allocate(context, &context->memory, fits ? bytes : SIZE_MAX, &block));
     p.wide = block;
     p.wrong = p.wide + wide;
-    memset(p.wrong, 0, lines);
-    qnt_status status = qnt__parallel(context, pack_line, &p, lines);
-    for (size_t i = 0; status == QNT_OK && i < lines; i++) {
-        if (p.wrong[i]) status = fail_code(context);
-    }
+    qnt_status status = check_pixels(&p, lines);
+    if (status == QNT_OK)
+        status = qnt__parallel(context, pack_line, &p, (size_t)(shape[0] * shape[1]));
     qnt__free(&context->memory, block, bytes);
     return status;
 }
@@ -185,27 +217,40 @@ qnt_status qnt_pack_taps_view(const qnt_context *context, const qnt_tensor *code
     return qnt__view_describe(context, "taps", 6, shape, QNT_UINT, 8, taps);
 }
 
+/* Where one tap of an output channel begins. */
+static int64_t tap_of(const struct qnt__view *w, size_t o, size_t tap)
+{
+    const size_t kw = (size_t)w->shape[2];
+    return (int64_t)o * w->strides[0] + (int64_t)(tap / kw) * w->strides[1] +
+           (int64_t)(tap % kw) * w->strides[2];
+}
+
+static qnt_status check_taps(const qnt_context *context, const struct qnt__view *w, uint8_t *wide)
+{
+    if (w->bits <= 2) return QNT_OK;
+    const size_t taps = (size_t)(w->shape[1] * w->shape[2]);
+    for (size_t i = 0; i < (size_t)w->shape[0] * taps; i++) {
+        if (!are_digits(context, w, tap_of(w, i / taps, i % taps), (size_t)w->shape[3], wide))
+            return fail_code(context);
+    }
+    return QNT_OK;
+}
+
 /* One output channel's digits of one tap go to every 64th byte of its block. */
-static bool pack_output(const qnt_context *context, const struct qnt__view *w, size_t groups,
+static void pack_output(const qnt_context *context, const struct qnt__view *w, size_t groups,
                         size_t o, uint8_t *wide, uint8_t *packed, uint8_t *data)
 {
     const size_t outputs = (size_t)w->shape[0] / groups, channels = (size_t)w->shape[3];
-    const size_t triples = qnt__triples(channels), kh = (size_t)w->shape[1],
-                 kw = (size_t)w->shape[2];
+    const size_t triples = qnt__triples(channels), taps = (size_t)(w->shape[1] * w->shape[2]);
     const size_t blocks = qnt__ceil_div(outputs, QNT__LOWBIT_COLUMNS), column = o % outputs;
-    uint8_t *block = data + ((o / outputs) * blocks + column / QNT__LOWBIT_COLUMNS) * triples * kh *
-                                kw * QNT__LOWBIT_COLUMNS;
-    bool good = true;
-    for (size_t tap = 0; tap < kh * kw; tap++) {
-        int64_t at = (int64_t)o * w->strides[0] + (int64_t)(tap / kw) * w->strides[1] +
-                     (int64_t)(tap % kw) * w->strides[2];
-        good = pack_channels(context, w, at, channels, wide, packed) && good;
-        for (size_t t = 0; t < triples; t++) {
-            block[(t * kh * kw + tap) * QNT__LOWBIT_COLUMNS + column % QNT__LOWBIT_COLUMNS] =
+    uint8_t *block = data + ((o / outputs) * blocks + column / QNT__LOWBIT_COLUMNS) * triples *
+                                taps * QNT__LOWBIT_COLUMNS;
+    for (size_t tap = 0; tap < taps; tap++) {
+        pack_channels(context, w, tap_of(w, o, tap), channels, wide, packed);
+        for (size_t t = 0; t < triples; t++)
+            block[(t * taps + tap) * QNT__LOWBIT_COLUMNS + column % QNT__LOWBIT_COLUMNS] =
                 packed[t];
-        }
     }
-    return good;
 }
 
 qnt_status qnt_pack_taps(const qnt_context *context, const qnt_tensor *codes, int32_t groups,
@@ -223,12 +268,12 @@ qnt_status qnt_pack_taps(const qnt_context *context, const qnt_tensor *codes, in
     size_t triples = qnt__triples((size_t)w.shape[3]);
     QNT__TRY(qnt__allocate(context, &context->memory, 4 * triples, &block));
     uint8_t *wide = block;
-    bool good = true;
-    memset(packed.data, 0, packed.count);
-    for (size_t o = 0; o < (size_t)w.shape[0]; o++) {
-        good = pack_output(context, &w, (size_t)groups, o, wide, wide + 3 * triples, packed.data) &&
-               good;
+    qnt_status status = check_taps(context, &w, wide);
+    if (status == QNT_OK) {
+        memset(packed.data, 0, packed.count);
+        for (size_t o = 0; o < (size_t)w.shape[0]; o++)
+            pack_output(context, &w, (size_t)groups, o, wide, wide + 3 * triples, packed.data);
     }
     qnt__free(&context->memory, block, 4 * triples);
-    return good ? QNT_OK : fail_code(context);
+    return status;
 }

@@ -33,7 +33,8 @@ static struct shape random_shape(void)
     for (int i = 0; i < 4; i++) s.pad[i] = (int)random_in(0, 2);
     int64_t high = (s.kh - 1) * s.dilation[0] + 1, wide = (s.kw - 1) * s.dilation[1] + 1;
     s.h = random_in(high, high + 4), s.w = random_in(wide, wide + 17);
-    if (random_in(0, 7) == 0) { /* several blocks of outputs along a line of several calls of a slot */
+    if (random_in(0, 7) ==
+        0) { /* several blocks of outputs along a line of several calls of a slot */
         s.b = 1, s.h = high, s.w = wide + 40;
         s.ch = random_in(1, 9), s.o = random_in(65, 300) / s.groups;
     }
@@ -340,10 +341,17 @@ static void bad_input(void)
     FAILS(qnt_pack_pixels(c, from, 0, s.pad, px), QNT_E_INVALID, "groups");
     FAILS(qnt_pack_pixels(c, from, 2, (int[]){0, -1, 0, 0}, px), QNT_E_INVALID, "pad");
     FAILS(qnt_pack_pixels(c, from, 2, NULL, px), QNT_E_SHAPE, "pixels");
-    x[77] = 4;
+    static uint8_t pixels_before[sizeof pixels], taps_before[sizeof taps];
+    memcpy(pixels_before, pixels, sizeof pixels), memcpy(taps_before, taps, sizeof taps);
+    for (int64_t i = 0; i < 4 * 5 * 8; i++)
+        x[i] ^= 1; /* other codes, so that what is written shows */
+    for (int64_t i = 0; i < 12 * 3 * 3 * 4; i++) w[i] ^= 1;
+    x[4 * 5 * 8 - 1] = 4;
     FAILS(qnt_pack_pixels(c, from, 2, s.pad, px), QNT_E_INVALID, "above 3");
-    w[5] = 255;
+    w[12 * 3 * 3 * 4 - 1] = 255;
     FAILS(qnt_pack_taps(c, TENSOR(w, QNT_UINT, 8, 12, 3, 3, 4), 2, pw), QNT_E_INVALID, "above 3");
+    CHECK(!memcmp(pixels, pixels_before, sizeof pixels));
+    CHECK(!memcmp(taps, taps_before, sizeof taps));
     FAILS(qnt_pack_taps(c, TENSOR(w, QNT_UINT, 8, 12, 3, 3, 4), 5, pw), QNT_E_INVALID, "groups");
     FAILS(qnt_pack_taps(c, TENSOR(w, QNT_INT, 8, 12, 3, 3, 4), 2, pw), QNT_E_DTYPE, "signed");
     /* images of no size */
