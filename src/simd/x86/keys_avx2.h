@@ -5,7 +5,8 @@
  * so x is above the thresholds with smaller keys and not above those with larger ones. If all thresholds
  * have keys with different high bytes, a binary search of bytes finds the rank by these; one more threshold
  * is exceeded if it has the same high byte and a smaller low one. Where both are the same, and where a
- * float has no key, floats have to be compared.
+ * float has no key, floats have to be compared. Exponents as published have two thresholds around 0
+ * with one key, so they are searched as floats.
  */
 #ifndef QNT__SIMD_X86_KEYS_AVX2_H
 #define QNT__SIMD_X86_KEYS_AVX2_H
