@@ -1,8 +1,8 @@
 /*
  * Encoding, decoding and requantizing large tensors against the speed at which this core moves the
  * same bytes: so many lines read for so many written, with ordinary or with streaming stores,
- * whichever is faster. `--elements N` sets the size, 2^24 if not given; `--only TEXT` leaves the rows
- * that have it in their names.
+ * whichever is faster. `--elements N` sets the size, 2^24 if not given, a multiple of 32,768; `--only
+ * TEXT` leaves the rows that have it in their names.
  */
 #include <math.h>
 #include <stdio.h>
@@ -248,7 +248,7 @@ int main(int argc, char **argv)
     bench_init(argc, argv);
     const char *elements = bench_option("--elements");
     size_t n = elements ? strtoull(elements, NULL, 0) : (size_t)1 << 24;
-    n -= n % (8 * ROW);
+    n = n < 8 * ROW ? 8 * ROW : n - n % (8 * ROW);
     qnt_context *context;
     require(qnt_context_create(NULL, NULL, NULL, &context));
     require(qnt_context_set_cpu(context, bench_cpu()));

@@ -35,7 +35,7 @@ INLINE void encode_8(const struct qnt__affine *q, bool real, const float *x, siz
     for (; i + 32 <= n; i += 32) {
         if (encode_32_8(all, &e, real, x + i, QNT__AHEAD, codes + i, stream)) continue;
         const struct exact exact = load_exact(q), each[4] = {exact, exact, exact, exact};
-        divide_32_8(each, &e, x + i, codes + i);
+        divide_32_8(each, &e, x + i, codes + i, stream);
     }
     qnt__encode_8_c(q, x + i, n - i, codes + i);
 }

@@ -72,13 +72,14 @@ INLINE bool encode_32_8(const struct group g[4], const struct ends *e, bool real
     return __builtin_expect(_mm256_movemask_epi8(same) == -1, 1);
 }
 
-/* The same exactly; rare, so it is not worth a place in a loop. */
+/* The same exactly; rare, so it is not worth a place in a loop. Streamed as what it replaces: another store
+ * would throw the line out of its buffer. */
 static __attribute__((noinline)) void divide_32_8(const struct exact g[4], const struct ends *e,
-                                                  const float *x, uint8_t *to)
+                                                  const float *x, uint8_t *to, bool stream)
 {
     __m256i steps[4];
     UNROLL for (int k = 0; k < 4; k++) steps[k] = divide(&g[k], _mm256_loadu_ps(x + 8 * k));
-    put_steps(clamp_bytes(steps), e, to, false);
+    put_steps(clamp_bytes(steps), e, to, stream);
 }
 
 INLINE void divide_32_16(const struct exact g[4], const struct ends *e, const float *x, size_t ahead,

@@ -98,11 +98,12 @@ INLINE void exact_32(const struct qnt__strip *s, size_t g, size_t run, struct ex
 }
 
 static __attribute__((noinline)) void divide_doubtful(const struct qnt__strip *s, const struct ends *e,
-                                                      size_t g, size_t run, const float *x, uint8_t *codes)
+                                                      size_t g, size_t run, const float *x, uint8_t *codes,
+                                                      bool stream)
 {
     struct exact all[4];
     exact_32(s, g, run, all);
-    divide_32_8(all, e, x, codes);
+    divide_32_8(all, e, x, codes, stream);
 }
 
 /* Single elements, or runs of 16 or 32. */
@@ -117,7 +118,7 @@ INLINE void encode_elements_8(const struct qnt__strip *s, const struct ends *e, 
             all[k] = parameters(s, i / run + groups_on(run, k), run > 1, real, even);
         }
         if (encode_32_8(all, e, real, x + i, ahead, codes + i, stream)) continue;
-        divide_doubtful(s, e, i / run, run, x + i, codes + i);
+        divide_doubtful(s, e, i / run, run, x + i, codes + i, stream);
     }
     for (; i < n; i++) {
         const struct qnt__affine one = qnt__affine_at(s->each, s->begin + i / run);
@@ -133,7 +134,7 @@ INLINE void encode_runs_8(const struct qnt__strip *s, const struct ends *e, size
         end = n - i < run ? n : i + run;
         for (; i + 32 <= end; i += 32) {
             if (encode_32_8(all, e, real, x + i, QNT__AHEAD, codes + i, stream)) continue;
-            divide_doubtful(s, e, g, run, x + i, codes + i);
+            divide_doubtful(s, e, g, run, x + i, codes + i, stream);
         }
         if (i == end) continue;
         const struct qnt__affine rest = qnt__affine_at(s->each, s->begin + g);

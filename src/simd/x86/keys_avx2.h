@@ -2,24 +2,25 @@
  * Ranks among up to 15 thresholds by bytes, 32 at a time.
  *
  * A float has a key of 16 bits, x times a pace rounded to an integer, clamped. Keys never fall as x grows,
- * so x is above the thresholds with smaller keys and not above those with larger ones. If all thresholds
- * have keys with different high bytes, a binary search of bytes finds the rank by these; one more threshold
- * is exceeded if it has the same high byte and a smaller low one. Where both are the same, and where a
- * float has no key, floats have to be compared. Exponents as published have two thresholds around 0
- * with one key, so they are searched as floats.
+ * so x is above the thresholds with smaller keys and not above those with larger ones. Thresholds may share
+ * a key, as those next to 0 do where levels are powers. If other keys have different high bytes, a binary
+ * search of bytes finds how many keys are smaller by these; one more is, if it has the same high byte and a
+ * smaller low one. Where both are the same, and where a float has no key, floats have to be compared.
  */
 #ifndef QNT__SIMD_X86_KEYS_AVX2_H
 #define QNT__SIMD_X86_KEYS_AVX2_H
 
 #include <math.h>
+#include <string.h>
 
 #include "../slots.h"
 #include "codes_avx2.h"
 
 struct keys {
     __m256 pace;
-    __m256i probe[4];  /* high bytes that a step of the search meets, by the rank that it has found */
-    __m256i high, low; /* by rank, of the smallest threshold that is not below; low bytes less 128 */
+    __m256i probe[4];  /* high bytes that a step of the search meets, by the number that it has found */
+    __m256i high, low; /* by that number, of the smallest key that is not below; low bytes less 128 */
+    __m256i rank;      /* by the number of keys below: of thresholds */
 };
 
 /* `of` in both lanes, in the order of `from`. */
@@ -29,24 +30,28 @@ INLINE __m256i table_of(const int8_t of[16], __m128i from)
     return _mm256_broadcastsi128_si256(_mm_shuffle_epi8(bytes, from));
 }
 
-/* False if two thresholds have the same high byte, or if they are not of a size that keys can have. The
+/* False if two keys have the same high byte, or if thresholds are not of a size that keys can have. The
  * last of 16 and all that follow the largest threshold are +inf. */
 static bool make_keys(const float value[16], struct keys *k)
 {
     enum { MOST = 32000 }; /* high bytes are inside of -128 and 127, which no threshold has */
-    int8_t probe[16], high[16], low[16];
-    int count = 0;
+    int8_t probe[16], high[16], low[16], rank[16] = {0};
+    int count = 0, different = 0, last = 0;
     while (value[count] < INFINITY) count++;
     if (count == 0) return false;
     const float most = -value[0] > value[count - 1] ? -value[0] : value[count - 1];
     if (!(most >= 0x1p-100f && most <= 0x1p100f)) return false;
     const float pace = MOST / most;
-    for (int i = 0; i < 16; i++) {
-        int key = i < count ? _mm_cvtss_si32(_mm_set_ss(value[i] * pace)) : 0;
-        probe[i] = (int8_t)(i < count ? key >> 8 : 127);
-        high[i] = (int8_t)(i < count ? key >> 8 : -128);
-        low[i] = (int8_t)((key & 255) - 128);
-        if (i > 0 && i < count && high[i] == high[i - 1]) return false;
+    memset(probe, 127, sizeof probe), memset(high, -128, sizeof high), memset(low, -128, sizeof low);
+    for (int i = 0; i < count; i++) {
+        const int key = _mm_cvtss_si32(_mm_set_ss(value[i] * pace));
+        if (different == 0 || key != last) {
+            if (different > 0 && key >> 8 == last >> 8) return false;
+            probe[different] = high[different] = (int8_t)(key >> 8);
+            low[different++] = (int8_t)((key & 255) - 128);
+            last = key;
+        }
+        rank[different] = (int8_t)(i + 1);
     }
     const __m128i same = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     k->pace = _mm256_set1_ps(pace);
@@ -54,7 +59,7 @@ static bool make_keys(const float value[16], struct keys *k)
     k->probe[1] = table_of(probe, _mm_setr_epi8(3, 11, 3, 11, 3, 11, 3, 11, 3, 11, 3, 11, 3, 11, 3, 11));
     k->probe[2] = table_of(probe, _mm_setr_epi8(1, 5, 9, 13, 1, 5, 9, 13, 1, 5, 9, 13, 1, 5, 9, 13));
     k->probe[3] = table_of(probe, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14));
-    k->high = table_of(high, same), k->low = table_of(low, same);
+    k->high = table_of(high, same), k->low = table_of(low, same), k->rank = table_of(rank, same);
     return true;
 }
 
@@ -73,15 +78,15 @@ INLINE bool rank_32(const struct keys *k, const float *x, uint8_t *ranks)
     __m256i low = _mm256_packus_epi16(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
     low = _mm256_xor_si256(low, _mm256_set1_epi8(-128));
 
-    __m256i rank = _mm256_abs_epi8(_mm256_cmpgt_epi8(high, k->probe[0]));
+    __m256i below = _mm256_abs_epi8(_mm256_cmpgt_epi8(high, k->probe[0])); /* keys */
     UNROLL for (int s = 1; s < 4; s++) {
-        __m256i above = _mm256_cmpgt_epi8(high, _mm256_shuffle_epi8(k->probe[s], rank));
-        rank = _mm256_sub_epi8(_mm256_add_epi8(rank, rank), above);
+        __m256i above = _mm256_cmpgt_epi8(high, _mm256_shuffle_epi8(k->probe[s], below));
+        below = _mm256_sub_epi8(_mm256_add_epi8(below, below), above);
     }
-    __m256i same = _mm256_cmpeq_epi8(high, _mm256_shuffle_epi8(k->high, rank));
-    __m256i next = _mm256_shuffle_epi8(k->low, rank);
-    rank = _mm256_sub_epi8(rank, _mm256_and_si256(same, _mm256_cmpgt_epi8(low, next)));
-    put_32(ranks, order_bytes(rank), false);
+    __m256i same = _mm256_cmpeq_epi8(high, _mm256_shuffle_epi8(k->high, below));
+    __m256i next = _mm256_shuffle_epi8(k->low, below);
+    below = _mm256_sub_epi8(below, _mm256_and_si256(same, _mm256_cmpgt_epi8(low, next)));
+    put_32(ranks, order_bytes(_mm256_shuffle_epi8(k->rank, below)), false);
     same = _mm256_and_si256(same, _mm256_cmpeq_epi8(low, next));
     same = _mm256_or_si256(same, _mm256_cmpeq_epi32(least, none));
     return __builtin_expect(!_mm256_movemask_epi8(same), 1);
