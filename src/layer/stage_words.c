@@ -40,8 +40,7 @@ void qnt__words_plan(struct qnt__run *run)
     int32_t weight = layer->table_words ? largest_of(layer->table_words) : -INT16_MIN;
     w->both = x > BYTE && weight > BYTE;
     w->few = layer->table_words && run->rows * (w->both ? 2 : 1) <= QNT__BLOCK_ROWS;
-    w->residues = w->both && layer->table_words && !w->few &&
-                  run->context->simd.gemm_rows < QNT__GEMM_ROWS; /* bytes take half the time of words */
+    w->residues = w->both && layer->table_words && !w->few && run->context->simd.fast_bytes;
     w->parts = w->both && !w->residues ? 2 : 1;
     if (w->residues) find_residues(layer->table_words, w->part[0]);
     if (w->parts == 2) x = HALF;

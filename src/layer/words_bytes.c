@@ -54,8 +54,7 @@ bool qnt__words_plan_bytes(struct qnt__run *run)
     int32_t low, high;
     w->input_parts = w->weight_parts = 1;
     if (!layer->table_words || layer->head.block || s->merged > 1) return false;
-    if (run->context->simd.gemm_rows == QNT__GEMM_ROWS || run->rows <= QNT__BLOCK_ROWS)
-        return false;
+    if (!run->context->simd.fast_bytes || run->rows <= QNT__BLOCK_ROWS) return false;
     if (layer->head.kind != QNT_DENSE && s->depth != s->panel_depth)
         return false; /* what is behind counts */
     if (s->panel_depth > LIMIT / s->tap_count) return false;
@@ -72,7 +71,7 @@ bool qnt__words_plan_bytes(struct qnt__run *run)
     return w->bytes = true;
 }
 
-/* Sums of bytes of the columns, by a product with rows of ones. */
+/* Sums of bytes of the columns, by a product with a row of ones; the arrays of words have none. */
 static void sum_columns(const struct qnt__run *run, const uint8_t *weight, size_t panels,
                         double factor, double *sum)
 {

@@ -246,6 +246,7 @@ struct qnt__simd {
      * with weights below 8 bits: QNT__GEMM_ROWS where these prepare weights first, fewer where they do
      * not, so that results leave while the next ones are multiplied. */
     size_t gemm_rows, conv_rows, packed_rows;
+    bool fast_bytes; /* an instruction has four products of bytes where one has two of words */
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)
 #undef QNT__SLOT_MEMBER

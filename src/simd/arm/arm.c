@@ -91,6 +91,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_rows = table->conv_rows = table->packed_rows = QNT__BLOCK_ROWS;
+        table->fast_bytes = true;
         table->gemm_s8 = qnt__gemm_s8_neondot;
         table->multiply_tiles = qnt__multiply_tiles_neondot;
         table->gemm_blocks = qnt__gemm_blocks_neondot;

@@ -98,6 +98,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 #ifndef QNT__WITHOUT_AVXVNNI
     if (cpu & QNT_CPU_AVXVNNI) {
         table->gemm_rows = table->conv_rows = QNT__BLOCK_ROWS;
+        table->fast_bytes = true;
         TAKE(gemm_s8, avxvnni);
         TAKE(multiply_tiles, avxvnni);
         TAKE(gemm_blocks, avxvnni);
@@ -109,6 +110,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_AVX512VNNI) {
         table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
         table->conv_rows = AVX512_CONV_ROWS;
+        table->fast_bytes = true;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
         TAKE(box_lowbit, avx512vnni);
