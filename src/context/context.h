@@ -26,6 +26,7 @@ struct qnt_context {
     void *progress_user;
     uint64_t cpu;
     bool wide_shuffles; /* qnt__cpu_wide_shuffles(): of costs, not of results */
+    int winograd; /* of tests: 1 wherever it may serve, -1 nowhere, 0 where it pays */
     struct qnt__simd simd;
 };
 

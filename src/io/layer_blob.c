@@ -119,7 +119,11 @@ qnt_status qnt_layer_load(const qnt_context *context, const void *data, size_t s
     qnt__layer_attach(layer, arrays, blob.data_bytes);
     qnt_status status = qnt__layer_verify(context, layer);
     if (status == QNT_OK) status = qnt__layer_sum_parts(context, layer);
-    if (status == QNT_OK) *out = layer;
-    else qnt_layer_destroy(layer);
-    return status;
+    if (status != QNT_OK) {
+        qnt_layer_destroy(layer);
+        return status;
+    }
+    qnt__winograd_measure(layer);
+    *out = layer;
+    return QNT_OK;
 }

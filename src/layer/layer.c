@@ -23,6 +23,7 @@ static qnt_status build(struct qnt__recipe *r, qnt_layer **out)
     status = qnt__recipe_fill(r, layer, data);
     if (status == QNT_OK) status = qnt__layer_sum_parts(r->context, layer);
     if (status == QNT_OK) {
+        qnt__winograd_measure(layer);
         *out = layer;
         return QNT_OK;
     }

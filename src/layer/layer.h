@@ -156,6 +156,7 @@ struct qnt_layer {
     const uint8_t *output; /* and [panel][16]: the output within the block that a column behind the first
                               points belongs to */
 
+    size_t winograd_depth; /* channels whose sums minimal filtering may form together; 0: no such layer */
     int32_t *left_out; /* [tap, part][columns] or NULL: what `sum` gains without this part of the kernel;
                           not of data, see part_sums.c */
     size_t left_out_bytes;
@@ -199,6 +200,9 @@ qnt_status qnt__layer_measure(const qnt_context *context, qnt_status status,
 
 /* Finds left_out, from the weights, if padding has a code other than 0. */
 qnt_status qnt__layer_sum_parts(const qnt_context *context, qnt_layer *layer);
+
+/* Finds out whether the layer may run by minimal filtering, and how. */
+void qnt__winograd_measure(qnt_layer *layer);
 
 /* May weights be places in tables of integers? */
 bool qnt__layer_may_pack(const struct qnt__layer_head *head);

@@ -58,7 +58,8 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, weights, 1, &c->weights) &&
            qnt__append(&c->end, run->words.bytes ? QNT__TILE / QNT__GEMM_ROWS : 0, sizeof(double),
                        &c->sums) &&
-           (run->layer->head.arithmetic != QNT__PLANES || qnt__planes_plan(run));
+           (run->layer->head.arithmetic != QNT__PLANES || qnt__planes_plan(run)) &&
+           qnt__winograd_plan(run);
 }
 
 /* Elements of the staged input. */
@@ -83,6 +84,7 @@ static qnt_status plan_places(struct qnt__run *run)
                 plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&
                 qnt__append(&end, slab, 1, &p->rows) &&
                 qnt__append(&end, run->planes.slab, sizeof(int32_t), &p->sums) &&
+                qnt__append(&end, run->winograd.bytes, 1, &p->pixels) &&
                 qnt__mul(run->scratch.end, run->context->workers, &scratch) &&
                 qnt__append(&end, scratch, 1, &p->scratch) && qnt__add(end, ALIGN - 1, &p->bytes) &&
                 p->bytes <= PTRDIFF_MAX;

@@ -201,6 +201,6 @@ qnt_status qnt_layer_run(const qnt_context *context, const qnt_layer *layer, con
     switch (layer->head.arithmetic) {
     case QNT__DEPTHWISE: return qnt__run_depthwise(&run);
     case QNT__PLANES: return qnt__run_planes(&run);
-    default: return qnt__run_product(&run);
+    default: return run.winograd.serves ? qnt__run_winograd(&run) : qnt__run_product(&run);
     }
 }

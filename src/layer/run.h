@@ -27,6 +27,7 @@ struct qnt__places {
     size_t taps;    /* ptrdiff_t[tap_count] */
     size_t rows;    /* of QNT__PLANES: rows in the form of the path */
     size_t sums;    /* and an int32 for each */
+    size_t pixels;  /* of winograd.c: filtered */
     size_t scratch; /* one piece for each worker */
     size_t each;    /* bytes of one of them */
     size_t bytes;   /* of all, slack for alignment included */
@@ -80,6 +81,15 @@ struct qnt__input_levels {
     struct qnt__thresholds thresholds;
 };
 
+/* How a convolution runs by minimal filtering (winograd.c), if it does. */
+struct qnt__winograd_plan {
+    bool serves;
+    size_t panels;      /* multiplied together */
+    size_t rows, tile;  /* of tiles, filtered together; words of a tile */
+    size_t bytes;       /* of filtered pixels */
+    size_t lines, taps, cells, products, sums, results; /* byte offsets in the scratch of a worker */
+};
+
 struct qnt__run {
     const qnt_context *context;
     const qnt_layer *layer;
@@ -92,6 +102,7 @@ struct qnt__run {
     struct qnt__places places;
     struct qnt__scratch scratch;
     struct qnt__planes planes;
+    struct qnt__winograd_plan winograd;
     uint8_t *space; /* aligned workspace */
 
     const uint8_t *base;                        /* pixel 0 of the input as the kernels read it */
@@ -141,9 +152,14 @@ int32_t qnt__run_zero(const struct qnt__run *run, int32_t zero);
 qnt_status qnt__run_product(struct qnt__run *run);
 qnt_status qnt__run_depthwise(struct qnt__run *run);
 qnt_status qnt__run_planes(struct qnt__run *run);
+qnt_status qnt__run_winograd(struct qnt__run *run);
 
 /* Plans QNT__PLANES and its part of the scratch; false if that overflows. */
 bool qnt__planes_plan(struct qnt__run *run);
+
+/* Finds out whether the run goes by minimal filtering, and plans its part of the scratch; false if that
+ * overflows. */
+bool qnt__winograd_plan(struct qnt__run *run);
 
 /* One block of finished sums. */
 struct qnt__block {

@@ -125,7 +125,7 @@ static bool image_in_place(const struct qnt__run *run)
     const struct qnt__layer_shape *s = &run->layer->shape;
     const struct qnt__view *x = &run->x;
     bool depthwise = is_depthwise(run->layer);
-    if (g->channels == 0) return false;
+    if (g->channels == 0 || run->winograd.serves) return false;
     if ((g->pad[0] | g->pad[1] | g->pad[2] | g->pad[3]) != 0 && !qnt__rows_inside(run)) return false;
     if (run->element == 1 && !depthwise && s->depth != s->panel_depth) return false;
     if (depthwise && g->group_shift != 0) return false;

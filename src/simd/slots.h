@@ -20,6 +20,7 @@
 #include "slots_levels.h"
 #include "slots_lowbit.h"
 #include "slots_maps.h"
+#include "slots_winograd.h"
 
 /*
  * A block of an integer matrix product: m rows of unsigned bytes times `panels` panels of signed codes
@@ -238,7 +239,7 @@ struct qnt__affine_each {
 /* All families; one that grows has a header of its own, slots_<family>.h. */
 #define QNT__SLOTS(X)                                                                              \
     QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_BLOCKS(X) QNT__SLOTS_EXP(X)                 \
-    QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X) QNT__SLOTS_MAPS(X)
+    QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X) QNT__SLOTS_MAPS(X) QNT__SLOTS_WINOGRAD(X)
 
 /* One pointer for each slot, and what callers should know of them. */
 struct qnt__simd {

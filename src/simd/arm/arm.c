@@ -88,6 +88,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->round_f32 = qnt__round_f32_neon;
         table->signs_f32 = qnt__signs_f32_neon;
         table->add_rows_f32 = qnt__add_rows_f32_neon;
+        table->winograd_bytes = qnt__winograd_bytes_neon;
+        table->winograd_words = qnt__winograd_words_neon;
+        table->winograd_taps = qnt__winograd_taps_neon;
+        table->winograd_sums = qnt__winograd_sums_neon;
+        table->winograd_results = qnt__winograd_results_neon;
     }
     if (cpu & QNT_CPU_NEONDOT) {
         table->gemm_rows = table->conv_rows = table->packed_rows = QNT__BLOCK_ROWS;

@@ -16,10 +16,12 @@ enum { FEW_ROWS = 3 };
 
 INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int rows)
 {
+    const size_t depth = g->depth, ld = g->ld; /* stores might change what is in memory */
     const int16_t *w = g->weight + panel * g->panel_words;
+    int32_t *acc = g->acc + row * ld + panel * QNT__PANEL;
     __m256i sum[MAX_ROWS][2];
     UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
-    for (size_t k = 0; k < g->depth; k += 2, w += 2 * QNT__PANEL) {
+    for (size_t k = 0; k < depth; k += 2, w += 2 * QNT__PANEL) {
         __m256i w0 = _mm256_loadu_si256((const void *)w);
         __m256i w1 = _mm256_loadu_si256((const void *)(w + QNT__PANEL));
         UNROLL for (int i = 0; i < rows; i++) {
@@ -29,7 +31,7 @@ INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int ro
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
-        int32_t *to = g->acc + (row + (size_t)i) * g->ld + panel * QNT__PANEL;
+        int32_t *to = acc + (size_t)i * ld;
         _mm256_storeu_si256((void *)to, sum[i][0]);
         _mm256_storeu_si256((void *)(to + 8), sum[i][1]);
     }

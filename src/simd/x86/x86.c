@@ -94,6 +94,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(round_f32, avx2);
         TAKE(signs_f32, avx2);
         TAKE(add_rows_f32, avx2);
+        TAKE(winograd_bytes, avx2);
+        TAKE(winograd_words, avx2);
+        TAKE(winograd_taps, avx2);
+        TAKE(winograd_sums, avx2);
+        TAKE(winograd_results, avx2);
     }
 #ifndef QNT__WITHOUT_AVXVNNI
     if (cpu & QNT_CPU_AVXVNNI) {
@@ -169,6 +174,11 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(round_f32, avx512vnni);
         TAKE(signs_f32, avx512vnni);
         TAKE(add_rows_f32, avx512vnni);
+        TAKE(winograd_bytes, avx512vnni);
+        TAKE(winograd_words, avx512vnni);
+        TAKE(winograd_taps, avx512vnni);
+        TAKE(winograd_sums, avx512vnni);
+        TAKE(winograd_results, avx512vnni);
     }
     if (cpu & QNT_CPU_AVX512VBMI) {
         TAKE(unpack_codes, avx512vbmi);

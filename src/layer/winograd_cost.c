@@ -1,0 +1,70 @@
+/*
+ * Whether a convolution is faster by minimal filtering. For one channel and one output,
+ *
+ *     otherwise:  9 pixels bytes
+ *     this way:   products words + taps + tiles filters (1 / channels + 1 / outputs)
+ *
+ * with the products of all tiles at their places. Results do not depend on it.
+ */
+#include "winograd.h"
+
+/* Cycles of one core for a thousand of each: products of bytes and of words, pairs of a channel and an
+ * output whose taps are filtered, tiles of a channel or an output that are filtered or finished. */
+struct rates {
+    uint64_t cpu;  /* the level from which they hold */
+    size_t panels; /* that are best multiplied together */
+    double bytes, words, taps, filters;
+};
+
+static const struct rates levels[] = {
+    {.panels = 2, .bytes = 3900, .words = 580, .taps = 85000, .filters = 280000},
+    {.cpu = QNT_CPU_AVX2, .panels = 2, .bytes = 36, .words = 46, .taps = 5400, .filters = 23000},
+    {.cpu = QNT_CPU_AVXVNNI, .panels = 2, .bytes = 18, .words = 36, .taps = 5400, .filters = 23000},
+    {.cpu = QNT_CPU_AVX512VNNI,
+     .panels = 4,
+     .bytes = 8.2,
+     .words = 17,
+     .taps = 4800,
+     .filters = 18000},
+    {.cpu = QNT_CPU_NEON, .panels = 2, .bytes = 67, .words = 130, .taps = 10000, .filters = 40000},
+    {.cpu = QNT_CPU_NEONDOT,
+     .panels = 2,
+     .bytes = 34,
+     .words = 130,
+     .taps = 10000,
+     .filters = 40000},
+};
+
+static const struct rates *rates_of(const qnt_context *context)
+{
+    const struct rates *rates = levels;
+    for (size_t i = 1; i < sizeof levels / sizeof *levels; i++)
+        if (context->cpu & levels[i].cpu) rates = &levels[i];
+    return rates;
+}
+
+size_t qnt__winograd_panels(const qnt_context *context)
+{
+    return rates_of(context)->panels;
+}
+
+/* Points of all tiles of an axis. */
+static double points(const struct qnt__winograd_axis *a)
+{
+    return (double)(6 * a->fours + 4 * a->twos);
+}
+
+bool qnt__winograd_pays(const struct qnt__run *run, const struct qnt__winograd_axis *down,
+                        const struct qnt__winograd_axis *across)
+{
+    const struct rates *r = rates_of(run->context);
+    if (run->context->winograd != 0) return run->context->winograd > 0;
+    const double images = (double)run->g.batch, channels = (double)run->layer->head.channels,
+                 outputs = (double)run->layer->shape.group_outputs,
+                 pixels = images * (double)down->extent * (double)across->extent,
+                 products = images * points(down) * points(across),
+                 tiles = images * (double)(down->fours + down->twos) *
+                         (double)(across->fours + across->twos);
+    return products * r->words + r->taps + tiles * r->filters * (1 / channels + 1 / outputs) <
+           9 * pixels * r->bytes;
+}
