@@ -1,29 +1,37 @@
-/* Portable definition of the integer matrix product. */
+/* Portable definition of the integer matrix product. Codes of a cell are read once for all rows. */
+#include <string.h>
+
 #include "../layout.h"
 #include "../slots.h"
 
+enum { MOST = 16 /* k of a cell */ };
+
+/* Adds the products of a cell and of k from `k` on of all rows to the sums of a panel, modulo 2^32. */
+static void add_cell(const struct qnt__gemm *g, const uint8_t *cell, ptrdiff_t k, int32_t *acc)
+{
+    const size_t depth = qnt__cell_depth(g->bits);
+    int32_t code[MOST][QNT__PANEL];
+    for (size_t c = 0; c < QNT__PANEL; c++)
+        for (size_t j = 0; j < depth; j++) code[j][c] = qnt__cell_code(cell, g->bits, c, j);
+    for (size_t i = 0; i < g->m; i++, acc += g->ld) {
+        const uint8_t *a = g->rows[i] + k;
+        uint32_t sum[QNT__PANEL];
+        memcpy(sum, acc, sizeof sum);
+        for (size_t j = 0; j < depth; j++)
+            for (size_t c = 0; c < QNT__PANEL; c++) sum[c] += (uint32_t)(a[j] * code[j][c]);
+        memcpy(acc, sum, sizeof sum);
+    }
+}
+
 void qnt__gemm_s8_c(const struct qnt__gemm *g)
 {
-    size_t cell_depth = qnt__cell_depth(g->bits), cell_bytes = qnt__cell_bytes(g->bits);
-    size_t cells = g->depth / cell_depth;
-
-    for (size_t i = 0; i < g->m; i++) {
-        for (size_t p = 0; p < g->panels; p++) {
-            const uint8_t *cell = g->weight + p * g->panel_bytes;
-            uint32_t sum[QNT__PANEL] = {0}; /* unsigned: wraps modulo 2^32 */
-            for (size_t t = 0; t < g->tap_count; t++, cell += g->gap) {
-                const uint8_t *a = g->rows[i] + g->taps[t];
-                for (size_t e = 0; e < cells; e++, a += cell_depth, cell += cell_bytes) {
-                    for (size_t c = 0; c < QNT__PANEL; c++) {
-                        for (size_t k = 0; k < cell_depth; k++) {
-                            sum[c] += (uint32_t)(a[k] * qnt__cell_code(cell, g->bits, c, k));
-                        }
-                    }
-                }
-            }
-            for (size_t c = 0; c < QNT__PANEL; c++) {
-                g->acc[i * g->ld + p * QNT__PANEL + c] = (int32_t)sum[c];
-            }
-        }
+    const size_t cell_depth = qnt__cell_depth(g->bits), cell_bytes = qnt__cell_bytes(g->bits);
+    for (size_t p = 0; p < g->panels; p++) {
+        const uint8_t *cell = g->weight + p * g->panel_bytes;
+        int32_t *acc = g->acc + p * QNT__PANEL;
+        for (size_t i = 0; i < g->m; i++) memset(acc + i * g->ld, 0, QNT__PANEL * sizeof *acc);
+        for (size_t t = 0; t < g->tap_count; t++, cell += g->gap)
+            for (size_t k = 0; k < g->depth; k += cell_depth, cell += cell_bytes)
+                add_cell(g, cell, g->taps[t] + (ptrdiff_t)k, acc);
     }
 }

@@ -34,19 +34,26 @@ INLINE void filter_pixels(const __m512i d[POINTS], int results, int centre, __m5
     p[5] = _mm512_sub_epi16(even, odd2);
 }
 
-/* Whole registers, then the rest of a run. */
-INLINE void filter_bytes(const struct qnt__winograd *w, int results)
+INLINE __m512i load_words(const uint8_t *from, __mmask32 mask, bool bytes)
 {
+    if (bytes) return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(mask, from));
+    return _mm512_maskz_loadu_epi16(mask, from);
+}
+
+/* Whole registers, then the rest of a run. */
+INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results)
+{
+    const size_t element = bytes ? 1 : 2;
     const uint8_t *in = w->in;
     int16_t *out = w->out;
-    for (size_t r = 0; r < w->count; r++, in += w->in_step, out += w->out_step) {
+    for (size_t r = 0; r < w->count; r++, in += w->in_step * element, out += w->out_step) {
         for (size_t c = 0; c < w->n; c += WORDS) {
-            const __mmask32 mask =
-                w->n - c < WORDS ? (__mmask32)((1u << (w->n - c)) - 1) : ~(__mmask32)0;
+            const size_t left = w->n - c;
+            const __mmask32 mask = left < WORDS ? (__mmask32)((1u << left) - 1) : ~(__mmask32)0;
             __m512i d[POINTS], p[POINTS];
-            UNROLL for (int i = 0; i < results + 2; i++) d[i] =
-                _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(mask, in + (size_t)i * w->in_ld + c));
-            filter_pixels(d, results, QNT__WINOGRAD_CENTRE, p);
+            UNROLL for (int i = 0; i < results + 2; i++)
+                d[i] = load_words(in + (c + (size_t)i * w->in_ld) * element, mask, bytes);
+            filter_pixels(d, results, bytes ? QNT__WINOGRAD_CENTRE : 0, p);
             UNROLL for (int i = 0; i < results + 2; i++)
                 _mm512_mask_storeu_epi16(out + (size_t)i * w->out_ld + c, mask, p[i]);
         }
@@ -55,36 +62,14 @@ INLINE void filter_bytes(const struct qnt__winograd *w, int results)
 
 void qnt__winograd_bytes_avx512vnni(const struct qnt__winograd *w)
 {
-    if (w->results == 4)
-        filter_bytes(w, 4);
-    else
-        filter_bytes(w, 2);
-}
-
-INLINE void filter_words(const struct qnt__winograd *w, int results)
-{
-    const int16_t *in = w->in;
-    int16_t *out = w->out;
-    for (size_t r = 0; r < w->count; r++, in += w->in_step, out += w->out_step) {
-        for (size_t c = 0; c < w->n; c += WORDS) {
-            const __mmask32 mask =
-                w->n - c < WORDS ? (__mmask32)((1u << (w->n - c)) - 1) : ~(__mmask32)0;
-            __m512i d[POINTS], p[POINTS];
-            UNROLL for (int i = 0; i < results + 2; i++) d[i] =
-                _mm512_maskz_loadu_epi16(mask, in + (size_t)i * w->in_ld + c);
-            filter_pixels(d, results, 0, p);
-            UNROLL for (int i = 0; i < results + 2; i++)
-                _mm512_mask_storeu_epi16(out + (size_t)i * w->out_ld + c, mask, p[i]);
-        }
-    }
+    if (w->results == 4) filter_runs(w, true, 4);
+    else filter_runs(w, true, 2);
 }
 
 void qnt__winograd_words_avx512vnni(const struct qnt__winograd *w)
 {
-    if (w->results == 4)
-        filter_words(w, 4);
-    else
-        filter_words(w, 2);
+    if (w->results == 4) filter_runs(w, false, 4);
+    else filter_runs(w, false, 2);
 }
 
 INLINE void filter_taps(__m512i w0, __m512i w1, __m512i w2, __m512i u[POINTS])
