@@ -37,7 +37,7 @@ struct rates {
 static const struct rates levels[] = {
     {.count = 50,
      .table = {870, 870, 870, 870, 870, 870},
-     .bytes = 3900,
+     .bytes = 900,
      .tabulate = 4000,
      .read = 10,
      .index = 10,

@@ -17,7 +17,7 @@ struct rates {
 };
 
 static const struct rates levels[] = {
-    {.panels = 2, .bytes = 3900, .words = 580, .taps = 85000, .filters = 280000},
+    {.panels = 2, .bytes = 900, .words = 580, .taps = 85000, .filters = 280000},
     {.cpu = QNT_CPU_AVX2, .panels = 2, .bytes = 36, .words = 46, .taps = 5400, .filters = 23000},
     {.cpu = QNT_CPU_AVXVNNI, .panels = 2, .bytes = 18, .words = 36, .taps = 5400, .filters = 23000},
     {.cpu = QNT_CPU_AVX512VNNI,
