@@ -92,6 +92,28 @@ class Contexts(WithoutNumpy):
             with self.assertRaisesRegex(ValueError, "closed"):
                 thing._open()
 
+    def test_closed_by_a_call_that_fails(self):
+        """An exception keeps the frames that it came through, but not what they used."""
+        context = qnt.Context(progress=lambda *_: q.close() or True)
+        q = qnt.Quantizer(context, bits=4)
+        owned = weakref.ref(q._owned)
+        with self.assertRaises(qnt.Cancelled) as caught:
+            try:
+                q.observe(array.array("f", range(100)))
+            except qnt.Cancelled:
+                self.assertIsNone(owned())
+                raise
+        self.assertIsNotNone(caught.exception)
+
+    def test_calls_within_calls(self):
+        """A log that uses the library: each call keeps its own reason, and what its callbacks raised."""
+        inner, context = [], qnt.Context(log=lambda level, text: inner.append(qnt.standard_table(context, 50)))
+        with self.assertRaisesRegex(qnt.Error, "quality is 0"):
+            qnt.standard_table(context, 0)
+        with self.assertRaises(ZeroDivisionError):
+            qnt.find_thresholds(context, lambda channel, total: 1 // 0, 1, 0, 9)
+        self.assertEqual(len(inner), 2)
+
     def test_changed_while_in_use(self):
         """Neither by callbacks nor by other threads; what changes nothing may run at once."""
         x, seen = array.array("f", range(100)), []

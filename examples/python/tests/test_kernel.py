@@ -99,6 +99,12 @@ class Kernels(Case):
         plain = qnt.conv_s8(self.context, x, w, groups=2)
         np.testing.assert_array_equal(qnt.conv_s8(self.context, x, w, groups=2, stride=0, dilation=0), plain)
 
+    def test_conv_of_shifted_groups(self):
+        x, w = self.codes(2, 6, 5, 6), self.codes(9, 3, 3, 2)
+        shuffled = qnt.shuffle_cyclic(self.context, x, 3, 3, 1)
+        np.testing.assert_array_equal(qnt.conv_s8(self.context, x, w, groups=3, group_shift=1),
+                                      qnt.conv_s8(self.context, shuffled, w, groups=3))
+
     def test_shuffle(self):
         x = self.codes(3, 8)
         got = qnt.shuffle_cyclic(self.context, x, 1, 4, 1)

@@ -1,5 +1,4 @@
 """Layers against numpy."""
-import gc
 import threading
 
 import qnt
@@ -86,10 +85,14 @@ class Layers(Case):
         blob, y = layer.save(), layer(self.x)
         self.assertEqual(qnt.blob_probe(self.context, blob), ("layer", 1, len(blob)))
         np.testing.assert_array_equal(qnt.Layer.load(self.context, blob)(self.x), y)
-        borrowed = qnt.Layer.load(self.context, qnt.aligned(blob), borrow=True)
-        gc.collect()
+        memory = qnt.aligned(blob)
+        borrowed = qnt.Layer.load(self.context, memory, borrow=True)
         np.testing.assert_array_equal(borrowed(self.x), y)
         self.assertEqual(borrowed.save(), blob)
+        with self.assertRaises(BufferError):
+            memory.release()
+        del borrowed
+        memory.release()
 
     def test_many_threads(self):
         layer = self.layer()

@@ -69,6 +69,8 @@ class Tables(Case):
         self.assertEqual(qnt.psnr(self.context, grids[0], grids[0]), math.inf)
         self.assertEqual(qnt.psnr(self.context, grids[0][:1], grids[2][1:2]),
                          qnt.psnr(self.context, grids[0][:1], memoryview(bytes(b[12:24])).cast("B", (1, 12))))
+        self.assertEqual(qnt.psnr(self.context, grids[0][:1][::-1], grids[2][:1]),
+                         qnt.psnr(self.context, grids[0][:1], grids[2][:1]))
         for bad in (grids[0][:2], grids[1], memoryview(bytes(240)).cast("f", (5, 12)), grids[0][::-1]):
             with self.assertRaises(ValueError):
                 qnt.psnr(self.context, grids[0], bad)
@@ -128,6 +130,8 @@ class Tables(Case):
         np.testing.assert_allclose(got, basis @ pixels.astype("f8") @ basis.T, atol=2e-4)
         back = qnt.dct_inverse(self.context, got)
         np.testing.assert_allclose(back, pixels, atol=2e-4)
+        gap = memoryview(got[:2].tobytes()).cast("f", (4, 8, 8))[::4]
+        np.testing.assert_array_equal(qnt.dct_inverse(self.context, gap), back[0, :1])  # the only one has no gaps
         np.testing.assert_array_equal(qnt.dct_inverse(self.context, got, out=got), back)
         self.assertEqual(qnt.dct_forward(self.context, np.zeros((0, 8, 8), "f4")).shape, (0, 8, 8))
 

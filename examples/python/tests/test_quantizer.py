@@ -47,6 +47,11 @@ class Quantizers(Case):
             qnt.Picture(self.context, Exporter(pixels, 2, 0))
         with self.assertRaisesRegex(qnt.Error, "device_type"):
             picture.decode(Exporter(pixels[:8], 2, 0))
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            qnt.psnr(self.context, pixels, Exporter(pixels, 2, 0))
+        blocks = np.zeros((2, 8, 8), "f4")
+        with self.assertRaisesRegex(qnt.Error, "device_type"):
+            qnt.dct_forward(self.context, Exporter(blocks, 2, 0))
 
     def test_formula(self):
         x = (self.random.normal(size=(5, 7)) * 30).astype("f4")
@@ -96,6 +101,13 @@ class Quantizers(Case):
         np.testing.assert_array_equal(q.levels, [-1, 0, 2, 2])
         q.scale = 0.5
         np.testing.assert_array_equal(q.apply(np.array([-3, -0.2, 0.6, 9], "f4")), [-0.5, 0, 1, 1])
+        q.scale = np.float32(0.25)
+        self.assertEqual(q.scale, [0.25])
+        q = qnt.Quantizer(self.context, "levels", bits=2, thresholds=True)
+        q.levels, q.scale, q.thresholds = [-3, 0, 1, 7], 1, [-1, 0.5, 4]
+        x = np.array([-2, -0.5, 0.6, 5], "f4")
+        np.testing.assert_array_equal(q.encode(x, packed=False), [0, 1, 2, 3])
+        np.testing.assert_array_equal(q.apply(x), [-3, 0, 1, 7])
         a, b = (qnt.Quantizer(self.context, "teq", bits=4, signed=True).observe(v) for v in (x, 3 * x))
         a.fit_pair(b)
         self.assertEqual(a.base[0], b.base[0])
@@ -207,7 +219,7 @@ class ExponentSearch(Case):
 
     def test_refusals_change_nothing(self):
         def in_use(weights, inputs):
-            own_weights[0].fit()
+            own_weights[0].spec
 
         for loss, error, why in ((lambda weights, inputs: 1 // 0, ZeroDivisionError, "zero"),
                                  (lambda weights, inputs: np.nan, qnt.Error, "not a number"),
