@@ -32,7 +32,7 @@ pub mod sys;
 mod tensor;
 mod train;
 
-pub use context::{cpu, cpu_detect, cpu_name, version, Context, Error, Level, Pool};
+pub use context::{cpu, cpu_detect, cpu_name, version, version_number, Context, Error, Level, Pool};
 pub use kernel::{
     blob_probe, conv_s8, dot_exp, gemm_bits, gemm_exp, gemm_s8, gemm_table, requantize,
     shuffle_cyclic, Blob, Exponential, Geometry, Kind, Planes,
@@ -42,7 +42,7 @@ pub use lowbit::{
     conv_lowbit, find_thresholds, pack_pixels, pack_taps, Affine, Digits, LowbitLayer, Packed,
 };
 pub use map::{KernelMap, MapData, MapSpec};
-pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
+pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec, TeqSpec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 pub use train::{Bases, Mode, TrainSpec, Trainer, Training};
 
