@@ -514,7 +514,9 @@ fn searches_that_call_back() {
     }
 
     let beaten = |b: &Trial| {
-        let beats = |a: &Trial| a.rate >= b.rate && a.utility >= b.utility && (a.rate > b.rate || a.utility > b.utility);
+        let beats = |a: &Trial| {
+            a.rate >= b.rate && a.utility >= b.utility && (a.rate, a.utility) != (b.rate, b.utility)
+        };
         trials.iter().any(beats)
     };
     let mut front: Vec<usize> = (0..50).filter(|&i| !beaten(&trials[i])).collect();
