@@ -9,6 +9,7 @@ if [ -z "${NATIVE-yes}" ]; then
     finish
 fi
 cxx=${CXX:-g++}
+prefix=$scratch/.local # as in README.md
 
 # build_and_run COMPILER SOURCE LIBRARY-FLAGS COMPILER-FLAGS...
 build_and_run() {
@@ -27,6 +28,26 @@ printed_programs() {
         program=$scratch/$(basename "$text" .md).c
         awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$text" >"$program"
         ! grep -q 'int main' "$program" || echo "$program"
+    done
+}
+
+# The commands printed in README.md behind its program, but for those that build and install.
+# shellcheck disable=SC2329  # called through check
+printed_commands() {
+    awk '/^```sh$/ { blocks++; next } /^```$/ { ended = blocks } blocks == 1 && !ended' README.md |
+        sed '/^make /d' >"$scratch/commands"
+    cp "$scratch/README.c" "$scratch/program.c"
+    (cd "$scratch" && HOME=$scratch sh -e commands | grep '^scale .* for any scale$')
+}
+
+# Every numbered example, as examples/README.md says; each checks its own result.
+# shellcheck disable=SC2329  # called through check
+numbered_examples() {
+    for source in "$PWD"/examples/[0-9]*.c; do
+        # shellcheck disable=SC2046  # as above
+        (cd "$scratch" && $CC "$source" \
+            $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs qnt) -lm &&
+            LD_LIBRARY_PATH=$prefix/lib ./a.out) || return 1
     done
 }
 
@@ -53,6 +74,8 @@ if have pkg-config; then
         check "the program in $(basename "$program" .c).md" build_and_run "$CC" "$program" '' \
             -std=c11
     done
+    check 'the commands in README.md' printed_commands
+    check 'the numbered examples' numbered_examples
     if have "$cxx"; then
         check 'a C++11 program, shared' build_and_run "$cxx" test/ffi/cxx.cpp '' -std=c++11
         check 'a C++11 program, static' build_and_run "$cxx" test/ffi/cxx.cpp --static -std=c++11 \
