@@ -2,15 +2,15 @@
 
     import numpy as np, qnt
 
+    weight, x = (np.random.normal(size=n).astype("f4") for n in ((16, 64), (4, 64)))
     context = qnt.Context(threads=2)
-    q = qnt.Quantizer(context, method="mse", bits=4, signed=True, axis=0)
-    q.observe(weight)
-    q.fit()
-    codes = q.encode(weight)          # packed, 4 bits each
-    print(q.scale, q.measure(weight).sqnr_db)
+    weight_q = qnt.Quantizer(context, "mse", bits=4, signed=True, axis=0).observe(weight).fit()
+    codes = weight_q.encode(weight)                         # packed, 4 bits each
+    print(weight_q.scale, weight_q.measure(weight).sqnr_db)
 
-    layer = qnt.Layer(context, weight, q, bias=bias, input_q=activations)
-    y = layer(x)                      # float32
+    input_q = qnt.Quantizer(context).observe(x).fit()       # observe() each batch of calibration data
+    layer = qnt.Layer(context, weight, weight_q, input_q=input_q)
+    y = layer(x)                                            # float32 [4, 16]
 
 Wherever an array is expected, anything with the buffer protocol will do (numpy arrays, array.array,
 memoryview, bytes), anything with __dlpack__ (torch, jax), or a Tensor that describes memory of other
@@ -24,7 +24,7 @@ raises RuntimeError while another uses it. What is closed while in use is freed 
 
 All of the library is here: one module for each header, and capi with the C side itself.
 
-The library is found through $QNT_LIBRARY, the system's search path, or lib/ of the source tree.
+The library is $QNT_LIBRARY, or the first libqnt.so.1 on the loader's path, or that of the source tree.
 """
 from .blob import aligned, blob_probe
 from .ckn import KernelMap

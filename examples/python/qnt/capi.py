@@ -4,7 +4,6 @@ test/ffi compares all of it with the headers. What a C compiler would warn about
 another kind of object, and numbers that do not fit.
 """
 import ctypes
-import ctypes.util
 import operator
 import os
 import re
@@ -323,9 +322,7 @@ def fitting(function, arguments):
 
 def _load():
     tree = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "lib")
-    names = [os.environ.get("QNT_LIBRARY"), ctypes.util.find_library("qnt"), "libqnt.so.1",
-             os.path.join(tree, "libqnt.so.1")]
-    for name in filter(None, names):
+    for name in filter(None, [os.environ.get("QNT_LIBRARY"), "libqnt.so.1", os.path.join(tree, "libqnt.so.1")]):
         try:
             library = ctypes.CDLL(name)
             break

@@ -1,4 +1,8 @@
 """Quantizers against numpy."""
+import contextlib
+import io
+import textwrap
+
 import qnt
 from case import Case, fixed, needs_numpy, np
 
@@ -8,6 +12,17 @@ class Quantizers(Case):
     def setUp(self):
         super().setUp()
         self.random = np.random.default_rng(1)
+
+    def test_program_in_the_documentation(self):
+        code = [line for line in qnt.__doc__.splitlines() if line.startswith("    ")]
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            names = {}
+            np.random.seed(1)
+            exec(textwrap.dedent("\n".join(code)), names)
+        self.assertEqual((names["y"].shape, names["y"].dtype), ((4, 16), np.float32))
+        want = names["x"] @ names["weight"].T
+        self.assertLess(np.abs(names["y"] - want).mean(), 0.2 * np.abs(want).mean())
+        self.assertIn("[", printed.getvalue())
 
     def test_no_copies(self):
         x = self.random.normal(size=(3, 4)).astype("f4")

@@ -14,6 +14,10 @@
 //! # Ok::<(), qnt::Error>(())
 //! ```
 //!
+//! A program of yours says `qnt = { path = ".../examples/rust" }`; the build asks pkg-config for libqnt.
+//! `QNT_STATIC=1` puts the library into the program. Otherwise the loader must find `libqnt.so.1` when the
+//! program runs: it knows the system's folders, and what is in `LD_LIBRARY_PATH`.
+//!
 //! The layer over [`sys`] adds what the type system can say: views borrow their slices, a layer that
 //! points into a blob borrows the blob, fitting needs `&mut`, and what the C API allows to share
 //! between threads is `Sync`. Every failure is an [`Error`] with the library's own sentence.
