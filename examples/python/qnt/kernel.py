@@ -81,7 +81,8 @@ def gemm_exp(context, a, b, exponent_bits, base, a_alpha=1.0, a_beta=0.0, b_alph
 def dot_exp(context, a, b, exponent_bits, out=None):
     """int32 [4 L], L = 2^exponent_bits - 1: signed counts of exponent sums of two vectors of codes."""
     a, b = Tensor.of(a), Tensor.of(b)
-    result, counts = destination(out, (4 * (2 ** exponent_bits - 1),), INT, 32)
+    levels = 2 ** exponent_bits - 1 if 0 < exponent_bits < 8 else 0  # what is beyond is refused
+    result, counts = destination(out, (4 * levels,), INT, 32)
     context.call("dot_exp", exponent_bits, pointer(a), pointer(b), pointer(counts))
     return result
 

@@ -1,5 +1,6 @@
 """Memory as the library sees it: anything with the buffer protocol, with __dlpack__, or a Tensor made by hand."""
 import ctypes
+import operator
 from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_size_t, c_uint64, c_void_p
 from numbers import Real
 
@@ -180,7 +181,7 @@ class Tensor:
 
 def _int64s(values):
     """Read once, as values may be an iterator; what C would see as other numbers is refused."""
-    values = tuple(int(n) for n in values)
+    values = tuple(operator.index(n) for n in values)
     if any(c_int64(n).value != n for n in values):
         raise OverflowError("a shape or strides beyond 64 bits: %r" % (values,))
     return values

@@ -79,6 +79,9 @@ class Kernels(Case):
         got = qnt.gemm_exp(self.context, a, b, 7, 1.02, 0.5, 0.25, 2.0)
         np.testing.assert_allclose(got, decode(a, 0.5, 0.25) @ decode(b, 2.0, 0.0).T, 1e-6, 1e-9)
         counts = qnt.dot_exp(self.context, a[0], b[0], 7)
+        for bits in (-1, 0, 8, 2**31 - 1):
+            with self.assertRaisesRegex(qnt.Error, "bits"):
+                qnt.dot_exp(self.context, a[0], b[0], bits)
         both = (a[0] & 127 > 0) & (b[0] & 127 > 0)
         self.assertEqual(counts[-1], (both * np.where((a[0] ^ b[0]) >> 7, -1, 1)).sum())
         self.assertEqual(counts[:253].sum(), counts[-1])

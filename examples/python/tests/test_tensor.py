@@ -71,6 +71,8 @@ class Tensors(WithoutNumpy):
         for strides in ([], [1], [4, 1, 1]):
             with self.assertRaisesRegex(ValueError, "strides of 2 axes"):
                 qnt.Tensor(memory, (4, 4), "int8", strides=strides)
+        with self.assertRaises(TypeError):
+            qnt.Tensor(memory, (2.5,), "int8")
         with self.assertRaises(OverflowError):
             qnt.Tensor(memory, (2**64 + 4,), "int8", strides=[0])
 
