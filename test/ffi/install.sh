@@ -55,6 +55,13 @@ files_below() {
     (cd "$1" && find . ! -type d | LC_ALL=C sort)
 }
 
+# Articles that the installed README names, and that are not there.
+dangling() {
+    grep -o '](doc/[a-z_]*\.md' "$prefix/share/doc/libqnt/README.md" | sed 's/^](//' | sort -u >"$scratch/links"
+    [ -s "$scratch/links" ] || echo 'no links at all'
+    (cd "$prefix/share/doc/libqnt" && while read -r link; do [ -e "$link" ] || echo "$link"; done) <"$scratch/links"
+}
+
 leftovers() {
     files_below "$prefix"
 }
@@ -67,6 +74,7 @@ staged() {
 }
 
 check 'make install' install_here
+check_none 'articles lie where README.md says' dangling
 if have pkg-config; then
     check 'a C99 program, shared' build_and_run "$CC" test/ffi/program.c '' -std=c99
     check 'a C99 program, static' build_and_run "$CC" test/ffi/program.c --static -std=c99 -static
