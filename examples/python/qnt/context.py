@@ -264,4 +264,9 @@ class Pool(Handle):
 
     def __init__(self, context, threads):
         self._make(context, "pool_create", threads)
-        self.threads = threads
+        self._threads = threads
+
+    @property
+    def threads(self):
+        """Workers in all, the caller's thread included."""
+        return self._threads

@@ -127,12 +127,16 @@ class Picture(Handle):
     def __init__(self, context, pixels, halved=True, exact=True):
         pixels = Tensor.of(pixels)
         _, stride = _rows(context, pixels)
-        self.shape = tuple(pixels.shape)
-        spec = qnt_image_spec(width=self.shape[1], height=self.shape[0], components=(self.shape + (1,))[2],
+        self._shape = tuple(pixels.shape)
+        spec = qnt_image_spec(width=self._shape[1], height=self._shape[0], components=(self._shape + (1,))[2],
                               sampling=SAMPLING_420 if halved else SAMPLING_444,
                               transform=DCT_INTEGER if exact else DCT_FLOAT)
         self._make(context, "image_create", byref(spec))
         self._call("image_read", pixels.address, stride)
+
+    @property
+    def shape(self):
+        return self._shape
 
     def quantize(self, *tables):
         """One table for all components, two for Y and both others, or three."""
@@ -162,10 +166,10 @@ class Picture(Handle):
 
     def decode(self, out=None):
         """Pixels of the quantized picture."""
-        result, y = destination(out, self.shape, UINT, 8)
+        result, y = destination(out, self._shape, UINT, 8)
         _, stride = _rows(self.context, y, "out")
-        if tuple(y.shape) != self.shape:
-            raise ValueError("out must have the picture's shape %s" % (self.shape,))
+        if tuple(y.shape) != self._shape:
+            raise ValueError("out must have the picture's shape %s" % (self._shape,))
         self._call("image_write", y.address, stride)
         return result
 
@@ -256,13 +260,13 @@ class TableSearch(Handle):
                                low=None if low is None else _to_tables([low]),
                                high=None if high is None else _to_tables([high]))
         self._make(context, "search_create", byref(spec))
-        self.count = tables or 1
+        self._tables = tables or 1
 
     def ask(self):
         """The tables to try next: a list of one or three."""
-        array = (qnt_qtable * self.count)()
+        array = (qnt_qtable * self._tables)()
         self._call("search_ask", array)
-        return _from_tables(array, self.count)
+        return _from_tables(array, self._tables)
 
     def tell(self, rate, utility):
         """What they achieved."""
@@ -280,7 +284,7 @@ class TableSearch(Handle):
         self._call("search_trials", None, 0, byref(count))
         trials = (qnt_trial * count.value)()
         self._call("search_trials", trials, count.value, byref(count))
-        return [_from_trial(trial, self.count) for trial in trials]
+        return [_from_trial(trial, self._tables) for trial in trials]
 
     def curve(self):
         """search_curve() of all trials."""
@@ -294,4 +298,4 @@ class TableSearch(Handle):
         """The trial in the window that is furthest above the curve; an Error if there is none."""
         trial = qnt_trial()
         self._call("search_best", byref(trial))
-        return _from_trial(trial, self.count)
+        return _from_trial(trial, self._tables)

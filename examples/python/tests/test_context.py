@@ -142,6 +142,9 @@ class Contexts(WithoutNumpy):
 
     def test_pool(self):
         pool = qnt.Pool(self.context, 2)
+        self.assertEqual(pool.threads, 2)
+        with self.assertRaises(AttributeError):
+            pool.threads = 9
         a, b = qnt.Context(threads=pool), qnt.Context(threads=3)
         x = array.array("f", range(1000))
         want = fixed(self.context, 4.0).encode(x).tolist()

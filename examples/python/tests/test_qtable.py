@@ -82,6 +82,8 @@ class Tables(Case):
         owned = weakref.ref(picture._owned)
         levels = picture.levels()
         first = levels.tolist()
+        with self.assertRaises(AttributeError):
+            picture.shape = (80, 24)  # by which results get their memory
         picture.close()
         with self.assertRaisesRegex(ValueError, "closed"):
             picture.levels()
