@@ -225,7 +225,7 @@ def search_curve(context, trials):
 
 
 def search_box(context, trials, rate_low, rate_high, spread):
-    """Lower and upper corner of a box around the front of trials in a window of rates."""
+    """Lower and upper corner of a box around the front of trials in a window of rates, without its ends."""
     array, _ = _to_trials(trials)
     low, high = qnt_qtable(), qnt_qtable()
     context.call("search_box", array, len(array), rate_low, rate_high, spread, byref(low), byref(high))
