@@ -1,6 +1,6 @@
 """The C side: the structs and prototypes of the headers, under their names, and the library itself.
 
-test/ffi compares all of it with the headers. What a C compiler would warn about is refused: pointers to
+tests/test_capi.py compares all of it with the headers. What a C compiler would warn about is refused: pointers to
 another kind of object, and numbers that do not fit.
 """
 import ctypes
@@ -23,22 +23,22 @@ class _Struct(ctypes.Structure):
             setattr(self, name, value)
 
     def __setattr__(self, name, value):
-        array = getattr(self, name)
-        if isinstance(array, ctypes.Array):
+        member = getattr(self, name)
+        if isinstance(member, ctypes.Array):
             value = [_whole(each) for each in value]
-            if len(value) != len(array):
-                raise ValueError("%s takes %d numbers, not %d" % (name, len(array), len(value)))
-            array[:] = value
-            kept = array[:]
+            if len(value) != len(member):
+                raise ValueError("%s takes %d numbers, not %d" % (name, len(member), len(value)))
+            member[:] = value
+            kept = member[:]
         else:
             super().__setattr__(name, _whole(value))
-            kept = getattr(self, name) if isinstance(array, int) else value
+            kept = getattr(self, name) if isinstance(member, int) else value
         if kept != value:
             raise OverflowError("%s cannot be %r" % (name, value))
 
 
 def _whole(value):
-    """Numpy's integers as Python's."""
+    """Integers of any kind, numpy's too, as Python's own."""
     return operator.index(value) if hasattr(value, "__index__") else value
 
 
