@@ -162,7 +162,7 @@ lib/libqnt.so.$(VERSION): $(SHARED) FORCE
 
 .PHONY: install
 install: lib ## install below DESTDIR and PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(DOCDIR)/doc
 	install -m 644 include/qnt.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/qnt
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
@@ -173,16 +173,16 @@ install: lib ## install below DESTDIR and PREFIX (default /usr/local)
 	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
 	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
 	    pkgconfig/qnt.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/qnt.pc
-	install -m 644 LICENSE README.md $(wildcard CHANGELOG.md doc/*.md) $(DESTDIR)$(DOCDIR)
+	install -m 644 LICENSE README.md CHANGELOG.md $(DESTDIR)$(DOCDIR)
+	install -m 644 $(wildcard doc/*.md) $(DESTDIR)$(DOCDIR)/doc
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(INCLUDEDIR)/qnt.h $(HEADERS:include/%=$(DESTDIR)$(INCLUDEDIR)/%)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libqnt.a libqnt.so libqnt.so.$(ABI) \
 	    libqnt.so.$(VERSION) pkgconfig/qnt.pc)
-	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,LICENSE README.md CHANGELOG.md \
-	    $(notdir $(wildcard doc/*.md)))
-	-rmdir $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(DOCDIR)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,LICENSE README.md CHANGELOG.md $(wildcard doc/*.md))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/qnt $(DESTDIR)$(DOCDIR)/doc $(DESTDIR)$(DOCDIR)
 
 .PHONY: dist
 dist: ## pack the committed tree: dist/libqnt-VERSION.tar.gz, the same bytes every time

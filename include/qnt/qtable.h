@@ -377,7 +377,7 @@ QNT_API qnt_status qnt_search_curve(const qnt_context *context, const qnt_trial 
  * @param context   for memory and the reason.
  * @param trials    what was measured.
  * @param n         how many.
- * @param rate_low  the window.
+ * @param rate_low  the window; its ends do not belong to it.
  * @param rate_high its upper end.
  * @param spread    0 or more.
  * @param[out] low  lower corner.

@@ -9,6 +9,7 @@ if [ -z "${NATIVE-yes}" ]; then
     finish
 fi
 cxx=${CXX:-g++}
+prefix=$scratch/.local # as in README.md
 
 # build_and_run COMPILER SOURCE LIBRARY-FLAGS COMPILER-FLAGS...
 build_and_run() {
@@ -30,8 +31,35 @@ printed_programs() {
     done
 }
 
+# The commands printed in README.md behind its program, but for those that build and install.
+# shellcheck disable=SC2329  # called through check
+printed_commands() {
+    awk '/^```sh$/ { blocks++; next } /^```$/ { ended = blocks } blocks == 1 && !ended' README.md |
+        sed '/^make /d' >"$scratch/commands"
+    cp "$scratch/README.c" "$scratch/program.c"
+    (cd "$scratch" && HOME=$scratch sh -e commands | grep '^scale .* for any scale$')
+}
+
+# Every numbered example, as examples/README.md says; each checks its own result.
+# shellcheck disable=SC2329  # called through check
+numbered_examples() {
+    for source in "$PWD"/examples/[0-9]*.c; do
+        # shellcheck disable=SC2046  # as above
+        (cd "$scratch" && $CC "$source" \
+            $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs qnt) -lm &&
+            LD_LIBRARY_PATH=$prefix/lib ./a.out) || return 1
+    done
+}
+
 files_below() {
     (cd "$1" && find . ! -type d | LC_ALL=C sort)
+}
+
+# Articles that the installed README names, and that are not there.
+dangling() {
+    grep -o '](doc/[a-z_]*\.md' "$prefix/share/doc/libqnt/README.md" | sed 's/^](//' | sort -u >"$scratch/links"
+    [ -s "$scratch/links" ] || echo 'no links at all'
+    (cd "$prefix/share/doc/libqnt" && while read -r link; do [ -e "$link" ] || echo "$link"; done) <"$scratch/links"
 }
 
 leftovers() {
@@ -46,6 +74,7 @@ staged() {
 }
 
 check 'make install' install_here
+check_none 'articles lie where README.md says' dangling
 if have pkg-config; then
     check 'a C99 program, shared' build_and_run "$CC" test/ffi/program.c '' -std=c99
     check 'a C99 program, static' build_and_run "$CC" test/ffi/program.c --static -std=c99 -static
@@ -53,6 +82,8 @@ if have pkg-config; then
         check "the program in $(basename "$program" .c).md" build_and_run "$CC" "$program" '' \
             -std=c11
     done
+    check 'the commands in README.md' printed_commands
+    check 'the numbered examples' numbered_examples
     if have "$cxx"; then
         check 'a C++11 program, shared' build_and_run "$cxx" test/ffi/cxx.cpp '' -std=c++11
         check 'a C++11 program, static' build_and_run "$cxx" test/ffi/cxx.cpp --static -std=c++11 \

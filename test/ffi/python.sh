@@ -12,7 +12,7 @@ else
     check 'make install' install_here
     QNT_LIBRARY=$prefix/lib/libqnt.so.1
     export QNT_LIBRARY
-    adopt python3 -B examples/python/test_qnt.py
+    adopt python3 -B examples/python/tests
     if python3 -c 'import numpy' 2>/dev/null; then # and with ONNX Runtime, if it is there
         check 'the frozen vectors of ONNX' python3 -B test/vectors/onnx_vectors.py --check
     else

@@ -16,7 +16,14 @@ strangers() {
         LC_ALL=C comm -3 - lib/qnt.symbols
 }
 
+# Functions that the raw layer has, and the safe one does not use.
+unused() {
+    grep -oh 'sys::qnt_[a-z0-9_]*' examples/rust/src/*.rs | sed 's/^sys:://' | LC_ALL=C sort -u |
+        LC_ALL=C comm -13 - lib/qnt.symbols
+}
+
 check_none 'every function is declared' strangers
+check_none 'every function is used by the safe layer' unused
 if [ -z "${NATIVE-yes}" ]; then
     skip 'programs of another architecture'
 elif ! have cargo; then

@@ -1,10 +1,11 @@
 //! Contexts, pools and errors.
 
 use crate::{sys, Result};
+use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_void};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 use std::{error, fmt};
@@ -89,6 +90,11 @@ pub fn version() -> &'static str {
     text(unsafe { sys::qnt_version_string() })
 }
 
+/// The same as a number: 0x10000 for 1.0.0.
+pub fn version_number() -> u32 {
+    unsafe { sys::qnt_version() }
+}
+
 /// CPU features of this machine.
 pub fn cpu_detect() -> u64 {
     unsafe { sys::qnt_cpu_detect() }
@@ -140,6 +146,49 @@ extern "C" fn ask(user: *mut c_void, done: u64, total: u64) -> i32 {
         catch_unwind(AssertUnwindSafe(|| progress(done, total))).unwrap_or(true)
     });
     stop as i32
+}
+
+/// A closure that C calls back. A panic must not cross C: the first one is kept, and goes on in `finish`.
+pub(crate) struct Callback<F> {
+    closure: F,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl<F> Callback<F> {
+    pub(crate) fn new(closure: F) -> Callback<F> {
+        Callback { closure, panic: None }
+    }
+
+    /// What C passes on.
+    pub(crate) fn user(&mut self) -> *mut c_void {
+        self as *mut Callback<F> as *mut c_void
+    }
+
+    /// What `call` makes of the closure, or `failed` after a panic.
+    ///
+    /// # Safety
+    /// `user` is that of a `Callback<F>` which nothing else uses during the call in progress.
+    pub(crate) unsafe fn call<T>(user: *mut c_void, failed: T, call: impl FnOnce(&mut F) -> T) -> T {
+        let this = &mut *(user as *mut Callback<F>);
+        if this.panic.is_some() {
+            return failed;
+        }
+        match catch_unwind(AssertUnwindSafe(|| call(&mut this.closure))) {
+            Ok(result) => result,
+            Err(panic) => {
+                this.panic = Some(panic);
+                failed
+            }
+        }
+    }
+
+    /// What the call came to, if the closure did not panic.
+    pub(crate) fn finish<T>(self, result: T) -> T {
+        match self.panic {
+            Some(panic) => resume_unwind(panic),
+            None => result,
+        }
+    }
 }
 
 /// What the library knows about its host: threads, log, progress, CPU level.

@@ -14,6 +14,10 @@
 //! # Ok::<(), qnt::Error>(())
 //! ```
 //!
+//! A program of yours says `qnt = { path = ".../examples/rust" }`; the build asks pkg-config for libqnt.
+//! `QNT_STATIC=1` puts the library into the program. Otherwise the loader must find `libqnt.so.1` when the
+//! program runs: it knows the system's folders, and what is in `LD_LIBRARY_PATH`.
+//!
 //! The layer over [`sys`] adds what the type system can say: views borrow their slices, a layer that
 //! points into a blob borrows the blob, fitting needs `&mut`, and what the C API allows to share
 //! between threads is `Sync`. Every failure is an [`Error`] with the library's own sentence.
@@ -32,7 +36,7 @@ pub mod sys;
 mod tensor;
 mod train;
 
-pub use context::{cpu, cpu_detect, cpu_name, version, Context, Error, Level, Pool};
+pub use context::{cpu, cpu_detect, cpu_name, version, version_number, Context, Error, Level, Pool};
 pub use kernel::{
     blob_probe, conv_s8, dot_exp, gemm_bits, gemm_exp, gemm_s8, gemm_table, requantize,
     shuffle_cyclic, Blob, Exponential, Geometry, Kind, Planes,
@@ -42,7 +46,7 @@ pub use lowbit::{
     conv_lowbit, find_thresholds, pack_pixels, pack_taps, Affine, Digits, LowbitLayer, Packed,
 };
 pub use map::{KernelMap, MapData, MapSpec};
-pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec};
+pub use quantizer::{param, Grain, Measures, Method, Quantizer, Scheme, Spec, TeqSpec};
 pub use tensor::{Bf16, Element, View, ViewMut, F16};
 pub use train::{Bases, Mode, TrainSpec, Trainer, Training};
 

@@ -1,13 +1,12 @@
 //! Convolutions of packed digits: codes 0 to 3, three in a byte.
 
+use crate::context::Callback;
 use crate::kernel::{save, Blob, Geometry};
 use crate::tensor::{described, pointer};
 use crate::{sys, Context, Quantizer, Result, View, ViewMut};
-use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::size_of;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::ptr;
 
 /// Packed bytes with their shape.
@@ -117,24 +116,9 @@ pub fn conv_lowbit(context: &Context, geometry: &Geometry, digits: &Digits, chan
     })
 }
 
-struct Asked<F> {
-    digit: F,
-    panic: Option<Box<dyn Any + Send>>, // must not travel through C
-}
-
 extern "C" fn ask<F: FnMut(i64, i32) -> i32>(user: *mut c_void, channel: i64, sum: i32) -> i32 {
-    // Safety: the Asked of find_thresholds, for the length of its call.
-    let asked = unsafe { &mut *(user as *mut Asked<F>) };
-    if asked.panic.is_some() {
-        return -1;
-    }
-    match catch_unwind(AssertUnwindSafe(|| (asked.digit)(channel, sum))) {
-        Ok(digit) => digit,
-        Err(panic) => {
-            asked.panic = Some(panic);
-            -1
-        }
-    }
+    // Safety: the Callback of find_thresholds, for the length of its call.
+    unsafe { Callback::<F>::call(user, -1, |digit| digit(channel, sum)) }
 }
 
 /// Thresholds int32 [O,3], and [O] whether digits fall, that say the same as a function of channel and
@@ -143,19 +127,14 @@ pub fn find_thresholds<F: FnMut(i64, i32) -> i32>(context: &Context, outputs: us
                                                   high: i32, digit: F)
     -> Result<(Vec<i32>, Vec<u8>)> {
     let (mut rows, mut falling) = (vec![0; 3 * outputs], vec![0u8; outputs]);
-    let mut asked = Asked { digit, panic: None };
+    let mut asked = Callback::new(digit);
     let (rows_view, falling_view) =
         (ViewMut::new(&mut rows, &[outputs, 3])?, ViewMut::new(&mut falling, &[outputs])?);
     let (mut r, mut f) = (rows_view.0.raw(), falling_view.0.raw());
     let status = context.check(|| unsafe {
-        sys::qnt_find_thresholds(context.handle(), Some(ask::<F>),
-                                 &mut asked as *mut Asked<F> as *mut c_void, low, high, &mut r,
-                                 &mut f)
+        sys::qnt_find_thresholds(context.handle(), Some(ask::<F>), asked.user(), low, high, &mut r, &mut f)
     });
-    if let Some(panic) = asked.panic {
-        resume_unwind(panic);
-    }
-    status.map(|()| (rows, falling))
+    asked.finish(status).map(|()| (rows, falling))
 }
 
 /// What a layer makes of a sum: y = sum scale[o] + shift[o].

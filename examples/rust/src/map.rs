@@ -1,11 +1,11 @@
 //! Kernel-map layers: features that nobody labelled (convolutional kernel networks).
 
+use crate::context::Callback;
 use crate::kernel::{save, Blob};
 use crate::tensor::{described, pointer};
 use crate::{sys, Context, Result, View, ViewMut};
 use std::mem::size_of;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
 /// A request for a map; what is 0 has the library's default.
@@ -83,21 +83,22 @@ unsafe impl Send for KernelMap {}
 unsafe impl Sync for KernelMap {}
 
 /// What the C callback reaches.
-struct Reader<'a> {
+/// A closure that fills in an image of so many floats.
+struct Reader<F> {
     floats: usize,
-    read: &'a mut dyn FnMut(u64, &mut [f32]) -> bool,
+    read: F,
 }
 
-extern "C" fn read_image(user: *mut c_void, index: u64, image: *mut f32) -> i32 {
-    // Safety: user is the Reader of the call in progress; an image has as many floats as it says.
-    let (reader, image) = unsafe {
-        let reader = &mut *(user as *mut Reader);
-        let image = std::slice::from_raw_parts_mut(image, reader.floats);
-        (reader, image)
-    };
-    image.fill(0.0); // what was there is none of the reader's business
-    let good = catch_unwind(AssertUnwindSafe(|| (reader.read)(index, image))); // must not cross C
-    !good.unwrap_or(false) as i32
+extern "C" fn read_image<F: FnMut(u64, &mut [f32]) -> bool>(user: *mut c_void, index: u64, image: *mut f32)
+    -> i32 {
+    // Safety: user is the Callback of the fit in progress; an image has as many floats as its Reader says.
+    unsafe {
+        Callback::<Reader<F>>::call(user, 1, |reader| {
+            let image = std::slice::from_raw_parts_mut(image, reader.floats);
+            image.fill(0.0); // what was there is none of the reader's business
+            !(reader.read)(index, image) as i32
+        })
+    }
 }
 
 impl KernelMap {
@@ -150,13 +151,13 @@ impl KernelMap {
     }
 
     /// Learns anchors; `read(index, image)` fills in an image and says whether it could.
-    pub fn fit(&mut self, context: &Context, data: &MapData,
-               mut read: impl FnMut(u64, &mut [f32]) -> bool) -> Result<()> {
+    pub fn fit<F: FnMut(u64, &mut [f32]) -> bool>(&mut self, context: &Context, data: &MapData, read: F)
+        -> Result<()> {
         let channels = self.describe(context)?.channels.max(0) as usize;
         let most = i32::MAX as usize;
         let (height, width) = (data.height.min(most), data.width.min(most));
         let floats = height.saturating_mul(width).saturating_mul(channels);
-        let mut reader = Reader { floats, read: &mut read };
+        let mut reader = Callback::new(Reader { floats, read });
         let raw = sys::qnt_ckn_data {
             size: size_of::<sys::qnt_ckn_data>() as u32,
             height: height as i32,
@@ -164,10 +165,11 @@ impl KernelMap {
             rounds: data.rounds,
             images: data.images,
             patches: data.patches,
-            read: Some(read_image),
-            user: &mut reader as *mut Reader as *mut c_void,
+            read: Some(read_image::<F>),
+            user: reader.user(),
         };
-        context.check(|| unsafe { sys::qnt_ckn_fit(context.handle(), self.handle, &raw) })
+        let status = context.check(|| unsafe { sys::qnt_ckn_fit(context.handle(), self.handle, &raw) });
+        reader.finish(status)
     }
 
     /// Sets anchors, `[filters, kernel * kernel * channels]`.

@@ -1,8 +1,9 @@
 //! Quantization tables of pictures: what a table does, what the file costs, searches for tables.
 
-use crate::{sys, Context, Result};
+use crate::context::Callback;
+use crate::{sys, Context, Error, Result};
 use std::mem::size_of;
-use std::os::raw::c_char;
+use std::os::raw::{c_char, c_void};
 use std::ptr;
 
 pub use crate::sys::qnt_qtable as Table;
@@ -31,6 +32,32 @@ pub fn table_text(context: &Context, tables: &[Table]) -> Result<String> {
     call(text.as_mut_ptr() as *mut c_char, text.len())?;
     text.pop();
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The orthonormal 8x8 cosine transform, as JPEG scales it; row-major, levels are not shifted.
+pub fn dct_forward(pixels: &[f32; 64]) -> [f32; 64] {
+    let mut coefficients = [0.0; 64];
+    unsafe { sys::qnt_dct_forward(pixels.as_ptr(), coefficients.as_mut_ptr()) };
+    coefficients
+}
+
+/// The inverse of [`dct_forward`].
+pub fn dct_inverse(coefficients: &[f32; 64]) -> [f32; 64] {
+    let mut pixels = [0.0; 64];
+    unsafe { sys::qnt_dct_inverse(coefficients.as_ptr(), pixels.as_mut_ptr()) };
+    pixels
+}
+
+/// Peak signal-to-noise ratio of two pictures of as many bytes, in decibels; infinite if they are equal.
+pub fn psnr(context: &Context, a: &[u8], b: &[u8]) -> Result<f64> {
+    if a.len() != b.len() {
+        return Err(Error::new("QNT_E_SHAPE", format!("pictures of {} and {} bytes", a.len(), b.len())));
+    }
+    let (n, mut found) = (a.len(), 0.0);
+    context.check(|| unsafe {
+        sys::qnt_psnr(context.handle(), a.as_ptr(), n, b.as_ptr(), n, n, 1, &mut found)
+    })?;
+    Ok(found)
 }
 
 /// Resolution of the colour differences.
@@ -94,6 +121,18 @@ impl Picture {
         context.check(|| unsafe {
             sys::qnt_image_quantize(context.handle(), self.handle, tables.as_ptr(), tables.len())
         })
+    }
+
+    /// The levels of grey or Y (0), Cb (1), Cr (2): blocks in raster order, and how many make a row. What is
+    /// changed in them is what [`Picture::size`] counts and [`Picture::decode`] sees.
+    pub fn levels(&mut self, context: &Context, component: i32) -> Result<(&mut [[i16; 64]], usize)> {
+        let (mut levels, mut wide, mut high) = (ptr::null_mut(), 0, 0);
+        context.check(|| unsafe {
+            sys::qnt_image_levels(context.handle(), self.handle, component, &mut levels, &mut wide, &mut high)
+        })?;
+        // Safety: the memory belongs to the image, which is borrowed as long as the slice.
+        let blocks = unsafe { std::slice::from_raw_parts_mut(levels as *mut [i16; 64], wide * high) };
+        Ok((blocks, wide))
     }
 
     /// Bytes of the file with the example Huffman codes, or with optimal ones.
@@ -163,6 +202,22 @@ impl Default for SearchSpec<'_> {
     }
 }
 
+extern "C" fn measure_trial<F: FnMut(&Table) -> Option<(f64, f64)>>(
+    user: *mut c_void, tables: *const Table, _count: usize, rate: *mut f64, utility: *mut f64,
+) -> i32 {
+    // Safety: user is the Callback of the call in progress; there is at least one table.
+    unsafe {
+        Callback::<F>::call(user, 1, |measure| match measure(&*tables) {
+            Some(found) => {
+                *rate = found.0;
+                *utility = found.1;
+                0
+            }
+            None => 1,
+        })
+    }
+}
+
 /// Proposes tables and is told what they achieved.
 pub struct Search {
     handle: *mut sys::qnt_search,
@@ -209,6 +264,18 @@ impl Search {
         })
     }
 
+    /// Asks, measures and tells, `budget` times. `None` ends it with an error; trials until then are kept.
+    pub fn run<F>(&mut self, context: &Context, budget: u64, measure: F) -> Result<()>
+    where
+        F: FnMut(&Table) -> Option<(f64, f64)>,
+    {
+        let mut measure = Callback::new(measure);
+        let status = context.check(|| unsafe {
+            sys::qnt_search_run(context.handle(), self.handle, budget, Some(measure_trial::<F>), measure.user())
+        });
+        measure.finish(status)
+    }
+
     /// All trials in order.
     pub fn trials(&self, context: &Context) -> Result<Vec<Trial>> {
         let none = Trial { rate: 0.0, utility: 0.0, table: [Table { step: [0; 64] }; 3] };
@@ -236,6 +303,31 @@ impl Drop for Search {
     fn drop(&mut self) {
         unsafe { sys::qnt_search_destroy(self.handle) }
     }
+}
+
+/// Places of the trials that no other one beats in rate or utility without losing in the other, by falling
+/// rate.
+pub fn search_front(context: &Context, trials: &[Trial]) -> Result<Vec<usize>> {
+    let (mut front, mut count) = (vec![0; trials.len()], 0);
+    context.check(|| unsafe {
+        sys::qnt_search_front(context.handle(), trials.as_ptr(), trials.len(), front.as_mut_ptr(), &mut count)
+    })?;
+    front.truncate(count);
+    Ok(front)
+}
+
+/// Measures trials of one table anew, on data that no search has used. `None` ends it with an error; the rest
+/// of the trials are as they were.
+pub fn search_score<F>(context: &Context, trials: &mut [Trial], measure: F) -> Result<()>
+where
+    F: FnMut(&Table) -> Option<(f64, f64)>,
+{
+    let mut measure = Callback::new(measure);
+    let status = context.check(|| unsafe {
+        sys::qnt_search_score(context.handle(), trials.as_mut_ptr(), trials.len(), 1, Some(measure_trial::<F>),
+                              measure.user())
+    });
+    measure.finish(status)
 }
 
 /// The reference curve through the front of trials.

@@ -1,9 +1,10 @@
 //! Quantizers.
 
+use crate::context::Callback;
 use crate::kernel::{save, Blob};
 use crate::tensor::{described, pointer};
-use crate::{sys, Context, Result, View, ViewMut};
-use std::mem::size_of;
+use crate::{sys, Context, Error, Result, View, ViewMut};
+use std::mem::{size_of, ManuallyDrop};
 use std::os::raw::c_void;
 use std::ptr;
 
@@ -175,6 +176,45 @@ pub mod param {
 /// What quantizing a tensor costs.
 pub type Measures = sys::qnt_error;
 
+/// How exponents' bits are shared out, and what was found: the C struct. The default is as published.
+pub type TeqSpec = sys::qnt_teq_spec;
+
+/// A closure that measures a network of so many layers.
+struct Network<F> {
+    layers: usize,
+    loss: F,
+}
+
+extern "C" fn lose<F: FnMut(&[&Quantizer], &[Option<&Quantizer>]) -> Option<f64>>(
+    user: *mut c_void, weights: *const *const sys::qnt_quantizer,
+    inputs: *const *const sys::qnt_quantizer, loss: *mut f64,
+) -> i32 {
+    // The library's own, lent for this call: they must not be freed.
+    let lent = |pointer: *const sys::qnt_quantizer| {
+        ManuallyDrop::new(Quantizer { handle: pointer as *mut sys::qnt_quantizer })
+    };
+    // Safety: user is the Callback of the search in progress; arrays have a pointer for each layer.
+    unsafe {
+        Callback::<Network<F>>::call(user, 1, |network| {
+            let places = 0..network.layers;
+            let weights: Vec<_> = places.clone().map(|i| lent(*weights.add(i))).collect();
+            let inputs: Vec<_> = places
+                .filter(|_| !inputs.is_null())
+                .map(|i| Some(*inputs.add(i)).filter(|q| !q.is_null()).map(lent))
+                .collect();
+            let weights: Vec<&Quantizer> = weights.iter().map(|q| &**q).collect();
+            let inputs: Vec<Option<&Quantizer>> = inputs.iter().map(|q| q.as_deref()).collect();
+            match (network.loss)(&weights, &inputs) {
+                Some(lost) => {
+                    *loss = lost;
+                    0
+                }
+                None => 1,
+            }
+        })
+    }
+}
+
 /// What codes mean and how their parameters are found.
 pub struct Quantizer {
     handle: *mut sys::qnt_quantizer,
@@ -244,6 +284,34 @@ impl Quantizer {
     /// Fits two quantizers of [`Method::Teq`] with one base.
     pub fn fit_pair(context: &Context, a: &mut Quantizer, b: &mut Quantizer) -> Result<()> {
         context.check(|| unsafe { sys::qnt_quantizer_fit_pair(context.handle(), a.handle, b.handle) })
+    }
+
+    /// Gives the layers of a network the fewest bits of exponents within a loss that is measured (DNA-TEQ).
+    ///
+    /// Quantizers are of [`Method::Teq`] and have observed; they are fitted in the end. `inputs` are none at all,
+    /// or one for each layer whose inputs are exponential. `loss` is given fitted quantizers for the length of
+    /// its call and tells the share of accuracy that the network loses with them; `None` stops the search.
+    pub fn teq_search<F>(context: &Context, weights: &mut [&mut Quantizer], inputs: &mut [Option<&mut Quantizer>],
+                         spec: &TeqSpec, loss: F) -> Result<TeqSpec>
+    where
+        F: FnMut(&[&Quantizer], &[Option<&Quantizer>]) -> Option<f64>,
+    {
+        if !inputs.is_empty() && inputs.len() != weights.len() {
+            let reason = format!("{} inputs of {} layers", inputs.len(), weights.len());
+            return Err(Error::new("QNT_E_SHAPE", reason));
+        }
+        let of_weights: Vec<_> = weights.iter().map(|q| q.handle).collect();
+        let of_inputs: Vec<_> =
+            inputs.iter().map(|q| q.as_ref().map_or(ptr::null_mut(), |q| q.handle)).collect();
+        let mut raw = TeqSpec { size: size_of::<TeqSpec>() as u32, ..*spec };
+        let mut loss = Callback::new(Network { layers: weights.len(), loss });
+        let status = context.check(|| unsafe {
+            let inputs = if of_inputs.is_empty() { ptr::null() } else { of_inputs.as_ptr() };
+            sys::qnt_teq_search(context.handle(), of_weights.as_ptr(), inputs, of_weights.len(), &mut raw,
+                                Some(lose::<F>), loss.user())
+        });
+        loss.finish(status)?;
+        Ok(raw)
     }
 
     /// All values of a parameter.

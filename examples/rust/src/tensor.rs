@@ -141,6 +141,12 @@ impl<'a> View<'a> {
             .map(|layout| View(layout, PhantomData))
     }
 
+    /// Whether the library accepts this as a tensor.
+    pub fn check(&self, context: &Context) -> Result<()> {
+        let raw = self.0.raw();
+        context.check(|| unsafe { sys::qnt_tensor_check(context.handle(), &raw) })
+    }
+
     /// Bytes from the first to the last element that the view can touch.
     pub fn bytes(&self, context: &Context) -> Result<u64> {
         let mut bytes = 0;

@@ -27,7 +27,8 @@ fn fitted(context: &Context, spec: &Spec, x: &View) -> Quantizer {
 
 #[test]
 fn versions_and_cpu() {
-    assert!(version().starts_with("1."));
+    assert_eq!(version().split('.').map(|part| part.parse::<u32>().unwrap()).fold(0, |sum, part| sum << 8 | part),
+               version_number());
     let mut context = Context::new().unwrap();
     assert_eq!(context.cpu(), cpu_detect());
     context.set_cpu(0).unwrap();
@@ -59,6 +60,7 @@ fn views_stay_inside_their_slices() {
     assert!(View::codes(&[0; 3], 3, true, &[9]).is_err());
     let context = Context::new().unwrap();
     assert_eq!(View::codes(&[0; 3], 3, true, &[8]).unwrap().bytes(&context).unwrap(), 3);
+    assert!(View::new(&x, &[3, 4]).unwrap().check(&context).is_ok());
 }
 
 #[test]
@@ -400,6 +402,151 @@ fn quantizer_blob() {
     assert_eq!(&*Blob::from(&blob[..]), &*blob);
 }
 
+#[test]
+fn bits_of_exponents() {
+    let context = Context::new().unwrap();
+    let w = [numbers(11, 500), numbers(12, 500)];
+    let x: Vec<f32> = numbers(13, 500).iter().map(|v| v.abs()).collect();
+    let teq = Spec { scheme: Scheme::Exp, method: Method::Teq, bits: 6, signed: true, ..Spec::default() };
+    let observed = |x: &[f32], signed| {
+        let mut q = Quantizer::new(&context, &Spec { signed, ..teq }).unwrap();
+        q.observe(&context, &View::new(x, &[500]).unwrap(), None).unwrap();
+        q
+    };
+    let search = |loss: &mut dyn FnMut(&[&Quantizer], &[Option<&Quantizer>]) -> Option<f64>| {
+        let (mut a, mut b, mut input) = (observed(&w[0], true), observed(&w[1], true), observed(&x, false));
+        let found = Quantizer::teq_search(&context, &mut [&mut a, &mut b], &mut [None, Some(&mut input)],
+                                          &TeqSpec::default(), loss);
+        (found, [a, b, input].map(|q| q.spec(&context).unwrap().bits))
+    };
+    let bits = |q: &Quantizer| q.spec(&context).unwrap().bits;
+    let mut asked = Vec::new();
+    let (found, last) = search(&mut |weights, inputs| {
+        assert!(inputs[0].is_none() && bits(inputs[1].unwrap()) == bits(weights[1]));
+        asked.push([bits(weights[0]), bits(weights[1])]);
+        let mut y = vec![0f32; 500];
+        let mut to = ViewMut::new(&mut y, &[500]).unwrap();
+        weights[0].apply(&context, &View::new(&w[0], &[500]).unwrap(), &mut to).unwrap();
+        Some(0.002 * (14 - asked.last().unwrap().iter().sum::<i32>()) as f64)
+    });
+    let found = found.unwrap();
+    assert_eq!((found.calls, asked[0]), (asked.len() as u64, [7, 7]));
+    let accepted = asked.iter().rev().find(|bits| bits.iter().sum::<i32>() >= 9).unwrap();
+    assert_eq!(last, [accepted[0], accepted[1], accepted[1]]);
+    assert!(found.loss <= 0.01 && found.bits == (accepted[0] + accepted[1]) as f64 / 2.0);
+
+    let (found, last) = search(&mut |_, _| None);
+    assert_eq!((found.unwrap_err().name(), last), ("QNT_E_CANCELLED", [6; 3]));
+    let (found, last) = search(&mut |_, _| Some(f64::NAN));
+    assert_eq!((found.unwrap_err().name(), last), ("QNT_E_INVALID", [6; 3]));
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        search(&mut |_, _| panic!("of the caller"))
+    }));
+    assert_eq!(*panics.unwrap_err().downcast_ref::<&str>().unwrap(), "of the caller");
+    let (mut a, mut b) = (observed(&w[0], true), observed(&x, false));
+    let short = Quantizer::teq_search(&context, &mut [&mut a], &mut [Some(&mut b), None], &TeqSpec::default(),
+                                      |_, _| Some(0.0));
+    assert_eq!(short.unwrap_err().name(), "QNT_E_SHAPE");
+    let alone = Quantizer::teq_search(&context, &mut [&mut a], &mut [], &TeqSpec::default(), |_, inputs| {
+        assert!(inputs.is_empty());
+        Some(0.0)
+    });
+    assert_eq!(alone.unwrap().bits, 3.0);
+}
+
+#[test]
+fn levels_and_blocks() {
+    use qnt::qtable::*;
+    let context = Context::new().unwrap();
+    let mut block = [0f32; 64];
+    block.copy_from_slice(&numbers(14, 64));
+    let got = dct_forward(&block);
+    for (place, &value) in got.iter().enumerate() {
+        let wave = |i: usize, k: usize| {
+            let scale = if k == 0 { 0.125f64.sqrt() } else { 0.5 };
+            scale * ((2 * i + 1) as f64 * k as f64 * std::f64::consts::PI / 16.0).cos()
+        };
+        let want: f64 = (0..64)
+            .map(|i| block[i] as f64 * wave(i / 8, place / 8) * wave(i % 8, place % 8))
+            .sum();
+        assert!((value as f64 - want).abs() < 1e-5);
+    }
+    assert!(dct_inverse(&got).iter().zip(&block).all(|(a, b)| (a - b).abs() < 1e-5));
+
+    let pixels: Vec<u8> = (0..16 * 24).map(|i| (i * 7 % 256) as u8).collect();
+    let mut picture = Picture::new(&context, &pixels, 24, 1, Sampling::Halved).unwrap();
+    picture.quantize(&context, &[Table { step: [4; 64] }]).unwrap();
+    let before = picture.size(&context, false).unwrap();
+    let (blocks, wide) = picture.levels(&context, 0).unwrap();
+    assert_eq!((blocks.len(), wide), (6, 3));
+    assert!(blocks.iter().any(|block| block[1] != 0));
+    blocks.iter_mut().for_each(|block| *block = [0; 64]);
+    assert!(picture.size(&context, false).unwrap().entropy < before.entropy);
+    let grey = picture.decode(&context).unwrap();
+    assert_eq!(grey, [128; 16 * 24]);
+    assert_eq!(picture.levels(&context, 1).unwrap_err().name(), "QNT_E_INVALID");
+
+    let squares: f64 = pixels.iter().map(|&p| (p as f64 - 128.0).powi(2)).sum();
+    let want = 10.0 * (255.0 * 255.0 * pixels.len() as f64 / squares).log10();
+    assert!((psnr(&context, &pixels, &grey).unwrap() - want).abs() < 1e-9);
+    assert_eq!(psnr(&context, &grey, &grey).unwrap(), f64::INFINITY);
+    assert_eq!(psnr(&context, &grey, &grey[1..]).unwrap_err().name(), "QNT_E_SHAPE");
+    assert_eq!(psnr(&context, &[], &[]).unwrap_err().name(), "QNT_E_SHAPE");
+}
+
+#[test]
+fn searches_that_call_back() {
+    use qnt::qtable::*;
+    let context = Context::new().unwrap();
+    let measure = |table: &Table| {
+        let sum: f64 = table.step.iter().map(|&step| step as f64).sum();
+        (sum, -(table.step[0] as f64) - table.step[63] as f64 * 0.5)
+    };
+    let spec = SearchSpec { seed: 5, ..Default::default() };
+    let mut search = Search::new(&context, &spec).unwrap();
+    search.run(&context, 50, |table| Some(measure(table))).unwrap();
+    let mut trials = search.trials(&context).unwrap();
+    let mut asked = Search::new(&context, &spec).unwrap();
+    for trial in &trials {
+        let table = asked.ask(&context).unwrap();
+        assert_eq!(((trial.rate, trial.utility), trial.table[0].step), (measure(&table), table.step));
+        asked.tell(&context, trial.rate, trial.utility).unwrap();
+    }
+
+    let beaten = |b: &Trial| {
+        let beats = |a: &Trial| {
+            a.rate >= b.rate && a.utility >= b.utility && (a.rate, a.utility) != (b.rate, b.utility)
+        };
+        trials.iter().any(beats)
+    };
+    let mut front: Vec<usize> = (0..50).filter(|&i| !beaten(&trials[i])).collect();
+    front.sort_by(|&a, &b| trials[b].rate.partial_cmp(&trials[a].rate).unwrap());
+    assert_eq!(search_front(&context, &trials).unwrap(), front);
+
+    let mut left = 3;
+    let stopped = search.run(&context, 9, |table| {
+        left -= 1;
+        Some(measure(table)).filter(|_| left > 0)
+    });
+    assert_eq!(stopped.unwrap_err().name(), "QNT_E_CANCELLED");
+    assert_eq!(search.trials(&context).unwrap().len(), 52);
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        search.run(&context, 1, |_| panic!("of the caller"))
+    }));
+    assert!(panics.is_err());
+    assert_eq!(search.run(&context, 1, |_| Some((0.0, 0.0))).unwrap_err().name(), "QNT_E_INVALID");
+
+    let mut calls = 0.0;
+    search_score(&context, &mut trials[..4], |table| {
+        calls += 1.0;
+        Some((calls, table.step[0] as f64))
+    }).unwrap();
+    for (i, trial) in trials[..4].iter().enumerate() {
+        assert_eq!((trial.rate, trial.utility), ((i + 1) as f64, trial.table[0].step[0] as f64));
+    }
+    assert_eq!(search_score(&context, &mut trials, |_| None).unwrap_err().name(), "QNT_E_CANCELLED");
+}
+
 /// The picture and the sizes frozen in test/unit/qtable_image.c.
 #[test]
 fn picture_sizes() {
@@ -478,6 +625,11 @@ fn kernel_maps() {
     assert_eq!(map.run(&context, &x).err().unwrap().name(), "QNT_E_STATE");
     let failed = map.fit(&context, &data, |_, _| false).err().unwrap();
     assert_eq!(failed.name(), "QNT_E_CANCELLED");
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        map.fit(&context, &data, |_, _| panic!("of the caller"))
+    }));
+    assert!(panics.is_err());
+    assert_eq!(map.run(&context, &x).err().unwrap().name(), "QNT_E_STATE"); // nothing was learned from it
     map.fit(&context, &data, |i, image| {
         image.copy_from_slice(&pixels[i as usize * 64..][..64]);
         true
