@@ -14,7 +14,9 @@ enum {
     QNT__BITS_PLANES = 8,
     QNT__DIGIT_MOST = 6,    /* bits of codes that tables take as one digit; wider ones are two, */
     QNT__LOW_DIGIT = 4,     /* the lower one of so many bits */
-    QNT__CODE_TABLES = 256  /* bytes of tables for a word of codes */
+    QNT__CODE_TABLES = 256, /* bytes of tables for a word of codes */
+    QNT__BITS_HALF_WORDS = 32, /* most words of a half of k in seven products for eight */
+    QNT__BITS_RAISE = 128      /* what differences of codes are raised by there, to be above 0 */
 };
 
 /* Words of one plane of k codes: pairs, at least one. */
@@ -35,12 +37,14 @@ void qnt__bits_slice_bytes(const struct qnt__simd *simd, const uint8_t *codes, s
 
 /* How the integers are found; they are the same. */
 enum qnt__bits_path {
-    QNT__BITS_CHOOSE, /* what qnt__bits_choose() says */
-    QNT__BITS_COUNT,  /* differing bits: any product */
-    QNT__BITS_TABLE,  /* sums of four codes, looked up: a is numbers */
-    QNT__BITS_BYTES,  /* planes, or several merged, as bytes: a is numbers */
-    QNT__BITS_SIX,    /* sums of six codes, looked up: a is numbers of up to four bits */
-    QNT__BITS_ADDERS  /* common bits, by carry-save adders: a is numbers */
+    QNT__BITS_CHOOSE,  /* what qnt__bits_choose() says */
+    QNT__BITS_COUNT,   /* differing bits: any product */
+    QNT__BITS_TABLE,   /* sums of four codes, looked up: a is numbers */
+    QNT__BITS_BYTES,   /* planes, or several merged, as bytes: a is numbers */
+    QNT__BITS_SIX,     /* sums of six codes, looked up: a is numbers of up to four bits */
+    QNT__BITS_ADDERS,  /* common bits, by carry-save adders: a is numbers */
+    QNT__BITS_STRASSEN /* as bytes, seven products for eight: a is numbers of up to 7 bits, up to six
+                        * planes are merged */
 };
 
 struct qnt__bits_product {
@@ -49,6 +53,7 @@ struct qnt__bits_product {
     float a_coef[QNT__BITS_PLANES];
     bool signs; /* planes of a are signs, with a_coef; else a is numbers */
     bool has_b_coef;
+    bool pairs; /* may rows of a get their form in pairs? */
     size_t m, n, k, words, a_planes, b_planes;
     size_t blocks; /* of k with coefficients of their own, a whole number of words each; or 1 */
 };
@@ -79,6 +84,12 @@ static inline bool qnt__bits_doubling(const struct qnt__bits_product *g, size_t 
         if (qnt__bits_coef(g, column, i) != 2 * qnt__bits_coef(g, column, i - 1)) return false;
     }
     return true;
+}
+
+/* Are sums and differences of two numbers bytes, on both sides? */
+static inline bool qnt__bits_has_strassen(const struct qnt__bits_product *g)
+{
+    return g->pairs && g->a_planes < 8 && g->b_planes < 7;
 }
 
 /* The path that costs least on the context's CPU; where there are blocks, counting or tables of four. */
@@ -114,6 +125,18 @@ size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_pat
  * those of its codes. */
 void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_path path, size_t row,
                            uint8_t *to, int32_t *sums);
+
+/*
+ * Two rows as seven products take them (gemm_bits_strassen.c), `row` and the next one: seven times half
+ * of k, words rounded up to fours. They take the place of two rows.
+ */
+void qnt__bits_prepare_pair(const struct qnt__bits_product *g, size_t row, uint8_t *to);
+
+/* Where operand i of seven begins, of the chunk of k that begins with a word. */
+static inline size_t qnt__bits_half(const struct qnt__bits_product *g, size_t i, size_t word)
+{
+    return 32 * (i * ((g->words + 3) / 4 * 4) + word);
+}
 
 /* Runs a product that has been checked. */
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path);

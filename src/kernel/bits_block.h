@@ -13,7 +13,8 @@ enum {
     QNT__BITS_NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     QNT__BITS_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a block */
     QNT__BITS_TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL,
-    QNT__BITS_CELL_WORDS = 32 /* of planes that are bytes at a time */
+    QNT__BITS_CELL_WORDS = 32,  /* of planes that are bytes at a time */
+    QNT__BITS_CELL_BYTES = 1024 /* of a word of a panel as bytes */
 };
 
 /* A product on one of its paths, and the memory that its tasks share. */
@@ -27,8 +28,8 @@ struct qnt__bits_job {
     size_t first, end; /* the slab */
     size_t task_rows, task_columns;
     size_t parts; /* of the columns, where tasks prepare rows themselves */
-    int32_t *acc; /* [workers][acc_count]; half of it for one more plane, or planes as bytes */
-    size_t acc_count;
+    int32_t *acc; /* [workers][acc_count]; from part_at on for one more plane, or planes as bytes */
+    size_t acc_count, part_at;
     float *coef; /* [workers][coef_count], of the columns of a task: [planes][blocks][QNT__BITS_NARROW] */
     size_t coef_count;
 };
@@ -78,6 +79,46 @@ static inline bool qnt__bits_in_rows(const struct qnt__view *c)
 {
     return c->strides[1] == 1 && c->strides[0] >= 0 && (uintptr_t)c->data % sizeof(float) == 0;
 }
+
+/* A row in the form of the path. */
+static inline const uint8_t *qnt__bits_row(const struct qnt__bits_block *b, size_t row)
+{
+    return b->rows + (b->row - b->base + row) * b->job->row_bytes;
+}
+
+/* What becomes of integers of `planes` planes of b from `plane` on; a_coef is 1 of numbers. */
+struct qnt__bits_result {
+    size_t plane, planes;
+    float a_coef;
+    bool accumulate;
+    uint32_t *y; /* of the block */
+    size_t ld;
+};
+
+/* Integers of some rows and columns of a block. */
+struct qnt__bits_piece {
+    const int32_t *acc; /* [m][ld] */
+    size_t ld;
+    size_t row, apart, m; /* rows of the block, from `row` on */
+    size_t column, n;
+    const int32_t *excess; /* of columns, of bytes; or NULL: 0 */
+};
+
+/* y = or += integers of a piece, as they are or times coefficients. */
+void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
+                      const struct qnt__bits_piece *piece);
+
+/* Some words of a panel of the block as cells of the numbers of the planes of `to`. The panel whose turn
+ * is next is `next` panels behind this one. */
+void qnt__bits_expand(const struct qnt__bits_block *b, const struct qnt__bits_result *to,
+                      size_t panel, size_t next, size_t word, size_t words, uint8_t *cells);
+
+/* Products of bytes of all rows of a block. */
+void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_result *to);
+/* int32 that the latter needs, for rows of a block. */
+void qnt__bits_strassen_memory(const struct qnt__bits_product *g, size_t rows, size_t *acc,
+                               size_t *cells);
+void qnt__bits_multiply_strassen(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 
 /* Runs a block whose rows have the form of the path, and whose columns' coefficients are loaded. */
 void qnt__bits_run_block(struct qnt__bits_block *b);

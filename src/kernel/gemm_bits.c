@@ -115,6 +115,7 @@ static enum qnt__bits_path path_of(const struct qnt__bits_product *g, enum qnt__
         bool count = g->signs || (asked == QNT__BITS_COUNT && g->a_planes == 1);
         return count ? QNT__BITS_COUNT : QNT__BITS_TABLE;
     }
+    if (asked == QNT__BITS_STRASSEN && !qnt__bits_has_strassen(g)) asked = QNT__BITS_BYTES;
     bool bytes = asked == QNT__BITS_BYTES && g->b_planes == PLANES; /* merged, they are more */
     if (asked == QNT__BITS_SIX && g->a_planes > QNT__SIX_BITS) asked = QNT__BITS_TABLE;
     return g->signs || bytes ? QNT__BITS_COUNT : asked;
@@ -125,7 +126,7 @@ qnt_status qnt__gemm_bits(enum qnt__bits_path path, const qnt_context *context, 
                           qnt_tensor *c)
 {
     if (!context) return QNT_E_INVALID;
-    struct qnt__bits_product g = {.context = context, .blocks = 1};
+    struct qnt__bits_product g = {.context = context, .pairs = true, .blocks = 1};
     QNT__TRY(qnt__bits_open(context, "a", a, &g.a));
     g.m = (size_t)g.a.shape[0];
     g.k = (size_t)g.a.shape[1];

@@ -1,6 +1,6 @@
 /*
- * One block of a product of bit planes: integers of plane after plane, or of all planes together, and the
- * epilogue of integer products, which makes floats of them.
+ * One block of a product of bit planes: integers of plane after plane, or of all planes together, of which
+ * floats are made (gemm_bits_finish.c).
  *
  * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
  * differ, are those in which the codes agree; of the places of all words, padding counts as such.
@@ -12,36 +12,26 @@
  * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
  * sum S.
  *
- * Bytes: planes with the weights 1, 2, 4, ... are one signed byte.
+ * Bytes: planes with the weights 1, 2, 4, ... are one signed byte (gemm_bits_bytes.c), and seven products
+ * may do for eight (gemm_bits_strassen.c).
  *
  * Blocks with coefficients of their own: tables, or counting of signs and of numbers of one bit, and the
  * slot makes floats of the integers of each.
  */
-#include <math.h>
-
 #include "base/arith.h"
 #include "bits_block.h"
 
-enum {
-    NARROW = QNT__BITS_NARROW,
-    COLUMNS = QNT__BITS_COLUMNS,
-    CELL_WORDS = QNT__BITS_CELL_WORDS,
-    CELL_BYTES = 1024 /* of a word of a panel as bytes */
-};
+enum { NARROW = QNT__BITS_NARROW };
 
 /* ---- integers ---- */
-
-static const uint8_t *row_of(const struct qnt__bits_block *b, size_t row)
-{
-    return b->rows + (b->row - b->base + row) * b->job->row_bytes;
-}
 
 /* Bits in which plane i of b differs from `planes` planes of a from plane j. */
 static struct qnt__gemm_bits count_of(const struct qnt__bits_block *b, size_t i, size_t j,
                                       size_t planes, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->job->g;
-    return (struct qnt__gemm_bits){.a = (const uint64_t *)(const void *)row_of(b, 0) + j * g->words,
+    return (struct qnt__gemm_bits){.a = (const uint64_t *)(const void *)qnt__bits_row(b, 0) +
+                                        j * g->words,
                                    .a_row = b->job->row_bytes / sizeof(uint64_t),
                                    .a_plane = g->words,
                                    .b = qnt__bits_plane(b, i),
@@ -65,7 +55,7 @@ static struct qnt__look_up_bits look_up_of(struct qnt__bits_block *b, size_t i, 
 {
     const struct qnt__bits_product *g = b->job->g;
     return (struct qnt__look_up_bits){
-        .tables = row_of(b, 0),
+        .tables = qnt__bits_row(b, 0),
         .row = b->job->row_bytes,
         .high = qnt__bits_two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
         .b = qnt__bits_plane(b, i),
@@ -91,7 +81,7 @@ static void look_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
 static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__gemm_adders adders = {.a = row_of(b, 0),
+    const struct qnt__gemm_adders adders = {.a = qnt__bits_row(b, 0),
                                             .a_row = b->job->row_bytes,
                                             .a_plane = qnt__adder_plane(g->words),
                                             .b = qnt__bits_plane(b, i),
@@ -103,48 +93,6 @@ static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
                                             .words = g->words,
                                             .ld = b->job->task_columns};
     g->context->simd.gemm_adders(&adders);
-}
-
-/* acc = or += twelve rows at most times the cells of some words. */
-static void multiply_cells(struct qnt__bits_block *b, size_t row, size_t m, size_t word,
-                           size_t words, int32_t *acc)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    const uint8_t *rows[QNT__BLOCK_ROWS];
-    const ptrdiff_t tap = 0;
-    int32_t part[QNT__BLOCK_ROWS * NARROW];
-    for (size_t r = 0; r < m; r++) rows[r] = row_of(b, row + r) + 64 * word;
-    const struct qnt__gemm gemm = {.rows = rows,
-                                   .taps = &tap,
-                                   .weight = b->cells,
-                                   .acc = word ? part : acc,
-                                   .m = m,
-                                   .panels = qnt__bits_panels(b),
-                                   .tap_count = 1,
-                                   .depth = 64 * words,
-                                   .panel_bytes = CELL_BYTES * words,
-                                   .ld = NARROW,
-                                   .bits = 8};
-    g->context->simd.gemm_s8(&gemm);
-    if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
-}
-
-/* The words of 64 columns as cells of the numbers of `planes` planes from plane i, merged. */
-static void expand_cells(struct qnt__bits_block *b, size_t i, size_t planes, size_t word,
-                         size_t words)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    for (size_t p = 0; p < qnt__bits_panels(b); p++) {
-        const struct qnt__expand_bits e = {.b =
-                                               qnt__bits_plane(b, i) + p * qnt__bits_panel_words(g),
-                                           .b_plane = (g->words + 1) * QNT__PANEL,
-                                           .first = word,
-                                           .words = words,
-                                           .planes = planes,
-                                           .ahead = qnt__bits_panel_words(g),
-                                           .cells = b->cells + p * CELL_BYTES * words};
-        g->context->simd.expand_bits(&e);
-    }
 }
 
 /* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
@@ -165,107 +113,24 @@ static void sum_planes(struct qnt__bits_block *b, size_t i, size_t planes)
 
 /* ---- results ---- */
 
-/* What becomes of integers of `planes` planes of b from `plane` on; a_coef is 1 of numbers. */
-struct result {
-    size_t plane, planes;
-    float a_coef;
-    bool accumulate;
-    uint32_t *y; /* of the block */
-    size_t ld;
-};
-
-/*
- * From integers of m rows to products: v = acc - a_zero w_sum - w_zero a_sum.
- * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
- * that were summed have all of it summed.
- */
-static void describe_finish(struct qnt__bits_block *b, const struct result *to, const int32_t *acc,
-                            size_t row, size_t m, struct qnt__finish *f)
+/* Of all rows of the block. */
+static void finish(struct qnt__bits_block *b, const struct qnt__bits_result *to)
 {
-    const struct qnt__bits_job *r = b->job;
-    const struct qnt__bits_product *g = r->g;
-    *f = (struct qnt__finish){.acc = acc,
-                              .m = m,
-                              .n = b->n,
-                              .ld = r->task_columns,
-                              .low = -INFINITY,
-                              .high = INFINITY,
-                              .accumulate = to->accumulate,
-                              .y = to->y + row * to->ld,
-                              .y_ld = to->ld};
-    if (r->path == QNT__BITS_COUNT) {
-        const uint32_t places = (uint32_t)(64 * g->words);
-        for (size_t c = 0; c < b->n; c++) {
-            uint32_t sum = 0;
-            for (size_t p = 0; p < to->planes; p++)
-                sum += (places - (uint32_t)b->ones[to->plane + p][c]) << p;
-            b->w_sum[c] =
-                (int32_t)(g->signs ? 2 * places - (uint32_t)g->k : ((1u << g->a_planes) - 1) * sum);
-        }
-        for (size_t i = 0; i < m; i++) b->one[i] = 1;
-        f->a_zero = b->one, f->w_sum = b->w_sum;
-    } else if (r->path != QNT__BITS_BYTES) {
-        for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << to->planes) - 1;
-        f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base + row);
-    }
+    const struct qnt__bits_piece all = {
+        .acc = b->acc, .ld = b->job->task_columns, .apart = 1, .m = b->m, .n = b->n};
+    qnt__bits_finish(b, to, &all);
 }
 
-/* The integers themselves, of one plane. */
-static void finish_integers(const struct qnt__finish *f)
-{
-    uint32_t *y = f->y;
-    for (size_t r = 0; r < f->m; r++) {
-        for (size_t c = 0; c < f->n; c++) {
-            uint32_t v = (uint32_t)f->acc[r * f->ld + c];
-            if (f->w_sum) v -= (uint32_t)f->w_sum[c];
-            if (f->w_zero) v -= (uint32_t)f->a_sum[r];
-            y[r * f->y_ld + c] = v;
-        }
-    }
-}
-
-/* y = or += integers of m rows of the block, as they are or times coefficients. */
-static void finish(struct qnt__bits_block *b, const struct result *to, const int32_t *acc,
-                   size_t row, size_t m)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    float coef[COLUMNS];
-    struct qnt__finish f;
-    describe_finish(b, to, acc, row, m, &f);
-    if (g->c.code == QNT_INT) {
-        finish_integers(&f);
-        return;
-    }
-    for (size_t c = 0; c < b->n; c++) coef[c] = to->a_coef * b->coef[to->plane][c];
-    f.multiplier = coef;
-    g->context->simd.finish_s32(&f);
-}
-
-/* Planes merged to bytes. A few rows at a time are finished as soon as they can be: their sums are in
- * the first-level cache, and their stores go on while the next rows are multiplied. */
-static void multiply_bytes(struct qnt__bits_block *b, const struct result *to)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    for (size_t word = 0; word < g->words; word += CELL_WORDS) {
-        const size_t words = qnt__min(g->words - word, CELL_WORDS);
-        expand_cells(b, to->plane, to->planes, word, words);
-        for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
-            const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
-            int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);
-            multiply_cells(b, row, m, word, words, acc);
-            if (word + words == g->words) finish(b, to, acc, row, m);
-        }
-    }
-}
-
-static void multiply(struct qnt__bits_block *b, const struct result *to)
+static void multiply(struct qnt__bits_block *b, const struct qnt__bits_result *to)
 {
     if (b->job->path == QNT__BITS_BYTES) {
-        multiply_bytes(b, to);
-        return;
+        qnt__bits_multiply_bytes(b, to);
+    } else if (b->job->path == QNT__BITS_STRASSEN) {
+        qnt__bits_multiply_strassen(b, to);
+    } else {
+        sum_planes(b, to->plane, to->planes);
+        finish(b, to);
     }
-    sum_planes(b, to->plane, to->planes);
-    finish(b, to, b->acc, 0, b->m);
 }
 
 /* Plane after plane. */
@@ -274,11 +139,11 @@ static void run_separately(struct qnt__bits_block *b, uint32_t *y, size_t ld)
     const struct qnt__bits_product *g = b->job->g;
     for (size_t i = 0; i < g->b_planes; i++) {
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
-            const struct result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
+            const struct qnt__bits_result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
             count(b, i, j, 1, b->acc);
-            finish(b, &to, b->acc, 0, b->m);
+            finish(b, &to);
         }
-        const struct result to = {i, 1, 1.0f, i > 0, y, ld};
+        const struct qnt__bits_result to = {i, 1, 1.0f, i > 0, y, ld};
         if (!g->signs) multiply(b, &to);
     }
 }
@@ -286,7 +151,7 @@ static void run_separately(struct qnt__bits_block *b, uint32_t *y, size_t ld)
 /* All planes in integers. */
 static void run_combined(struct qnt__bits_block *b, uint32_t *y, size_t ld)
 {
-    const struct result to = {0, b->job->g->b_planes, 1.0f, false, y, ld};
+    const struct qnt__bits_result to = {0, b->job->g->b_planes, 1.0f, false, y, ld};
     multiply(b, &to);
 }
 

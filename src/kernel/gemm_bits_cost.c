@@ -8,7 +8,8 @@
 
 enum {
     COUNT_BLOCK = QNT__TABLE_ROWS,
-    BYTE_BLOCK = 256, /* rows that share a pass over b, more where k is below 4,096 */
+    BYTE_BLOCK = 256,   /* rows that share a pass over b, more where k is below 4,096 */
+    PAIRS_BLOCK = 1024, /* the same of seven products */
     ADDER_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL
 };
 
@@ -32,6 +33,8 @@ struct rates {
     double turn;           /* bits of b, to be tables of adders */
     double turn_back;      /* sums of adders, of any number of k */
     double first, another; /* bits of b as bytes: of the first plane, of another one */
+    double form_b, form_a; /* codes, for seven products instead of eight */
+    double join;           /* sums of a chunk of k, of the same */
 };
 
 static const struct rates levels[] = {
@@ -42,7 +45,10 @@ static const struct rates levels[] = {
      .read = 10,
      .index = 10,
      .first = 3000,
-     .another = 1500},
+     .another = 1500,
+     .form_b = 6000,
+     .form_a = 8000,
+     .join = 10000},
     {.cpu = QNT_CPU_AVX2,
      .count = 10,
      .table = {8.5, 8.5, 9.6, 11, 15, 25},
@@ -51,7 +57,10 @@ static const struct rates levels[] = {
      .read = 10,
      .index = 16,
      .first = 63,
-     .another = 50},
+     .another = 50,
+     .form_b = 200,
+     .form_a = 300,
+     .join = 1200},
     {.cpu = QNT_CPU_AVXVNNI, /* as AVX2 but for bytes */
      .count = 10,
      .table = {8.5, 8.5, 9.6, 11, 15, 25},
@@ -60,7 +69,22 @@ static const struct rates levels[] = {
      .read = 10,
      .index = 16,
      .first = 63,
-     .another = 50},
+     .another = 50,
+     .form_b = 200,
+     .form_a = 300,
+     .join = 1200},
+    {.cpu = QNT_CPU_AVX512VNNI, /* the same */
+     .count = 10,
+     .table = {8.5, 8.5, 9.6, 11, 15, 25},
+     .bytes = 9.9,
+     .tabulate = 500,
+     .read = 10,
+     .index = 16,
+     .first = 120,
+     .another = 100,
+     .form_b = 120,
+     .form_a = 200,
+     .join = 1000},
     {.cpu = QNT_CPU_AVX512VBMI,
      .count = 3.2,
      .table = {5.4, 5.4, 5.4, 5.4, 5.4, 5.4},
@@ -77,7 +101,10 @@ static const struct rates levels[] = {
      .turn = 40,
      .turn_back = 500,
      .first = 65,
-     .another = 31},
+     .another = 31,
+     .form_b = 120,
+     .form_a = 100,
+     .join = 350},
     {.cpu = QNT_CPU_AVX512VBMI,
      .wide_shuffles = true,
      .count = 1.35,
@@ -95,7 +122,10 @@ static const struct rates levels[] = {
      .turn = 20,
      .turn_back = 250,
      .first = 35,
-     .another = 18},
+     .another = 18,
+     .form_b = 70,
+     .form_a = 60,
+     .join = 200},
     {.cpu = QNT_CPU_NEON,
      .count = 20,
      .table = {16, 16, 18, 22, 30, 45},
@@ -104,7 +134,10 @@ static const struct rates levels[] = {
      .read = 10,
      .index = 30,
      .first = 120,
-     .another = 90},
+     .another = 90,
+     .form_b = 300,
+     .form_a = 400,
+     .join = 1500},
 };
 
 static const struct rates *rates_of(const qnt_context *context)
@@ -144,6 +177,21 @@ static void take(struct way *best, enum qnt__bits_path path, double cycles)
     if (cycles < best->cycles) *best = (struct way){path, cycles};
 }
 
+/* Of seven products of bytes; `merged` times for `planes` planes. */
+static double strassen(const struct qnt__bits_product *g, const struct rates *r, double merged,
+                       double planes)
+{
+    const double rows = (double)qnt__round_up(g->m, 2),
+                 columns = (double)qnt__round_up(g->n, 2 * QNT__PANEL),
+                 depth = (double)qnt__round_up(g->words, 4) / (double)g->words,
+                 chunks = (double)qnt__ceil_div(g->words, 2 * QNT__BITS_HALF_WORDS),
+                 shared = (double)qnt__ceil_div(g->m, PAIRS_BLOCK);
+    const double sums = chunks * r->join / (double)qnt__max(g->k, 1),
+                 codes = merged * (r->first + r->form_b) + (planes - merged) * r->another;
+    return columns * (merged * rows * (0.875 * depth * r->bytes + sums) + shared * codes) +
+           rows * r->form_a;
+}
+
 enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
 {
     if (g->signs) return QNT__BITS_COUNT;
@@ -176,5 +224,6 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     take(&best, QNT__BITS_BYTES,
          n * (merged * m * r->bytes +
               long_shared * (merged * r->first + (planes - merged) * r->another)));
+    if (qnt__bits_has_strassen(g)) take(&best, QNT__BITS_STRASSEN, strassen(g, r, merged, planes));
     return best.path;
 }

@@ -17,6 +17,7 @@ size_t qnt__bits_row_bytes(const struct qnt__bits_product *g, enum qnt__bits_pat
 {
     if (path == QNT__BITS_COUNT) return g->a_planes * g->words * sizeof(uint64_t);
     if (path == QNT__BITS_BYTES) return 64 * g->words;
+    if (path == QNT__BITS_STRASSEN) return qnt__bits_half(g, 7, 0) / 2;
     if (path == QNT__BITS_SIX) return SIX_BYTES * g->words;
     if (path == QNT__BITS_ADDERS)
         return qnt__round_up(g->a_planes * qnt__adder_plane(g->words), 64);
@@ -158,4 +159,35 @@ void qnt__bits_prepare_row(const struct qnt__bits_product *g, enum qnt__bits_pat
         index_row(g, row, to, sums);
     else
         tabulate_row(g, path, row, to, sums);
+}
+
+/* Some k of a row; 0 if there is none. */
+static void read_half(const struct qnt__bits_product *g, size_t row, size_t word, size_t words,
+                      uint8_t *codes)
+{
+    if (row < g->m)
+        read_row(g, row, 64 * word, 64 * words, codes);
+    else
+        memset(codes, 0, 64 * words);
+}
+
+void qnt__bits_prepare_pair(const struct qnt__bits_product *g, size_t row, uint8_t *to)
+{
+    const size_t words = qnt__round_up(g->words, 4);
+    uint8_t a12[64 * QNT__BITS_HALF_WORDS], a21[64 * QNT__BITS_HALF_WORDS];
+    for (size_t word = 0, half; word < words; word += 2 * half) {
+        half = qnt__min(words - word, 2 * QNT__BITS_HALF_WORDS) / 2;
+        uint8_t *operand[7];
+        for (size_t i = 0; i < 7; i++) operand[i] = to + qnt__bits_half(g, i, word);
+        const struct qnt__five_sums sums = {
+            .x = {operand[2], a12, a21, operand[3]},
+            .n = 64 * half,
+            .raise = QNT__BITS_RAISE,
+            .out = {operand[0], operand[4], operand[1], operand[6], operand[5]}};
+        read_half(g, row, word, half, operand[2]);
+        read_half(g, row, word + half, half, a12);
+        read_half(g, row + 1, word, half, a21);
+        read_half(g, row + 1, word + half, half, operand[3]);
+        g->context->simd.five_sums(&sums);
+    }
 }

@@ -18,12 +18,22 @@ enum {
     PAD = 64 /* rows a power of two apart would meet in the same sets of a cache */
 };
 
+/* Rows that get their form together. */
+static size_t unit_of(enum qnt__bits_path path)
+{
+    return path == QNT__BITS_STRASSEN ? 2 : 1;
+}
+
 /* Rows from `first` on, to places from `at` on. */
 static void prepare_rows(const struct qnt__bits_job *r, size_t first, size_t end, size_t at)
 {
-    for (size_t row = first; row < end; row++, at++) {
-        qnt__bits_prepare_row(r->g, r->path, row, r->rows + at * r->row_bytes,
-                              r->sums + at * r->g->blocks);
+    const size_t unit = unit_of(r->path);
+    for (size_t row = first; row < end; row += unit, at += unit) {
+        uint8_t *to = r->rows + at * r->row_bytes;
+        if (unit == 2)
+            qnt__bits_prepare_pair(r->g, row, to);
+        else
+            qnt__bits_prepare_row(r->g, r->path, row, to, r->sums + at * r->g->blocks);
     }
 }
 
@@ -114,7 +124,7 @@ static void open_block(const struct qnt__bits_job *r, size_t worker, size_t base
     b->sums = r->sums + at * r->g->blocks;
     b->base = base;
     b->acc = r->acc + worker * r->acc_count;
-    b->part = b->acc + r->acc_count / 2;
+    b->part = b->acc + r->part_at;
     b->cells = (void *)b->part;
     b->block_coef = r->coef + worker * r->coef_count;
 }
@@ -187,12 +197,14 @@ struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t wor
     return s;
 }
 
-/* Rows of bytes that share a pass over the planes: as many as stay in a cache, but tasks enough. */
+/* Rows of bytes that share a pass over the planes: as many as stay in a cache, but tasks enough. What seven
+ * products take of the planes costs more than reading rows again. */
 static size_t rows_of_bytes(const struct qnt__bits_job *r)
 {
     const struct qnt__bits_product *g = r->g;
-    const size_t workers = g->context->workers, columns = qnt__ceil_div(g->n, NARROW);
-    size_t most = qnt__min(ROW_CACHE / r->row_bytes, ROWS), tasks = 1;
+    const size_t workers = g->context->workers, columns = qnt__ceil_div(g->n, r->task_columns);
+    size_t most = ROWS, tasks = 1;
+    if (r->path == QNT__BITS_BYTES) most = qnt__min(ROW_CACHE / r->row_bytes, most);
     if (workers > 1) tasks = qnt__ceil_div(4, qnt__ceil_div(columns, workers));
     most = qnt__min(most, qnt__ceil_div(g->m, tasks));
     return qnt__max(qnt__round_up(most, QNT__BLOCK_ROWS), LEAST_ROWS);
@@ -211,13 +223,20 @@ size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
 static void size_tasks(struct qnt__bits_job *r)
 {
     const struct qnt__bits_product *g = r->g;
-    r->task_rows = r->path == QNT__BITS_BYTES ? rows_of_bytes(r)
-                   : r->path == QNT__BITS_ADDERS
-                       ? qnt__bits_adder_rows(g->m, g->n, g->context->workers)
-                       : QNT__TABLE_ROWS;
-    r->task_columns = r->path == QNT__BITS_ADDERS ? COLUMNS
-                      : r->path == QNT__BITS_SIX  ? QNT__SIX_PANELS * QNT__PANEL
-                                                  : NARROW;
+    switch (r->path) {
+    case QNT__BITS_ADDERS: r->task_columns = COLUMNS; break;
+    case QNT__BITS_SIX: r->task_columns = QNT__SIX_PANELS * QNT__PANEL; break;
+    case QNT__BITS_STRASSEN: r->task_columns = 2 * NARROW; break;
+    default: r->task_columns = NARROW; break;
+    }
+    switch (r->path) {
+    case QNT__BITS_BYTES:
+    case QNT__BITS_STRASSEN: r->task_rows = rows_of_bytes(r); break;
+    case QNT__BITS_ADDERS:
+        r->task_rows = qnt__bits_adder_rows(g->m, g->n, g->context->workers);
+        break;
+    default: r->task_rows = QNT__TABLE_ROWS; break;
+    }
     if (r->path != QNT__BITS_SIX) return;
     const struct qnt__bits_share share = qnt__bits_share(g->m, r->row_bytes, g->context->workers);
     r->task_rows = share.rows;
@@ -231,20 +250,32 @@ static qnt_status run_all(struct qnt__bits_job *r, size_t slab)
     return qnt__parallel(r->g->context, run_own_rows, r, tasks);
 }
 
+/* Memory of a worker, for tasks of some rows. */
+static void size_worker(struct qnt__bits_job *r, size_t rows)
+{
+    size_t part = rows * r->task_columns; /* of one more plane, or of planes as bytes */
+    r->part_at = part;
+    if (r->path == QNT__BITS_BYTES) {
+        if (r->g->words <= CELL_WORDS) rows = QNT__BLOCK_ROWS; /* finished at once */
+        r->part_at = rows * NARROW;
+        part = NARROW * CELL_WORDS * 64 / sizeof *r->acc;
+    } else if (r->path == QNT__BITS_STRASSEN) {
+        qnt__bits_strassen_memory(r->g, rows, &r->part_at, &part);
+    }
+    r->acc_count = r->part_at + part;
+}
+
 qnt_status qnt__bits_run(const struct qnt__bits_product *g, enum qnt__bits_path path)
 {
     struct qnt__bits_job r = {.g = g, .path = path, .combine = qnt__bits_combine(g)};
     r.row_bytes = qnt__bits_row_bytes(g, path) + PAD; /* k is at most 2^23 */
     size_tasks(&r);
-    size_t slab = qnt__max(SLAB_BYTES / r.row_bytes, 1);
+    const size_t unit = unit_of(path);
+    size_t slab = qnt__max(SLAB_BYTES / r.row_bytes / unit, 1) * unit;
     if (slab > r.task_rows) slab -= slab % r.task_rows;
-    slab = r.parts ? r.task_rows * g->context->workers : qnt__min(slab, g->m);
-    size_t acc_rows = qnt__min(slab, r.task_rows), sums = slab * g->blocks, bytes, coefs, accs;
-    r.acc_count = 2 * acc_rows * r.task_columns;
-    if (path == QNT__BITS_BYTES) {
-        if (g->words <= CELL_WORDS) acc_rows = QNT__BLOCK_ROWS; /* finished at once */
-        r.acc_count = 2 * qnt__max(acc_rows * NARROW, NARROW * CELL_WORDS * 64 / sizeof *r.acc);
-    }
+    slab = r.parts ? r.task_rows * g->context->workers : qnt__min(slab, qnt__round_up(g->m, unit));
+    size_t sums = slab * g->blocks, bytes, coefs, accs;
+    size_worker(&r, qnt__min(slab, r.task_rows));
     if (g->blocks > 1) r.coef_count = g->b_planes * g->blocks * NARROW;
     bool fits = qnt__mul(r.acc_count * sizeof *r.acc, g->context->workers, &accs) &&
                 qnt__mul(r.coef_count * sizeof *r.coef, g->context->workers, &coefs) &&

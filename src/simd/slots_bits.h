@@ -1,4 +1,5 @@
-/* Slots of bit planes: products by counting differing bits, by tables of sums, by adders, and as bytes. */
+/* Slots of bit planes: products by counting differing bits, by tables of sums, by adders, and as bytes,
+ * of which seven products may do for eight. */
 #ifndef QNT__SIMD_SLOTS_BITS_H
 #define QNT__SIMD_SLOTS_BITS_H
 
@@ -165,6 +166,35 @@ struct qnt__expand_bits {
     uint8_t *cells; /* [16 words][64] */
 };
 
+/*
+ * What Strassen's seven products take besides blocks themselves (kernel/gemm_bits_strassen.c), of both
+ * operands, in bytes modulo 256:
+ *
+ *     out[0] = x_11 + x_22            out[1] = x_11 + x_12            out[2] = x_21 + x_22
+ *     out[3] = x_12 - x_22 + raise    out[4] = x_21 - x_11 + raise
+ */
+struct qnt__five_sums {
+    const uint8_t *x[4]; /* x_11, x_12, x_21, x_22 */
+    size_t n;
+    uint8_t raise;
+    uint8_t *out[5];
+};
+
+/*
+ * Strassen's seven products M_0 to M_6 of n elements each make the four blocks of a product
+ * (kernel/gemm_bits_strassen.c), modulo 2^32:
+ *
+ *     sums[0] = or += M_0 + M_3 - M_4 + M_6      sums[1] = or += M_2 + M_4
+ *     sums[2] = or += M_1 + M_3                  sums[3] = or += M_0 - M_1 + M_2 + M_5
+ */
+struct qnt__join_seven {
+    const int32_t *products; /* M_i from products + i pitch */
+    size_t pitch, n;
+    int32_t *sums; /* block i from sums + i step */
+    size_t step;
+    bool add;
+};
+
 #define QNT__SLOTS_BITS(X)                                                                         \
     X(gemm_bits, void, (const struct qnt__gemm_bits *g))                                           \
     X(count_blocks, void, (const struct qnt__count_blocks *f))                                     \
@@ -178,7 +208,8 @@ struct qnt__expand_bits {
     X(gemm_adders, void, (const struct qnt__gemm_adders *g))                                       \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
     /* out[i] = sum[i] + 2^shift part[i], modulo 2^32; shift 0..30; out may be sum */              \
-    X(add_s32, void,                                                                               \
-      (const int32_t *sum, const int32_t *part, size_t n, int shift, int32_t *out))
+    X(add_s32, void, (const int32_t *sum, const int32_t *part, size_t n, int shift, int32_t *out)) \
+    X(five_sums, void, (const struct qnt__five_sums *s))                                           \
+    X(join_seven, void, (const struct qnt__join_seven *j))
 
 #endif

@@ -100,5 +100,7 @@ double bits_roof_of(const struct bits_roof *roof, int w, int a, int uniform, int
         four = widened(four, 255 / (4 * ((1 << digit) - 1)));
         most = best(most, a > 6 ? four / 2 : four);
     }
-    return best(most, uniform ? roof->bytes : roof->bytes / w);
+    double bytes = roof->bytes; /* seven products may do for eight */
+    if (a < 8 && (uniform ? w : 1) < 7) bytes = bytes * 8 / 7;
+    return best(most, uniform ? bytes : bytes / w);
 }

@@ -1,6 +1,7 @@
 /*
- * Bit planes by differing bits, tables, adders and bytes: the portable definitions against plain loops,
- * every CPU level against the definitions; all tails, extremes, guard pages.
+ * Bit planes by differing bits, tables, adders and bytes, and seven products for eight: the portable
+ * definitions against plain loops, every CPU level against the definitions; all tails, extremes, guard
+ * pages.
  */
 #include <float.h>
 
@@ -522,6 +523,75 @@ static void sums(void)
     }
 }
 
+/* Sums and differences of four runs of bytes. */
+static void sums_of_bytes(void)
+{
+    for (int i = 0; i < ROUNDS(60); i++) {
+        const size_t n = (size_t)random_in(0, i % 3 ? 300 : 70);
+        guarded x[4], out[5], want[5];
+        struct qnt__five_sums f = {.n = n, .raise = (uint8_t)(i % 2 ? 128 : random_u64())};
+        for (int b = 0; b < 4; b++) {
+            x[b] = guard(n, random_in(0, 1));
+            for (size_t j = 0; j < n; j++) x[b].data[j] = (uint8_t)random_u64();
+            f.x[b] = x[b].data;
+        }
+        for (int o = 0; o < 5; o++) out[o] = guard(n, random_in(0, 1)), want[o] = guard(n, true);
+        for (size_t j = 0; j < n; j++) {
+            int x11 = x[0].data[j], x12 = x[1].data[j], x21 = x[2].data[j], x22 = x[3].data[j];
+            want[0].data[j] = (uint8_t)(x11 + x22);
+            want[1].data[j] = (uint8_t)(x11 + x12);
+            want[2].data[j] = (uint8_t)(x21 + x22);
+            want[3].data[j] = (uint8_t)(x12 - x22 + f.raise);
+            want[4].data[j] = (uint8_t)(x21 - x11 + f.raise);
+        }
+        for (int l = 0; l < levels; l++) {
+            for (int o = 0; o < 5; o++) memset(out[o].data, 0x55, n), f.out[o] = out[o].data;
+            tables[l].five_sums(&f);
+            for (int o = 0; o < 5; o++)
+                CHECK_MSG(!memcmp(out[o].data, want[o].data, n), "%s n %zu, %d", names[l], n, o);
+        }
+        for (int b = 0; b < 4; b++) unguard(&x[b]);
+        for (int o = 0; o < 5; o++) unguard(&out[o]), unguard(&want[o]);
+    }
+}
+
+/* Seven products to four blocks, apart from each other. */
+static void seven(void)
+{
+    static const int signs[4][7] = {{1, 0, 0, 1, -1, 0, 1},
+                                    {0, 0, 1, 0, 1, 0, 0},
+                                    {0, 1, 0, 1, 0, 0, 0},
+                                    {1, -1, 1, 0, 0, 1, 0}};
+    for (int i = 0; i < ROUNDS(60); i++) {
+        const size_t n = (size_t)random_in(0, 70), pitch = n + (size_t)random_in(0, 3),
+                     step = n + (size_t)random_in(0, 3);
+        const size_t in_bytes = 4 * (6 * pitch + n), bytes = 4 * (3 * step + n);
+        guarded products = guard(in_bytes, random_in(0, 1)), before = guard(bytes, true),
+                sums = guard(bytes, random_in(0, 1)), want = guard(bytes, true);
+        struct qnt__join_seven f = {.products = (void *)products.data,
+                                    .pitch = pitch,
+                                    .n = n,
+                                    .sums = (void *)sums.data,
+                                    .step = step,
+                                    .add = i % 2};
+        for (size_t j = 0; j < in_bytes; j++) products.data[j] = (uint8_t)random_u64();
+        for (size_t j = 0; j < bytes; j++) before.data[j] = (uint8_t)random_u64();
+        memcpy(want.data, before.data, bytes);
+        for (size_t j = 0; j < 4 * n; j++) {
+            uint32_t *w = (uint32_t *)(void *)want.data + j / n * step + j % n, sum = 0;
+            for (size_t p = 0; p < 7; p++)
+                sum += (uint32_t)signs[j / n][p] * (uint32_t)f.products[p * pitch + j % n];
+            *w = sum + (f.add ? *w : 0);
+        }
+        for (int l = 0; l < levels; l++) {
+            memcpy(sums.data, before.data, bytes);
+            tables[l].join_seven(&f);
+            CHECK_MSG(!memcmp(sums.data, want.data, bytes), "%s n %zu", names[l], n);
+        }
+        unguard(&products), unguard(&before), unguard(&sums), unguard(&want);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -534,5 +604,7 @@ int main(int argc, char **argv)
     RUN(adders);
     RUN(bytes);
     RUN(sums);
+    RUN(sums_of_bytes);
+    RUN(seven);
     return DONE;
 }

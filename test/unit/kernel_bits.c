@@ -4,11 +4,12 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "../contract/fixtures.h"
 #include "strided.h"
 
 #include "kernel/bits.h"
 
-enum { PATHS = QNT__BITS_ADDERS + 1 };
+enum { PATHS = QNT__BITS_STRASSEN + 1 };
 
 static qnt_context *c;
 
@@ -181,33 +182,40 @@ static void extremes(void)
     }
 }
 
-/* Rows of bytes that share planes, a few at a time, and a K that is expanded in parts: as counted. */
+/*
+ * Rows of bytes that share planes, a few at a time, and a K that is expanded in parts: as counted. Every
+ * fourth time the rows are several tasks, every sixth time they do not fit in the memory of one slab.
+ */
 static void many_rows(void)
 {
-    for (int i = 0; i < ROUNDS(12); i++) {
+    static const enum qnt__bits_path paths[] = {QNT__BITS_BYTES, QNT__BITS_STRASSEN};
+    for (int i = 0; i < ROUNDS(18); i++) {
         int a_bits = 1 + (int)random_in(0, 7), b_bits = 1 + i % 4;
-        int64_t m = i % 4 ? random_in(13, 110) : random_in(1010, 1100), n = random_in(1, 130),
-                k = i % 4 ? random_in(2049, 4400) : random_in(1, 70);
+        int64_t m = i % 4 ? random_in(13, 110) : random_in(1010, 1100), n = random_in(1, 160),
+                k = i % 4 ? random_in(2049, i % 3 ? 4400 : 9000) : random_in(1, 70);
+        if (i % 6 == 5) m = random_in(119, 127), n = random_in(1, 40), k = random_in(40000, 41000);
         uint8_t *a = malloc((size_t)(m * k)), *b = malloc((size_t)(n * k));
         float *coef = malloc((size_t)(n * b_bits) * 4), *y = malloc((size_t)(m * n) * 8);
         check_tensor planes;
-        for (int64_t j = 0; j < m * k; j++) a[j] = (uint8_t)random_u64();
-        for (int64_t j = 0; j < n * k; j++) b[j] = (uint8_t)random_u64();
+        bool extreme = i % 5 == 4;
+        for (int64_t j = 0; j < m * k; j++) a[j] = (uint8_t)(extreme ? 0xff : random_u64());
+        for (int64_t j = 0; j < n * k; j++) b[j] = (uint8_t)(extreme ? 0xff : random_u64());
         for (int64_t j = 0; j < n * b_bits; j++)
             coef[j] = i % 3 ? (float)(1 << j % b_bits) : (float)random_gauss();
         qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, b_bits, n, k), &planes),
                    *pa = TENSOR(a, QNT_UINT, a_bits, m, k),
                    *pc = TENSOR(coef, QNT_FLOAT, 32, n, b_bits);
-        for (int level = 0; level < 3; level++) {
+        for (int run = 0; run < 6; run++) {
             uint64_t cpu = qnt_cpu_detect();
+            int level = run / 2;
             qnt_context_set_cpu(c, level == 0 ? cpu : level == 1 ? cpu & QNT_CPU_AVX2 : 0);
             OK(qnt__gemm_bits(QNT__BITS_COUNT, c, pa, NULL, pb, pc,
                               TENSOR(y, QNT_FLOAT, 32, m, n)));
-            OK(qnt__gemm_bits(QNT__BITS_BYTES, c, pa, NULL, pb, pc,
+            OK(qnt__gemm_bits(paths[run % 2], c, pa, NULL, pb, pc,
                               TENSOR(y + m * n, QNT_FLOAT, 32, m, n)));
             CHECK_MSG(!memcmp(y, y + m * n, (size_t)(m * n) * 4),
-                      "a %d b %d, %lld x %lld x %lld, level %d", a_bits, b_bits, (long long)m,
-                      (long long)n, (long long)k, level);
+                      "a %d b %d, %lld x %lld x %lld, level %d path %d", a_bits, b_bits,
+                      (long long)m, (long long)n, (long long)k, level, paths[run % 2]);
         }
         free(a), free(b), free(coef), free(y), free(pb->data);
     }
@@ -508,7 +516,7 @@ static int32_t run_together(void *user, qnt_task_fn run, void *task, size_t coun
 static void workers(void)
 {
     enum { MOST_M = 70, MOST_N = 600, K = 200 };
-    static const size_t counts[] = {3, 7, 90}; /* at least the pool's threads */
+    static const size_t counts[] = {3, 4, 5, 6, 7, 90}; /* at least the pool's threads */
     static uint8_t a[MOST_M * K], b[MOST_N * K];
     static float coef[MOST_N * 2], want[MOST_M * MOST_N], y[MOST_M * MOST_N];
     struct together together = {.expected = 0};
@@ -520,12 +528,13 @@ static void workers(void)
         check_tensor planes;
         for (int j = 0; j < MOST_M * K; j++) a[j] = (uint8_t)random_u64();
         for (int j = 0; j < MOST_N * K; j++) b[j] = (uint8_t)random_u64();
-        for (int j = 0; j < MOST_N * 2; j++) coef[j] = (float)random_gauss();
+        for (int j = 0; j < MOST_N * 2; j++)
+            coef[j] = i % 3 ? (float)random_gauss() : (float)(1 + j % 2);
         const qnt_tensor *pa = TENSOR(a, QNT_UINT, a_bits, m, K),
                          *pc = TENSOR(coef, QNT_FLOAT, 32, n, 2);
         qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, n, K), &planes);
         OK(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(want, QNT_FLOAT, 32, m, n)));
-        for (int run = 0; run < 3 * PATHS; run++) {
+        for (int run = 0; run < 6 * PATHS; run++) {
             size_t count = counts[run / PATHS];
             enum qnt__bits_path path = (enum qnt__bits_path)(run % PATHS);
             memset(y, 0x55, sizeof y);
@@ -538,6 +547,103 @@ static void workers(void)
         free(pb->data);
     }
     qnt_pool_destroy(together.pool);
+}
+
+/* Seven products for eight where there are many rows of few bits, and only where they may come in pairs. */
+static void choice(void)
+{
+    static const struct {
+        bool pairs;
+        size_t m, a_planes, b_planes;
+        enum qnt__bits_path path;
+    } of[] = {{true, 1024, 3, 3, QNT__BITS_STRASSEN}, {true, 1024, 7, 6, QNT__BITS_STRASSEN},
+              {true, 1024, 8, 3, QNT__BITS_BYTES},    {true, 1024, 3, 7, QNT__BITS_BYTES},
+              {false, 1024, 3, 3, QNT__BITS_BYTES},   {true, 64, 3, 3, QNT__BITS_BYTES},
+              {true, 1024, 1, 1, QNT__BITS_ADDERS}};
+    static const float doubling[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const qnt_context model = {.cpu = QNT_CPU_AVX512VBMI};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct qnt__bits_product g = {.context = &model,
+                                      .m = of[i].m,
+                                      .n = 4096,
+                                      .k = 4096,
+                                      .words = qnt__bits_words(4096),
+                                      .a_planes = of[i].a_planes,
+                                      .b_planes = of[i].b_planes,
+                                      .has_b_coef = true,
+                                      .pairs = of[i].pairs,
+                                      .blocks = 1};
+        g.b_coef.data = (uint8_t *)(uintptr_t)doubling, g.b_coef.ndim = 2, g.b_coef.strides[1] = 1;
+        CHECK_MSG(qnt__bits_choose(&g) == of[i].path, "%zu: %d", i, qnt__bits_choose(&g));
+    }
+}
+
+/* As wide as numbers can be while planes are one number, all of them largest or the planes' smallest, an
+ * odd number of rows of which the last one ends where memory does; on every path. */
+static void widest(void)
+{
+    enum { M = 3, N = 70, K = 64 * 5 };
+    static uint8_t b[N * K];
+    static float coef[N * 7], y[M * N];
+    for (int i = 0; i < 3 * 3 * 2; i++) {
+        const int a_bits = 6 + i % 3, b_bits = 5 + i / 3 % 3;
+        const size_t bytes = M * K * (size_t)a_bits / 8;
+        guarded a = guard(bytes, i / 9);
+        check_tensor planes;
+        memset(a.data, 0xff, bytes);
+        for (int j = 0; j < N * b_bits; j++) coef[j] = (float)(1 << j % b_bits);
+        for (size_t j = 0, column = K * (size_t)b_bits / 8; j < N; j++)
+            memset(b + j * column, j % 2 ? 0 : 0xff, column);
+        qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, b_bits, N, K), &planes);
+        for (int run = 0; run < 2 * PATHS; run++) {
+            qnt_context_set_cpu(c, run % 2 ? 0 : qnt_cpu_detect());
+            OK(qnt__gemm_bits(
+                (enum qnt__bits_path)(run / 2), c, TENSOR(a.data, QNT_UINT, a_bits, M, K), NULL, pb,
+                TENSOR(coef, QNT_FLOAT, 32, N, b_bits), TENSOR(y, QNT_FLOAT, 32, M, N)));
+            for (int j = 0; j < M * N; j++) {
+                int largest = ((1 << a_bits) - 1) * ((1 << b_bits) - 1) * K;
+                float sum = (float)(j % N % 2 ? -largest : largest);
+                CHECK_MSG(y[j] == sum, "a %d b %d path %d: %g, expected %g", a_bits, b_bits,
+                          run / 2, (double)y[j], (double)sum);
+            }
+        }
+        unguard(&a);
+        free(pb->data);
+    }
+    qnt_context_set_cpu(c, qnt_cpu_detect());
+}
+
+/* Memory that is not to be had is a status, on every path, and what is to be had needs not be 0. */
+static void no_memory(void)
+{
+    enum { M = 27, N = 70, K = 260 };
+    static uint8_t a[M * K], b[N * K];
+    static float coef[N * 2], want[M * N], y[M * N];
+    struct fuse fuse = {0};
+    check_tensor planes;
+    for (int j = 0; j < M * K; j++) a[j] = (uint8_t)random_u64();
+    for (int j = 0; j < N * K; j++) b[j] = (uint8_t)random_u64();
+    for (int j = 0; j < N * 2; j++) coef[j] = (float)(1 + j % 2);
+    const qnt_tensor *pa = TENSOR(a, QNT_UINT, 3, M, K), *pc = TENSOR(coef, QNT_FLOAT, 32, N, 2);
+    qnt_tensor *pb = pack(TENSOR(b, QNT_UINT, 2, N, K), &planes);
+    OK(qnt_gemm_bits(c, pa, NULL, pb, pc, TENSOR(want, QNT_FLOAT, 32, M, N)));
+    qnt_context *context = fuse_context(&fuse);
+    const size_t blocks = fuse.blocks;
+    for (int path = 0; path < PATHS; path++) {
+        memset(y, 0x55, sizeof y);
+        fuse.calls = 0, fuse.fail_at = 1;
+        FAILS(qnt__gemm_bits((enum qnt__bits_path)path, context, pa, NULL, pb, pc,
+                             TENSOR(y, QNT_FLOAT, 32, M, N)),
+              QNT_E_NOMEM, "bytes");
+        for (size_t j = 0; j < sizeof y; j++) CHECK(((uint8_t *)y)[j] == 0x55);
+        fuse.fail_at = 0;
+        OK(qnt__gemm_bits((enum qnt__bits_path)path, context, pa, NULL, pb, pc,
+                          TENSOR(y, QNT_FLOAT, 32, M, N)));
+        CHECK_MSG(!memcmp(y, want, sizeof y), "path %d", path);
+        CHECK(fuse.blocks == blocks);
+    }
+    qnt_context_destroy(context);
+    free(pb->data);
 }
 
 /* Planes are the same bytes on every CPU level. */
@@ -674,6 +780,9 @@ int main(int argc, char **argv)
     RUN(signs);
     RUN(blocks_of_signs);
     RUN(workers);
+    RUN(choice);
+    RUN(widest);
+    RUN(no_memory);
     RUN(packing);
     RUN(bad_input);
     qnt_context_destroy(c);

@@ -48,6 +48,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->look_up_blocks = qnt__look_up_blocks_neon;
         table->expand_bits = qnt__expand_bits_neon;
         table->add_s32 = qnt__add_s32_neon;
+        table->five_sums = qnt__five_sums_neon;
+        table->join_seven = qnt__join_seven_neon;
         table->reduce_points = qnt__reduce_points_neon;
         table->gemm_levels = qnt__gemm_levels_neon;
         table->expand_levels = qnt__expand_levels_neon;

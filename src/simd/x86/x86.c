@@ -69,6 +69,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_blocks, avx2);
         TAKE(expand_bits, avx2);
         TAKE(add_s32, avx2);
+        TAKE(five_sums, avx2);
+        TAKE(join_seven, avx2);
         TAKE(reduce_points, avx2);
         TAKE(interleave_rows, avx2);
         TAKE(order_fields, avx2);
@@ -166,6 +168,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(scale_sums_f64, avx512vnni);
         TAKE(join_words, avx512vnni);
         TAKE(add_s32, avx512vnni);
+        TAKE(five_sums, avx512vnni);
+        TAKE(join_seven, avx512vnni);
         TAKE(reduce_points, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
