@@ -72,4 +72,34 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
         }                                                                                          \
     }
 
+/* Defines the slot pack_each of a level, with the same functions, through a buffer that stays in the first
+ * cache: a strip has the groups that it holds. */
+#define QNT__PACK_EACH(isa)                                                                        \
+    void qnt__pack_each_##isa(const struct qnt__affine_each *each, const float *x, size_t n,       \
+                              int bits, uint8_t *packed)                                           \
+    {                                                                                              \
+        enum { CODES = 4096 };                                                                     \
+        uint8_t codes[CODES];                                                                      \
+        const struct qnt__affine_each q = *each; /* no store can change it */                      \
+        struct qnt__strip strip;                                                                   \
+        const size_t row = q.period && q.period < n ? q.period : n, fit = CODES / q.run;           \
+        const size_t wide = q.run * (fit < 1 ? 1 : fit < QNT__STRIP ? fit : QNT__STRIP);           \
+        strip.each = &q, strip.first = q.first, strip.last = q.last;                               \
+        strip.ahead = qnt__strip_ahead(n, row, wide);                                              \
+        for (size_t first = 0; first < row; first += wide) {                                       \
+            strip.begin = first / q.run;                                                           \
+            const size_t columns = row - first < wide ? row - first : wide;                        \
+            load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                  \
+            for (size_t at = first; at < n; at += row) {                                           \
+                const size_t end = n - at < columns ? n - at : columns;                            \
+                for (size_t done = 0, part; done < end; done += part) {                            \
+                    part = end - done < CODES ? end - done : CODES;                                \
+                    encode_strip_8(&strip, q.run, x + at + done, part, codes, false);              \
+                    qnt__pack_codes_##isa(codes, part, bits, q.stream,                             \
+                                          packed + (at + done) / 8 * (size_t)bits);                \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
 #endif

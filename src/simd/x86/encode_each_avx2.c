@@ -182,3 +182,4 @@ static void encode_strip_16(const struct qnt__strip *s, size_t run, const float 
 
 QNT__ENCODE_EACH(avx2, 8, uint8_t)
 QNT__ENCODE_EACH(avx2, 16, uint16_t)
+QNT__PACK_EACH(avx2)
