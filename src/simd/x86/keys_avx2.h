@@ -7,8 +7,9 @@
  * to 0 do where levels are powers; below, keys are those that differ.
  *
  * The one key that is worth comparing with is found by the top of the float's. If no two keys have the same
- * 4 bits there, these are its place; so it is where levels are about even. Otherwise, if no two have the same
- * high byte, the place is how many have smaller ones, which a binary search of bytes finds.
+ * 4 bits there, these are its place; so it is where levels are about even, if need be after a number has been
+ * added to all keys. Otherwise, if no two have the same high byte, the place is how many have smaller ones,
+ * which a binary search of bytes finds.
  */
 #ifndef QNT__SIMD_X86_KEYS_AVX2_H
 #define QNT__SIMD_X86_KEYS_AVX2_H
@@ -19,9 +20,12 @@
 #include "../slots.h"
 #include "codes_avx2.h"
 
+enum by { BY_TOP, BY_SHIFTED_TOP, BY_SEARCH };
+
 struct keys {
     __m256 pace;
-    bool search;
+    enum by by;
+    __m256i shift;     /* what is added to keys */
     __m256i probe[4];  /* high bytes that a step of the search meets, by the number that it has found */
     __m256i low, high; /* by place, bytes of the key to compare with */
     __m256i below;     /* by place, how many keys are below if that one is not */
@@ -68,7 +72,7 @@ INLINE void make_places(const int16_t key[15], int count, struct keys *k)
     int8_t low[16], high[16], below[16];
     for (int i = 0; i < 16; i++) {
         const struct place p =
-            k->search ? place_of_search(key, count, i) : place_of_top(key, count, i < 8 ? i : i - 16);
+            k->by == BY_SEARCH ? place_of_search(key, count, i) : place_of_top(key, count, i < 8 ? i : i - 16);
         low[i] = (int8_t)(p.key & 255), high[i] = (int8_t)(p.key >> 8), below[i] = (int8_t)p.below;
     }
     k->low = table_of(low, SAME), k->high = table_of(high, SAME), k->below = table_of(below, SAME);
@@ -84,11 +88,39 @@ INLINE void make_probes(const int16_t key[15], int count, struct keys *k)
     k->probe[3] = table_of(high, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14));
 }
 
+/* Do all keys have different tops after so much has been added? */
+INLINE bool have_tops(const int16_t key[15], int count, int shift)
+{
+    for (int i = 1; i < count; i++) {
+        if ((key[i] + shift) >> 12 == (key[i - 1] + shift) >> 12) return false;
+    }
+    return true;
+}
+
+INLINE bool have_high_bytes(const int16_t key[15], int count)
+{
+    for (int i = 1; i < count; i++) {
+        if (key[i] >> 8 == key[i - 1] >> 8) return false;
+    }
+    return true;
+}
+
+/* The least shift that gives all keys different tops, or one that no shift is. */
+INLINE int shift_for_tops(const int16_t key[15], int count)
+{
+    enum { STEP = 256, MOST = 2048 };
+    for (int shift = 0; shift <= MOST; shift += STEP) {
+        if (have_tops(key, count, shift)) return shift;
+        if (have_tops(key, count, -shift)) return -shift;
+    }
+    return INT16_MAX;
+}
+
 /* False if two keys have the same high byte, or if thresholds are not of a size that keys can have. The
  * last of 16 and all that follow the largest threshold are +inf. */
 static bool make_keys(const float value[16], const uint8_t code[16], struct keys *k)
 {
-    enum { MOST = 32000 }; /* high bytes are inside of -128 and 127, which no threshold has */
+    enum { MOST = 30500 }; /* with any shift high bytes are inside of -128 and 127, which no threshold has */
     int16_t key[15];
     int8_t codes[16] = {0};
     int thresholds = 0, count = 0;
@@ -98,25 +130,24 @@ static bool make_keys(const float value[16], const uint8_t code[16], struct keys
     if (!(most >= 0x1p-100f && most <= 0x1p100f)) return false;
     const float pace = MOST / most;
     codes[0] = (int8_t)code[0];
-    k->search = false;
     for (int i = 0; i < thresholds; i++) {
-        const int next = _mm_cvtss_si32(_mm_set_ss(value[i] * pace)), last = count ? key[count - 1] : 0;
-        if (count == 0 || next != last) {
-            if (count > 0 && next >> 8 == last >> 8) return false;
-            k->search |= count > 0 && next >> 12 == last >> 12;
-            key[count++] = (int16_t)next;
-        }
+        const int next = _mm_cvtss_si32(_mm_set_ss(value[i] * pace));
+        if (count == 0 || next != key[count - 1]) key[count++] = (int16_t)next;
         codes[count] = (int8_t)code[i + 1];
     }
-    k->pace = _mm256_set1_ps(pace);
+    if (!have_high_bytes(key, count)) return false;
+    const int shift = shift_for_tops(key, count);
+    k->by = shift == INT16_MAX ? BY_SEARCH : shift ? BY_SHIFTED_TOP : BY_TOP;
+    for (int i = 0; i < count && k->by == BY_SHIFTED_TOP; i++) key[i] = (int16_t)(key[i] + shift);
+    k->pace = _mm256_set1_ps(pace), k->shift = _mm256_set1_epi16((short)shift);
     k->code = table_of(codes, SAME);
     make_probes(key, count, k), make_places(key, count, k);
     return true;
 }
 
-INLINE __m256i find_places(const struct keys *k, bool search, __m256i a, __m256i b)
+INLINE __m256i find_places(const struct keys *k, enum by by, __m256i a, __m256i b)
 {
-    if (!search) return _mm256_packus_epi16(_mm256_srli_epi16(a, 12), _mm256_srli_epi16(b, 12));
+    if (by != BY_SEARCH) return _mm256_packus_epi16(_mm256_srli_epi16(a, 12), _mm256_srli_epi16(b, 12));
     __m256i high = _mm256_packs_epi16(_mm256_srai_epi16(a, 8), _mm256_srai_epi16(b, 8));
     __m256i place = _mm256_abs_epi8(_mm256_cmpgt_epi8(high, k->probe[0]));
     UNROLL for (int s = 1; s < 4; s++) {
@@ -127,7 +158,7 @@ INLINE __m256i find_places(const struct keys *k, bool search, __m256i a, __m256i
 }
 
 /* The codes of 32 floats, lane by lane as packing twice leaves them. */
-INLINE __m256i codes_by_keys(const struct keys *k, bool search, const float *x, struct doubt *doubt)
+INLINE __m256i codes_by_keys(const struct keys *k, enum by by, const float *x, struct doubt *doubt)
 {
     __m256i key[4];
     prefetch_32(x, QNT__AHEAD);
@@ -136,7 +167,8 @@ INLINE __m256i codes_by_keys(const struct keys *k, bool search, const float *x, 
     }
     doubt->least = _mm256_min_epi32(_mm256_min_epi32(key[0], key[1]), _mm256_min_epi32(key[2], key[3]));
     __m256i a = _mm256_packs_epi32(key[0], key[1]), b = _mm256_packs_epi32(key[2], key[3]);
-    __m256i place = find_places(k, search, a, b);
+    if (by == BY_SHIFTED_TOP) a = _mm256_adds_epi16(a, k->shift), b = _mm256_adds_epi16(b, k->shift);
+    __m256i place = find_places(k, by, a, b);
     __m256i low = _mm256_shuffle_epi8(k->low, place), high = _mm256_shuffle_epi8(k->high, place);
     a = _mm256_subs_epi16(a, _mm256_unpacklo_epi8(low, high));
     b = _mm256_subs_epi16(b, _mm256_unpackhi_epi8(low, high));

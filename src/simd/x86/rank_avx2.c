@@ -126,13 +126,13 @@ static __attribute__((noinline)) void search_doubtful(const struct qnt__threshol
     search_32(t, &steps, 0, x, ranks);
 }
 
-INLINE void rank_by_keys(const struct qnt__thresholds *t, const struct keys *keys, bool search,
+INLINE void rank_by_keys(const struct qnt__thresholds *t, const struct keys *keys, enum by by,
                          const float *x, size_t n, uint8_t *ranks)
 {
     const struct keys k = *keys; /* no store can change it */
     for (size_t i = 0; i + 32 <= n; i += 32) {
         struct doubt doubt;
-        put_32(ranks + i, order_bytes(codes_by_keys(&k, search, x + i, &doubt)), false);
+        put_32(ranks + i, order_bytes(codes_by_keys(&k, by, x + i, &doubt)), false);
         if (!is_certain(doubt)) search_doubtful(t, x + i, ranks + i);
     }
 }
@@ -144,8 +144,9 @@ void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t 
     size_t i = 0;
     struct keys keys;
     if (open_keys(t, same, n, &keys)) {
-        if (keys.search) rank_by_keys(t, &keys, true, x, n, ranks);
-        else rank_by_keys(t, &keys, false, x, n, ranks);
+        if (keys.by == BY_TOP) rank_by_keys(t, &keys, BY_TOP, x, n, ranks);
+        else if (keys.by == BY_SHIFTED_TOP) rank_by_keys(t, &keys, BY_SHIFTED_TOP, x, n, ranks);
+        else rank_by_keys(t, &keys, BY_SEARCH, x, n, ranks);
         i = n / 32 * 32;
     }
     float few[16];
@@ -167,13 +168,13 @@ static __attribute__((noinline)) void pack_doubtful(const struct qnt__thresholds
 }
 
 INLINE void pack_by_keys(const struct qnt__thresholds *t, const uint8_t *code, const struct keys *keys,
-                         bool search, const float *x, size_t n, bool stream, uint8_t *packed)
+                         enum by by, const float *x, size_t n, bool stream, uint8_t *packed)
 {
     const struct keys k = *keys; /* no store can change it */
     for (size_t i = 0; i + 64 <= n; i += 64) {
         struct doubt left, right;
-        __m256i a = codes_by_keys(&k, search, x + i, &left);
-        __m256i b = codes_by_keys(&k, search, x + i + 32, &right);
+        __m256i a = codes_by_keys(&k, by, x + i, &left);
+        __m256i b = codes_by_keys(&k, by, x + i + 32, &right);
         put_32(packed + i / 2, order_pairs(pack_pairs(a, b)), stream);
         if (!is_certain(either(left, right))) pack_doubtful(t, code, x + i, stream, packed + i / 2);
     }
@@ -190,8 +191,9 @@ void qnt__pack_ranks_avx2(const struct qnt__thresholds *t, const uint8_t *code, 
     memcpy(codes, code, t->steps < 4 ? 1u << t->steps : 16);
     for (int c = 0; c < 16; c++) codes[c] &= 15;
     if (bits == 4 && open_keys(t, codes, n, &keys)) {
-        if (keys.search) pack_by_keys(t, codes, &keys, true, x, n, stream, packed);
-        else pack_by_keys(t, codes, &keys, false, x, n, stream, packed);
+        if (keys.by == BY_TOP) pack_by_keys(t, codes, &keys, BY_TOP, x, n, stream, packed);
+        else if (keys.by == BY_SHIFTED_TOP) pack_by_keys(t, codes, &keys, BY_SHIFTED_TOP, x, n, stream, packed);
+        else pack_by_keys(t, codes, &keys, BY_SEARCH, x, n, stream, packed);
         i = n / 64 * 64;
     }
     pack_by_ranks(t, code, x + i, n - i, bits, stream, packed + i / 8 * (size_t)bits);
