@@ -73,8 +73,8 @@ void qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qn
 }
 
 /* The ranks of a segment's group, which are found where they are not known. */
-static const struct qnt__ranks *ranks_of(const qnt_quantizer *quantizer, const struct qnt__segment *segment,
-                                         struct qnt__ranks *own)
+static const struct qnt__ranks *ranks_of(const qnt_quantizer *quantizer,
+                                         const struct qnt__segment *segment, struct qnt__ranks *own)
 {
     if (segment->ranks) return segment->ranks;
     qnt__codebook_ranks(quantizer, segment->group, own);
@@ -96,8 +96,8 @@ void qnt__codebook_pack(const struct qnt__simd *simd, const qnt_quantizer *quant
 {
     struct qnt__ranks own;
     const struct qnt__ranks *r = ranks_of(quantizer, segment, &own);
-    simd->pack_ranks(&r->thresholds, r->code, x, segment->n, qnt__code_bits(quantizer), segment->stream,
-                     packed);
+    simd->pack_ranks(&r->thresholds, r->code, x, segment->n, qnt__code_bits(quantizer),
+                     segment->stream, packed);
 }
 
 void qnt__codebook_decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -85,7 +85,8 @@ static void pack(const struct job *job, size_t first, size_t n, const uint8_t *c
 static bool packs_straight(const struct qnt__segment *s)
 {
     if (s->n < STREAM_RUN || s->n % 8) return false;
-    return s->run == 1 ? s->period >= s->n || s->period % 8 == 0 : s->run >= s->n || s->run % 8 == 0;
+    return s->run == 1 ? s->period >= s->n || s->period % 8 == 0
+                       : s->run >= s->n || s->run % 8 == 0;
 }
 
 /* Packs what can go straight from the beginning of a chunk on; returns how many elements. */

@@ -333,9 +333,11 @@ static void pack_each(void)
         const int bits = random_in(0, 1) ? 4 : (int)random_in(1, 7);
         const int32_t first = random_in(0, 1) ? 0 : -(1 << (bits - 1)),
                       last = first + (int32_t)random_in(1 << bits >> 1, (1 << bits) - 1);
-        const size_t run = runs[random_in(0, 11)], n = length(round / 2, random_in(0, 7) ? 3000 : 9000) / 8 * 8;
+        const size_t run = runs[random_in(0, 11)],
+                     n = length(round / 2, random_in(0, 7) ? 3000 : 9000) / 8 * 8;
         const size_t period = run == 1 && random_in(0, 1) ? 8 * (size_t)random_in(1, 150) : 0;
-        float *x = certain ? place(&inputs[0], n * sizeof *x, at_end) : place_floats(&inputs[0], n, at_end);
+        float *x = certain ? place(&inputs[0], n * sizeof *x, at_end)
+                           : place_floats(&inputs[0], n, at_end);
         const size_t whole = run < n ? run : n ? n : 1;
         struct qnt__affine_each q = random_each(n, whole, period, first, last, at_end);
         for (size_t i = 0; certain && i < n; i++) {
@@ -349,7 +351,8 @@ static void pack_each(void)
         definition.encode_each_8(&q, x, n, codes);
         definition.pack_codes(codes, n, bits, false, expected);
         table.pack_each(&q, x, n, bits, got);
-        CHECK_MSG(same_bytes(), "%s, n %zu, %d bits, runs of %zu, rows of %zu", level, n, bits, whole, period);
+        CHECK_MSG(same_bytes(), "%s, n %zu, %d bits, runs of %zu, rows of %zu", level, n, bits,
+                  whole, period);
     }
 }
 

@@ -17,7 +17,8 @@ EACH(decode_each_s16, decode_s16, int16_t, float)
 EACH(decode_each_u16, decode_u16, uint16_t, float)
 
 /* Parts of a run, or of a row of single elements. */
-void qnt__pack_each_c(const struct qnt__affine_each *q, const float *x, size_t n, int bits, uint8_t *packed)
+void qnt__pack_each_c(const struct qnt__affine_each *q, const float *x, size_t n, int bits,
+                      uint8_t *packed)
 {
     enum { CODES = 512 };
     uint8_t codes[CODES];

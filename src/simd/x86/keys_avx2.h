@@ -71,8 +71,8 @@ INLINE void make_places(const int16_t key[15], int count, struct keys *k)
 {
     int8_t low[16], high[16], below[16];
     for (int i = 0; i < 16; i++) {
-        const struct place p =
-            k->by == BY_SEARCH ? place_of_search(key, count, i) : place_of_top(key, count, i < 8 ? i : i - 16);
+        const struct place p = k->by == BY_SEARCH ? place_of_search(key, count, i)
+                                                  : place_of_top(key, count, i < 8 ? i : i - 16);
         low[i] = (int8_t)(p.key & 255), high[i] = (int8_t)(p.key >> 8), below[i] = (int8_t)p.below;
     }
     k->low = table_of(low, SAME), k->high = table_of(high, SAME), k->below = table_of(below, SAME);
@@ -120,7 +120,7 @@ INLINE int shift_for_tops(const int16_t key[15], int count)
  * last of 16 and all that follow the largest threshold are +inf. */
 static bool make_keys(const float value[16], const uint8_t code[16], struct keys *k)
 {
-    enum { MOST = 30500 }; /* with any shift high bytes are inside of -128 and 127, which no threshold has */
+    enum { MOST = 30500 }; /* with any shift high bytes are inside of -128 and 127, which none has */
     int16_t key[15];
     int8_t codes[16] = {0};
     int thresholds = 0, count = 0;

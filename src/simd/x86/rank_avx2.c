@@ -192,7 +192,8 @@ void qnt__pack_ranks_avx2(const struct qnt__thresholds *t, const uint8_t *code, 
     for (int c = 0; c < 16; c++) codes[c] &= 15;
     if (bits == 4 && open_keys(t, codes, n, &keys)) {
         if (keys.by == BY_TOP) pack_by_keys(t, codes, &keys, BY_TOP, x, n, stream, packed);
-        else if (keys.by == BY_SHIFTED_TOP) pack_by_keys(t, codes, &keys, BY_SHIFTED_TOP, x, n, stream, packed);
+        else if (keys.by == BY_SHIFTED_TOP)
+            pack_by_keys(t, codes, &keys, BY_SHIFTED_TOP, x, n, stream, packed);
         else pack_by_keys(t, codes, &keys, BY_SEARCH, x, n, stream, packed);
         i = n / 64 * 64;
     }
