@@ -47,8 +47,8 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
                                 .zero = s->first - (int32_t)s->low[i]};
 }
 
-/* Groups of a strip. Runs have no rows that share them: fewer, so that what is computed for them does not keep
- * memory waiting, and unless it is one, no more elements than QNT__STRIP_RUNS. */
+/* Groups of a strip. Runs have no rows that share them: fewer, so that what is computed for them does not
+ * keep memory waiting, and no more elements than QNT__STRIP_RUNS unless one group has them. */
 enum { QNT__STRIP_RUNS = 4096 };
 
 static inline size_t qnt__strip_groups(size_t run)
@@ -57,8 +57,8 @@ static inline size_t qnt__strip_groups(size_t run)
     return fit < 1 ? 1 : fit < QNT__STRIP ? fit : QNT__STRIP;
 }
 
-/* Strip by strip, and a strip row by row: `statement` has `part` elements from element `at`
- * on, the first of which is that of the strip.
+/* Strip by strip, and a strip row by row: `statement` has `part` elements from element `at` on, the first
+ * of which is that of the strip.
  *     load_strip(q, first, count, strip): groups first..first + count - 1 */
 #define QNT__BY_STRIPS(q, n, strip, statement)                                                     \
     do {                                                                                           \

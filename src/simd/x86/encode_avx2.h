@@ -61,8 +61,8 @@ INLINE void put_packed_steps(__m256i a, __m256i b, const struct ends *e, uint8_t
     put_32(to, order_pairs(pack_pairs(a, b)), stream);
 }
 
-/* 32 elements, lane by lane; g[k] has the parameters of elements 8 k..8 k + 7; `real`: there may be an offset.
- * Bytes of `same` are 0 where there is a doubt: then they have to be divided. */
+/* 32 elements, lane by lane; g[k] has the parameters of elements 8 k..8 k + 7; `real`: there may be an
+ * offset. Bytes of `same` are 0 where there is a doubt: then they have to be divided. */
 INLINE __m256i multiply_32(const struct group g[4], const struct ends *e, bool real, const float *x,
                            size_t ahead, __m256i *same)
 {

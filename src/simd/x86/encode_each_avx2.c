@@ -185,8 +185,9 @@ QNT__ENCODE_EACH(avx2, 16, uint16_t)
 
 /* ---- packed codes of 4 bits ---- */
 
-static __attribute__((noinline)) void divide_64_4(const struct qnt__strip *s, const struct ends *e, size_t g,
-                                                  size_t run, const float *x, uint8_t *to, bool stream)
+static __attribute__((noinline)) void divide_64_4(const struct qnt__strip *s, const struct ends *e,
+                                                  size_t g, size_t run, const float *x, uint8_t *to,
+                                                  bool stream)
 {
     struct exact left[4], right[4];
     exact_32(s, g, run, left), exact_32(s, g + (run <= 32 ? 32 / run : 0), run, right);
@@ -194,7 +195,8 @@ static __attribute__((noinline)) void divide_64_4(const struct qnt__strip *s, co
 }
 
 /* The rest of a strip, or of a run: less than 64 elements. */
-static void pack_rest_4(const struct qnt__strip *s, size_t g, size_t run, const float *x, size_t n, uint8_t *to)
+static void pack_rest_4(const struct qnt__strip *s, size_t g, size_t run, const float *x, size_t n,
+                        uint8_t *to)
 {
     uint8_t codes[64];
     for (size_t i = 0; i < n; i++) {
@@ -204,8 +206,8 @@ static void pack_rest_4(const struct qnt__strip *s, size_t g, size_t run, const 
     qnt__pack_codes_c(codes, n, 4, false, to);
 }
 
-INLINE void pack_elements_4(const struct qnt__strip *s, const struct ends *e, size_t run, bool real, bool even,
-                            const float *x, size_t n, uint8_t *to, bool stream)
+INLINE void pack_elements_4(const struct qnt__strip *s, const struct ends *e, size_t run, bool real,
+                            bool even, const float *x, size_t n, uint8_t *to, bool stream)
 {
     const size_t ahead = s->ahead;
     size_t i = 0;

@@ -7,9 +7,9 @@
  * to 0 do where levels are powers; below, keys are those that differ.
  *
  * The one key that is worth comparing with is found by the top of the float's. If no two keys have the same
- * 4 bits there, these are its place; so it is where levels are about even, if need be after a number has been
- * added to all keys. Otherwise, if no two have the same high byte, the place is how many have smaller ones,
- * which a binary search of bytes finds.
+ * 4 bits there, these are its place; so it is where levels are about even, if need be after a number has
+ * been added to all keys. Otherwise, if no two have the same high byte, the place is how many have smaller
+ * ones, which a binary search of bytes finds.
  */
 #ifndef QNT__SIMD_X86_KEYS_AVX2_H
 #define QNT__SIMD_X86_KEYS_AVX2_H
@@ -143,6 +143,25 @@ static bool make_keys(const float value[16], const uint8_t code[16], struct keys
     k->code = table_of(codes, SAME);
     make_probes(key, count, k), make_places(key, count, k);
     return true;
+}
+
+/* Every `stride`-th of the thresholds, then +inf. */
+INLINE void load_few(const struct qnt__thresholds *t, unsigned stride, float few[16])
+{
+    for (unsigned i = 0; i < 16; i++) {
+        const unsigned at = (i + 1) * stride - 1;
+        few[i] = at < (1u << t->steps) - 1 ? t->value[at] : INFINITY;
+    }
+}
+
+/* Are so many floats worth making keys, and do the thresholds have some? */
+static bool open_keys(const struct qnt__thresholds *t, size_t n, const uint8_t code[16], struct keys *k)
+{
+    enum { LONG = 512, STEPS = 4 };
+    float few[16];
+    if (n < LONG || t->steps > STEPS) return false;
+    load_few(t, 1, few);
+    return make_keys(few, code, k);
 }
 
 INLINE __m256i find_places(const struct keys *k, enum by by, __m256i a, __m256i b)

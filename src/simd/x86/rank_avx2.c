@@ -10,9 +10,9 @@
 #include "../pack_ranks.h"
 #include "../slots.h"
 #include "codes_avx2.h"
-#include "keys_avx2.h"
+#include "pack_keys_avx2.h"
 
-enum { IN_REGISTERS = 4 /* steps */, LONG = 512 /* elements that are worth making keys */ };
+enum { IN_REGISTERS = 4 /* steps */ };
 
 /* Entry `index` (0..15) of a table in two registers. */
 INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
@@ -20,15 +20,6 @@ INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
     __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)); /* bit 3 becomes the sign */
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index),
                             _mm256_permutevar8x32_ps(high, index), upper);
-}
-
-/* Every so many thresholds, then +inf. */
-INLINE void load_few(const struct qnt__thresholds *t, int more, float few[16])
-{
-    for (int i = 0; i < 16; i++) {
-        int at = ((i + 1) << more) - 1;
-        few[i] = at < (1 << t->steps) - 1 ? t->value[at] : INFINITY;
-    }
 }
 
 /* For each step the thresholds that it may meet, by the rank that the steps before have found. */
@@ -108,20 +99,11 @@ INLINE void search(const struct qnt__thresholds *t, const struct steps *steps, i
     qnt__rank_f32_c(t, x + i, n - i, ranks + i);
 }
 
-/* Of thresholds that fit in registers, for a long run; false if they have no keys. */
-static bool open_keys(const struct qnt__thresholds *t, const uint8_t code[16], size_t n, struct keys *keys)
-{
-    float few[16];
-    if (n < LONG || t->steps > IN_REGISTERS) return false;
-    load_few(t, 0, few);
-    return make_keys(few, code, keys);
-}
-
 static __attribute__((noinline)) void search_doubtful(const struct qnt__thresholds *t, const float *x,
                                                       uint8_t *ranks)
 {
     float few[16];
-    load_few(t, 0, few);
+    load_few(t, 1, few);
     const struct steps steps = steps_of(few);
     search_32(t, &steps, 0, x, ranks);
 }
@@ -143,14 +125,14 @@ void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t 
     const int more = t->steps > IN_REGISTERS ? t->steps - IN_REGISTERS : 0;
     size_t i = 0;
     struct keys keys;
-    if (open_keys(t, same, n, &keys)) {
+    if (open_keys(t, n, same, &keys)) {
         if (keys.by == BY_TOP) rank_by_keys(t, &keys, BY_TOP, x, n, ranks);
         else if (keys.by == BY_SHIFTED_TOP) rank_by_keys(t, &keys, BY_SHIFTED_TOP, x, n, ranks);
         else rank_by_keys(t, &keys, BY_SEARCH, x, n, ranks);
         i = n / 32 * 32;
     }
     float few[16];
-    load_few(t, more, few);
+    load_few(t, 1u << more, few);
     const struct steps steps = steps_of(few);
     if (more) search(t, &steps, more, x + i, n - i, ranks + i);
     else search(t, &steps, 0, x + i, n - i, ranks + i);
@@ -158,44 +140,18 @@ void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t 
 
 /* ---- ranks as packed codes ---- */
 
-static __attribute__((noinline)) void pack_doubtful(const struct qnt__thresholds *t, const uint8_t *code,
-                                                    const float *x, bool stream, uint8_t *packed)
-{
-    uint8_t codes[64];
-    search_doubtful(t, x, codes), search_doubtful(t, x + 32, codes + 32);
-    for (int i = 0; i < 64; i++) codes[i] = code[codes[i]];
-    qnt__pack_codes_avx2(codes, 64, 4, stream, packed);
-}
-
-INLINE void pack_by_keys(const struct qnt__thresholds *t, const uint8_t *code, const struct keys *keys,
-                         enum by by, const float *x, size_t n, bool stream, uint8_t *packed)
-{
-    const struct keys k = *keys; /* no store can change it */
-    for (size_t i = 0; i + 64 <= n; i += 64) {
-        struct doubt left, right;
-        __m256i a = codes_by_keys(&k, by, x + i, &left);
-        __m256i b = codes_by_keys(&k, by, x + i + 32, &right);
-        put_32(packed + i / 2, order_pairs(pack_pairs(a, b)), stream);
-        if (!is_certain(either(left, right))) pack_doubtful(t, code, x + i, stream, packed + i / 2);
-    }
-}
-
 static QNT__PACK_RANKS(pack_by_ranks, avx2, avx2)
 
 void qnt__pack_ranks_avx2(const struct qnt__thresholds *t, const uint8_t *code, const float *x, size_t n,
                           int bits, bool stream, uint8_t *packed)
 {
-    uint8_t codes[16] = {0};
-    struct keys keys;
+    struct pack_keys keys;
     size_t i = 0;
-    memcpy(codes, code, t->steps < 4 ? 1u << t->steps : 16);
-    for (int c = 0; c < 16; c++) codes[c] &= 15;
-    if (bits == 4 && open_keys(t, codes, n, &keys)) {
-        if (keys.by == BY_TOP) pack_by_keys(t, codes, &keys, BY_TOP, x, n, stream, packed);
-        else if (keys.by == BY_SHIFTED_TOP)
-            pack_by_keys(t, codes, &keys, BY_SHIFTED_TOP, x, n, stream, packed);
-        else pack_by_keys(t, codes, &keys, BY_SEARCH, x, n, stream, packed);
+    if (open_pack_keys(t, code, n, bits, &keys)) {
         i = n / 64 * 64;
+        if (keys.keys.by == BY_TOP) pack_by_keys(&keys, BY_TOP, x, i, stream, packed);
+        else if (keys.keys.by == BY_SHIFTED_TOP) pack_by_keys(&keys, BY_SHIFTED_TOP, x, i, stream, packed);
+        else pack_by_keys(&keys, BY_SEARCH, x, i, stream, packed);
     }
     pack_by_ranks(t, code, x + i, n - i, bits, stream, packed + i / 8 * (size_t)bits);
 }

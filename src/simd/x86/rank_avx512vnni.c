@@ -8,7 +8,6 @@
 #include <immintrin.h>
 #include <math.h>
 
-#include "../pack_ranks.h"
 #include "../slots.h"
 #include "buckets_avx512vnni.h"
 
@@ -100,8 +99,6 @@ void qnt__rank_f32_avx512vnni(const struct qnt__thresholds *t, const float *x, s
     else
         rank_all(t, x, n, ranks, t->steps - IN_REGISTER);
 }
-
-QNT__PACK_RANKS(qnt__pack_ranks_avx512vnni, avx512vnni, avx2)
 
 INLINE __m512i load_codes(const uint8_t *codes, __mmask16 mask)
 {
