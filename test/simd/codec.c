@@ -326,7 +326,7 @@ static void encode_each_certain(void)
  * that products leave no doubt, or anything. */
 static void pack_each(void)
 {
-    static const size_t runs[] = {1, 1, 1, 1, 8, 16, 32, 64, 104, 600, 5000, 9000};
+    static const size_t runs[] = {1, 1, 1, 1, 8, 16, 32, 64, 104, 600, 8000, 9000};
     static uint8_t codes[9000];
     for (int round = 0; round < 4 * ROUNDS; round++) {
         bool at_end = round & 1, certain = random_in(0, 3);
@@ -334,7 +334,7 @@ static void pack_each(void)
         const int32_t first = random_in(0, 1) ? 0 : -(1 << (bits - 1)),
                       last = first + (int32_t)random_in(1 << bits >> 1, (1 << bits) - 1);
         const size_t run = runs[random_in(0, 11)],
-                     n = length(round / 2, random_in(0, 7) ? 3000 : 9000) / 8 * 8;
+                     n = length(round / 2, random_in(0, 3) ? 3000 : 9000) / 8 * 8;
         const size_t period = run == 1 && random_in(0, 1) ? 8 * (size_t)random_in(1, 150) : 0;
         float *x = certain ? place(&inputs[0], n * sizeof *x, at_end)
                            : place_floats(&inputs[0], n, at_end);

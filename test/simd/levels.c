@@ -80,11 +80,11 @@ static void look_up_f32(void)
     }
 }
 
-/* `used` ascending thresholds: steps that may be empty, nearly even ones, powers of a base, or about 0 even
- * ones of which two may be next to 0 instead. */
+/* `used` ascending thresholds: steps that may be empty, nearly even ones, powers of a base, even ones,
+ * or even ones of which two are next to 0 instead. */
 static void random_thresholds(struct qnt__thresholds *t, int used)
 {
-    const int kind = (int)random_in(0, 4), zero = kind > 2 ? used / 2 : (int)random_in(0, used);
+    const int kind = (int)random_in(0, 4), zero = kind == 4 ? used / 2 : (int)random_in(0, used);
     const float base = 1.2f + 0.1f * (float)random_in(0, 20);
     float at = -4;
     for (int k = 0; k < 256; k++) {

@@ -7,9 +7,10 @@
  * to 0 do where levels are powers; below, keys are those that differ.
  *
  * The one key that is worth comparing with is found by the top of the float's. If no two keys have the same
- * 4 bits there, these are its place; so it is where levels are about even, if need be after a number has
- * been added to all keys. Otherwise, if no two have the same high byte, the place is how many have smaller
- * ones, which a binary search of bytes finds.
+ * 4 bits there, these are its place; so it is where levels are even, if need be after a number has been
+ * added to all keys. Otherwise, if no two have the same high byte, the place is how many have smaller ones:
+ * those with smaller tops and, of two with the same top, the first; the second is left to be compared with.
+ * Where more have the same top, a binary search of bytes finds how many.
  */
 #ifndef QNT__SIMD_X86_KEYS_AVX2_H
 #define QNT__SIMD_X86_KEYS_AVX2_H
@@ -20,13 +21,14 @@
 #include "../slots.h"
 #include "codes_avx2.h"
 
-enum by { BY_TOP, BY_SHIFTED_TOP, BY_SEARCH };
+enum by { BY_TOP, BY_SHIFTED_TOP, BY_SPLIT, BY_SEARCH }; /* the slower, the more serve */
 
 struct keys {
     __m256 pace;
     enum by by;
     __m256i shift;     /* what is added to keys */
     __m256i probe[4];  /* high bytes that a step of the search meets, by the number that it has found */
+    __m256i split, smaller; /* by top: high byte of the first of two keys; how many have smaller tops */
     __m256i low, high; /* by place, bytes of the key to compare with */
     __m256i below;     /* by place, how many keys are below if that one is not */
     __m256i code;      /* by how many keys are below */
@@ -71,8 +73,8 @@ INLINE void make_places(const int16_t key[15], int count, struct keys *k)
 {
     int8_t low[16], high[16], below[16];
     for (int i = 0; i < 16; i++) {
-        const struct place p = k->by == BY_SEARCH ? place_of_search(key, count, i)
-                                                  : place_of_top(key, count, i < 8 ? i : i - 16);
+        const struct place p = k->by <= BY_SHIFTED_TOP ? place_of_top(key, count, i < 8 ? i : i - 16)
+                                                       : place_of_search(key, count, i);
         low[i] = (int8_t)(p.key & 255), high[i] = (int8_t)(p.key >> 8), below[i] = (int8_t)p.below;
     }
     k->low = table_of(low, SAME), k->high = table_of(high, SAME), k->below = table_of(below, SAME);
@@ -88,13 +90,17 @@ INLINE void make_probes(const int16_t key[15], int count, struct keys *k)
     k->probe[3] = table_of(high, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14));
 }
 
-/* Do all keys have different tops after so much has been added? */
-INLINE bool have_tops(const int16_t key[15], int count, int shift)
+INLINE void make_splits(const int16_t key[15], int count, struct keys *k)
 {
-    for (int i = 1; i < count; i++) {
-        if ((key[i] + shift) >> 12 == (key[i - 1] + shift) >> 12) return false;
+    int8_t split[16], smaller[16];
+    for (int i = 0; i < 16; i++) {
+        const int top = i < 8 ? i : i - 16;
+        int first = 0;
+        while (first < count && key[first] >> 12 < top) first++;
+        const bool two = first + 1 < count && key[first + 1] >> 12 == top;
+        split[i] = (int8_t)(two ? key[first] >> 8 : 127), smaller[i] = (int8_t)first;
     }
-    return true;
+    k->split = table_of(split, SAME), k->smaller = table_of(smaller, SAME);
 }
 
 INLINE bool have_high_bytes(const int16_t key[15], int count)
@@ -105,15 +111,32 @@ INLINE bool have_high_bytes(const int16_t key[15], int count)
     return true;
 }
 
-/* The least shift that gives all keys different tops, or one that no shift is. */
-INLINE int shift_for_tops(const int16_t key[15], int count)
+/* The most keys that have the same top after so much has been added. */
+INLINE int most_of_a_top(const int16_t key[15], int count, int shift)
+{
+    int most = 1;
+    for (int i = 1, same = 1; i < count; i++) {
+        same = (key[i] + shift) >> 12 == (key[i - 1] + shift) >> 12 ? same + 1 : 1;
+        most = same > most ? same : most;
+    }
+    return most;
+}
+
+/* The fastest way, and what to add to the keys for it. */
+INLINE enum by choose(const int16_t key[15], int count, int *shift)
 {
     enum { STEP = 256, MOST = 2048 };
-    for (int shift = 0; shift <= MOST; shift += STEP) {
-        if (have_tops(key, count, shift)) return shift;
-        if (have_tops(key, count, -shift)) return -shift;
+    const int most = most_of_a_top(key, count, *shift = 0);
+    if (most == 1) return BY_TOP;
+    for (*shift = STEP; *shift <= MOST; *shift += STEP) {
+        if (most_of_a_top(key, count, *shift) == 1) return BY_SHIFTED_TOP;
+        if (most_of_a_top(key, count, -*shift) == 1) {
+            *shift = -*shift;
+            return BY_SHIFTED_TOP;
+        }
     }
-    return INT16_MAX;
+    *shift = 0;
+    return most == 2 ? BY_SPLIT : BY_SEARCH;
 }
 
 /* False if two keys have the same high byte, or if thresholds are not of a size that keys can have. The
@@ -136,12 +159,14 @@ static bool make_keys(const float value[16], const uint8_t code[16], struct keys
         codes[count] = (int8_t)code[i + 1];
     }
     if (!have_high_bytes(key, count)) return false;
-    const int shift = shift_for_tops(key, count);
-    k->by = shift == INT16_MAX ? BY_SEARCH : shift ? BY_SHIFTED_TOP : BY_TOP;
-    for (int i = 0; i < count && k->by == BY_SHIFTED_TOP; i++) key[i] = (int16_t)(key[i] + shift);
+    int shift;
+    k->by = choose(key, count, &shift);
+    for (int i = 0; i < count; i++) key[i] = (int16_t)(key[i] + shift);
     k->pace = _mm256_set1_ps(pace), k->shift = _mm256_set1_epi16((short)shift);
     k->code = table_of(codes, SAME);
-    make_probes(key, count, k), make_places(key, count, k);
+    make_splits(key, count, k);
+    if (k->by == BY_SEARCH) make_probes(key, count, k);
+    make_places(key, count, k);
     return true;
 }
 
@@ -166,8 +191,14 @@ static bool open_keys(const struct qnt__thresholds *t, size_t n, const uint8_t c
 
 INLINE __m256i find_places(const struct keys *k, enum by by, __m256i a, __m256i b)
 {
-    if (by != BY_SEARCH) return _mm256_packus_epi16(_mm256_srli_epi16(a, 12), _mm256_srli_epi16(b, 12));
+    if (by <= BY_SHIFTED_TOP)
+        return _mm256_packus_epi16(_mm256_srli_epi16(a, 12), _mm256_srli_epi16(b, 12));
     __m256i high = _mm256_packs_epi16(_mm256_srai_epi16(a, 8), _mm256_srai_epi16(b, 8));
+    if (by == BY_SPLIT) {
+        __m256i top = _mm256_and_si256(_mm256_srli_epi16(high, 4), _mm256_set1_epi8(15));
+        __m256i above = _mm256_cmpgt_epi8(high, _mm256_shuffle_epi8(k->split, top));
+        return _mm256_sub_epi8(_mm256_shuffle_epi8(k->smaller, top), above);
+    }
     __m256i place = _mm256_abs_epi8(_mm256_cmpgt_epi8(high, k->probe[0]));
     UNROLL for (int s = 1; s < 4; s++) {
         __m256i above = _mm256_cmpgt_epi8(high, _mm256_shuffle_epi8(k->probe[s], place));

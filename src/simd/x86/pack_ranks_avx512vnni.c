@@ -9,7 +9,7 @@ void qnt__pack_ranks_avx512vnni(const struct qnt__thresholds *t, const uint8_t *
 {
     struct pack_keys keys;
     size_t i = 0;
-    if (open_pack_keys(t, code, n, bits, &keys) && keys.keys.by != BY_SEARCH) {
+    if (open_pack_keys(t, code, n, bits, &keys) && keys.keys.by <= BY_SHIFTED_TOP) {
         i = n / 64 * 64;
         if (keys.keys.by == BY_TOP) pack_by_keys(&keys, BY_TOP, x, i, stream, packed);
         else pack_by_keys(&keys, BY_SHIFTED_TOP, x, i, stream, packed);

@@ -128,6 +128,7 @@ void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t 
     if (open_keys(t, n, same, &keys)) {
         if (keys.by == BY_TOP) rank_by_keys(t, &keys, BY_TOP, x, n, ranks);
         else if (keys.by == BY_SHIFTED_TOP) rank_by_keys(t, &keys, BY_SHIFTED_TOP, x, n, ranks);
+        else if (keys.by == BY_SPLIT) rank_by_keys(t, &keys, BY_SPLIT, x, n, ranks);
         else rank_by_keys(t, &keys, BY_SEARCH, x, n, ranks);
         i = n / 32 * 32;
     }
@@ -151,6 +152,7 @@ void qnt__pack_ranks_avx2(const struct qnt__thresholds *t, const uint8_t *code, 
         i = n / 64 * 64;
         if (keys.keys.by == BY_TOP) pack_by_keys(&keys, BY_TOP, x, i, stream, packed);
         else if (keys.keys.by == BY_SHIFTED_TOP) pack_by_keys(&keys, BY_SHIFTED_TOP, x, i, stream, packed);
+        else if (keys.keys.by == BY_SPLIT) pack_by_keys(&keys, BY_SPLIT, x, i, stream, packed);
         else pack_by_keys(&keys, BY_SEARCH, x, i, stream, packed);
     }
     pack_by_ranks(t, code, x + i, n - i, bits, stream, packed + i / 8 * (size_t)bits);
