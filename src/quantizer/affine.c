@@ -126,6 +126,14 @@ static void encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
     else simd->encode_8(&q, x, s->n, codes);
 }
 
+static void pack(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                 const struct qnt__segment *s, const float *x, uint8_t *packed)
+{
+    struct qnt__affine_each q = each_of(quantizer, s);
+    if (s->n <= s->run) q.run = s->n;
+    simd->pack_each(&q, x, s->n, quantizer->spec.bits, packed);
+}
+
 static void decode_each(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                         const struct qnt__segment *s, const void *codes, float *y)
 {
@@ -283,6 +291,7 @@ const struct qnt__scheme qnt__affine_scheme = {
     .code_bits = code_bits,
     .code_signed = code_signed,
     .encode = encode,
+    .pack = pack,
     .decode = decode,
     .ends = ends,
     .measure = measure,

@@ -72,15 +72,32 @@ void qnt__codebook_ranks(const qnt_quantizer *quantizer, size_t group, struct qn
     out->ascending = book.ascending;
 }
 
+/* The ranks of a segment's group, which are found where they are not known. */
+static const struct qnt__ranks *ranks_of(const qnt_quantizer *quantizer,
+                                         const struct qnt__segment *segment, struct qnt__ranks *own)
+{
+    if (segment->ranks) return segment->ranks;
+    qnt__codebook_ranks(quantizer, segment->group, own);
+    return own;
+}
+
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                           const struct qnt__segment *segment, const float *x, void *codes)
 {
     struct qnt__ranks own;
-    const struct qnt__ranks *r = segment->ranks ? segment->ranks : &own;
-    if (r == &own) qnt__codebook_ranks(quantizer, segment->group, &own);
+    const struct qnt__ranks *r = ranks_of(quantizer, segment, &own);
     simd->rank_f32(&r->thresholds, x, segment->n, codes);
     if (r->ascending) return;
     simd->look_up_8(r->code, r->thresholds.steps, codes, segment->n, codes);
+}
+
+void qnt__codebook_pack(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                        const struct qnt__segment *segment, const float *x, uint8_t *packed)
+{
+    struct qnt__ranks own;
+    const struct qnt__ranks *r = ranks_of(quantizer, segment, &own);
+    simd->pack_ranks(&r->thresholds, r->code, x, segment->n, qnt__code_bits(quantizer),
+                     segment->stream, packed);
 }
 
 void qnt__codebook_decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,

@@ -17,6 +17,8 @@ enum { QNT__BOOK = 256 /* most codes */ };
 /* The rows of struct qnt__scheme for schemes with `values`. */
 void qnt__codebook_encode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                           const struct qnt__segment *segment, const float *x, void *codes);
+void qnt__codebook_pack(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                        const struct qnt__segment *segment, const float *x, uint8_t *packed);
 void qnt__codebook_decode(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                           const struct qnt__segment *segment, const void *codes, float *y);
 void qnt__codebook_ends(const qnt_quantizer *quantizer, size_t group, double value[2],

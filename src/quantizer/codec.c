@@ -81,6 +81,33 @@ static void pack(const struct job *job, size_t first, size_t n, const uint8_t *c
     qnt__write_codes(simd, &job->codes, (int64_t)(first + whole), 1, n - whole, codes + whole);
 }
 
+/* Can codes of the segment go straight to where they are packed? Few are not worth it. */
+static bool packs_straight(const struct qnt__segment *s)
+{
+    if (s->n < STREAM_RUN || s->n % 8) return false;
+    return s->run == 1 ? s->period >= s->n || s->period % 8 == 0
+                       : s->run >= s->n || s->run % 8 == 0;
+}
+
+/* Packs what can go straight from the beginning of a chunk on; returns how many elements. */
+static size_t pack_straight(const struct job *job, const struct qnt__chunk *chunk)
+{
+    const qnt_quantizer *q = job->quantizer;
+    struct qnt__segment segment = segment_of(job, chunk);
+    segment.stream = job->stream;
+    size_t at = 0, n;
+    while (qnt__chunk_segment(&job->grouping, chunk, at, &segment.group, &n)) {
+        const size_t first = chunk->first + at;
+        segment.n = n / 8 * 8;
+        if (first % 8 || !packs_straight(&segment)) break;
+        q->scheme->pack(&job->context->simd, q, &segment, run_at(&job->x, first),
+                        job->codes.data + first / 8 * job->codes.bits);
+        at += segment.n;
+        if (segment.n < n) break;
+    }
+    return at;
+}
+
 /* How much of a chunk to do next: whole rows where rows repeat their groups, eight of them if there is
  * room, so that packed codes begin with whole bytes; or a part of a row. */
 static size_t part_of(const struct qnt__chunk *chunk, size_t done, size_t most)
@@ -91,7 +118,8 @@ static size_t part_of(const struct qnt__chunk *chunk, size_t done, size_t most)
     return qnt__min(left, (rows < 8 ? rows : rows / 8 * 8) * chunk->pitch);
 }
 
-/* The stages that a call needs, for a chunk of views in one run. Only packed codes need a buffer. */
+/* The stages that a call needs, for a chunk of views in one run. Only packed codes that do not go straight
+ * need a buffer. */
 static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
 {
     const struct qnt__simd *simd = &job->context->simd;
@@ -100,8 +128,9 @@ static void convert_run(const struct job *job, const struct qnt__chunk *chunk)
     size_t most = !packed ? chunk->count : share ? ROWS / job->code_bytes : PART;
     struct qnt__chunk part = *chunk;
     uint16_t buffer[ROWS / 2];
+    size_t done = packed && job->x.count && job->codes.count ? pack_straight(job, chunk) : 0;
 
-    for (size_t done = 0; done < chunk->count; done += part.count) {
+    for (; done < chunk->count; done += part.count) {
         part.first = chunk->first + done;
         part.count = part_of(chunk, done, most);
         void *codes = packed ? buffer : run_at(&job->codes, part.first);

@@ -154,10 +154,13 @@ bool qnt__piece_next(const struct qnt__grouping *g, const struct qnt__piece *p,
 
 enum { PIECE = 1 << 16 }; /* elements; a multiple of 8, so that packed codes meet at whole bytes */
 
-/* Rows of one piece of interleaved groups; columns is g->inner or, along the axis, g->length. */
+/* Rows of one piece of interleaved groups, a multiple of 8; as many as share what is computed for a column,
+ * unless these are very wide. Columns is g->inner or, along the axis, g->length. */
 static size_t piece_rows(size_t columns)
 {
-    return qnt__max(PIECE / columns / 8, 1) * 8;
+    enum { SHARE = 32, MOST = 8 * PIECE };
+    size_t rows = qnt__max(PIECE / columns / 8, 1) * 8;
+    return columns <= MOST / SHARE ? qnt__max(rows, SHARE) : rows;
 }
 
 static size_t columns_of(const struct qnt__grouping *g)

@@ -54,6 +54,10 @@ struct qnt__scheme {
     /* Codes are bytes, or uint16_t if code_bits is 16. */
     void (*encode)(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                    const struct qnt__segment *segment, const float *x, void *codes);
+    /* The same for codes of 1 to 7 bits, packed (the slot pack_codes); n is a multiple of 8, so are run,
+     * unless it is 1 or at least n, and period, unless it is at least n. */
+    void (*pack)(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
+                 const struct qnt__segment *segment, const float *x, uint8_t *packed);
     void (*decode)(const struct qnt__simd *simd, const qnt_quantizer *quantizer,
                    const struct qnt__segment *segment, const void *codes, float *y);
     /* Smallest and largest value of a group that can be decoded, and the distances of these two from

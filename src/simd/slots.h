@@ -229,7 +229,11 @@ struct qnt__affine_each {
     /* ceil(n bits / 8) bytes; spare bits of the last byte become 0; stream as in qnt__affine */   \
     X(pack_codes, void,                                                                            \
       (const uint8_t *codes, size_t n, int bits, bool stream, uint8_t *packed))                    \
-    /* the reverse; sign != 0 extends the sign */                                                  \
+    /* packs what encode_each_8 gives, last - first < 2^bits; n is a multiple of 8, so are run,    \
+     * unless it is 1 or at least n, and period */                                                 \
+    X(pack_each, void,                                                                             \
+      (const struct qnt__affine_each *q, const float *x, size_t n, int bits, uint8_t *packed))     \
+    /* the reverse of pack_codes; sign != 0 extends the sign */                                    \
     X(unpack_codes, void,                                                                          \
       (const uint8_t *packed, size_t n, int bits, int sign, uint8_t *codes))                       \
     /* range[0] = smallest, range[1] = largest finite x (-0 < +0 is not told apart: +0 is given); */ \

@@ -98,6 +98,10 @@ struct qnt__join_words {
     X(look_up_f32, void,                                                                           \
       (const float *table, int bits, const uint8_t *codes, size_t n, float *levels))               \
     X(rank_f32, void, (const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)) \
+    /* packs (pack_codes) code[rank of x], 2^steps codes */                                        \
+    X(pack_ranks, void,                                                                            \
+      (const struct qnt__thresholds *t, const uint8_t *code, const float *x, size_t n, int bits,   \
+       bool stream, uint8_t *packed))                                                              \
     X(decode_cells, void, (const struct qnt__decode_cells *d))                                     \
     /* `columns` (1..16) rows, ld bytes apart, become cells of 64 bytes: bytes 4 c to 4 c + 3 of   \
      * cell e are bytes 4 e to 4 e + 3 of row c, or 0 */                                           \

@@ -9,7 +9,7 @@
 #include "quotient.h"
 #include "runs.h"
 
-enum { QNT__STRIP = 512 /* groups */ };
+enum { QNT__STRIP = 1024 /* groups */ };
 
 struct qnt__strip {
     const struct qnt__affine_each *each;
@@ -47,9 +47,38 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
                                 .zero = s->first - (int32_t)s->low[i]};
 }
 
+/* Groups of a strip. Runs have no rows that share them: fewer, so that what is computed for them does not
+ * keep memory waiting, and no more elements than QNT__STRIP_RUNS unless one group has them. */
+enum { QNT__STRIP_RUNS = 4096 };
+
+static inline size_t qnt__strip_groups(size_t run)
+{
+    const size_t fit = QNT__STRIP_RUNS / run;
+    return fit < 1 ? 1 : fit < QNT__STRIP ? fit : QNT__STRIP;
+}
+
+/* Strip by strip, and a strip row by row: `statement` has `part` elements from element `at` on, the first
+ * of which is that of the strip.
+ *     load_strip(q, first, count, strip): groups first..first + count - 1 */
+#define QNT__BY_STRIPS(q, n, strip, statement)                                                     \
+    do {                                                                                           \
+        const size_t row_ = (q)->period && (q)->period < (n) ? (q)->period : (n);                  \
+        const size_t wide_ = (q)->run * qnt__strip_groups((q)->run);                               \
+        (strip)->each = (q), (strip)->first = (q)->first, (strip)->last = (q)->last;               \
+        (strip)->ahead = qnt__strip_ahead(n, row_, wide_);                                         \
+        for (size_t first_ = 0; first_ < row_; first_ += wide_) {                                  \
+            (strip)->begin = first_ / (q)->run;                                                    \
+            const size_t columns_ = row_ - first_ < wide_ ? row_ - first_ : wide_;                 \
+            load_strip(q, (strip)->begin, (columns_ + (q)->run - 1) / (q)->run, strip);            \
+            for (size_t at = first_; at < (n); at += row_) {                                       \
+                const size_t part = (n)-at < columns_ ? (n)-at : columns_;                         \
+                statement;                                                                         \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
 /*
- * Defines the slots encode_each_8 and encode_each_16 of a level: strip by strip, a strip row by row.
- *     load_strip(q, first, count, strip): groups first..first + count - 1
+ * Defines the slots encode_each_8 and encode_each_16 of a level.
  *     encode_strip_8, _16(strip, run, x, n, codes, stream): n elements, the first that of the strip
  */
 #define QNT__ENCODE_EACH(isa, width, type)                                                         \
@@ -58,18 +87,28 @@ static inline struct qnt__affine qnt__strip_get(const struct qnt__strip *s, size
     {                                                                                              \
         const struct qnt__affine_each q = *each; /* no store can change it */                      \
         struct qnt__strip strip;                                                                   \
-        const size_t row = q.period && q.period < n ? q.period : n, wide = q.run * QNT__STRIP;     \
-        strip.each = &q, strip.first = q.first, strip.last = q.last;                               \
-        strip.ahead = qnt__strip_ahead(n, row, wide);                                              \
-        for (size_t first = 0; first < row; first += wide) {                                       \
-            strip.begin = first / q.run;                                                           \
-            const size_t columns = row - first < wide ? row - first : wide;                        \
-            load_strip(&q, first / q.run, (columns + q.run - 1) / q.run, &strip);                  \
-            for (size_t at = first; at < n; at += row) {                                           \
-                const size_t part = n - at < columns ? n - at : columns;                           \
-                encode_strip_##width(&strip, q.run, x + at, part, codes + at, q.stream);           \
+        QNT__BY_STRIPS(&q, n, &strip,                                                              \
+                       encode_strip_##width(&strip, q.run, x + at, part, codes + at, q.stream));   \
+    }
+
+/* A function that does what the slot pack_each does, at one level, through a buffer that stays in the first
+ * cache. */
+#define QNT__PACK_EACH(name, isa)                                                                  \
+    void name(const struct qnt__affine_each *each, const float *x, size_t n, int bits,             \
+              uint8_t *packed)                                                                     \
+    {                                                                                              \
+        enum { CODES = QNT__STRIP_RUNS };                                                          \
+        uint8_t codes[CODES];                                                                      \
+        const struct qnt__affine_each q = *each; /* no store can change it */                      \
+        struct qnt__strip strip;                                                                   \
+        QNT__BY_STRIPS(&q, n, &strip, {                                                            \
+            for (size_t done = 0, some; done < part; done += some) {                               \
+                some = part - done < CODES ? part - done : CODES;                                  \
+                encode_strip_8(&strip, q.run, x + at + done, some, codes, false);                  \
+                qnt__pack_codes_##isa(codes, some, bits, q.stream,                                 \
+                                      packed + (at + done) / 8 * (size_t)bits);                    \
             }                                                                                      \
-        }                                                                                          \
+        });                                                                                        \
     }
 
 #endif

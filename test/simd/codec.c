@@ -322,6 +322,40 @@ static void encode_each_certain(void)
     }
 }
 
+/* Codes of several groups packed at once are those of each step by itself; floats are inside of codes, so
+ * that products leave no doubt, or anything. */
+static void pack_each(void)
+{
+    static const size_t runs[] = {1, 1, 1, 1, 8, 16, 32, 64, 104, 600, 8000, 9000};
+    static uint8_t codes[9000];
+    for (int round = 0; round < 4 * ROUNDS; round++) {
+        bool at_end = round & 1, certain = random_in(0, 3);
+        const int bits = random_in(0, 1) ? 4 : (int)random_in(1, 7);
+        const int32_t first = random_in(0, 1) ? 0 : -(1 << (bits - 1)),
+                      last = first + (int32_t)random_in(1 << bits >> 1, (1 << bits) - 1);
+        const size_t run = runs[random_in(0, 11)],
+                     n = length(round / 2, random_in(0, 3) ? 3000 : 9000) / 8 * 8;
+        const size_t period = run == 1 && random_in(0, 1) ? 8 * (size_t)random_in(1, 150) : 0;
+        float *x = certain ? place(&inputs[0], n * sizeof *x, at_end)
+                           : place_floats(&inputs[0], n, at_end);
+        const size_t whole = run < n ? run : n ? n : 1;
+        struct qnt__affine_each q = random_each(n, whole, period, first, last, at_end);
+        for (size_t i = 0; certain && i < n; i++) {
+            size_t g = period ? i % period : i / whole;
+            double code = (double)random_in(first - 3, last + 3) + (double)random_in(-99, 99) / 256;
+            x[i] = (float)((code - (q.zero ? q.zero[g] : 0)) * (double)q.scale[g] +
+                           (q.offset ? (double)q.offset[g] : 0.0));
+        }
+        void *expected, *got;
+        place_outputs(n / 8 * (size_t)bits, at_end, &expected, &got);
+        definition.encode_each_8(&q, x, n, codes);
+        definition.pack_codes(codes, n, bits, false, expected);
+        table.pack_each(&q, x, n, bits, got);
+        CHECK_MSG(same_bytes(), "%s, n %zu, %d bits, runs of %zu, rows of %zu", level, n, bits,
+                  whole, period);
+    }
+}
+
 /* With one parameter for all, each is the same as the others. */
 static void each_alike(void)
 {
@@ -583,6 +617,7 @@ int main(int argc, char **argv)
         RUN(decode);
         RUN(each);
         RUN(encode_each_certain);
+        RUN(pack_each);
         RUN(each_alike);
         RUN(convert);
         RUN(convert_all);

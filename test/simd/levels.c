@@ -80,19 +80,23 @@ static void look_up_f32(void)
     }
 }
 
-/* `used` ascending thresholds: steps that may be empty, nearly even ones, or powers of a base. */
+/* `used` ascending thresholds: steps that may be empty, nearly even ones, powers of a base, even ones,
+ * or even ones of which two are next to 0 instead. */
 static void random_thresholds(struct qnt__thresholds *t, int used)
 {
-    const int kind = (int)random_in(0, 2), zero = (int)random_in(0, used);
+    const int kind = (int)random_in(0, 4), zero = kind == 4 ? used / 2 : (int)random_in(0, used);
     const float base = 1.2f + 0.1f * (float)random_in(0, 20);
     float at = -4;
     for (int k = 0; k < 256; k++) {
         if (kind == 0) at += 0.25f * (float)random_in(0, 2);
         else if (kind == 1) at += 0.25f + 0.001f * (float)random_in(0, 100);
+        else if (kind == 3) at = 0.25f * ((float)(k - zero) + 0.5f * (float)(used % 2 == 0));
         else if (k == zero) at = 0.0f;
+        else if (kind == 4) at = 0.25f * (float)(k - zero) + (k < zero ? 0.125f : -0.125f);
         else at = k < zero ? -powf(base, (float)(zero - k)) : powf(base, (float)(k - zero));
         t->value[k] = k < used ? at : INFINITY;
     }
+    if (kind == 4 && zero > 1) t->value[zero - 1] = -1e-45f;
     if (kind == 2 && random_in(0, 1) && zero < used) {
         t->value[zero] = random_in(0, 1) ? -0.0f : -1e-45f;
     }
@@ -144,6 +148,36 @@ static void rank_f32(void)
             CHECK_MSG(!memcmp(out.data, want, n), "%s steps %d n %zu", names[l], t.steps, n);
         }
         unguard(&x), unguard(&out);
+    }
+}
+
+/* Packed codes of ranks are those of each step by itself. */
+static void pack_ranks(void)
+{
+    enum { LONG = 9000 };
+    static uint8_t codes[LONG], want[LONG];
+    for (int i = 0; i < ROUNDS(600); i++) {
+        struct qnt__thresholds t = {.steps = i % 2 ? 4 : 1 + i / 2 % 7};
+        int most = (1 << t.steps) - 1, used = (int)random_in(most / 2, most);
+        int bits = i % 3 && t.steps <= 4 ? 4 : (int)random_in(t.steps, 7);
+        bool calm = random_in(0, 3), stream = random_in(0, 1);
+        size_t n = (size_t)(random_in(0, 1) ? random_in(0, 200) : random_in(500, i % 16 ? 1500 : LONG));
+        size_t bytes = (n * (size_t)bits + 7) / 8;
+        guarded x = guard(4 * n, random_in(0, 1)), code = input((size_t)1 << t.steps),
+                out = guard(bytes, random_in(0, 1));
+        float *v = (void *)x.data;
+        random_thresholds(&t, used);
+        for (size_t k = 0; k < n; k++) v[k] = calm ? random_around(&t, used) : random_beside(&t, used);
+        qnt__rank_f32_c(&t, v, n, codes);
+        for (size_t k = 0; k < n; k++) codes[k] = code.data[codes[k]];
+        qnt__pack_codes_c(codes, n, bits, false, want);
+        for (int l = 0; l < levels; l++) {
+            memset(out.data, 0x55, bytes);
+            tables[l].pack_ranks(&t, code.data, v, n, bits, stream, out.data);
+            CHECK_MSG(!memcmp(out.data, want, bytes), "%s steps %d bits %d n %zu", names[l], t.steps, bits,
+                      n);
+        }
+        unguard(&x), unguard(&code), unguard(&out);
     }
 }
 
@@ -584,6 +618,7 @@ int main(int argc, char **argv)
     RUN(look_up_16);
     RUN(look_up_f32);
     RUN(rank_f32);
+    RUN(pack_ranks);
     RUN(gemm_s16);
     RUN(expand_words);
     RUN(split_words);

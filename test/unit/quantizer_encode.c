@@ -365,6 +365,57 @@ static void strided_codes(void)
     qnt_context_destroy(c);
 }
 
+/* Code i of `bits` in a run of packed ones. */
+static unsigned packed_code(const uint8_t *packed, size_t i, int bits)
+{
+    unsigned code = 0;
+    for (size_t k = 0, at = i * (size_t)bits; k < (size_t)bits; k++, at++) {
+        code |= (unsigned)(packed[at / 8] >> at % 8 & 1) << k;
+    }
+    return code;
+}
+
+/* Long rows that begin inside of bytes or not: packed codes are the low bits of those in bytes. */
+static void packed_rows(void)
+{
+    enum { MOST_ROWS = 9, COLUMNS = 9000 };
+    static float x[MOST_ROWS * COLUMNS];
+    static double scale[MOST_ROWS * COLUMNS];
+    static uint8_t codes[MOST_ROWS * COLUMNS], packed[MOST_ROWS * COLUMNS];
+    for (size_t i = 0; i < MOST_ROWS * COLUMNS; i++) x[i] = (float)random_gauss();
+    for (int round = 0; round < 200; round++) {
+        qnt_context *c = check_context();
+        const int64_t rows = random_in(1, MOST_ROWS);
+        const int64_t n = random_in(0, 1) ? random_in(500, 700) : 8 * random_in(60, COLUMNS / 8);
+        qnt_spec spec = {.size = sizeof spec, .bits = (int32_t)random_in(1, 7),
+                         .grain = (int32_t)random_in(0, 2), .axis = (int32_t)random_in(0, 1)};
+        if (random_in(0, 2) == 0) spec.bits = 4;
+        if (spec.grain == QNT_PER_TENSOR) spec.axis = 0;
+        const int64_t block = spec.axis ? random_in(1, 200) : random_in(1, 3);
+        const int64_t blocks = ((spec.axis ? n : rows) + block - 1) / block;
+        if (spec.grain == QNT_PER_BLOCK) spec.block = block;
+        const int64_t groups = spec.grain == QNT_PER_TENSOR ? 1
+                               : spec.grain == QNT_PER_AXIS ? (spec.axis ? n : rows)
+                                                            : blocks * (spec.axis ? rows : n);
+        const size_t count = (size_t)(rows * n);
+        for (int64_t g = 0; g < groups; g++) scale[g] = 0.1 + 0.01 * (double)random_in(0, 99);
+        qnt_quantizer *q;
+        OK(qnt_quantizer_create(c, &spec, &q));
+        OK(qnt_quantizer_set(c, q, QNT_P_SCALE, scale, (size_t)groups));
+        qnt_tensor *view = TENSOR(x, QNT_FLOAT, 32, rows, n);
+        OK(qnt_quantizer_encode(c, q, view, TENSOR(codes, QNT_UINT, 8, rows, n)));
+        memset(packed, 0x55, sizeof packed);
+        OK(qnt_quantizer_encode(c, q, view, TENSOR(packed, QNT_UINT, spec.bits, rows, n)));
+        size_t wrong = 0;
+        for (size_t i = 0; i < count; i++) wrong += packed_code(packed, i, spec.bits) != codes[i];
+        CHECK_MSG(wrong == 0, "%d rows of %d, %d bits, grain %d, axis %d, block %d: %zu of %zu", (int)rows,
+                  (int)n, (int)spec.bits, (int)spec.grain, (int)spec.axis, (int)block, wrong, count);
+        CHECK(packed[(count * (size_t)spec.bits + 7) / 8] == 0x55);
+        qnt_quantizer_destroy(q);
+        qnt_context_destroy(c);
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -372,5 +423,6 @@ int main(int argc, char **argv)
     RUN(many_pieces);
     RUN(pieces);
     RUN(strided_codes);
+    RUN(packed_rows);
     return DONE;
 }

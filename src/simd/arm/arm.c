@@ -23,6 +23,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->decode_u16 = qnt__decode_u16_neon;
         table->encode_each_8 = qnt__encode_each_8_neon;
         table->encode_each_16 = qnt__encode_each_16_neon;
+        table->pack_each = qnt__pack_each_neon;
         table->decode_each_s8 = qnt__decode_each_s8_neon;
         table->decode_each_u8 = qnt__decode_each_u8_neon;
         table->decode_each_s16 = qnt__decode_each_s16_neon;
@@ -41,6 +42,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->gemm_s16 = qnt__gemm_s16_neon;
         table->look_up_f32 = qnt__look_up_f32_neon;
         table->rank_f32 = qnt__rank_f32_neon;
+        table->pack_ranks = qnt__pack_ranks_neon;
         table->gemm_bits = qnt__gemm_bits_neon;
         table->count_blocks = qnt__count_blocks_neon;
         table->tabulate_bits = qnt__tabulate_bits_neon;

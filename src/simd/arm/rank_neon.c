@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../pack_ranks.h"
 #include "../slots.h"
 
 enum { IN_REGISTERS = 4 /* steps */ };
@@ -70,6 +71,8 @@ void qnt__rank_f32_neon(const struct qnt__thresholds *t, const float *x, size_t 
     }
     qnt__rank_f32_c(t, x + i, n - i, ranks + i);
 }
+
+QNT__PACK_RANKS(qnt__pack_ranks_neon, neon, neon)
 
 void qnt__look_up_f32_neon(const float *table, int bits, const uint8_t *codes, size_t n,
                            float *levels)

@@ -1,5 +1,5 @@
 /* Ranks among thresholds, and levels by code, in portable C: the definition. */
-#include "../slots.h"
+#include "../pack_ranks.h"
 
 void qnt__rank_f32_c(const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)
 {
@@ -11,6 +11,8 @@ void qnt__rank_f32_c(const struct qnt__thresholds *t, const float *x, size_t n, 
         ranks[i] = (uint8_t)(x[i] == x[i] ? rank : t->nan);
     }
 }
+
+QNT__PACK_RANKS(qnt__pack_ranks_c, c, c)
 
 void qnt__look_up_f32_c(const float *table, int bits, const uint8_t *codes, size_t n, float *levels)
 {

@@ -32,6 +32,20 @@ INLINE __m256i order_bytes(__m256i bytes)
     return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/* Codes of 4 bits, lane by lane like these, as packed pairs of neighbours, and their order. */
+INLINE __m256i pack_pairs(__m256i a, __m256i b)
+{
+    const __m256i pairs = _mm256_set1_epi16(1 | 16 << 8);
+    return _mm256_packus_epi16(_mm256_maddubs_epi16(a, pairs), _mm256_maddubs_epi16(b, pairs));
+}
+
+INLINE __m256i order_pairs(__m256i packed)
+{
+    const __m128i words = _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+    packed = _mm256_permute4x64_epi64(packed, _MM_SHUFFLE(3, 1, 2, 0));
+    return _mm256_shuffle_epi8(packed, _mm256_broadcastsi128_si256(words));
+}
+
 /* 32 numbers from 0 to 255 as bytes, in order. */
 INLINE __m256i join_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
 {

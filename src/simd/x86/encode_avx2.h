@@ -52,10 +52,19 @@ INLINE void put_steps(__m256i steps, const struct ends *e, uint8_t *to, bool str
     put_32(to, _mm256_add_epi8(order_bytes(steps), _mm256_set1_epi8((char)e->first)), stream);
 }
 
-/* 32 elements; g[k] has the parameters of elements 8 k..8 k + 7; `real`: there may be an offset. False if
- * there is a doubt: then they have to be divided. */
-INLINE bool encode_32_8(const struct group g[4], const struct ends *e, bool real, const float *x,
-                        size_t ahead, uint8_t *to, bool stream)
+/* 64 codes of 4 bits. */
+INLINE void put_packed_steps(__m256i a, __m256i b, const struct ends *e, uint8_t *to, bool stream)
+{
+    const __m256i first = _mm256_set1_epi8((char)e->first), mask = _mm256_set1_epi8(15);
+    a = _mm256_and_si256(_mm256_add_epi8(a, first), mask);
+    b = _mm256_and_si256(_mm256_add_epi8(b, first), mask);
+    put_32(to, order_pairs(pack_pairs(a, b)), stream);
+}
+
+/* 32 elements, lane by lane; g[k] has the parameters of elements 8 k..8 k + 7; `real`: there may be an
+ * offset. Bytes of `same` are 0 where there is a doubt: then they have to be divided. */
+INLINE __m256i multiply_32(const struct group g[4], const struct ends *e, bool real, const float *x,
+                           size_t ahead, __m256i *same)
 {
     __m256i up[4], down[4]; /* from the first code, from the last one */
     prefetch_32(x, ahead);
@@ -67,9 +76,34 @@ INLINE bool encode_32_8(const struct group g[4], const struct ends *e, bool real
         down[k] = _mm256_cvttps_epi32(_mm256_sub_ps(e->mirror, p));
     }
     __m256i steps = _mm256_min_epu8(clamp_bytes(up), e->most_bytes);
-    __m256i same = _mm256_cmpeq_epi8(steps, _mm256_subs_epu8(e->most_bytes, clamp_bytes(down)));
-    put_steps(steps, e, to, stream);
+    *same = _mm256_cmpeq_epi8(steps, _mm256_subs_epu8(e->most_bytes, clamp_bytes(down)));
+    return steps;
+}
+
+/* False if there is a doubt. */
+INLINE bool encode_32_8(const struct group g[4], const struct ends *e, bool real, const float *x,
+                        size_t ahead, uint8_t *to, bool stream)
+{
+    __m256i same;
+    put_steps(multiply_32(g, e, real, x, ahead, &same), e, to, stream);
     return __builtin_expect(_mm256_movemask_epi8(same) == -1, 1);
+}
+
+INLINE bool encode_64_4(const struct group g[8], const struct ends *e, bool real, const float *x,
+                        size_t ahead, uint8_t *to, bool stream)
+{
+    __m256i same_a, same_b;
+    __m256i a = multiply_32(g, e, real, x, ahead, &same_a);
+    __m256i b = multiply_32(g + 4, e, real, x + 32, ahead, &same_b);
+    put_packed_steps(a, b, e, to, stream);
+    return __builtin_expect(_mm256_movemask_epi8(_mm256_and_si256(same_a, same_b)) == -1, 1);
+}
+
+INLINE __m256i divide_32(const struct exact g[4], const float *x)
+{
+    __m256i steps[4];
+    UNROLL for (int k = 0; k < 4; k++) steps[k] = divide(&g[k], _mm256_loadu_ps(x + 8 * k));
+    return clamp_bytes(steps);
 }
 
 /* The same exactly; rare, so it is not worth a place in a loop. Streamed as what it replaces: another store
@@ -77,9 +111,7 @@ INLINE bool encode_32_8(const struct group g[4], const struct ends *e, bool real
 static __attribute__((noinline)) void divide_32_8(const struct exact g[4], const struct ends *e,
                                                   const float *x, uint8_t *to, bool stream)
 {
-    __m256i steps[4];
-    UNROLL for (int k = 0; k < 4; k++) steps[k] = divide(&g[k], _mm256_loadu_ps(x + 8 * k));
-    put_steps(clamp_bytes(steps), e, to, stream);
+    put_steps(divide_32(g, x), e, to, stream);
 }
 
 INLINE void divide_32_16(const struct exact g[4], const struct ends *e, const float *x, size_t ahead,

@@ -182,3 +182,92 @@ static void encode_strip_16(const struct qnt__strip *s, size_t run, const float 
 
 QNT__ENCODE_EACH(avx2, 8, uint8_t)
 QNT__ENCODE_EACH(avx2, 16, uint16_t)
+
+/* ---- packed codes of 4 bits ---- */
+
+static __attribute__((noinline)) void divide_64_4(const struct qnt__strip *s, const struct ends *e,
+                                                  size_t g, size_t run, const float *x, uint8_t *to,
+                                                  bool stream)
+{
+    struct exact left[4], right[4];
+    exact_32(s, g, run, left), exact_32(s, g + (run <= 32 ? 32 / run : 0), run, right);
+    put_packed_steps(divide_32(left, x), divide_32(right, x + 32), e, to, stream);
+}
+
+/* The rest of a strip, or of a run: less than 64 elements. */
+static void pack_rest_4(const struct qnt__strip *s, size_t g, size_t run, const float *x, size_t n,
+                        uint8_t *to)
+{
+    uint8_t codes[64];
+    for (size_t i = 0; i < n; i++) {
+        const struct qnt__affine one = qnt__affine_at(s->each, s->begin + g + i / run);
+        qnt__encode_8_c(&one, x + i, 1, codes + i);
+    }
+    qnt__pack_codes_c(codes, n, 4, false, to);
+}
+
+INLINE void pack_elements_4(const struct qnt__strip *s, const struct ends *e, size_t run, bool real,
+                            bool even, const float *x, size_t n, uint8_t *to, bool stream)
+{
+    const size_t ahead = s->ahead;
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        struct group all[8];
+        UNROLL for (size_t k = 0; k < 4; k++) {
+            all[k] = parameters(s, i / run + groups_on(run, k), run > 1, real, even);
+            all[k + 4] = parameters(s, (i + 32) / run + groups_on(run, k), run > 1, real, even);
+        }
+        if (encode_64_4(all, e, real, x + i, ahead, to + i / 2, stream)) continue;
+        divide_64_4(s, e, i / run, run, x + i, to + i / 2, stream);
+    }
+    pack_rest_4(s, i / run, run, x + i, n - i, to + i / 2);
+}
+
+INLINE void pack_runs_4(const struct qnt__strip *s, const struct ends *e, size_t run, bool real,
+                        const float *x, size_t n, uint8_t *to, bool stream)
+{
+    for (size_t g = 0, i = 0, end = 0; end < n; g++) {
+        const struct group one = parameters(s, g, true, real, false);
+        const struct group all[8] = {one, one, one, one, one, one, one, one};
+        end = n - i < run ? n : i + run;
+        for (; i + 64 <= end; i += 64) {
+            if (encode_64_4(all, e, real, x + i, QNT__AHEAD, to + i / 2, stream)) continue;
+            divide_64_4(s, e, g, run, x + i, to + i / 2, stream);
+        }
+        pack_rest_4(s, g, run, x + i, end - i, to + i / 2);
+        i = end;
+    }
+}
+
+INLINE void pack_real_4(const struct qnt__strip *s, size_t run, bool real, const float *x, size_t n,
+                        uint8_t *to, bool stream)
+{
+    const struct ends e = ends_of(s->first, s->last - s->first);
+    if (run == 1 && s->even) pack_elements_4(s, &e, 1, real, true, x, n, to, stream);
+    else if (run == 1) pack_elements_4(s, &e, 1, real, false, x, n, to, stream);
+    else if (run == 16) pack_elements_4(s, &e, 16, real, false, x, n, to, stream);
+    else if (run == 32) pack_elements_4(s, &e, 32, real, false, x, n, to, stream);
+    else pack_runs_4(s, &e, run, real, x, n, to, stream);
+}
+
+static void pack_strip_4(const struct qnt__strip *s, size_t run, const float *x, size_t n, uint8_t *to,
+                         bool stream)
+{
+    if (s->each->offset) pack_real_4(s, run, true, x, n, to, stream);
+    else pack_real_4(s, run, false, x, n, to, stream);
+}
+
+static QNT__PACK_EACH(pack_each_by_codes, avx2)
+
+void qnt__pack_each_avx2(const struct qnt__affine_each *each, const float *x, size_t n, int bits,
+                         uint8_t *packed)
+{
+    const struct qnt__affine_each q = *each; /* no store can change it */
+    struct qnt__strip strip;
+    if (bits != 4) {
+        pack_each_by_codes(&q, x, n, bits, packed);
+        return;
+    }
+    QNT__BY_STRIPS(&q, n, &strip,
+                   pack_strip_4(&strip, q.run, x + at, part, packed + at / 2, q.stream));
+}

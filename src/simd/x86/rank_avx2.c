@@ -7,11 +7,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "../pack_ranks.h"
 #include "../slots.h"
 #include "codes_avx2.h"
-#include "keys_avx2.h"
+#include "pack_keys_avx2.h"
 
-enum { IN_REGISTERS = 4 /* steps */, LONG = 512 /* elements that are worth making keys */ };
+enum { IN_REGISTERS = 4 /* steps */ };
 
 /* Entry `index` (0..15) of a table in two registers. */
 INLINE __m256 look_up_16(__m256 low, __m256 high, __m256i index)
@@ -98,37 +99,63 @@ INLINE void search(const struct qnt__thresholds *t, const struct steps *steps, i
     qnt__rank_f32_c(t, x + i, n - i, ranks + i);
 }
 
-static __attribute__((noinline)) void search_doubtful(const struct qnt__thresholds *t,
-                                                      const struct steps *steps, const float *x,
+static __attribute__((noinline)) void search_doubtful(const struct qnt__thresholds *t, const float *x,
                                                       uint8_t *ranks)
 {
-    search_32(t, steps, 0, x, ranks);
+    float few[16];
+    load_few(t, 1, few);
+    const struct steps steps = steps_of(few);
+    search_32(t, &steps, 0, x, ranks);
 }
 
-static void rank_by_keys(const struct qnt__thresholds *t, const struct steps *steps,
-                         const struct keys *keys, const float *x, size_t n, uint8_t *ranks)
+INLINE void rank_by_keys(const struct qnt__thresholds *t, const struct keys *keys, enum by by,
+                         const float *x, size_t n, uint8_t *ranks)
 {
     const struct keys k = *keys; /* no store can change it */
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        if (!rank_32(&k, x + i, ranks + i)) search_doubtful(t, steps, x + i, ranks + i);
+    for (size_t i = 0; i + 32 <= n; i += 32) {
+        struct doubt doubt;
+        put_32(ranks + i, order_bytes(codes_by_keys(&k, by, x + i, &doubt)), false);
+        if (!is_certain(doubt)) search_doubtful(t, x + i, ranks + i);
     }
-    search(t, steps, 0, x + i, n - i, ranks + i);
 }
 
 void qnt__rank_f32_avx2(const struct qnt__thresholds *t, const float *x, size_t n, uint8_t *ranks)
 {
+    static const uint8_t same[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const int more = t->steps > IN_REGISTERS ? t->steps - IN_REGISTERS : 0;
-    float few[16];
-    for (int i = 0; i < 16; i++) {
-        int at = ((i + 1) << more) - 1;
-        few[i] = at < (1 << t->steps) - 1 ? t->value[at] : INFINITY;
-    }
-    const struct steps steps = steps_of(few);
+    size_t i = 0;
     struct keys keys;
-    if (more) search(t, &steps, more, x, n, ranks);
-    else if (n >= LONG && make_keys(few, &keys)) rank_by_keys(t, &steps, &keys, x, n, ranks);
-    else search(t, &steps, 0, x, n, ranks);
+    if (open_keys(t, n, same, &keys)) {
+        if (keys.by == BY_TOP) rank_by_keys(t, &keys, BY_TOP, x, n, ranks);
+        else if (keys.by == BY_SHIFTED_TOP) rank_by_keys(t, &keys, BY_SHIFTED_TOP, x, n, ranks);
+        else if (keys.by == BY_SPLIT) rank_by_keys(t, &keys, BY_SPLIT, x, n, ranks);
+        else rank_by_keys(t, &keys, BY_SEARCH, x, n, ranks);
+        i = n / 32 * 32;
+    }
+    float few[16];
+    load_few(t, 1u << more, few);
+    const struct steps steps = steps_of(few);
+    if (more) search(t, &steps, more, x + i, n - i, ranks + i);
+    else search(t, &steps, 0, x + i, n - i, ranks + i);
+}
+
+/* ---- ranks as packed codes ---- */
+
+static QNT__PACK_RANKS(pack_by_ranks, avx2, avx2)
+
+void qnt__pack_ranks_avx2(const struct qnt__thresholds *t, const uint8_t *code, const float *x, size_t n,
+                          int bits, bool stream, uint8_t *packed)
+{
+    struct pack_keys keys;
+    size_t i = 0;
+    if (open_pack_keys(t, code, n, bits, &keys)) {
+        i = n / 64 * 64;
+        if (keys.keys.by == BY_TOP) pack_by_keys(&keys, BY_TOP, x, i, stream, packed);
+        else if (keys.keys.by == BY_SHIFTED_TOP) pack_by_keys(&keys, BY_SHIFTED_TOP, x, i, stream, packed);
+        else if (keys.keys.by == BY_SPLIT) pack_by_keys(&keys, BY_SPLIT, x, i, stream, packed);
+        else pack_by_keys(&keys, BY_SEARCH, x, i, stream, packed);
+    }
+    pack_by_ranks(t, code, x + i, n - i, bits, stream, packed + i / 8 * (size_t)bits);
 }
 
 void qnt__look_up_f32_avx2(const float *table, int bits, const uint8_t *codes, size_t n,

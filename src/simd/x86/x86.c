@@ -29,6 +29,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_u16, avx2);
         TAKE(encode_each_8, avx2);
         TAKE(encode_each_16, avx2);
+        TAKE(pack_each, avx2);
         TAKE(decode_each_s8, avx2);
         TAKE(decode_each_u8, avx2);
         TAKE(decode_each_s16, avx2);
@@ -50,6 +51,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_cells, avx2);
         TAKE(look_up_f32, avx2);
         TAKE(rank_f32, avx2);
+        TAKE(pack_ranks, avx2);
         TAKE(conv_lowbit, avx2);
         TAKE(codes_lowbit, avx2);
         TAKE(finish_lowbit, avx2);
@@ -142,6 +144,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(decode_u16, avx512vnni);
         TAKE(encode_each_8, avx512vnni);
         TAKE(encode_each_16, avx512vnni);
+        TAKE(pack_each, avx512vnni);
         TAKE(decode_each_s8, avx512vnni);
         TAKE(decode_each_u8, avx512vnni);
         TAKE(decode_each_s16, avx512vnni);
@@ -173,6 +176,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(reduce_points, avx512vnni);
         TAKE(look_up_f32, avx512vnni);
         TAKE(rank_f32, avx512vnni);
+        TAKE(pack_ranks, avx512vnni);
         TAKE(kernel_values, avx512vnni);
         TAKE(sums_f32, avx512vnni);
         TAKE(round_f32, avx512vnni);
