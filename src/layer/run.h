@@ -86,6 +86,9 @@ struct qnt__winograd_plan {
     bool serves;
     size_t panels;      /* multiplied together */
     size_t rows, tile;  /* of tiles, filtered together; words of a tile */
+    size_t chunks;      /* of so many rows */
+    size_t blocks;      /* of panels, of all groups; */
+    size_t parts;       /* tasks of each, which share its tiles */
     size_t bytes;       /* of filtered pixels */
     size_t lines, taps, cells, products, sums, results; /* byte offsets in the scratch of a worker */
 };

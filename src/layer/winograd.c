@@ -89,16 +89,20 @@ bool qnt__winograd_plan(struct qnt__run *run)
         return true;
     const struct qnt__winograd_axis down = qnt__winograd_axis(g->out_height),
                                     across = qnt__winograd_axis(g->out_width);
+    const size_t workers = run->context->workers;
     size_t row, all;
-    w->serves = qnt__winograd_pays(run, &down, &across);
-    if (!w->serves) return true;
     w->panels = qnt__winograd_panels(run->context);
     if (!qnt__mul(g->channels, QNT__WINOGRAD_PLACES, &w->tile) ||
         !qnt__add(w->tile, QNT__WINOGRAD_APART, &w->tile) ||
         !qnt__mul(w->tile, (across.fours + across.twos) * sizeof(int16_t), &row) ||
         !qnt__mul(g->batch, down.fours + down.twos, &all)) {
-        return false;
+        return true; /* not this way */
     }
     w->rows = qnt__min(all, qnt__max(PIXELS_BYTES / row, 1));
+    w->chunks = qnt__ceil_div(all, w->rows);
+    w->blocks = g->groups * qnt__ceil_div(run->layer->shape.group_panels, w->panels);
+    w->parts = w->blocks % workers == 0 ? 1 : qnt__ceil_div(4 * workers, w->blocks);
+    w->serves = qnt__winograd_pays(run, &down, &across);
+    if (!w->serves) return true;
     return qnt__mul(row, w->rows, &w->bytes) && plan_scratch(run);
 }

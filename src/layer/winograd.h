@@ -20,7 +20,7 @@ size_t qnt__winograd_panels(const qnt_context *context);
 /* Tiles along one axis of the result: those of 4 pixels, then one of 2 if that will do for the rest. The
  * last one may begin before the one ahead of it ends; then it leaves out what that one has. */
 struct qnt__winograd_axis {
-    size_t extent, fours, twos;
+    size_t extent, fours, twos; /* twos: 0 or 1 */
 };
 
 struct qnt__winograd_tile {
@@ -72,7 +72,7 @@ struct qnt__winograd_chunk {
 static inline size_t qnt__winograd_tall(const struct qnt__winograd_chunk *c, size_t row)
 {
     const size_t rows = c->down.fours + c->down.twos;
-    return row / rows * c->down.fours + qnt__min(row % rows, c->down.fours);
+    return row / rows * c->down.fours + row % rows; /* the one of 2 is the last of its image */
 }
 
 static inline struct qnt__winograd_chunk qnt__winograd_chunk(struct qnt__winograd_axis down,
@@ -111,7 +111,6 @@ struct qnt__winograd_call {
     struct qnt__winograd_chunk chunk;
     int16_t *pixels;     /* [tiles of the chunk][36][channels], run->winograd.tile apart */
     size_t panel_blocks; /* of one group */
-    size_t parts;        /* of the tiles, tasks for the same panels */
 };
 
 /* Panels of a task, and the tiles that it has at the moment, first to end - 1. */

@@ -2,9 +2,11 @@
  * Whether a convolution is faster by minimal filtering. For one channel and one output,
  *
  *     otherwise:  9 pixels bytes
- *     this way:   products words + taps + tiles filters (1 / channels + 1 / outputs)
+ *     this way:   products words + tasks taps + groups reads
+ *                 + tiles filters (1 / channels + 1 / outputs)
  *
- * with the products of all tiles at their places. Results do not depend on it.
+ * with the products of all tiles at their places, tasks that filter the same taps, and groups of tiles that
+ * are multiplied together and read these from wherever a cache has them. Results do not depend on it.
  */
 #include "winograd.h"
 
@@ -35,6 +37,10 @@ static const struct rates levels[] = {
      .filters = 40000},
 };
 
+/* Bytes of taps that a second-level cache holds, and those of which it holds none when they are read again;
+ * cycles in which those of a thousand pairs of a channel and an output come from the third one. */
+enum { HELD = 5 << 18, SPILLED = 1 << 22, SPILL = 9000 };
+
 static const struct rates *rates_of(const qnt_context *context)
 {
     const struct rates *rates = levels;
@@ -54,6 +60,15 @@ static double points(const struct qnt__winograd_axis *a)
     return (double)(6 * a->fours + 4 * a->twos);
 }
 
+/* The part of reading taps that is from beyond the second-level cache, times what that takes. */
+static double reads(double channels, const struct rates *r)
+{
+    const double bytes = channels *
+                         (double)(r->panels * QNT__PANEL * QNT__WINOGRAD_PLACES * sizeof(int16_t)),
+                 part = (bytes - HELD) / (SPILLED - HELD);
+    return part < 0 ? 0 : part < 1 ? part * SPILL : SPILL;
+}
+
 bool qnt__winograd_pays(const struct qnt__run *run, const struct qnt__winograd_axis *down,
                         const struct qnt__winograd_axis *across)
 {
@@ -64,7 +79,10 @@ bool qnt__winograd_pays(const struct qnt__run *run, const struct qnt__winograd_a
                  pixels = images * (double)down->extent * (double)across->extent,
                  products = images * points(down) * points(across),
                  tiles = images * (double)(down->fours + down->twos) *
-                         (double)(across->fours + across->twos);
-    return products * r->words + r->taps + tiles * r->filters * (1 / channels + 1 / outputs) <
+                         (double)(across->fours + across->twos),
+                 tasks = (double)(run->winograd.chunks * run->winograd.parts),
+                 groups = tasks + tiles * (double)(r->panels * QNT__PANEL) / QNT__WINOGRAD_SUMS;
+    return products * r->words + tasks * r->taps + groups * reads(channels, r) +
+               tiles * r->filters * (1 / channels + 1 / outputs) <
            9 * pixels * r->bytes;
 }

@@ -55,8 +55,7 @@ static size_t row_of(const struct qnt__winograd_chunk *c, bool tall, size_t rank
 {
     const size_t rows = c->down.fours + c->down.twos;
     rank += tall ? c->first_tall : c->first_low;
-    return tall ? rank / c->down.fours * rows + rank % c->down.fours
-                : rank / c->down.twos * rows + c->down.fours + rank % c->down.twos;
+    return tall ? rank / c->down.fours * rows + rank % c->down.fours : rank * rows + c->down.fours;
 }
 
 static bool is_tall(enum qnt__winograd_kind kind)
@@ -82,6 +81,7 @@ void qnt__winograd_add_across(const struct qnt__winograd_piece *p, size_t line,
 {
     const struct qnt__winograd_plan *w = &p->call->run->winograd;
     const struct qnt__winograd_range r = tiles_of(p, kind);
+    if (r.first == r.end) return;
     const struct qnt__winograd results = {
         .in = qnt__winograd_sums(p, w->sums, r.first) + line * SUMS,
         .out = qnt__winograd_sums(p, w->results, r.first) + line * 4 * SUMS,

@@ -182,15 +182,16 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct qnt__winograd_call *c = task;
     const struct qnt__run *run = c->run;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    const size_t blocks = index / c->parts, part = index % c->parts,
+    const size_t parts = run->winograd.parts, block = index / parts, part = index % parts,
                  columns = run->winograd.panels * QNT__PANEL, together = SUMS / columns,
-                 all = qnt__ceil_div(c->chunk.index[KINDS], together),
-                 first = all * part / c->parts, end = all * (part + 1) / c->parts;
+                 all = qnt__ceil_div(c->chunk.index[KINDS], together), first = all * part / parts,
+                 end = all * (part + 1) / parts;
     struct qnt__winograd_piece p = {.call = c,
                                     .scratch = qnt__run_scratch(run, worker),
-                                    .group = blocks / c->panel_blocks,
-                                    .panel = blocks % c->panel_blocks * run->winograd.panels,
+                                    .group = block / c->panel_blocks,
+                                    .panel = block % c->panel_blocks * run->winograd.panels,
                                     .columns = columns};
+    if (first == end) return;
     p.panels = qnt__min(s->group_panels - p.panel, run->winograd.panels);
     p.slice = (p.group + run->g.group_shift) % run->g.groups * (size_t)run->layer->head.channels;
     filter_taps(&p);
@@ -213,18 +214,17 @@ qnt_status qnt__run_winograd(struct qnt__run *run)
 {
     const struct qnt__winograd_axis down = qnt__winograd_axis(run->g.out_height),
                                     across = qnt__winograd_axis(run->g.out_width);
-    const size_t rows = run->g.batch * (down.fours + down.twos), workers = run->context->workers;
+    const size_t rows = run->g.batch * (down.fours + down.twos),
+                 tasks = run->winograd.blocks * run->winograd.parts;
     struct qnt__winograd_call c = {
         .run = run,
         .pixels = (void *)(run->space + run->places.pixels),
         .panel_blocks = qnt__ceil_div(run->layer->shape.group_panels, run->winograd.panels)};
-    const size_t blocks = run->g.groups * c.panel_blocks;
-    c.parts = blocks % workers == 0 ? 1 : qnt__ceil_div(4 * workers, blocks);
     for (size_t first = 0; first < rows; first += run->winograd.rows) {
         const size_t end = qnt__min(rows, first + run->winograd.rows);
         c.chunk = qnt__winograd_chunk(down, across, first, end);
         QNT__TRY(share(&c, filter_row, end - first));
-        QNT__TRY(share(&c, run_piece, blocks * c.parts));
+        QNT__TRY(share(&c, run_piece, tasks));
     }
     return QNT_OK;
 }

@@ -407,6 +407,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = check_context();
+    filter_everywhere(context);
     RUN(quantizers);
     RUN(kernels);
     RUN(layers);

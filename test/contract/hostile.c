@@ -453,6 +453,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = fuse_context(&memory_held);
+    filter_everywhere(context);
     RUN(tensors);
     RUN(quantizers);
     RUN(specs);

@@ -812,6 +812,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = fuse_context(&fuse);
+    filter_everywhere(context);
     RUN(contexts);
     RUN(creating);
     RUN(setting);

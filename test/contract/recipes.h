@@ -2,6 +2,7 @@
 #ifndef RECIPES_H
 #define RECIPES_H
 
+#include "context/context.h"
 #include "fixtures.h"
 
 enum { FLOATS, BYTES, DYNAMIC, LEVELS, SIGNS, OWN_SIGNS };
@@ -61,14 +62,33 @@ static UNUSED const struct recipe recipes[] = {
      QNT_PER_TENSOR, 0, SIGNS, BYTES, false},
     {"conv, signs of each image", CONV(.layout = QNT_NCHW), {7, 3, 3, 3}, {2, 3, 6, 7}, 4, -9, 0,
      QNT_PER_AXIS, 0, OWN_SIGNS, FLOATS, true},
+    {"conv, filtered", CONV(.groups = 1), {32, 3, 3, 32}, {1, 9, 7, 32}, 4, 8, SYMMETRIC, QNT_PER_AXIS, 0,
+     BYTES, BYTES, true},
+    {"conv, filtered, packed", CONV(.groups = 2, .group_shift = 1), {64, 3, 3, 32}, {1, 4, 7, 64}, 4, 3,
+     SYMMETRIC, QNT_PER_AXIS, 0, DYNAMIC, FLOATS, true},
+    {"conv, filtered, tables", CONV(.layout = QNT_NCHW), {32, 32, 3, 3}, {2, 32, 6, 5}, 4, -4, 0,
+     QNT_PER_AXIS, 0, LEVELS, FLOATS, false},
 };
 
-enum { RECIPES = sizeof recipes / sizeof *recipes };
+enum { RECIPES = sizeof recipes / sizeof *recipes, MOST_OUTPUTS = 256 };
+
+/* May the layer run by minimal filtering? */
+static UNUSED bool is_filtered(const struct recipe *r)
+{
+    const char *name = "conv, filtered";
+    return !strncmp(r->name, name, strlen(name));
+}
+
+/* Layers that may run by minimal filtering do, even if they are as small as these. */
+static UNUSED void filter_everywhere(qnt_context *context)
+{
+    context->winograd = 1;
+}
 
 /* What a layer is made of; the numbers follow from the seed. */
 struct parts {
     qnt_quantizer *weight_q, *input_q, *output_q;
-    float *weights, biases[64];
+    float *weights, biases[MOST_OUTPUTS];
     check_tensor weight_view, bias_view;
     const qnt_tensor *weight, *bias;
 };
@@ -79,7 +99,8 @@ static UNUSED struct parts *open_parts(const qnt_context *context, const struct 
     size_t count = product(r->weight, r->ndim);
     p->weights = malloc(count * sizeof *p->weights);
     fill_floats(p->weights, count);
-    fill_floats(p->biases, 64);
+    fill_floats(p->biases, MOST_OUTPUTS);
+    if (r->weight[0] > MOST_OUTPUTS) exit(2);
     p->weight = check_view(&p->weight_view, p->weights, QNT_FLOAT, 32, r->ndim, r->weight);
     if (r->bias) p->bias = check_view(&p->bias_view, p->biases, QNT_FLOAT, 32, 1, r->weight);
     int axis = r->grain == QNT_PER_BLOCK;

@@ -51,6 +51,7 @@ static qnt_context *watched_context(uint64_t cpu)
 {
     qnt_context *context = check_context();
     MUST(qnt_context_set_cpu(context, cpu));
+    filter_everywhere(context);
     MUST(qnt_context_set_parallel(context, run_apart, NULL, 4));
     return context;
 }
@@ -97,6 +98,8 @@ static const struct recipe large[] = {
      LEVELS, FLOATS, true},
     {"conv, depthwise", CONV(.groups = 72), {72, 3, 3, 1}, {1, 30, 41, 72}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
      0, BYTES, FLOATS, true},
+    {"conv, filtered", CONV(.groups = 2), {88, 3, 3, 32}, {1, 23, 14, 64}, 4, 8, SYMMETRIC, QNT_PER_AXIS, 0,
+     BYTES, FLOATS, true},
     {"conv, NCHW", CONV(.layout = QNT_NCHW), {48, 9, 3, 3}, {1, 9, 20, 23}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
      0, BYTES, FLOATS, true},
 };
@@ -118,6 +121,7 @@ static void run_layer(const qnt_context *context, const struct recipe *r, int bi
     }
     MUST(make_layer(context, r, parts, &layer));
     CHECK((layer->start != NULL) == (r->bits == POINTS));
+    CHECK((layer->winograd_depth != 0) == is_filtered(r));
     qnt_tensor *x_view = check_view(&in, x, QNT_FLOAT, 32, r->ndim, r->x);
     qnt_tensor *y = result_view(context, layer, x_view, &out);
     if (gap && y->ndim == 2) y->strides[0]++;

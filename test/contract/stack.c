@@ -230,6 +230,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     context = check_context();
+    filter_everywhere(context);
     if (stacks_are_real()) {
         RUN(kernels);
         RUN(quantizers);

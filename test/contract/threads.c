@@ -167,6 +167,7 @@ int main(int argc, char **argv)
     CHECK_INIT;
     qnt_pool *pool = NULL;
     context = check_context();
+    filter_everywhere(context);
     MUST(qnt_pool_create(context, 3, &pool));
     for (int shared = 0; shared < 2; shared++) {
         if (shared) MUST(qnt_context_set_parallel(context, qnt_pool_run, pool, 3));
