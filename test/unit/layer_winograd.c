@@ -116,7 +116,7 @@ static void parts_of_sums(void)
 static void others(void)
 {
     qnt_context *context = context_with(EVERYWHERE);
-    for (int i = 0; i < 28; i++) {
+    for (int i = 0; i < (check_quick ? 14 : 28); i++) {
         layer_case c = random_three(i % 14 == 10 ? ABSENT : STATIC);
         qnt_context_set_cpu(context, cpu_level(i / 14));
         c.height += 3, c.width += 3;
@@ -382,6 +382,39 @@ static void codebook_weights(void)
     compare_codebook(codebooks[2], MANY, true);
 }
 
+/* Images that no memory holds have a workspace that none holds, or are refused; none of no images. */
+static void huge_images(void)
+{
+    static const int8_t w[32 * 9 * 32];
+    qnt_context *context = context_with(EVERYWHERE);
+    qnt_quantizer *weight_q = NULL, *input_q = NULL;
+    qnt_layer *layer = NULL;
+    const qnt_layer_spec conv = {.size = sizeof conv, .kind = QNT_CONV};
+    qnt_spec spec = {.size = sizeof spec, .bits = 8, .flags = QNT_SIGNED | QNT_SYMMETRIC};
+    OK(qnt_quantizer_create(context, &spec, &weight_q));
+    OK(qnt_quantizer_create(context, &spec, &input_q));
+    OK(qnt_quantizer_set(context, weight_q, QNT_P_SCALE, &(double){1}, 1));
+    OK(qnt_quantizer_set(context, input_q, QNT_P_SCALE, &(double){1}, 1));
+    OK(qnt_layer_create(context, &conv, TENSOR(w, QNT_INT, 8, 32, 3, 3, 32), weight_q, NULL, input_q, NULL,
+                        &layer));
+    CHECK(layer->winograd_depth == 32);
+    for (int i = 0; i < 400; i++) {
+        const int64_t height = ((int64_t)1 << random_in(2, 60)) + random_in(2, 5),
+                      width = ((int64_t)1 << random_in(2, 60)) + random_in(2, 5),
+                      batch = random_in(0, 1) ? random_in(0, 1) : (int64_t)1 << random_in(0, 60);
+        const qnt_tensor *x = TENSOR(NULL, QNT_INT, 8, batch, height, width, 32);
+        size_t bytes = 0;
+        const qnt_status status = qnt_layer_workspace(context, layer, x, &bytes);
+        const double least = 32 * (double)batch * (double)height * (double)width;
+        CHECK_MSG(status == QNT_E_SHAPE || (status == QNT_OK && (double)bytes >= least),
+                  "%lld x %lld x %lld: %s, %zu bytes", (long long)batch, (long long)height,
+                  (long long)width, qnt_status_name(status), bytes);
+    }
+    qnt_layer_destroy(layer);
+    qnt_quantizer_destroy(weight_q), qnt_quantizer_destroy(input_q);
+    qnt_context_destroy(context);
+}
+
 int main(int argc, char **argv)
 {
     CHECK_INIT;
@@ -395,5 +428,6 @@ int main(int argc, char **argv)
     RUN(packed_extremes);
     RUN(limit);
     RUN(codebook_weights);
+    RUN(huge_images);
     return DONE;
 }
