@@ -98,7 +98,7 @@ static const struct recipe large[] = {
      LEVELS, FLOATS, true},
     {"conv, depthwise", CONV(.groups = 72), {72, 3, 3, 1}, {1, 30, 41, 72}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
      0, BYTES, FLOATS, true},
-    {"conv, filtered", CONV(.groups = 2), {88, 3, 3, 32}, {1, 23, 14, 64}, 4, 8, SYMMETRIC, QNT_PER_AXIS, 0,
+    {"conv, filtered", CONV(.groups = 1), {44, 3, 3, 32}, {1, 31, 22, 32}, 4, 8, SYMMETRIC, QNT_PER_AXIS, 0,
      BYTES, FLOATS, true},
     {"conv, NCHW", CONV(.layout = QNT_NCHW), {48, 9, 3, 3}, {1, 9, 20, 23}, 4, 8, SYMMETRIC, QNT_PER_AXIS,
      0, BYTES, FLOATS, true},
