@@ -82,7 +82,7 @@ void qnt__winograd_add_across(const struct qnt__winograd_piece *p, size_t line,
     const struct qnt__winograd_plan *w = &p->call->run->winograd;
     const struct qnt__winograd_range r = tiles_of(p, kind);
     if (r.first == r.end) return;
-    const struct qnt__winograd results = {
+    const struct qnt__winograd_pass results = {
         .in = qnt__winograd_sums(p, w->sums, r.first) + line * SUMS,
         .out = qnt__winograd_sums(p, w->results, r.first) + line * 4 * SUMS,
         .in_ld = 4 * SUMS,

@@ -23,7 +23,7 @@ static void filter_tiles(const struct qnt__winograd_call *c, uint8_t *scratch, c
     const struct qnt__run *run = c->run;
     const size_t channels = run->g.channels, pixels = 4 * (n - 1) + (size_t)x.size + 2;
     int16_t *lines = (void *)(scratch + run->winograd.lines);
-    const struct qnt__winograd down = {.in = image + (ptrdiff_t)y.at * run->row_step +
+    const struct qnt__winograd_pass down = {.in = image + (ptrdiff_t)y.at * run->row_step +
                                              (ptrdiff_t)x.at * run->pixel_step,
                                        .out = lines,
                                        .in_ld = (size_t)run->row_step,
@@ -32,7 +32,7 @@ static void filter_tiles(const struct qnt__winograd_call *c, uint8_t *scratch, c
                                        .count = 1,
                                        .results = y.size};
     run->context->simd.winograd_bytes(&down);
-    struct qnt__winograd across = {.in = lines,
+    struct qnt__winograd_pass across = {.in = lines,
                                    .out = c->pixels + tile * run->winograd.tile,
                                    .in_ld = channels,
                                    .in_step = 4 * channels,
@@ -115,7 +115,7 @@ static void add_down(const struct qnt__winograd_piece *p, int across, size_t fir
     struct qnt__winograd_range r = tiles_at(p, 0, across);
     r = qnt__winograd_meet(p, qnt__max(r.first, first), qnt__min(r.end, end));
     if (r.first == r.end) return;
-    const struct qnt__winograd w = {.in = qnt__winograd_sums(p, run->winograd.products, r.first),
+    const struct qnt__winograd_pass w = {.in = qnt__winograd_sums(p, run->winograd.products, r.first),
                                     .out = qnt__winograd_sums(p, run->winograd.sums, r.first) +
                                            across * 4 * SUMS,
                                     .in_ld = SUMS,

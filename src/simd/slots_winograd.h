@@ -33,7 +33,7 @@ enum {
 
 /* One direction of `count` runs of n neighbours. Number i of run r begins at r step + i ld, of what is read
  * and of what is written, in elements; `results` of each run, 4 or 2. */
-struct qnt__winograd {
+struct qnt__winograd_pass {
     const void *in;
     void *out; /* apart from `in` */
     size_t in_ld, in_step, out_ld, out_step;
@@ -54,13 +54,13 @@ struct qnt__winograd_taps {
 
 #define QNT__SLOTS_WINOGRAD(X)                                                                     \
     /* pixels: bytes, less QNT__WINOGRAD_CENTRE, to words; words to words, modulo 2^16 */          \
-    X(winograd_bytes, void, (const struct qnt__winograd *w))                                       \
-    X(winograd_words, void, (const struct qnt__winograd *w))                                       \
+    X(winograd_bytes, void, (const struct qnt__winograd_pass *w))                                       \
+    X(winograd_words, void, (const struct qnt__winograd_pass *w))                                       \
     X(winograd_taps, void, (const struct qnt__winograd_taps *t))                                   \
     /* products: int32 to int32, modulo 2^32; */                                                   \
-    X(winograd_sums, void, (const struct qnt__winograd *w))                                        \
+    X(winograd_sums, void, (const struct qnt__winograd_pass *w))                                        \
     /* the same, then y = 0x38e38e39 y, which divides by 9, and y = y >> shift, arithmetic, which  \
      * is written or added */                                                                      \
-    X(winograd_results, void, (const struct qnt__winograd *w))
+    X(winograd_results, void, (const struct qnt__winograd_pass *w))
 
 #endif

@@ -57,7 +57,7 @@ enum slot { BYTES, WORDS, SUMS, RESULTS };
 
 static const size_t width_in[] = {1, 2, 4, 4}, width_out[] = {2, 2, 4, 4};
 
-static void call(const struct qnt__simd *simd, enum slot slot, const struct qnt__winograd *w)
+static void call(const struct qnt__simd *simd, enum slot slot, const struct qnt__winograd_pass *w)
 {
     switch (slot) {
     case BYTES: simd->winograd_bytes(w); break;
@@ -80,7 +80,7 @@ static void direction_once(enum slot slot, int results, size_t n, size_t count)
     guarded want = guard(size, true), before = guard(size, true);
     fill(in.data, from.size, width_in[slot]);
     fill(before.data, to.size, width);
-    struct qnt__winograd w = {.in = in.data,
+    struct qnt__winograd_pass w = {.in = in.data,
                               .out = want.data,
                               .in_ld = from.ld,
                               .in_step = from.step,
@@ -206,7 +206,7 @@ static void convolve(const struct qnt__simd *simd, const struct tile *t, int dow
     const size_t points = (size_t)down + 2;
     simd->winograd_taps(&(struct qnt__winograd_taps){
         .panel = &t->panel[0][0][0][0], .cells = CELLS, .out = weight[0], .ld = CHANNELS * QNT__PANEL});
-    struct qnt__winograd w = {.in = t->pixels,
+    struct qnt__winograd_pass w = {.in = t->pixels,
                               .in_ld = ROW,
                               .out = half,
                               .out_ld = ROW,
@@ -214,7 +214,7 @@ static void convolve(const struct qnt__simd *simd, const struct tile *t, int dow
                               .count = 1,
                               .results = down};
     simd->winograd_bytes(&w);
-    w = (struct qnt__winograd){.in = half,
+    w = (struct qnt__winograd_pass){.in = half,
                                .in_ld = CHANNELS,
                                .in_step = ROW,
                                .out = pixel,
@@ -238,7 +238,7 @@ static void convolve(const struct qnt__simd *simd, const struct tile *t, int dow
                                                    .ld = QNT__PANEL});
         }
     }
-    w = (struct qnt__winograd){.in = product,
+    w = (struct qnt__winograd_pass){.in = product,
                                .in_ld = QNT__PANEL,
                                .in_step = PRODUCTS,
                                .out = joined,
@@ -248,7 +248,7 @@ static void convolve(const struct qnt__simd *simd, const struct tile *t, int dow
                                .count = points,
                                .results = across};
     simd->winograd_sums(&w);
-    w = (struct qnt__winograd){.in = joined,
+    w = (struct qnt__winograd_pass){.in = joined,
                                .in_ld = JOINED,
                                .out = y,
                                .out_ld = JOINED,

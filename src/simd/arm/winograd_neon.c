@@ -45,7 +45,7 @@ enum { POINTS = QNT__WINOGRAD_POINTS, WORDS = 8, SUMS = 4, NINTH = 0x38e38e39 };
 FILTER_PIXELS(filter_bytes, uint8x8_t, ADD_BYTES, SUBTRACT_BYTES, LESS_THREE_BYTES)
 FILTER_PIXELS(filter_words, int16x8_t, vaddq_s16, vsubq_s16, LESS_THREE_WORDS)
 
-INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results)
+INLINE void filter_runs(const struct qnt__winograd_pass *w, bool bytes, int results)
 {
     const size_t element = bytes ? 1 : 2, last = w->n - WORDS, points = (size_t)results + 2;
     const int16x8_t centre = vdupq_n_s16((results == 2 ? -2 : 6) * QNT__WINOGRAD_CENTRE);
@@ -74,14 +74,14 @@ INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results)
     }
 }
 
-void qnt__winograd_bytes_neon(const struct qnt__winograd *w)
+void qnt__winograd_bytes_neon(const struct qnt__winograd_pass *w)
 {
     if (w->n < WORDS) qnt__winograd_bytes_c(w);
     else if (w->results == 2) filter_runs(w, true, 2);
     else filter_runs(w, true, 4);
 }
 
-void qnt__winograd_words_neon(const struct qnt__winograd *w)
+void qnt__winograd_words_neon(const struct qnt__winograd_pass *w)
 {
     if (w->n < WORDS) qnt__winograd_words_c(w);
     else if (w->results == 2) filter_runs(w, false, 2);
@@ -157,7 +157,7 @@ INLINE void add_products(const int32x4_t *m, int results, int32x4_t *y)
     y[3] = vsubq_s32(twice(vaddq_s32(difference2, m[3])), difference);
 }
 
-INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, bool add)
+INLINE void add_runs(const struct qnt__winograd_pass *w, int results, bool finally, bool add)
 {
     const int32x4_t shift = vdupq_n_s32(-w->shift);
     for (size_t r = 0; r < w->count; r++) {
@@ -186,13 +186,13 @@ INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, b
     }
 }
 
-void qnt__winograd_sums_neon(const struct qnt__winograd *w)
+void qnt__winograd_sums_neon(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2) add_runs(w, 2, false, false);
     else add_runs(w, 4, false, false);
 }
 
-void qnt__winograd_results_neon(const struct qnt__winograd *w)
+void qnt__winograd_results_neon(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2) add_runs(w, 2, true, w->add);
     else add_runs(w, 4, true, w->add);

@@ -21,12 +21,12 @@ static void filter_pixels(const int32_t d[POINTS], int results, int32_t p[POINTS
     p[5] = 2 * (d[1] - d[3]) - d[2] + d[4];
 }
 
-static int points_of(const struct qnt__winograd *w)
+static int points_of(const struct qnt__winograd_pass *w)
 {
     return w->results + 2;
 }
 
-void qnt__winograd_bytes_c(const struct qnt__winograd *w)
+void qnt__winograd_bytes_c(const struct qnt__winograd_pass *w)
 {
     const uint8_t *in = w->in;
     int16_t *out = w->out;
@@ -41,7 +41,7 @@ void qnt__winograd_bytes_c(const struct qnt__winograd *w)
     }
 }
 
-void qnt__winograd_words_c(const struct qnt__winograd *w)
+void qnt__winograd_words_c(const struct qnt__winograd_pass *w)
 {
     const int16_t *in = w->in;
     int16_t *out = w->out;
@@ -104,7 +104,7 @@ static void add_products(const uint32_t m[POINTS], int results, uint32_t y[4])
     y[3] = 8 * (difference2 + m[3]) - 4 * difference;
 }
 
-static void add_all(const struct qnt__winograd *w, uint32_t factor, int shift, bool add)
+static void add_all(const struct qnt__winograd_pass *w, uint32_t factor, int shift, bool add)
 {
     const int32_t *in = w->in;
     int32_t *out = w->out;
@@ -122,12 +122,12 @@ static void add_all(const struct qnt__winograd *w, uint32_t factor, int shift, b
     }
 }
 
-void qnt__winograd_sums_c(const struct qnt__winograd *w)
+void qnt__winograd_sums_c(const struct qnt__winograd_pass *w)
 {
     add_all(w, 1, 0, false);
 }
 
-void qnt__winograd_results_c(const struct qnt__winograd *w)
+void qnt__winograd_results_c(const struct qnt__winograd_pass *w)
 {
     add_all(w, NINTH, w->shift, w->add);
 }

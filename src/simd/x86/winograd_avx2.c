@@ -52,7 +52,7 @@ INLINE void filter_pixels(const __m256i *d, int results, __m256i *p)
     p[5] = _mm256_sub_epi16(even2, odd2);
 }
 
-INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results, size_t width)
+INLINE void filter_runs(const struct qnt__winograd_pass *w, bool bytes, int results, size_t width)
 {
     const size_t element = bytes ? 1 : 2, last = w->n - width;
     const size_t in_ld = w->in_ld * element, out_ld = w->out_ld;
@@ -75,20 +75,20 @@ INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results, 
     }
 }
 
-INLINE void filter(const struct qnt__winograd *w, bool bytes, size_t width)
+INLINE void filter(const struct qnt__winograd_pass *w, bool bytes, size_t width)
 {
     if (w->results == 2) filter_runs(w, bytes, 2, width);
     else filter_runs(w, bytes, 4, width);
 }
 
-void qnt__winograd_bytes_avx2(const struct qnt__winograd *w)
+void qnt__winograd_bytes_avx2(const struct qnt__winograd_pass *w)
 {
     if (w->n >= WORDS) filter(w, true, WORDS);
     else if (w->n >= WORDS / 2) filter(w, true, WORDS / 2);
     else qnt__winograd_bytes_c(w);
 }
 
-void qnt__winograd_words_avx2(const struct qnt__winograd *w)
+void qnt__winograd_words_avx2(const struct qnt__winograd_pass *w)
 {
     if (w->n >= WORDS) filter(w, false, WORDS);
     else if (w->n >= WORDS / 2) filter(w, false, WORDS / 2);
@@ -177,7 +177,7 @@ INLINE void add_products(const __m256i *m, int results, __m256i *y)
     y[3] = _mm256_sub_epi32(twice(_mm256_add_epi32(difference2, m[3])), difference);
 }
 
-INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, bool add)
+INLINE void add_runs(const struct qnt__winograd_pass *w, int results, bool finally, bool add)
 {
     const size_t in_ld = w->in_ld, out_ld = w->out_ld;
     const __m256i shift = _mm256_set1_epi32(w->shift);
@@ -206,13 +206,13 @@ INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, b
     }
 }
 
-void qnt__winograd_sums_avx2(const struct qnt__winograd *w)
+void qnt__winograd_sums_avx2(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2) add_runs(w, 2, false, false);
     else add_runs(w, 4, false, false);
 }
 
-void qnt__winograd_results_avx2(const struct qnt__winograd *w)
+void qnt__winograd_results_avx2(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2) add_runs(w, 2, true, w->add);
     else if (w->add) add_runs(w, 4, true, true);

@@ -41,7 +41,7 @@ INLINE __m512i load_words(const uint8_t *from, __mmask32 mask, bool bytes)
 }
 
 /* Whole registers, then the rest of a run. */
-INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results)
+INLINE void filter_runs(const struct qnt__winograd_pass *w, bool bytes, int results)
 {
     const size_t element = bytes ? 1 : 2;
     const uint8_t *in = w->in;
@@ -60,13 +60,13 @@ INLINE void filter_runs(const struct qnt__winograd *w, bool bytes, int results)
     }
 }
 
-void qnt__winograd_bytes_avx512vnni(const struct qnt__winograd *w)
+void qnt__winograd_bytes_avx512vnni(const struct qnt__winograd_pass *w)
 {
     if (w->results == 4) filter_runs(w, true, 4);
     else filter_runs(w, true, 2);
 }
 
-void qnt__winograd_words_avx512vnni(const struct qnt__winograd *w)
+void qnt__winograd_words_avx512vnni(const struct qnt__winograd_pass *w)
 {
     if (w->results == 4) filter_runs(w, false, 4);
     else filter_runs(w, false, 2);
@@ -143,7 +143,7 @@ INLINE void add_products(const __m512i m[POINTS], int results, __m512i y[4])
     y[3] = _mm512_sub_epi32(twice(_mm512_add_epi32(difference2, m[3])), difference);
 }
 
-INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, bool add)
+INLINE void add_runs(const struct qnt__winograd_pass *w, int results, bool finally, bool add)
 {
     const int32_t *in = w->in;
     int32_t *out = w->out;
@@ -172,7 +172,7 @@ INLINE void add_runs(const struct qnt__winograd *w, int results, bool finally, b
     }
 }
 
-void qnt__winograd_sums_avx512vnni(const struct qnt__winograd *w)
+void qnt__winograd_sums_avx512vnni(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2)
         add_runs(w, 2, false, false);
@@ -180,7 +180,7 @@ void qnt__winograd_sums_avx512vnni(const struct qnt__winograd *w)
         add_runs(w, 4, false, false);
 }
 
-void qnt__winograd_results_avx512vnni(const struct qnt__winograd *w)
+void qnt__winograd_results_avx512vnni(const struct qnt__winograd_pass *w)
 {
     if (w->results == 2)
         add_runs(w, 2, true, w->add);
