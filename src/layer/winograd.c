@@ -91,7 +91,7 @@ bool qnt__winograd_plan(struct qnt__run *run)
                                     across = qnt__winograd_axis(g->out_width);
     const size_t workers = run->context->workers;
     size_t row, all;
-    w->panels = qnt__min(qnt__winograd_panels(run->context), run->layer->shape.group_panels);
+    w->panels = qnt__winograd_panels(run);
     if (!qnt__mul(g->channels, QNT__WINOGRAD_PLACES, &w->tile) ||
         !qnt__add(w->tile, QNT__WINOGRAD_APART, &w->tile) ||
         !qnt__mul(w->tile, (across.fours + across.twos) * sizeof(int16_t), &row) ||

@@ -5,8 +5,8 @@
 #include "run.h"
 
 enum {
-    /* Tiles and panels multiplied together are 6 and 4, or 12 and 2: sums fit a first-level cache. */
-    QNT__WINOGRAD_TILES = QNT__BLOCK_ROWS,
+    QNT__WINOGRAD_TILES = QNT__BLOCK_ROWS, /* most that are multiplied together, */
+    /* of which 6 take 4 panels and 12 take 2, so that their sums fit a first-level cache: */
     QNT__WINOGRAD_SUMS = 24 * QNT__PANEL, /* of one place */
     QNT__WINOGRAD_RUN = 4, /* tiles side by side whose pixels are filtered together */
     QNT__WINOGRAD_APART =
@@ -14,8 +14,13 @@ enum {
                                                   page apart */
 };
 
-/* Panels that are best multiplied together on this CPU. */
-size_t qnt__winograd_panels(const qnt_context *context);
+/* Panels that are best multiplied together, and tiles. */
+size_t qnt__winograd_panels(const struct qnt__run *run);
+
+static inline size_t qnt__winograd_tiles(size_t panels)
+{
+    return qnt__min(QNT__WINOGRAD_TILES, QNT__WINOGRAD_SUMS / (panels * QNT__PANEL));
+}
 
 /* Tiles along one axis of the result: those of 4 pixels, then one of 2 if that will do for the rest. The
  * last one may begin before the one ahead of it ends; then it leaves out what that one has. */

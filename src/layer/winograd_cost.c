@@ -13,33 +13,26 @@
 /* Cycles of one core for a thousand of each: products of bytes and of words, pairs of a channel and an
  * output whose taps are filtered, tiles of a channel or an output that are filtered or finished. */
 struct rates {
-    uint64_t cpu;  /* the level from which they hold */
-    size_t panels; /* that are best multiplied together */
+    uint64_t cpu;       /* the level from which they hold */
+    size_t most, least; /* panels that are best multiplied together */
     double bytes, words, taps, filters;
 };
 
+/* clang-format off */
 static const struct rates levels[] = {
-    {.panels = 2, .bytes = 900, .words = 580, .taps = 85000, .filters = 280000},
-    {.cpu = QNT_CPU_AVX2, .panels = 2, .bytes = 36, .words = 46, .taps = 5400, .filters = 23000},
-    {.cpu = QNT_CPU_AVXVNNI, .panels = 2, .bytes = 18, .words = 36, .taps = 5400, .filters = 23000},
-    {.cpu = QNT_CPU_AVX512VNNI,
-     .panels = 4,
-     .bytes = 8.2,
-     .words = 17,
-     .taps = 4800,
-     .filters = 18000},
-    {.cpu = QNT_CPU_NEON, .panels = 2, .bytes = 67, .words = 130, .taps = 10000, .filters = 40000},
-    {.cpu = QNT_CPU_NEONDOT,
-     .panels = 2,
-     .bytes = 34,
-     .words = 130,
-     .taps = 10000,
-     .filters = 40000},
+    {0, 2, 1, .bytes = 900, .words = 580, .taps = 85000, .filters = 280000},
+    {QNT_CPU_AVX2, 2, 1, .bytes = 36, .words = 46, .taps = 5400, .filters = 23000},
+    {QNT_CPU_AVXVNNI, 2, 1, .bytes = 18, .words = 36, .taps = 5400, .filters = 23000},
+    {QNT_CPU_AVX512VNNI, 4, 2, .bytes = 8.2, .words = 17, .taps = 4800, .filters = 18000},
+    {QNT_CPU_NEON, 2, 1, .bytes = 67, .words = 130, .taps = 10000, .filters = 40000},
+    {QNT_CPU_NEONDOT, 2, 1, .bytes = 34, .words = 130, .taps = 10000, .filters = 40000},
 };
+/* clang-format on */
 
-/* Bytes of taps that a second-level cache holds, and those of which it holds none when they are read again;
- * cycles in which those of a thousand pairs of a channel and an output come from the third one. */
-enum { HELD = 5 << 18, SPILLED = 1 << 22, SPILL = 9000 };
+/* Bytes of taps that a second-level cache holds beside pixels, and those of which it holds none when they
+ * are read again; cycles in which those of a thousand pairs of a channel and an output come from the third
+ * one. */
+enum { HELD = 3 << 18, SPILLED = 1 << 21, SPILL = 9000 };
 
 static const struct rates *rates_of(const qnt_context *context)
 {
@@ -49,9 +42,18 @@ static const struct rates *rates_of(const qnt_context *context)
     return rates;
 }
 
-size_t qnt__winograd_panels(const qnt_context *context)
+/* Filtered taps of panels that are multiplied together. */
+static size_t taps_bytes(size_t panels, size_t channels)
 {
-    return rates_of(context)->panels;
+    return panels * QNT__PANEL * QNT__WINOGRAD_PLACES * sizeof(int16_t) * channels;
+}
+
+size_t qnt__winograd_panels(const struct qnt__run *run)
+{
+    const struct rates *r = rates_of(run->context);
+    size_t panels = qnt__min(r->most, run->layer->shape.group_panels);
+    while (panels > r->least && taps_bytes(panels, (size_t)run->layer->head.channels) > HELD) panels /= 2;
+    return panels;
 }
 
 /* Points of all tiles of an axis. */
@@ -61,10 +63,10 @@ static double points(const struct qnt__winograd_axis *a)
 }
 
 /* The part of reading taps that is from beyond the second-level cache, times what that takes. */
-static double reads(double channels, const struct rates *r)
+static double reads(const struct qnt__run *run)
 {
-    const double bytes = channels *
-                         (double)(r->panels * QNT__PANEL * QNT__WINOGRAD_PLACES * sizeof(int16_t)),
+    const double bytes =
+                     (double)taps_bytes(run->winograd.panels, (size_t)run->layer->head.channels),
                  part = (bytes - HELD) / (SPILLED - HELD);
     return part < 0 ? 0 : part < 1 ? part * SPILL : SPILL;
 }
@@ -81,8 +83,8 @@ bool qnt__winograd_pays(const struct qnt__run *run, const struct qnt__winograd_a
                  tiles = images * (double)(down->fours + down->twos) *
                          (double)(across->fours + across->twos),
                  tasks = (double)(run->winograd.chunks * run->winograd.parts),
-                 groups = tasks + tiles * (double)(r->panels * QNT__PANEL) / QNT__WINOGRAD_SUMS;
-    return products * r->words + tasks * r->taps + groups * reads(channels, r) +
+                 groups = tasks + tiles / (double)qnt__winograd_tiles(run->winograd.panels);
+    return products * r->words + tasks * r->taps + groups * reads(run) +
                tiles * r->filters * (1 / channels + 1 / outputs) <
            9 * pixels * r->bytes;
 }

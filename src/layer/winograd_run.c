@@ -24,23 +24,23 @@ static void filter_tiles(const struct qnt__winograd_call *c, uint8_t *scratch, c
     const size_t channels = run->g.channels, pixels = 4 * (n - 1) + (size_t)x.size + 2;
     int16_t *lines = (void *)(scratch + run->winograd.lines);
     const struct qnt__winograd_pass down = {.in = image + (ptrdiff_t)y.at * run->row_step +
-                                             (ptrdiff_t)x.at * run->pixel_step,
-                                       .out = lines,
-                                       .in_ld = (size_t)run->row_step,
-                                       .out_ld = pixels * channels,
-                                       .n = pixels * channels,
-                                       .count = 1,
-                                       .results = y.size};
+                                                  (ptrdiff_t)x.at * run->pixel_step,
+                                            .out = lines,
+                                            .in_ld = (size_t)run->row_step,
+                                            .out_ld = pixels * channels,
+                                            .n = pixels * channels,
+                                            .count = 1,
+                                            .results = y.size};
     run->context->simd.winograd_bytes(&down);
     struct qnt__winograd_pass across = {.in = lines,
-                                   .out = c->pixels + tile * run->winograd.tile,
-                                   .in_ld = channels,
-                                   .in_step = 4 * channels,
-                                   .out_ld = channels,
-                                   .out_step = run->winograd.tile,
-                                   .n = channels,
-                                   .count = n,
-                                   .results = x.size};
+                                        .out = c->pixels + tile * run->winograd.tile,
+                                        .in_ld = channels,
+                                        .in_step = 4 * channels,
+                                        .out_ld = channels,
+                                        .out_step = run->winograd.tile,
+                                        .n = channels,
+                                        .count = n,
+                                        .results = x.size};
     for (int i = 0; i < y.size + 2; i++) {
         run->context->simd.winograd_words(&across);
         across.in = (const int16_t *)across.in + pixels * channels;
@@ -115,14 +115,14 @@ static void add_down(const struct qnt__winograd_piece *p, int across, size_t fir
     struct qnt__winograd_range r = tiles_at(p, 0, across);
     r = qnt__winograd_meet(p, qnt__max(r.first, first), qnt__min(r.end, end));
     if (r.first == r.end) return;
-    const struct qnt__winograd_pass w = {.in = qnt__winograd_sums(p, run->winograd.products, r.first),
-                                    .out = qnt__winograd_sums(p, run->winograd.sums, r.first) +
-                                           across * 4 * SUMS,
-                                    .in_ld = SUMS,
-                                    .out_ld = SUMS,
-                                    .n = (r.end - r.first) * p->columns,
-                                    .count = 1,
-                                    .results = results};
+    const struct qnt__winograd_pass w = {
+        .in = qnt__winograd_sums(p, run->winograd.products, r.first),
+        .out = qnt__winograd_sums(p, run->winograd.sums, r.first) + across * 4 * SUMS,
+        .in_ld = SUMS,
+        .out_ld = SUMS,
+        .n = (r.end - r.first) * p->columns,
+        .count = 1,
+        .results = results};
     run->context->simd.winograd_sums(&w);
 }
 
@@ -183,7 +183,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct qnt__run *run = c->run;
     const struct qnt__layer_shape *s = &run->layer->shape;
     const size_t parts = run->winograd.parts, block = index / parts, part = index % parts,
-                 columns = run->winograd.panels * QNT__PANEL, together = SUMS / columns,
+                 columns = run->winograd.panels * QNT__PANEL,
+                 together = qnt__winograd_tiles(run->winograd.panels),
                  all = qnt__ceil_div(c->chunk.index[KINDS], together), first = all * part / parts,
                  end = all * (part + 1) / parts;
     struct qnt__winograd_piece p = {.call = c,
