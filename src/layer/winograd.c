@@ -10,8 +10,7 @@
 
 enum {
     FEWEST = 32, /* channels and outputs of a group */
-    PIXELS_BYTES =
-        3 << 18, /* filtered pixels that are multiplied by all weights while caches hold them */
+    PIXELS_BYTES = 3 << 18, /* of filtered pixels, which caches hold while all weights meet them */
     LINES = QNT__WINOGRAD_POINTS,
     RUN_PIXELS = 4 * QNT__WINOGRAD_RUN + 2
 };

@@ -5,13 +5,12 @@
 #include "run.h"
 
 enum {
-    QNT__WINOGRAD_TILES = QNT__BLOCK_ROWS, /* most that are multiplied together, */
-    /* of which 6 take 4 panels and 12 take 2, so that their sums fit a first-level cache: */
-    QNT__WINOGRAD_SUMS = 24 * QNT__PANEL, /* of one place */
+    QNT__WINOGRAD_TILES = QNT__BLOCK_ROWS, /* most that are multiplied together */
+    /* Sums of one place: 12 tiles take 2 panels and 6 take 4, so that a first-level cache holds all. */
+    QNT__WINOGRAD_SUMS = 24 * QNT__PANEL,
     QNT__WINOGRAD_RUN = 4, /* tiles side by side whose pixels are filtered together */
-    QNT__WINOGRAD_APART =
-        64 / sizeof(int16_t) /* words that keep places and tiles from being multiples of a
-                                                  page apart */
+    /* Words that keep places and tiles from being multiples of a page apart. */
+    QNT__WINOGRAD_APART = 64 / sizeof(int16_t)
 };
 
 /* Panels that are best multiplied together, and tiles. */
@@ -29,8 +28,9 @@ struct qnt__winograd_axis {
 };
 
 struct qnt__winograd_tile {
-    size_t at, skip; /* first pixel; how many the tile before has */
-    int size;
+    size_t at;   /* its first pixel */
+    size_t skip; /* pixels that the tile before has as well */
+    int size;    /* 4 or 2 */
 };
 
 /* Of an extent of 4 or more. */

@@ -74,10 +74,8 @@ static struct qnt__winograd_range tiles_at(const struct qnt__winograd_piece *p, 
 {
     const size_t *index = p->call->chunk.index;
     const bool tall = down > 3, wide = across > 3; /* only these have the last two points */
-    return qnt__winograd_meet(p, wide ? index[QNT__TALL_WIDE] : 0,
-                              index[tall   ? QNT__LOW_WIDE
-                                    : wide ? QNT__LOW_NARROW
-                                           : KINDS]);
+    const size_t end = tall ? QNT__LOW_WIDE : wide ? QNT__LOW_NARROW : KINDS;
+    return qnt__winograd_meet(p, wide ? index[QNT__TALL_WIDE] : 0, index[end]);
 }
 
 /* Words from one place of taps to the next. */
