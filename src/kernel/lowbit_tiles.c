@@ -426,8 +426,8 @@ static void run_strip(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
-/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and
- * look-ups are faster. */
+/* Some tiles, and four fifths of their pixels are wanted, as if none were narrow; of images of 7 x 7 it is
+ * three quarters, and look-ups are faster. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 {
     const size_t width = qnt__round_up(c->g.out_width, TILE),
