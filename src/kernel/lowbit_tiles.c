@@ -2,7 +2,9 @@
  * Layers of 3 x 3 taps in tiles of 2 x 4 pixels of the result (slots_lowbit.h): 24 products of bytes for
  * what otherwise takes 72, or 24 look-ups. Weights are filtered when the layer is made (lowbit_filters.c);
  * pixels are unpacked and filtered, strip by strip of tiles; products of the places of a column are added
- * up as they are made, and joined at once.
+ * up as they are made, and joined at once. Where one or two pixels are left at the end of a line, its last
+ * tile is narrow; narrow tiles come after all others of those that are multiplied together, as some places
+ * have none.
  */
 #include <string.h>
 
@@ -18,6 +20,7 @@ enum {
     TILE = QNT__LOWBIT_TILE,
     PIXELS = 2 * TILE,
     FEW = 1 << 20, /* bytes of filters that workers may share */
+    NARROW = QNT__LOWBIT_NARROW,
     TILES = 28,    /* whose pixels are filtered at a time */
     TOGETHER = 64, /* bytes of pixels that are filtered together */
     APART = 64     /* bytes that keep places from being multiples of a page apart */
@@ -30,6 +33,8 @@ enum {
 struct tiles {
     const struct qnt__lowbit_conv *c;
     size_t rows, columns; /* tiles of an image */
+    size_t narrow;        /* columns of narrow tiles, the last one or none; with it tiles that are
+                           * filtered at a time are whole rows */
     size_t strips;        /* of an image */
     size_t parts;         /* of the groups, tasks for one strip */
     size_t most;          /* tiles whose pixels are filtered at a time */
@@ -53,11 +58,20 @@ static size_t count_parts(const struct tiles *t)
     return even && qnt__lowbit_filter_bytes(c) < FEW ? 1 : workers;
 }
 
+/* Whether lines end with a narrow tile. Two rows at least are multiplied together: fewer tiles read filters
+ * more often than is gained. */
+static bool is_narrow(const struct qnt__lowbit_conv *c)
+{
+    const size_t rest = c->g.out_width % TILE;
+    return (rest == 1 || rest == 2) && qnt__ceil_div(c->g.out_width, TILE) <= TILES / 2;
+}
+
 /* Whether a block of outputs is a group of the result, and its pixels are whole tiles. */
 static bool is_direct(const struct qnt__lowbit_conv *c)
 {
+    const size_t width = is_narrow(c) ? NARROW : TILE;
     return c->packed.data && !c->affine && c->blocks == 1 && c->packed.groups == c->g.groups &&
-           c->g.out_width % TILE == 0 && c->g.out_height % 2 == 0;
+           c->g.out_width % width == 0 && c->g.out_height % 2 == 0;
 }
 
 static struct tiles divide(const struct qnt__lowbit_conv *c)
@@ -66,11 +80,13 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
     struct tiles t = {.c = c,
                       .rows = qnt__ceil_div(c->g.out_height, 2),
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
+                      .narrow = is_narrow(c),
                       .depth = qnt__lowbit_filter_depth(c),
                       .direct = is_direct(c)};
     t.parts = count_parts(&t);
     t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
-    t.most = qnt__min(TILES, qnt__ceil_div(t.rows, qnt__max(t.strips, 1)) * t.columns);
+    t.most = t.narrow ? TILES / t.columns * t.columns : TILES;
+    t.most = qnt__min(t.most, qnt__ceil_div(t.rows, qnt__max(t.strips, 1)) * t.columns);
     t.span = t.most % t.columns ? (t.most - 1) / t.columns + 2 : t.most / t.columns;
     t.together = qnt__min(c->g.groups / t.parts, qnt__ceil_div(TOGETHER, t.depth));
     t.pixel = t.depth * c->g.groups;
@@ -194,15 +210,24 @@ static void unpack(const struct tiles *t, struct strip *s, size_t row)
     }
 }
 
-/* Tiles `first` to `first` + n - 1 of a strip lie in rows: those of one row. */
+/* How many of n tiles from `first` on are wide. */
+static size_t count_wide(const struct tiles *t, size_t n)
+{
+    return n - n / t->columns * t->narrow;
+}
+
+/* Tiles next to each other, or narrow ones, one below the other. */
 struct run {
-    size_t row, column, n;
+    size_t row, column, n, width;
 };
 
-static struct run next_run(const struct tiles *t, size_t first, size_t n)
+/* Those from number i on of the tiles `first` to `first` + n - 1 of a strip, wide ones first. */
+static struct run next_run(const struct tiles *t, size_t first, size_t n, size_t i)
 {
-    const size_t column = first % t->columns;
-    return (struct run){first / t->columns, column, qnt__min(n, t->columns - column)};
+    const size_t columns = t->columns - t->narrow, wide = count_wide(t, n);
+    if (i >= wide) return (struct run){first / t->columns + i - wide, columns, n - i, NARROW};
+    const size_t at = count_wide(t, first) + i, column = at % columns;
+    return (struct run){at / columns, column, qnt__min(wide - i, columns - column), TILE};
 }
 
 /* Pixels of tiles `first` to `first` + n - 1 in some groups; a line beyond the image is one that no
@@ -213,10 +238,12 @@ static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, 
     const struct qnt__lowbit_conv *c = t->c;
     s->pixel = groups * t->depth;
     s->pixels_ld = n * s->pixel + APART;
-    for (size_t i = 0; i < n;) {
-        const struct run run = next_run(t, first + i, n - i);
+    for (size_t i = 0, some; i < n; i += some) {
+        const struct run run = next_run(t, first, n, i);
+        some = run.width == TILE ? run.n : 1;
         struct qnt__lowbit_pixels p = {.to = s->pixels + i * s->pixel,
-                                       .n = run.n,
+                                       .n = some,
+                                       .width = run.width,
                                        .bytes = s->pixel,
                                        .step = t->pixel,
                                        .ld = s->pixels_ld};
@@ -226,7 +253,6 @@ static void filter_pixels(const struct tiles *t, struct strip *s, size_t first, 
                 find_unpacked(t, s, line) + TILE * run.column * t->pixel + group * t->depth;
         }
         c->context->simd.tile_pixels(&p);
-        i += run.n;
     }
 }
 
@@ -253,7 +279,7 @@ static struct block find_block(const struct tiles *t, size_t index)
         .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
 }
 
-/* Products of tiles `first` to `first` + n - 1 for all places. */
+/* Products of n tiles for all places that they have. */
 static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
                      const uint8_t *pixels, size_t n)
 {
@@ -263,7 +289,6 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
                                      .start = b->filters.start,
                                      .sums = {s->products, s->products + ld},
                                      .room = s->room,
-                                     .n = n,
                                      .step = s->pixel,
                                      .ld = s->pixels_ld,
                                      .filters_ld = place,
@@ -271,7 +296,8 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
                                      .panels = b->n <= COLUMNS / 2 ? 2 : 4};
     for (size_t j = 0; j < PLACES / 4; j++) {
         p.next = j + 1 < PLACES / 4 ? p.filters + 4 * place : b->next;
-        t->c->context->simd.multiply_tiles(&p);
+        p.n = j == 3 || j == 4 ? count_wide(t, n) : n;
+        if (p.n) t->c->context->simd.multiply_tiles(&p);
         p.pixels += 4 * s->pixels_ld;
         p.filters += 4 * place;
         p.start += 2 * COLUMNS;
@@ -286,7 +312,7 @@ static bool is_in_place(const struct qnt__lowbit_conv *c, size_t n)
     return c->affine ? !c->affine->transpose : c->packed.groups == c->g.groups;
 }
 
-/* Products to two lines of the packed result. */
+/* Products to lines of the packed result. */
 static void join_packed(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
                         size_t r, size_t column, const struct block *b)
 {
@@ -295,20 +321,22 @@ static void join_packed(const struct tiles *t, const struct strip *s, struct qnt
                  line = s->image * p->height + p->top + 2 * (s->row + r);
     j->triples = p->triples;
     j->step = pixel;
+    j->apart = j->width == TILE ? TILE * pixel : 2 * p->width * pixel;
     for (size_t i = 0; i < 2; i++)
         j->codes[i] = p->data + ((line + i) * p->width + p->left + column) * pixel +
                       b->output / t->c->group_outputs * p->triples;
     t->c->context->simd.join_tiles(j);
 }
 
-/* Products to two lines from pixel `column` on, first of all by way of s->sums if they are not in place
- * there. */
+/* Products to lines from pixel `column` on, two for a row of tiles, first of all by way of s->sums if they
+ * are not in place there. */
 static void join_lines(const struct tiles *t, const struct strip *s, struct qnt__lowbit_tiles *j,
                        size_t r, size_t column, const struct block *b)
 {
     const struct qnt__lowbit_conv *c = t->c;
     const bool in_place = is_in_place(c, b->n);
-    const size_t m = qnt__min(TILE * j->n, c->g.out_width - column);
+    const size_t rows = j->width == TILE ? 1 : j->n,
+                 m = qnt__min(j->width * j->n / rows, c->g.out_width - column);
     const size_t group = b->output / c->group_outputs - s->group,
                  sum = b->output - s->group * c->group_outputs,
                  code = group * 3 * c->packed.triples + b->output % c->group_outputs;
@@ -320,13 +348,16 @@ static void join_lines(const struct tiles *t, const struct strip *s, struct qnt_
         j->codes[i] = in_place ? l->code + column * l->pixel + code : (uint8_t *)s->sums + part;
         j->step = !in_place ? COLUMNS : j->limit ? l->pixel : l->outputs;
     }
+    j->apart = (in_place && j->width < TILE ? 2 * TILE * t->columns : j->width) * j->step;
     c->context->simd.join_tiles(j);
-    for (size_t i = 0; !in_place && i < 2; i++) {
-        const struct qnt__lowbit_line *l = &lines[i];
+    for (size_t i = 0; !in_place && i < 2 * rows; i++) {
+        const struct qnt__lowbit_line l = find_line(t, s, 2 * r + i);
+        const size_t at = i / 2 * j->apart;
         if (j->limit)
-            qnt__lowbit_keep_codes(c, l, j->codes[i], COLUMNS, column, m, b->output, b->n);
+            qnt__lowbit_keep_codes(c, &l, j->codes[i % 2] + at, COLUMNS, column, m, b->output,
+                                   b->n);
         else
-            qnt__lowbit_keep_sums(c, l, j->sums[i], COLUMNS, column, m, b->output, b->n);
+            qnt__lowbit_keep_sums(c, &l, j->sums[i % 2] + at, COLUMNS, column, m, b->output, b->n);
     }
 }
 
@@ -335,11 +366,12 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
                  size_t n)
 {
     for (size_t i = 0; i < n;) {
-        const struct run run = next_run(t, first + i, n - i);
+        const struct run run = next_run(t, first, n, i);
         struct qnt__lowbit_tiles j = {.m = s->products + i * COLUMNS,
                                       .limit = t->c->limits.data ? b->filters.limit : NULL,
                                       .flip = b->filters.flip,
                                       .n = run.n,
+                                      .width = run.width,
                                       .ld = products_ld(),
                                       .columns = b->n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
         if (t->direct) join_packed(t, s, &j, run.row, TILE * run.column, b);
@@ -394,8 +426,8 @@ static void run_strip(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
-/* Some tiles, and four fifths of their pixels are wanted; of images of 7 x 7 it is three quarters, and
- * look-ups are faster. */
+/* Some tiles, and four fifths of their pixels are wanted, as if none were narrow; of images of 7 x 7 it is
+ * three quarters, and look-ups are faster. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 {
     const size_t width = qnt__round_up(c->g.out_width, TILE),

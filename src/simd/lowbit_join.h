@@ -13,12 +13,16 @@ typedef uint8_t bytes __attribute__((vector_size(VECTOR), aligned(1), may_alias)
 
 enum { PIXELS = 2 * QNT__LOWBIT_TILE };
 
-/* y[4 r + j] of a vector of columns of a tile. */
+/* y[4 r + j] of a vector of columns of a tile; of a narrow one j is 0 and 3. */
 INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, wraps y[PIXELS])
 {
     UNROLL for (size_t r = 0; r < 2; r++, m += t->ld, y += QNT__LOWBIT_TILE) {
-        wraps x[6];
-        UNROLL for (size_t j = 0; j < 6; j++) x[j] = load_wraps(m + 2 * j * t->ld);
+        wraps x[6] = {{0}};
+        UNROLL for (size_t j = 0; j < 6; j++)
+        {
+            if (t->width == QNT__LOWBIT_TILE || (j != 3 && j != 4))
+                x[j] = load_wraps(m + 2 * j * t->ld);
+        }
         const wraps p = (x[1] + x[2]) << 2, q = (x[1] - x[2]) << 2, s = x[3] + x[4],
                     d = x[3] - x[4];
         y[0] = (x[0] << 1) + s - p;
@@ -28,19 +32,24 @@ INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, wraps y[PI
     }
 }
 
-/* Where pixel k of tile i is in a line. */
+/* Which y is pixel k of 2 lines, and where it is in its line. */
+INLINE size_t find_y(const struct qnt__lowbit_tiles *t, size_t k)
+{
+    return t->width == QNT__LOWBIT_TILE ? k : k / 2 * QNT__LOWBIT_TILE + k % 2 * 3;
+}
+
 INLINE size_t place(const struct qnt__lowbit_tiles *t, size_t i, size_t k)
 {
-    return (QNT__LOWBIT_TILE * i + k % QNT__LOWBIT_TILE) * t->step;
+    return i * t->apart + k % t->width * t->step;
 }
 
 INLINE void join_sums(const struct qnt__lowbit_tiles *t, size_t i, size_t c)
 {
     wraps y[PIXELS];
     join(t, t->m + i * QNT__LOWBIT_COLUMNS + c, y);
-    UNROLL for (size_t k = 0; k < PIXELS; k++)
-        store_wraps(t->sums[k / QNT__LOWBIT_TILE] + place(t, i, k) + c,
-                    (wraps)((lanes)y[k] >> 4) * 0xaaaaaaabu);
+    for (size_t k = 0; k < 2 * t->width; k++)
+        store_wraps(t->sums[k / t->width] + place(t, i, k) + c,
+                    (wraps)((lanes)y[find_y(t, k)] >> 4) * 0xaaaaaaabu);
 }
 
 /* What is compared with half a vector's columns: thresholds, and what s is flipped with. */
@@ -63,10 +72,11 @@ INLINE void join_codes(const struct qnt__lowbit_tiles *t, size_t i, size_t c, sh
     wraps y[4][PIXELS];
     for (size_t v = 0; v < 4; v++)
         join(t, t->m + i * QNT__LOWBIT_COLUMNS + c + v * LANES_32, y[v]);
-    for (size_t k = 0; k < PIXELS; k++) {
-        const shorts low = count(y[0][k], y[1][k], limit[0]),
-                     high = count(y[2][k], y[3][k], limit[1]);
-        *(bytes *)(void *)(t->codes[k / QNT__LOWBIT_TILE] + place(t, i, k) + c) =
+    for (size_t k = 0; k < 2 * t->width; k++) {
+        const size_t at = find_y(t, k);
+        const shorts low = count(y[0][at], y[1][at], limit[0]),
+                     high = count(y[2][at], y[3][at], limit[1]);
+        *(bytes *)(void *)(t->codes[k / t->width] + place(t, i, k) + c) =
             RESTORED(NARROW_16(low, high));
     }
 }

@@ -46,6 +46,15 @@ INLINE void filter_across(const digits d[6], uint8_t *to, size_t ld)
     store_digits(to + 5 * ld, d[5] - d[3] + QNT__LOWBIT_RAISE - twice(odd));
 }
 
+INLINE void filter_narrow(const digits d[4], uint8_t *to, size_t ld)
+{
+    const digits m1 = twice(d[1]) + d[1], m2 = twice(d[2]) + d[2], m = QNT__LOWBIT_RAISE - m2;
+    store_digits(to, twice(twice(d[0] - d[2])) + QNT__LOWBIT_RAISE);
+    store_digits(to + ld, m - m1);
+    store_digits(to + 2 * ld, m + m1);
+    store_digits(to + 5 * ld, d[3] - d[1] + QNT__LOWBIT_RAISE);
+}
+
 /* Whole cache lines that are written next, as stores wait for one after the other; if they are so few that
  * the first cache holds them until products are made. More of them are in the way of products. */
 INLINE void fetch(const struct qnt__lowbit_pixels *p, const uint8_t *to)
@@ -76,6 +85,27 @@ INLINE void tile_bytes(const struct qnt__lowbit_pixels *p, size_t b)
     }
 }
 
+/* The same of narrow tiles: they end lines, so most have no neighbour. */
+INLINE void tile_narrow_bytes(const struct qnt__lowbit_pixels *p, size_t b)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const size_t at = b + QNT__LOWBIT_NARROW * i * p->step;
+        uint8_t *to = p->to + i * p->bytes + b;
+        UNROLL for (int r = 0; r < 4; r++)
+        {
+            digits d[4];
+            UNROLL for (size_t j = 0; j < 4; j++) d[j] = filter_down(p, at + j * p->step, r);
+            filter_narrow(d, to + (size_t)r * p->ld, 4 * p->ld);
+        }
+    }
+}
+
+INLINE void tile_some_bytes(const struct qnt__lowbit_pixels *p, size_t b)
+{
+    if (p->width == QNT__LOWBIT_TILE) tile_bytes(p, b);
+    else tile_narrow_bytes(p, b);
+}
+
 /* The last ones once more rather than one by one. */
 INLINE void tile_pixels(const struct qnt__lowbit_pixels *p)
 {
@@ -84,8 +114,8 @@ INLINE void tile_pixels(const struct qnt__lowbit_pixels *p)
         qnt__tile_pixels_c(p);
         return;
     }
-    for (; b + VECTOR <= p->bytes; b += VECTOR) tile_bytes(p, b);
-    if (b < p->bytes) tile_bytes(p, p->bytes - VECTOR);
+    for (; b + VECTOR <= p->bytes; b += VECTOR) tile_some_bytes(p, b);
+    if (b < p->bytes) tile_some_bytes(p, p->bytes - VECTOR);
 }
 
 /*

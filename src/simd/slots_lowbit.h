@@ -143,13 +143,21 @@ struct qnt__lowbit_floats {
  *     -2 d1 - d2 + 2 d3 + d4,  2 d1 - d2 - 2 d3 + d4,  4 d1 - 5 d3 + d5:
  * to[(4 j + r) ld + i bytes + b] = QNT__LOWBIT_RAISE + number j of line r, of pixels 4 i to 4 i + 5 of
  * the four lines, b < bytes. Digits become -48 to 30, raised to be unsigned.
+ *
+ * Narrow tiles have 2 pixels in a line of the result, and F(2, 3) across, too. That takes some of the
+ * points of F(4, 3), so the filters are the same: of pixels 2 i to 2 i + 3,
+ *     4 (d0 - d2),  -3 (d1 + d2),  3 (d1 - d2),  d3 - d1
+ * are numbers 0, 1, 2 and 5; numbers 3 and 4 would be 0, and are not written. With these factors, pixels
+ * 0 and 3 of a tile of four are those of a tile of two.
  */
 enum { QNT__LOWBIT_RAISE = 48, QNT__LOWBIT_PLACES = 24, QNT__LOWBIT_TILE = 4 };
+enum { QNT__LOWBIT_NARROW = 2 };
 
 struct qnt__lowbit_pixels {
-    const uint8_t *line[4]; /* of digits 0..3, 4 n + 2 pixels, `step` apart */
+    const uint8_t *line[4]; /* of digits 0..3, width n + 2 pixels, `step` apart */
     uint8_t *to;            /* written, [24][n][bytes], ld apart */
     size_t n, bytes, step, ld;
+    size_t width; /* of a tile, 4 or 2 */
 };
 
 /*
@@ -178,13 +186,14 @@ struct qnt__lowbit_products {
  * And across, m being those sums of all j, n tiles, c < columns:
  *     2 m0 - 4 (m1 + m2) + (m3 + m4),  -4 (m1 - m2) + 2 (m3 - m4),
  *     -4 (m1 + m2) + 4 (m3 + m4),  -4 (m1 - m2) + 8 (m3 - m4) + 8 m5
- * make y, modulo 2^32, of pixel 4 i + j of line r: 48 times its sum. Shifts are arithmetic.
+ * make y, modulo 2^32, of pixel j of line r of tile i: 48 times its sum. Of a narrow tile m3 and m4 are 0,
+ * whatever is there, and the first and the last y are its pixels 0 and 1. Shifts are arithmetic.
  *
- * sums[r][(4 i + j) step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
- * s = y >> 5 within int16, codes[r][(4 i + j) step + c] = number of t < 3 with
+ * sums[r][i apart + j step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
+ * s = y >> 5 within int16, codes[r][i apart + j step + c] = number of t < 3 with
  * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
  *
- * With triples T, these are packed: byte t < T at codes[r] + (4 i + j) step becomes
+ * With triples T, these are packed: byte t < T at codes[r] + i apart + j step becomes
  * d[t] | d[T + t] << 2 | d[2 T + t] << 4, where d are the codes of the columns, and 0 behind them.
  */
 struct qnt__lowbit_tiles {
@@ -195,6 +204,8 @@ struct qnt__lowbit_tiles {
     uint8_t *codes[2];    /* written */
     size_t n, ld;
     size_t step;    /* from one pixel to the next, at least what is written of one */
+    size_t apart;   /* from one tile to the next, at least `width` steps */
+    size_t width;   /* of a tile, 4 or 2 */
     size_t columns; /* 32 or 64 */
     size_t triples; /* up to 22; 0: a code is a byte */
 };

@@ -342,29 +342,37 @@ static void unpacks(void)
     }
 }
 
-/* Down and across, as matrices. */
-static const int of_pixels[2][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
-                                       {{4, 0, -5, 0, 1, 0},
-                                        {0, -4, -4, 1, 1, 0},
-                                        {0, 4, -4, -1, 1, 0},
-                                        {0, -2, -1, 2, 1, 0},
-                                        {0, 2, -1, -2, 1, 0},
-                                        {0, 4, 0, -5, 0, 1}}},
-                 of_results[2][4][6] = {{{1, 1, 1, 0}, {0, 1, -1, 1}},
-                                        {{2, -4, -4, 1, 1, 0},
-                                         {0, -4, 4, 2, -2, 0},
-                                         {0, -4, -4, 4, 4, 0},
-                                         {0, -4, 4, 8, -8, 8}}};
+/* Down and across, as matrices; across narrow tiles, too. */
+static const int
+    of_pixels[3][6][6] = {{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
+                          {{4, 0, -5, 0, 1, 0},
+                           {0, -4, -4, 1, 1, 0},
+                           {0, 4, -4, -1, 1, 0},
+                           {0, -2, -1, 2, 1, 0},
+                           {0, 2, -1, -2, 1, 0},
+                           {0, 4, 0, -5, 0, 1}},
+                          {{4, 0, -4}, {0, -3, -3}, {0, 3, -3}, {0}, {0}, {0, -1, 0, 1}}},
+    of_results[3][4][6] = {
+        {{1, 1, 1, 0}, {0, 1, -1, 1}},
+        {{2, -4, -4, 1, 1, 0}, {0, -4, 4, 2, -2, 0}, {0, -4, -4, 4, 4, 0}, {0, -4, 4, 8, -8, 8}},
+        {{2, -4, -4}, {0, -4, 4, 0, 0, 8}}};
+
+/* Which places narrow tiles do not have. */
+static bool is_missing(size_t width, size_t j)
+{
+    return width == 2 && (j == 3 || j == 4);
+}
 
 static void tiles_of_pixels(void)
 {
     for (size_t bytes = 1; bytes <= 150; bytes++) {
         const size_t n = (size_t)random_in(0, 4), ld = n * bytes + (size_t)random_in(0, 9),
-                     step = bytes + (size_t)random_in(0, 9), all = (4 * n + 1) * step + bytes;
+                     step = bytes + (size_t)random_in(0, 9), width = random_in(0, 2) ? 4 : 2,
+                     all = (width * n + 1) * step + bytes;
         const bool extreme = bytes % 4 == 0;
         guarded line[4], to = guard(n ? 23 * ld + n * bytes : 0, random_in(0, 1));
         struct qnt__lowbit_pixels p = {
-            .to = to.data, .n = n, .bytes = bytes, .step = step, .ld = ld};
+            .to = to.data, .n = n, .bytes = bytes, .step = step, .ld = ld, .width = width};
         for (int i = 0; i < 4; i++) {
             line[i] = guard(all, random_in(0, 1));
             for (size_t e = 0; e < all; e++)
@@ -378,12 +386,14 @@ static void tiles_of_pixels(void)
                 const size_t place = e / (n * bytes), i = e / bytes % n, b = e % bytes;
                 int sum = 48;
                 for (size_t r = 0; r < 4; r++)
-                    for (size_t j = 0; j < 6; j++)
-                        sum += of_pixels[0][place % 4][r] * of_pixels[1][place / 4][j] *
-                               p.line[r][(4 * i + j) * step + b];
+                    for (size_t j = 0; j < width + 2; j++)
+                        sum += of_pixels[0][place % 4][r] *
+                               of_pixels[width == 4 ? 1 : 2][place / 4][j] *
+                               p.line[r][(width * i + j) * step + b];
+                if (is_missing(width, place / 4)) sum = 0xaa;
                 const int got = to.data[place * ld + i * bytes + b];
-                CHECK_MSG(got == sum, "%s %zu bytes, place %zu: %d, expected %d", names[l], bytes,
-                          place, got, sum);
+                CHECK_MSG(got == sum, "%s %zu bytes, width %zu, place %zu: %d, expected %d",
+                          names[l], bytes, width, place, got, sum);
             }
         }
         for (int i = 0; i < 4; i++) unguard(&line[i]);
@@ -464,7 +474,8 @@ static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, si
 {
     uint32_t y = 0;
     for (size_t k = 0; k < 6; k++)
-        y += (uint32_t)of_results[1][j][k] * (uint32_t)t->m[(2 * k + r) * t->ld + i * 64 + c];
+        y += (uint32_t)of_results[t->width == 4 ? 1 : 2][j][k] *
+             (uint32_t)t->m[(2 * k + r) * t->ld + i * 64 + c];
     return y;
 }
 
@@ -510,8 +521,9 @@ static void tiles_to_results(void)
         const size_t n = (size_t)random_in(0, 9), columns = (size_t)random_in(1, 2) * 32,
                      triples = turn % 4 == 3 ? (size_t)random_in(1, 22) : 0,
                      written = triples ? triples : columns,
-                     step = written + (size_t)random_in(0, 9),
-                     all = n ? (4 * n - 1) * step + written : 0,
+                     step = written + (size_t)random_in(0, 9), width = random_in(0, 1) ? 4 : 2,
+                     apart = width * step + (size_t)(random_in(0, 1) * random_in(0, 300)),
+                     all = n ? (n - 1) * apart + (width - 1) * step + written : 0,
                      ld = n * 64 + (size_t)random_in(0, 40), from = n ? (11 * ld + n * 64) * 4 : 0;
         const bool as_codes = turn % 2, wild = !as_codes && turn % 4;
         guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
@@ -524,6 +536,8 @@ static void tiles_to_results(void)
                                       .n = n,
                                       .ld = ld,
                                       .step = step,
+                                      .apart = apart,
+                                      .width = width,
                                       .columns = columns,
                                       .triples = triples};
         for (size_t e = 0; e < from / 4; e++) {
@@ -539,9 +553,9 @@ static void tiles_to_results(void)
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
             tables[l].join_tiles(&t);
-            for (size_t e = 0; e < 8 * n * written; e++) {
-                const size_t c = e % written, j = e / written % 4, i = e / written / 4 % n,
-                             r = e / written / 4 / n, at = (4 * i + j) * step + c;
+            for (size_t e = 0; e < 2 * width * n * written; e++) {
+                const size_t c = e % written, j = e / written % width, i = e / written / width % n,
+                             r = e / written / width / n, at = i * apart + j * step + c;
                 if (as_codes) {
                     CHECK_MSG(t.codes[r][at] == codes_of(&t, i, r, j, c),
                               "%s byte %zu of %zu, %zu columns", names[l], c, written, columns);
@@ -552,9 +566,9 @@ static void tiles_to_results(void)
                 CHECK_MSG(sum * 3 == (uint32_t)divided(joined(&t, i, r, j, c), 4),
                           "%s column %zu of %zu", names[l], c, columns);
             }
-            const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels */
+            const size_t unit = as_codes ? 1 : 4; /* and nothing between pixels and tiles */
             for (size_t e = 0; e < all * unit; e++)
-                if (e / unit % step >= written)
+                if (e / unit % apart >= width * step || e / unit % apart % step >= written)
                     CHECK_MSG(to[0].data[e] == 0xaa && to[1].data[e] == 0xaa, "%s byte %zu",
                               names[l], e);
         }

@@ -333,6 +333,54 @@ static void tiles(void)
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
 }
 
+static size_t narrow_seen;
+
+static void count_narrow(const struct qnt__lowbit_tiles *t)
+{
+    if (t->width == 2) narrow_seen += t->n;
+    count_tiles(t);
+}
+
+/* Lines that end with a narrow tile, whole or not, in images of an odd height or an even one, of more tiles
+ * than are multiplied together; by one worker, two and three. */
+static void narrow_tiles(void)
+{
+    static const int64_t some[] = {16, 33, 64, 65};
+    packed_tiles = 0;
+    for (int turn = 0; turn < 3 * 27; turn += check_quick ? 7 : 1) {
+        const int level = turn % 3;
+        size_t workers = (size_t)turn / 27 + 1;
+        struct shape s = {.h = random_in(13, 18) + (turn % 9 == 0) * 20,
+                          .w = 4 + turn / 3,
+                          .ch = some[random_in(0, 3)],
+                          .o = outputs[random_in(1, 7)],
+                          .kernel = 3,
+                          .groups = (int)random_in(1, 2),
+                          .stride = 1,
+                          .dilation = 1,
+                          .edge = 1,
+                          .flags = (int)random_in(0, 3)};
+        if (s.h > 30) s.groups = 1, s.ch = 16, s.o = 32;
+        OK(qnt_context_set_cpu(c, level == 1   ? 0
+                                  : level == 2 ? QNT_CPU_AVX2 & qnt_cpu_detect()
+                                               : qnt_cpu_detect()));
+        OK(qnt_context_set_parallel(c, turn % 2 ? backwards : NULL, &workers,
+                                    turn % 2 ? workers : 1));
+        join_tiles = c->simd.join_tiles;
+        c->simd.join_tiles = count_narrow;
+        close_shape(&s);
+        fill(&s);
+        narrow_seen = tiles_seen = 0;
+        compare(&s, "narrow tiles");
+        const bool narrow = s.w % 4 == 1 || s.w % 4 == 2;
+        CHECK((tiles_seen > 0) == in_tiles(&s));
+        CHECK((narrow_seen > 0) == (tiles_seen > 0 && narrow));
+    }
+    CHECK(packed_tiles > 0);
+    OK(qnt_context_set_parallel(c, NULL, NULL, 1));
+    OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
+}
+
 /* The largest sums of 269 channels that are 2 / 3 of what 16 bits hold, and of one more, which are not. */
 static void large_tiles(void)
 {
@@ -505,6 +553,7 @@ int main(int argc, char **argv)
     RUN(together);
     RUN(two_blocks);
     RUN(tiles);
+    RUN(narrow_tiles);
     RUN(large_tiles);
     RUN(one_bit_tiles);
     RUN(dense);

@@ -1,31 +1,55 @@
 /* Convolutions of digits in tiles: minimal filtering, as slots_lowbit.h writes it down. */
+#include <stdbool.h>
+
 #include "../layout.h"
 #include "../lowbit_packed.h"
 #include "../slots.h"
 
 enum { COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE };
 
+/* Numbers of a line of a tile, as far as there are any. */
+static void filter_across(const int d[6], size_t width, int to[6])
+{
+    if (width < TILE) {
+        to[0] = 4 * (d[0] - d[2]);
+        to[1] = -3 * (d[1] + d[2]);
+        to[2] = 3 * (d[1] - d[2]);
+        to[5] = d[3] - d[1];
+        return;
+    }
+    to[0] = 4 * d[0] - 5 * d[2] + d[4];
+    to[1] = -4 * (d[1] + d[2]) + d[3] + d[4];
+    to[2] = 4 * (d[1] - d[2]) - d[3] + d[4];
+    to[3] = 2 * (d[3] - d[1]) - d[2] + d[4];
+    to[4] = 2 * (d[1] - d[3]) - d[2] + d[4];
+    to[5] = 4 * d[1] - 5 * d[3] + d[5];
+}
+
+/* Whether tiles of that width have places j. */
+static bool has_places(size_t width, size_t j)
+{
+    return width == TILE || (j != 3 && j != 4);
+}
+
 void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         for (size_t b = 0; b < p->bytes; b++) {
             int down[4][6];
-            for (size_t j = 0; j < 6; j++) {
-                const size_t at = (TILE * i + j) * p->step + b;
+            for (size_t j = 0; j < p->width + 2; j++) {
+                const size_t at = (p->width * i + j) * p->step + b;
                 const int d0 = p->line[0][at], d1 = p->line[1][at], d2 = p->line[2][at],
                           d3 = p->line[3][at];
                 down[0][j] = d0 - d2, down[1][j] = d1 + d2, down[2][j] = d2 - d1,
                 down[3][j] = d3 - d1;
             }
             for (size_t r = 0; r < 4; r++) {
-                const int *d = down[r];
-                const int row[6] = {
-                    4 * d[0] - 5 * d[2] + d[4],      -4 * (d[1] + d[2]) + d[3] + d[4],
-                    4 * (d[1] - d[2]) - d[3] + d[4], 2 * (d[3] - d[1]) - d[2] + d[4],
-                    2 * (d[1] - d[3]) - d[2] + d[4], 4 * d[1] - 5 * d[3] + d[5]};
+                int row[6];
+                filter_across(down[r], p->width, row);
                 for (size_t j = 0; j < 6; j++)
-                    p->to[(4 * j + r) * p->ld + i * p->bytes + b] =
-                        (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
+                    if (has_places(p->width, j))
+                        p->to[(4 * j + r) * p->ld + i * p->bytes + b] =
+                            (uint8_t)(row[j] + QNT__LOWBIT_RAISE);
             }
         }
     }
@@ -56,17 +80,19 @@ void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
     }
 }
 
-/* y of line r of tile i, for one column. */
+/* y of line r of tile i, for one column, `width` of them. */
 static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, size_t r,
                       uint32_t y[TILE])
 {
-    uint32_t m[6];
-    for (size_t j = 0; j < 6; j++) m[j] = (uint32_t)t->m[(2 * j + r) * t->ld + i * COLUMNS + c];
+    uint32_t m[6] = {0};
+    for (size_t j = 0; j < 6; j++)
+        if (has_places(t->width, j)) m[j] = (uint32_t)t->m[(2 * j + r) * t->ld + i * COLUMNS + c];
     const uint32_t p = 4 * (m[1] + m[2]), q = 4 * (m[1] - m[2]), s = m[3] + m[4], d = m[3] - m[4];
     y[0] = 2 * m[0] + s - p;
     y[1] = 2 * d - q;
     y[2] = 4 * s - p;
     y[3] = 8 * (d + m[5]) - q;
+    if (t->width < TILE) y[1] = y[3];
 }
 
 /* y >> n of two's complement. */
@@ -94,8 +120,8 @@ void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
             for (size_t r = 0; r < 2; r++) {
                 uint32_t y[TILE];
                 join_line(t, i, c, r, y);
-                for (size_t j = 0; j < TILE; j++) {
-                    const size_t at = (TILE * i + j) * t->step + c;
+                for (size_t j = 0; j < t->width; j++) {
+                    const size_t at = i * t->apart + j * t->step + c;
                     if (t->limit)
                         t->codes[r][at] = count(t, c, shift(y[j], 5));
                     else

@@ -4,6 +4,7 @@
  * triples are counted in the bits that they have there, and VPERMB brings them together.
  */
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "../slots.h"
 
@@ -73,11 +74,17 @@ INLINE struct order find_order(const struct qnt__lowbit_tiles *t)
     return o;
 }
 
-/* Of 16 columns of a line's four pixels: y, y / 2, y / 4 and y / 4. */
-INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE])
+/* Of 16 columns of a line's four pixels: y, y / 2, y / 4 and y / 4; a narrow tile has no sums 3 and 4, and
+ * the first and the last of the pixels. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE], int width)
 {
     __m512i x[6];
-    UNROLL for (int j = 0; j < 6; j++) x[j] = _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+    UNROLL for (int j = 0; j < 6; j++)
+    {
+        const bool missing = width < TILE && (j == 3 || j == 4);
+        x[j] =
+            missing ? _mm512_setzero_si512() : _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+    }
     const __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]), p = add(x[1], x[2]),
                   q = sub(x[1], x[2]), e = add(d, x[5]);
     y[0] = sub(add(add(x[0], x[0]), s), _mm512_slli_epi32(p, 2));
@@ -121,7 +128,7 @@ INLINE void store(uint8_t *to, __m512i codes, const struct order *o, int triples
     _mm256_mask_storeu_epi8(to, (__mmask32)o->written, _mm512_castsi512_si256(all));
 }
 
-INLINE void join_codes(const struct qnt__lowbit_tiles *t, int halves, int triples)
+INLINE void join_codes(const struct qnt__lowbit_tiles *t, int halves, int triples, int width)
 {
     const struct order o = find_order(t);
     struct half half[2];
@@ -129,27 +136,34 @@ INLINE void join_codes(const struct qnt__lowbit_tiles *t, int halves, int triple
     for (size_t line = 0; line < 2 * t->n; line++) {
         const size_t r = line >= t->n, i = line - r * t->n;
         const int32_t *m = t->m + r * t->ld + i * COLUMNS;
-        uint8_t *to = t->codes[r] + TILE * i * t->step;
+        uint8_t *to = t->codes[r] + i * t->apart;
         __m512i codes[TILE], even[TILE], odd[TILE];
         UNROLL for (int h = 0; h < halves; h++)
         {
-            join(t, m + HALF * h, even);
-            join(t, m + HALF * h + 16, odd);
-            UNROLL for (int k = 0; k < TILE; k++)
+            join(t, m + HALF * h, even, width);
+            join(t, m + HALF * h + 16, odd, width);
+            UNROLL for (int k = 0; k < width; k++)
             {
-                const __m512i s = take_turns(even[k], odd[k], k == 0 ? 5 : k == 1 ? 4 : 3);
+                const int y = width < TILE ? 3 * k : k;
+                const __m512i s = take_turns(even[y], odd[y], y == 0 ? 5 : y == 1 ? 4 : 3);
                 codes[k] = count(s, &half[h], codes[k], h == 0);
             }
         }
-        UNROLL for (int k = 0; k < TILE; k++, to += t->step) store(to, codes[k], &o, triples);
+        UNROLL for (int k = 0; k < width; k++, to += t->step) store(to, codes[k], &o, triples);
     }
+}
+
+INLINE void join_some(const struct qnt__lowbit_tiles *t, int width)
+{
+    if (t->columns == COLUMNS && t->triples) join_codes(t, 2, 1, width);
+    else if (t->columns == COLUMNS) join_codes(t, 2, 0, width);
+    else if (t->triples) join_codes(t, 1, 1, width);
+    else join_codes(t, 1, 0, width);
 }
 
 void qnt__join_tiles_avx512vbmi(const struct qnt__lowbit_tiles *t)
 {
     if (!t->limit) qnt__join_tiles_avx512vnni(t);
-    else if (t->columns == COLUMNS && t->triples) join_codes(t, 2, 1);
-    else if (t->columns == COLUMNS) join_codes(t, 2, 0);
-    else if (t->triples) join_codes(t, 1, 1);
-    else join_codes(t, 1, 0);
+    else if (t->width == TILE) join_some(t, TILE);
+    else join_some(t, QNT__LOWBIT_NARROW);
 }

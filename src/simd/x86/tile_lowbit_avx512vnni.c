@@ -4,6 +4,7 @@
  * order, and codes back.
  */
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "../lowbit_packed.h"
 #include "../slots.h"
@@ -128,12 +129,29 @@ void qnt__multiply_tiles_avx512vnni(const struct qnt__lowbit_products *t)
 
 /* ---- sums to results ---- */
 
-/* y[4 r + j] of 16 columns of a tile. */
-INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[PIXELS])
+/* Sums of all places of a line, of which narrow tiles have no j of 3 and 4. */
+INLINE void load_places(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i x[6], int width)
+{
+    UNROLL for (int j = 0; j < 6; j++)
+    {
+        const bool missing = width < TILE && (j == 3 || j == 4);
+        x[j] =
+            missing ? _mm512_setzero_si512() : _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+    }
+}
+
+/* Which y is pixel k. */
+INLINE int find_y(int k, int width)
+{
+    return width < TILE ? 3 * k : k;
+}
+
+/* y[4 r + j] of 16 columns of a tile; of a narrow one j is 0 and 3. */
+INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[PIXELS], int width)
 {
     UNROLL for (int r = 0; r < 2; r++, m += t->ld) {
         __m512i x[6];
-        UNROLL for (int j = 0; j < 6; j++) x[j] = _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+        load_places(t, m, x, width);
         __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]);
         __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 2),
                 q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
@@ -147,19 +165,22 @@ INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[
 /* Pixel k of tile i in a line. */
 INLINE size_t place(const struct qnt__lowbit_tiles *t, size_t i, int k)
 {
-    return (TILE * i + (size_t)k % TILE) * t->step;
+    return i * t->apart + (size_t)k * t->step;
 }
 
-static void join_sums(const struct qnt__lowbit_tiles *t)
+INLINE void join_sums(const struct qnt__lowbit_tiles *t, int width)
 {
     const __m512i third = _mm512_set1_epi32((int)0xaaaaaaabu);
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->columns; c += 16) {
             __m512i y[PIXELS];
-            join(t, t->m + i * COLUMNS + c, y);
-            UNROLL for (int k = 0; k < PIXELS; k++)
-                _mm512_storeu_si512(t->sums[k / TILE] + place(t, i, k) + c,
-                                    _mm512_mullo_epi32(_mm512_srai_epi32(y[k], 4), third));
+            join(t, t->m + i * COLUMNS + c, y, width);
+            UNROLL for (int r = 0; r < 2; r++) UNROLL for (int k = 0; k < width; k++)
+            {
+                const __m512i sum = _mm512_srai_epi32(y[TILE * r + find_y(k, width)], 4);
+                _mm512_storeu_si512(t->sums[r] + place(t, i, k) + c,
+                                    _mm512_mullo_epi32(sum, third));
+            }
         }
     }
 }
@@ -179,10 +200,11 @@ INLINE __m512i take_turns(__m512i even, __m512i odd)
 }
 
 /* y of one line of join(), times 2^11: one shift more than there, and none later. */
-INLINE void join_high(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE])
+INLINE void join_high(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE],
+                      int width)
 {
     __m512i x[6];
-    UNROLL for (int j = 0; j < 6; j++) x[j] = _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
+    load_places(t, m, x, width);
     const __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]);
     const __m512i p = _mm512_slli_epi32(add(x[1], x[2]), 13),
                   q = _mm512_slli_epi32(sub(x[1], x[2]), 13);
@@ -195,14 +217,15 @@ INLINE void join_high(const struct qnt__lowbit_tiles *t, const int32_t *m, __m51
 /* Codes of 32 columns times `one`, added to codes: two comparisons, as the first finds the threshold of
  * the second one. */
 INLINE void count(const struct qnt__lowbit_tiles *t, const int32_t *m, const __m512i limit[4],
-                  int one, __m512i codes[TILE])
+                  int one, __m512i codes[TILE], int width)
 {
     const __m512i high = _mm512_set1_epi16((short)(2 * one)), low = _mm512_set1_epi16((short)one);
     __m512i even[TILE], odd[TILE];
-    join_high(t, m, even);
-    join_high(t, m + 16, odd);
-    UNROLL for (int k = 0; k < TILE; k++) {
-        const __m512i s = _mm512_xor_si512(take_turns(even[k], odd[k]), limit[3]);
+    join_high(t, m, even, width);
+    join_high(t, m + 16, odd, width);
+    UNROLL for (int k = 0; k < width; k++) {
+        const int y = find_y(k, width);
+        const __m512i s = _mm512_xor_si512(take_turns(even[y], odd[y]), limit[3]);
         const __mmask32 two = _mm512_cmpge_epi16_mask(s, limit[1]);
         const __mmask32 more =
             _mm512_cmpge_epi16_mask(s, _mm512_mask_mov_epi16(limit[0], two, limit[2]));
@@ -219,7 +242,7 @@ INLINE __m512i restore(__m512i codes)
     return _mm512_permutexvar_epi32(dwords, _mm512_shuffle_epi8(codes, bytes));
 }
 
-INLINE void count_columns(const struct qnt__lowbit_tiles *t, int parts)
+INLINE void count_columns(const struct qnt__lowbit_tiles *t, int parts, int width)
 {
     __m512i limit[2][4];
     UNROLL for (int p = 0; p < parts; p++) {
@@ -229,11 +252,11 @@ INLINE void count_columns(const struct qnt__lowbit_tiles *t, int parts)
     for (size_t line = 0; line < 2 * t->n; line++) {
         const size_t i = line / 2, r = line % 2;
         __m512i codes[TILE];
-        UNROLL for (int k = 0; k < TILE; k++) codes[k] = _mm512_setzero_si512();
+        UNROLL for (int k = 0; k < width; k++) codes[k] = _mm512_setzero_si512();
         UNROLL for (int p = 0; p < parts; p++)
-            count(t, t->m + r * t->ld + i * COLUMNS + 32 * p, limit[p], p ? 256 : 1, codes);
-        UNROLL for (int k = 0; k < TILE; k++) {
-            uint8_t *to = t->codes[r] + (TILE * i + (size_t)k) * t->step;
+            count(t, t->m + r * t->ld + i * COLUMNS + 32 * p, limit[p], p ? 256 : 1, codes, width);
+        UNROLL for (int k = 0; k < width; k++) {
+            uint8_t *to = t->codes[r] + place(t, i, k);
             const __m512i all = restore(codes[k]);
             if (parts == 2) _mm512_storeu_si512(to, all);
             else _mm256_storeu_si256((void *)to, _mm512_castsi512_si256(all));
@@ -247,12 +270,19 @@ void qnt__tile_pixels_avx512vnni(const struct qnt__lowbit_pixels *p)
     else tile_pixels(p);
 }
 
+INLINE void join_some(const struct qnt__lowbit_tiles *t, int width)
+{
+    if (!t->limit) join_sums(t, width);
+    else if (t->columns == 32) count_columns(t, 1, width);
+    else count_columns(t, 2, width);
+}
+
 void qnt__join_tiles_avx512vnni(const struct qnt__lowbit_tiles *t)
 {
-    if (!t->limit) join_sums(t);
-    else if (t->triples) qnt__join_packed(t, qnt__join_tiles_avx512vnni, qnt__pack_lowbit_avx2);
-    else if (t->columns == 32) count_columns(t, 1);
-    else count_columns(t, 2);
+    if (t->limit && t->triples)
+        qnt__join_packed(t, qnt__join_tiles_avx512vnni, qnt__pack_lowbit_avx2);
+    else if (t->width == TILE) join_some(t, TILE);
+    else join_some(t, QNT__LOWBIT_NARROW);
 }
 
 void qnt__unpack_lowbit_avx512vnni(const uint8_t *x, size_t n, size_t channels, uint8_t *to,
