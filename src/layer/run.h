@@ -86,6 +86,7 @@ struct qnt__winograd_plan {
     bool serves;
     size_t panels;      /* multiplied together */
     size_t rows, tile;  /* of tiles, filtered together; words of a tile */
+    size_t place;       /* sums of one place of tiles that are multiplied together */
     size_t chunks;      /* of so many rows */
     size_t blocks;      /* of panels, of all groups; */
     size_t parts;       /* tasks of each, which share its tiles */

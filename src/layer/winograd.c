@@ -10,8 +10,9 @@
 
 enum {
     FEWEST = 32, /* channels and outputs of a group */
-    PIXELS_BYTES = 3 << 18, /* of filtered pixels, which caches hold while all weights meet them */
+    PIXELS_BYTES = 1 << 20, /* of filtered pixels, which caches hold while all weights meet them */
     LINES = QNT__WINOGRAD_POINTS,
+    TILE = QNT__WINOGRAD_TILE,
     RUN_PIXELS = 4 * QNT__WINOGRAD_RUN + 2
 };
 
@@ -75,9 +76,9 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, pixels, sizeof(int16_t), &w->lines) &&
            qnt__append(&c->end, taps, places * sizeof(int16_t), &w->taps) &&
            qnt__append(&c->end, panel, cells, &w->cells) &&
-           qnt__append(&c->end, QNT__WINOGRAD_SUMS, LINES * sizeof(int32_t), &w->products) &&
-           qnt__append(&c->end, QNT__WINOGRAD_SUMS, LINES * 4 * sizeof(int32_t), &w->sums) &&
-           qnt__append(&c->end, QNT__WINOGRAD_SUMS, 16 * sizeof(int32_t), &w->results);
+           qnt__append(&c->end, w->place, LINES * sizeof(int32_t), &w->products) &&
+           qnt__append(&c->end, w->place, LINES * TILE * sizeof(int32_t), &w->sums) &&
+           qnt__append(&c->end, w->place, TILE * TILE * sizeof(int32_t), &w->results);
 }
 
 bool qnt__winograd_plan(struct qnt__run *run)
@@ -91,6 +92,7 @@ bool qnt__winograd_plan(struct qnt__run *run)
     const size_t workers = run->context->workers;
     size_t row, all;
     w->panels = qnt__winograd_panels(run);
+    w->place = QNT__WINOGRAD_TILES * w->panels * QNT__PANEL + QNT__PANEL;
     if (!qnt__mul(g->channels, QNT__WINOGRAD_PLACES, &w->tile) ||
         !qnt__add(w->tile, QNT__WINOGRAD_APART, &w->tile) ||
         !qnt__mul(w->tile, (across.fours + across.twos) * sizeof(int16_t), &row) ||

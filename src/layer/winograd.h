@@ -6,20 +6,14 @@
 
 enum {
     QNT__WINOGRAD_TILES = QNT__BLOCK_ROWS, /* most that are multiplied together */
-    /* Sums of one place: 12 tiles take 2 panels and 6 take 4, so that a first-level cache holds all. */
-    QNT__WINOGRAD_SUMS = 24 * QNT__PANEL,
+    QNT__WINOGRAD_TILE = 4,                /* results along a side of one */
     QNT__WINOGRAD_RUN = 4, /* tiles side by side whose pixels are filtered together */
     /* Words that keep places and tiles from being multiples of a page apart. */
     QNT__WINOGRAD_APART = 64 / sizeof(int16_t)
 };
 
-/* Panels that are best multiplied together, and tiles. */
+/* Panels that are best multiplied together. */
 size_t qnt__winograd_panels(const struct qnt__run *run);
-
-static inline size_t qnt__winograd_tiles(size_t panels)
-{
-    return qnt__min(QNT__WINOGRAD_TILES, QNT__WINOGRAD_SUMS / (panels * QNT__PANEL));
-}
 
 /* Tiles along one axis of the result: those of 4 pixels, then one of 2 if that will do for the rest. The
  * last one may begin before the one ahead of it ends; then it leaves out what that one has. */

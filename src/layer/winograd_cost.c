@@ -23,7 +23,7 @@ static const struct rates levels[] = {
     {0, 2, 1, .bytes = 900, .words = 580, .taps = 85000, .filters = 280000},
     {QNT_CPU_AVX2, 2, 1, .bytes = 36, .words = 46, .taps = 5400, .filters = 23000},
     {QNT_CPU_AVXVNNI, 2, 1, .bytes = 18, .words = 36, .taps = 5400, .filters = 23000},
-    {QNT_CPU_AVX512VNNI, 4, 2, .bytes = 8.2, .words = 17, .taps = 4800, .filters = 18000},
+    {QNT_CPU_AVX512VNNI, 4, 2, .bytes = 8.2, .words = 17, .taps = 4800, .filters = 16000},
     {QNT_CPU_NEON, 2, 1, .bytes = 67, .words = 130, .taps = 10000, .filters = 40000},
     {QNT_CPU_NEONDOT, 2, 1, .bytes = 34, .words = 130, .taps = 10000, .filters = 40000},
 };
@@ -83,7 +83,7 @@ bool qnt__winograd_pays(const struct qnt__run *run, const struct qnt__winograd_a
                  tiles = images * (double)(down->fours + down->twos) *
                          (double)(across->fours + across->twos),
                  tasks = (double)(run->winograd.chunks * run->winograd.parts),
-                 groups = tasks + tiles / (double)qnt__winograd_tiles(run->winograd.panels);
+                 groups = tasks + tiles / QNT__WINOGRAD_TILES;
     return products * r->words + tasks * r->taps + groups * reads(run) +
                tiles * r->filters * (1 / channels + 1 / outputs) <
            9 * pixels * r->bytes;

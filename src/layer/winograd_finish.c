@@ -1,11 +1,11 @@
 /* From products that are added up down their tiles to results: added up across, finished line by line. */
 #include "winograd.h"
 
-enum { SUMS = QNT__WINOGRAD_SUMS };
+enum { TILE = QNT__WINOGRAD_TILE, PIXELS = TILE * QNT__WINOGRAD_TILES };
 
-/* Finishes pixels x, x + step, ... of one line of an image, n of them. */
+/* Finishes pixels x to x + n - 1 of one line of an image. */
 static void finish(const struct qnt__winograd_piece *p, const int32_t *sums, size_t image,
-                   size_t line, size_t x, size_t n, size_t step)
+                   size_t line, size_t x, size_t n)
 {
     const struct qnt__run *run = p->call->run;
     const struct qnt__layer_shape *s = &run->layer->shape;
@@ -16,11 +16,11 @@ static void finish(const struct qnt__winograd_piece *p, const int32_t *sums, siz
                            .n = outputs.count,
                            .ld = p->columns,
                            .first_row = (image * run->g.out_height + line) * run->g.out_width + x,
-                           .row_step = step,
+                           .row_step = 1,
                            .column = p->group * s->group_columns + outputs.first,
                            .output = p->group * s->group_outputs + outputs.first};
-    int32_t zero[QNT__WINOGRAD_TILES];
-    float scale[QNT__WINOGRAD_TILES];
+    int32_t zero[PIXELS];
+    float scale[PIXELS];
     const int32_t centred =
         (run->dynamic ? run->dynamic[image].zero : run->input_zero) - QNT__WINOGRAD_CENTRE;
     for (size_t i = 0; i < n; i++) {
@@ -32,7 +32,8 @@ static void finish(const struct qnt__winograd_piece *p, const int32_t *sums, siz
     qnt__run_epilogue(run, p->scratch, &b);
 }
 
-/* Line `line` of tiles first to end - 1 of one row of tiles, all of one width: tile of the row `column`. */
+/* Line `line` of n tiles of one row of tiles, all of one width: from number `column` of the row on. Pixels
+ * of tiles are next to each other, but for the last one that may leave some out. */
 static void finish_tiles(const struct qnt__winograd_piece *p, const int32_t *results, size_t row,
                          size_t line, size_t column, size_t n)
 {
@@ -44,9 +45,8 @@ static void finish_tiles(const struct qnt__winograd_piece *p, const int32_t *res
         const struct qnt__winograd_tile x = qnt__winograd_tile(&c->across, column + i);
         for (some = 1; i + some < n; some++)
             if (qnt__winograd_tile(&c->across, column + i + some).skip != x.skip) break;
-        for (size_t j = x.skip; j < (size_t)x.size; j++)
-            finish(p, results + j * SUMS + i * p->columns, row / rows, y.at + line, x.at + j, some,
-                   (size_t)x.size);
+        finish(p, results + (i * TILE + x.skip) * p->columns, row / rows, y.at + line, x.at + x.skip,
+               some * (size_t)x.size - x.skip);
     }
 }
 
@@ -75,6 +75,14 @@ static struct qnt__winograd_range tiles_of(const struct qnt__winograd_piece *p,
     return qnt__winograd_meet(p, index[kind], index[kind + 1]);
 }
 
+/* Results of a line of the piece from a tile on: a line is pixel after pixel. */
+static int32_t *find_results(const struct qnt__winograd_piece *p, size_t line, size_t tile)
+{
+    const struct qnt__winograd_plan *w = &p->call->run->winograd;
+    int32_t *results = (void *)(p->scratch + w->results);
+    return results + line * TILE * w->place + (tile - p->first) * TILE * p->columns;
+}
+
 /* Each direction makes results 24 or 6 times as large; behind the division by 9 that is 8 or 2 times. */
 void qnt__winograd_add_across(const struct qnt__winograd_piece *p, size_t line,
                               enum qnt__winograd_kind kind, bool add)
@@ -83,12 +91,14 @@ void qnt__winograd_add_across(const struct qnt__winograd_piece *p, size_t line,
     const struct qnt__winograd_range r = tiles_of(p, kind);
     if (r.first == r.end) return;
     const struct qnt__winograd_pass results = {
-        .in = qnt__winograd_sums(p, w->sums, r.first) + line * SUMS,
-        .out = qnt__winograd_sums(p, w->results, r.first) + line * 4 * SUMS,
-        .in_ld = 4 * SUMS,
-        .out_ld = SUMS,
-        .n = (r.end - r.first) * p->columns,
-        .count = 1,
+        .in = qnt__winograd_sums(p, w->sums, r.first) + line * w->place,
+        .out = find_results(p, line, r.first),
+        .in_ld = TILE * w->place,
+        .in_step = p->columns,
+        .out_ld = p->columns,
+        .out_step = TILE * p->columns,
+        .n = p->columns,
+        .count = r.end - r.first,
         .results = is_wide(kind) ? 4 : 2,
         .shift = (is_tall(kind) ? 3 : 1) + (is_wide(kind) ? 3 : 1),
         .add = add};
@@ -98,15 +108,13 @@ void qnt__winograd_add_across(const struct qnt__winograd_piece *p, size_t line,
 void qnt__winograd_finish(const struct qnt__winograd_piece *p, size_t line,
                           enum qnt__winograd_kind kind)
 {
-    const struct qnt__winograd_plan *w = &p->call->run->winograd;
     const struct qnt__winograd_chunk *c = &p->call->chunk;
     const struct qnt__winograd_range r = tiles_of(p, kind);
     const size_t each = is_wide(kind) ? c->across.fours : c->across.twos;
     for (size_t tile = r.first, n; tile < r.end; tile += n) {
         const size_t rank = (tile - c->index[kind]) / each, column = (tile - c->index[kind]) % each;
         n = qnt__min(each - column, r.end - tile);
-        finish_tiles(p, qnt__winograd_sums(p, w->results, tile) + line * 4 * SUMS,
-                     row_of(c, is_tall(kind), rank), line,
+        finish_tiles(p, find_results(p, line, tile), row_of(c, is_tall(kind), rank), line,
                      is_wide(kind) ? column : c->across.fours + column, n);
     }
 }

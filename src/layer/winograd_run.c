@@ -8,8 +8,8 @@
 
 enum {
     POINTS = QNT__WINOGRAD_POINTS,
+    TILE = QNT__WINOGRAD_TILE,
     TILES = QNT__WINOGRAD_TILES,
-    SUMS = QNT__WINOGRAD_SUMS,
     KINDS = 4
 };
 
@@ -115,9 +115,10 @@ static void add_down(const struct qnt__winograd_piece *p, int across, size_t fir
     if (r.first == r.end) return;
     const struct qnt__winograd_pass w = {
         .in = qnt__winograd_sums(p, run->winograd.products, r.first),
-        .out = qnt__winograd_sums(p, run->winograd.sums, r.first) + across * 4 * SUMS,
-        .in_ld = SUMS,
-        .out_ld = SUMS,
+        .out = qnt__winograd_sums(p, run->winograd.sums, r.first) +
+               (size_t)(across * TILE) * run->winograd.place,
+        .in_ld = run->winograd.place,
+        .out_ld = run->winograd.place,
         .n = (r.end - r.first) * p->columns,
         .count = 1,
         .results = results};
@@ -144,7 +145,7 @@ static void multiply(const struct qnt__winograd_piece *p, size_t first, size_t d
         const struct qnt__gemm_s16 gemm = {.rows = rows,
                                            .weight = taps + place * taps_ld(run),
                                            .acc = qnt__winograd_sums(p, w->products, r.first) +
-                                                  down * SUMS,
+                                                  (size_t)down * w->place,
                                            .m = r.end - r.first,
                                            .panels = p->panels,
                                            .depth = depth,
@@ -182,8 +183,7 @@ static void run_piece(void *task, size_t index, size_t worker)
     const struct qnt__layer_shape *s = &run->layer->shape;
     const size_t parts = run->winograd.parts, block = index / parts, part = index % parts,
                  columns = run->winograd.panels * QNT__PANEL,
-                 together = qnt__winograd_tiles(run->winograd.panels),
-                 all = qnt__ceil_div(c->chunk.index[KINDS], together), first = all * part / parts,
+                 all = qnt__ceil_div(c->chunk.index[KINDS], TILES), first = all * part / parts,
                  end = all * (part + 1) / parts;
     struct qnt__winograd_piece p = {.call = c,
                                     .scratch = qnt__run_scratch(run, worker),
@@ -195,8 +195,8 @@ static void run_piece(void *task, size_t index, size_t worker)
     p.slice = (p.group + run->g.group_shift) % run->g.groups * (size_t)run->layer->head.channels;
     filter_taps(&p);
     for (size_t t = first; t < end; t++) {
-        p.first = t * together;
-        p.end = qnt__min(p.first + together, c->chunk.index[KINDS]);
+        p.first = t * TILES;
+        p.end = qnt__min(p.first + TILES, c->chunk.index[KINDS]);
         run_tiles(&p);
     }
 }

@@ -166,6 +166,38 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
     }
 }
 
+/* One row of a convolution, bytes: its weights are in the second-level cache, where other rows have left
+ * them, and hardware foresees them; pairs of cells have sums of their own, as four would wait for each
+ * other. */
+INLINE void one_pixel(const struct qnt__gemm *g, size_t row, size_t panel, int panels)
+{
+    const size_t cell_bytes = qnt__cell_bytes(8), stride = g->panel_bytes;
+    const uint8_t *x = g->rows[row], *w = g->weight + panel * stride;
+    __m512i acc[2][MAX_PANELS];
+    UNROLL for (int p = 0; p < panels; p++) acc[0][p] = acc[1][p] = _mm512_setzero_si512();
+    for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
+        ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
+        for (; at + 4 < end; at += 8, w += 2 * cell_bytes) {
+            UNROLL for (int c = 0; c < 2; c++) {
+                const __m512i quad = broadcast_quad(x + at + 4 * c);
+                UNROLL for (int p = 0; p < panels; p++) {
+                    const uint8_t *cell = w + (size_t)p * stride + (size_t)c * cell_bytes;
+                    DPBUSD(acc[c][p], quad, _mm512_loadu_si512(cell));
+                }
+            }
+        }
+        if (at < end) {
+            const __m512i quad = broadcast_quad(x + at);
+            UNROLL for (int p = 0; p < panels; p++)
+                DPBUSD(acc[0][p], quad, _mm512_loadu_si512(w + (size_t)p * stride));
+            w += cell_bytes;
+        }
+    }
+    int32_t *to = g->acc + row * g->ld + panel * QNT__PANEL;
+    UNROLL for (int p = 0; p < panels; p++)
+        _mm512_storeu_si512(to + p * QNT__PANEL, _mm512_add_epi32(acc[0][p], acc[1][p]));
+}
+
 /* All rows of one group of panels, in few and equal pieces of 6, 4 or 2 rows; of 5 and 3 too for bytes,
  * the common case. */
 INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bits, int is_matrix)
@@ -173,7 +205,8 @@ INLINE void all_rows(const struct qnt__gemm *g, size_t panel, int panels, int bi
     for (size_t row = 0; row < g->m;) {
         size_t left = g->m - row, pieces = (left + MAX_ROWS - 1) / MAX_ROWS;
         size_t used = (left + pieces - 1) / pieces;
-        if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
+        if (used == 1 && bits == 8 && g->tap_count > 1) one_pixel(g, row, panel, panels);
+        else if (used == 1 && g->tap_count * (g->depth / qnt__cell_depth(bits)) <= ONE_ROW_CELLS) {
             one_row(g, row, panel, panels, bits);
         } else if (used <= 2) tile(g, row, used, panel, 2, panels, bits, is_matrix);
         else if (used == 3 && bits == 8) tile(g, row, used, panel, 3, panels, bits, is_matrix);
