@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "check.h"
 #include "cpu_levels.h"
 #include "simd/slots.h"
 
@@ -20,6 +21,15 @@ static void choose_levels(bool portable)
         qnt__simd_choose(&tables[levels], masks[i]);
         names[levels++] = cpu_level_name(masks, i);
     }
+}
+
+/* A hint may point anywhere: nothing is read or written there. */
+static inline struct qnt__results random_results(void)
+{
+    if (random_in(0, 1)) return (struct qnt__results){0};
+    return (struct qnt__results){.at = (const uint8_t *)(uintptr_t)random_in(1, INT32_MAX),
+                                 .pitch = (size_t)random_in(0, 1 << 20),
+                                 .bytes = (size_t)random_in(0, 600)};
 }
 
 #endif

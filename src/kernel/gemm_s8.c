@@ -94,6 +94,17 @@ static const uint8_t *read_row(const struct piece *p, size_t row, size_t padded,
     return out;
 }
 
+/* Where sums of some rows will be stored. */
+static struct qnt__results results_of(const struct piece *p, size_t row)
+{
+    const struct qnt__view *c = &p->product->c;
+    if (c->strides[1] != 1) return (struct qnt__results){0};
+    return (struct qnt__results){.at = c->data +
+                                       4 * ((int64_t)row * c->strides[0] + (int64_t)p->column),
+                                 .pitch = 4 * (size_t)c->strides[0],
+                                 .bytes = 4 * p->columns};
+}
+
 /* c += or = acc - a_zero w_sum - b_zero (a_sum - depth a_zero), modulo 2^32. */
 static void add_row(const struct piece *p, size_t row, const int32_t *acc, int32_t a_sum)
 {
@@ -122,10 +133,18 @@ static void multiply_rows(const struct piece *p, size_t row, size_t m)
     size_t depth = qnt__panel_depth(p->depth, 8);
 
     for (size_t i = 0; i < m; i++) rows[i] = read_row(p, row + i, depth, copies + i * DEPTH);
-    const struct qnt__gemm gemm = {.rows = rows, .taps = &tap, .weight = p->panels, .acc = acc, .m = m,
-                                   .panels = qnt__ceil_div(p->columns, QNT__PANEL), .tap_count = 1,
-                                   .depth = depth, .panel_bytes = qnt__panel_bytes(1, p->depth, 8),
-                                   .ld = COLUMNS, .bits = 8};
+    const struct qnt__gemm gemm = {.rows = rows,
+                                   .taps = &tap,
+                                   .weight = p->panels,
+                                   .acc = acc,
+                                   .m = m,
+                                   .panels = qnt__ceil_div(p->columns, QNT__PANEL),
+                                   .tap_count = 1,
+                                   .depth = depth,
+                                   .panel_bytes = qnt__panel_bytes(1, p->depth, 8),
+                                   .ld = COLUMNS,
+                                   .bits = 8,
+                                   .results = results_of(p, row)};
     simd->gemm_s8(&gemm);
     if (p->product->b_zero.count > 0 || p->product->shift) {
         simd->sum_rows(rows, m, &tap, 1, p->depth, sums);

@@ -112,11 +112,29 @@ static size_t panels_of(const struct strip *s)
     return qnt__ceil_div(s->columns, QNT__PANEL);
 }
 
-/* acc[m][COLUMNS] = rows of bytes times the columns of the strip; with `ones`, those are the first row. */
-static void multiply_bytes(const struct strip *s, bool ones, const uint8_t *rows, size_t m,
-                           int32_t *acc)
+/* Where row `row` of c begins, in the columns of the strip. */
+static uint8_t *result_at(const struct strip *s, size_t row)
+{
+    const struct qnt__view *c = &s->product->c;
+    return c->data + 4 * ((int64_t)row * c->strides[0] + (int64_t)s->column * c->strides[1]);
+}
+
+/* Where sums of a block of rows will be stored. */
+static struct qnt__results results_of(const struct strip *s, size_t row)
 {
     const struct product *g = s->product;
+    if (g->c.strides[1] != 1) return (struct qnt__results){0};
+    return (struct qnt__results){.at = result_at(s, g->row + row),
+                                 .pitch = 4 * (size_t)g->c.strides[0],
+                                 .bytes = 4 * s->columns};
+}
+
+/* acc[m][COLUMNS] = rows of bytes, from number `first` of the block on, times the columns of the strip;
+ * with `ones`, those are the first row. */
+static void multiply_bytes(const struct strip *s, bool ones, size_t first, size_t m, int32_t *acc)
+{
+    const struct product *g = s->product;
+    const uint8_t *rows = g->staged + first * row_bytes(g);
     const uint8_t *row[QNT__GEMM_ROWS];
     const ptrdiff_t tap = 0;
     const struct qnt__gemm gemm = {.rows = row,
@@ -129,15 +147,18 @@ static void multiply_bytes(const struct strip *s, bool ones, const uint8_t *rows
                                    .depth = row_bytes(g),
                                    .panel_bytes = QNT__PANEL * g->padded,
                                    .ld = COLUMNS,
-                                   .bits = 8};
+                                   .bits = 8,
+                                   .results =
+                                       ones ? (struct qnt__results){0} : results_of(s, first)};
     row[0] = g->ones;
     for (size_t i = 0; i < m; i++) row[ones + i] = rows + i * row_bytes(g);
     g->context->simd.gemm_s8(&gemm);
 }
 
-static void multiply_words(const struct strip *s, const uint8_t *rows, size_t m, int32_t *acc)
+static void multiply_words(const struct strip *s, size_t first, size_t m, int32_t *acc)
 {
     const struct product *g = s->product;
+    const uint8_t *rows = g->staged + first * row_bytes(g);
     const int16_t *row[QNT__BLOCK_ROWS];
     const struct qnt__gemm_s16 gemm = {.rows = row,
                                        .weight = (const void *)s->panels,
@@ -146,7 +167,8 @@ static void multiply_words(const struct strip *s, const uint8_t *rows, size_t m,
                                        .panels = panels_of(s),
                                        .depth = g->padded,
                                        .panel_words = QNT__PANEL * g->padded,
-                                       .ld = COLUMNS};
+                                       .ld = COLUMNS,
+                                       .results = results_of(s, first)};
     for (size_t i = 0; i < m; i++) row[i] = (const void *)(rows + i * row_bytes(g));
     g->context->simd.gemm_s16(&gemm);
 }
@@ -246,8 +268,7 @@ static void store_rows(const struct strip *s, size_t row, size_t rows, int32_t *
     const bool add = g->first_k > 0;
     const bool plain = c->strides[1] == 1 && (uintptr_t)c->data % sizeof(int32_t) == 0;
     for (size_t i = 0; i < rows; i++, acc += COLUMNS) {
-        uint8_t *to =
-            c->data + 4 * ((int64_t)(row + i) * c->strides[0] + (int64_t)s->column * c->strides[1]);
+        uint8_t *to = result_at(s, row + i);
         if (plain && !add) {
             simd->add_s32(acc, s->minus, s->columns, BIAS_BITS, (void *)to);
             continue;
@@ -277,12 +298,11 @@ static void multiply_strip(void *task, size_t index, size_t worker)
     pack_strip(&s);
     bool ones = !g->wide; /* in the first call */
     for (size_t row = first, m; row < end; row += m, ones = false) {
-        const uint8_t *rows = g->staged + row * row_bytes(g);
         m = qnt__min(end - row, most - ones);
         if (g->wide)
-            multiply_words(&s, rows, m, acc);
+            multiply_words(&s, row, m, acc);
         else
-            multiply_bytes(&s, ones, rows, m, acc);
+            multiply_bytes(&s, ones, row, m, acc);
         if (ones) keep_minus(&s, acc);
         store_rows(&s, g->row + row, m, acc + ones * COLUMNS);
     }

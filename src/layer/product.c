@@ -43,16 +43,14 @@ static size_t cell_bytes(size_t depth, int bits)
     return depth / qnt__cell_depth(bits) * qnt__cell_bytes(bits);
 }
 
-/* Asks for the lines of y while the sums are formed: storing into lines that no cache holds would
- * wait for one after the other. */
-static void prefetch_result(const struct qnt__run *run, const struct qnt__block *b)
+/* Where a block's results go, if no others lie between the columns of a row. */
+static struct qnt__results results_of(const struct qnt__run *run, const struct qnt__block *b)
 {
-    enum { LINE = 64 };
     const size_t element = run->y.bits / 8, pitch = (size_t)run->y_step * element;
-    const uint8_t *y = run->y.data + b->first_row * pitch + b->output * element;
-    for (size_t i = 0; i < b->m; i++, y += b->row_step * pitch) {
-        for (size_t at = 0; at < b->n * element; at += LINE) __builtin_prefetch(y + at, 1);
-    }
+    if (!run->direct) return (struct qnt__results){0};
+    return (struct qnt__results){.at = run->y.data + b->first_row * pitch + b->output * element,
+                                 .pitch = b->row_step * pitch,
+                                 .bytes = b->n * element};
 }
 
 /* Sums of the weights that a block meets: those of the layer, or without what padding lets it leave out. */
@@ -98,8 +96,8 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .panel_bytes = p->panel_bytes,
                                    .gap = tap_bytes - cell_bytes(rows->depth, p->bits),
                                    .ld = block.ld,
-                                   .bits = p->bits};
-    if (run->direct) prefetch_result(run, &block);
+                                   .bits = p->bits,
+                                   .results = results_of(run, &block)};
     if (layer->tables && p->bits != 8)
         run->context->simd.gemm_levels(&gemm, layer->tables);
     else
@@ -174,7 +172,8 @@ static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
     size_t panel = p->group * s->group_panels + p->panel;
     const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
     float *acc = (void *)(p->scratch + run->scratch.acc);
-    if (run->direct) prefetch_result(run, &block);
+    const struct qnt__results results = results_of(run, &block);
+    qnt__ask_now(&results, 0, block.m, 0, 1);
     if (run->words.bytes) {
         qnt__words_multiply_bytes(run, rows, p->weights, p->panels, scale,
                                   (const void *)(p->scratch + run->scratch.sums), acc);

@@ -47,6 +47,7 @@ INLINE void multiply_levels(const struct qnt__gemm *g, const int8_t *levels, int
             struct qnt__gemm piece = *g;
             piece.taps = &tap, piece.tap_count = 1, piece.depth = depth, piece.gap = 0;
             piece.weight = bytes, piece.panel_bytes = LEVEL_BYTES, piece.bits = 8;
+            if (add) piece.results.at = NULL;
             piece.acc = sums, piece.ld = QNT__BLOCK_PANELS * QNT__PANEL;
             gemm_s8(&piece);
             add_sums(g, sums, add);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "results.h"
 #include "slots_bits.h"
 #include "slots_blocks.h"
 #include "slots_exp.h"
@@ -43,6 +44,7 @@ struct qnt__gemm {
     size_t gap;                 /* bytes of a panel left out after each tap: whole cells, often 0 */
     size_t ld;                  /* of acc, in elements, at least 16 panels */
     int bits;                   /* 2, 3, 4, 8 */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /*

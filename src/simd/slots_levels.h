@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "results.h"
+
 struct qnt__gemm;
 
 /*
@@ -21,6 +23,7 @@ struct qnt__gemm_s16 {
     size_t depth;               /* a multiple of 2, at least 2 */
     size_t panel_words;         /* from a panel to the next, at least 16 depth */
     size_t ld;                  /* of acc, in elements, at least 16 panels */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /* Thresholds between 2 to 256 levels: the rank of x is the number of thresholds that are smaller.

@@ -140,7 +140,8 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
 
     struct qnt__gemm g = {.rows = rows, .taps = taps, .weight = w.data, .m = m, .panels = panels,
                           .tap_count = tap_count, .depth = depth, .panel_bytes = panel_bytes,
-                          .gap = gap, .ld = ld, .bits = bits};
+                          .gap = gap, .ld = ld, .bits = bits,
+                          .results = random_results()};
     g.acc = (void *)y.expected;
     qnt__gemm_s8_c(&g);
     for (int l = 0; l < levels; l++) {

@@ -205,6 +205,7 @@ static void gemm_s16(void)
                                   .depth = depth,
                                   .panel_words = QNT__PANEL * depth + gap,
                                   .ld = ld,
+                                  .results = random_results(),
                                   .acc = (void *)want.data};
         memcpy(before.data, want.data, size);
         qnt__gemm_s16_c(&g);
@@ -430,6 +431,7 @@ static void gemm_levels(void)
                               .gap = gap,
                               .ld = ld,
                               .bits = bits,
+                              .results = random_results(),
                               .acc = (void *)want.data};
         memcpy(before.data, want.data, size);
         qnt__gemm_levels_c(&g, (void *)table.data);

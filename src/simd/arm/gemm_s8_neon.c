@@ -50,6 +50,7 @@ INLINE void multiply_cell(uint32x4_t acc[TILE][8], const uint8_t *const *a, size
 INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
                           const int32_t *row_sums, int bits, int count)
 {
+    qnt__ask_now(&g->results, row, (size_t)count, panel, g->panels);
     size_t cell_depth = qnt__cell_depth(bits), cell_bytes = qnt__cell_bytes(bits);
     const uint8_t *cell = g->weight + panel * g->panel_bytes;
     uint32x4_t acc[TILE][8];

@@ -26,6 +26,8 @@ INLINE void bytes_tile(const struct qnt__gemm *g, size_t row, size_t panel, int 
     int32_t *to = g->acc + row * g->ld + panel * QNT__PANEL;
     __m256i sum[MAX_ROWS][2 * MOST_PANELS];
 
+    for (int p = 0; p < panels && !add; p++)
+        qnt__ask_now(&g->results, row, (size_t)rows, panel + (size_t)p, g->panels);
     UNROLL for (int i = 0; i < rows; i++) {
         x[i] = g->rows[row + (size_t)i];
         UNROLL for (int h = 0; h < 2 * panels; h++) {
@@ -111,6 +113,7 @@ INLINE void multiply_packed(const struct qnt__gemm *g, const int8_t *levels, int
                     expand_cells(w, piece.depth / cell_depth, bits, levels, bytes + 16 * i * piece.depth);
                 }
                 piece.acc = g->acc + p * QNT__PANEL;
+                piece.results = qnt__results_part(&g->results, p, g->panels);
                 multiply_bytes(&piece, t + k > 0);
             }
         }

@@ -20,6 +20,7 @@ INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t panel, int ro
     const int16_t *w = g->weight + panel * g->panel_words;
     int32_t *acc = g->acc + row * ld + panel * QNT__PANEL;
     __m256i sum[MAX_ROWS][2];
+    qnt__ask_now(&g->results, row, (size_t)rows, panel, g->panels);
     UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
     for (size_t k = 0; k < depth; k += 2, w += 2 * QNT__PANEL) {
         __m256i w0 = _mm256_loadu_si256((const void *)w);

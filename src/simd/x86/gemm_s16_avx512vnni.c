@@ -38,6 +38,8 @@ INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t used, size_t 
     const size_t stride = g->panel_words;
     const int pairs = panels == 4 ? 1 : PAIRS; /* cells of 4 panels leave no registers for more */
     const int16_t *x[MAX_ROWS], *w = g->weight + panel * stride;
+    struct qnt__asking asking =
+        qnt__asking(&g->results, row, panel == 0 ? used : 0, g->depth / (2 * (size_t)pairs));
     __m512i acc[MAX_ROWS][MAX_PANELS];
     size_t k = 0;
 
@@ -46,6 +48,7 @@ INLINE void tile(const struct qnt__gemm_s16 *g, size_t row, size_t used, size_t 
         UNROLL for (int p = 0; p < panels; p++) acc[i][p] = _mm512_setzero_si512();
     }
     for (; k + 2 * (size_t)pairs <= g->depth; k += 2 * (size_t)pairs) {
+        qnt__ask(&asking);
         multiply_pairs(acc, x, k, w, stride, rows, panels, pairs);
         w += 2 * QNT__PANEL * pairs;
     }

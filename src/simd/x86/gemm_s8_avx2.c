@@ -83,14 +83,15 @@ static void find_rows(const struct qnt__gemm *g, size_t quads, struct pair_rows 
 }
 
 /* acc += the products of a panel's part of a chunk. */
-static void pair_panel(const uint8_t *cell, size_t quads, const struct pair_rows *rows, int32_t *acc,
-                       size_t ld)
+static void pair_panel(const uint8_t *cell, size_t quads, const struct pair_rows *rows,
+                       struct qnt__results results, int32_t *acc, size_t ld)
 {
     struct pairs pairs;
     int32_t alike[QNT__PANEL] = {0};
     for (size_t q = 0; q < quads;) {
         q = prepare_pairs(cell, q, quads, rows->at, &pairs);
-        pairs_rows(&pairs, rows, acc, ld);
+        pairs_rows(&pairs, rows, &results, acc, ld);
+        results.at = NULL;
         if (rows->alike_count) pairs_alike(&pairs, rows, alike);
     }
     add_alike(rows, alike, acc, ld);
@@ -102,6 +103,7 @@ static void pair_panels(const struct qnt__gemm *g)
     const uint8_t *w = g->weight;
     struct pair_rows rows;
     struct place place = {0, 0};
+    int asked = 0;
 
     for (size_t i = 0; i < g->m; i++) {
         memset(g->acc + i * g->ld, 0, g->panels * QNT__PANEL * sizeof *g->acc);
@@ -110,8 +112,11 @@ static void pair_panels(const struct qnt__gemm *g)
         const size_t quads = next_quads(g, most, &place, rows.at);
         find_rows(g, quads, &rows);
         for (size_t p = 0; p < g->panels && rows.m + rows.alike_count > 0; p++) {
-            pair_panel(w + p * g->panel_bytes, quads, &rows, g->acc + p * QNT__PANEL, g->ld);
+            struct qnt__results results = qnt__results_part(&g->results, p, g->panels);
+            if (asked) results.at = NULL;
+            pair_panel(w + p * g->panel_bytes, quads, &rows, results, g->acc + p * QNT__PANEL, g->ld);
         }
+        asked = 1;
         w += quads * qnt__cell_bytes(8) + (place.k == 0 ? g->gap : 0);
     }
 }
@@ -139,6 +144,7 @@ static void wide_panels(const struct qnt__gemm *g)
             size_t left = (g->depth - k) / 4, quads = left < QUADS ? left : QUADS;
             for (size_t i = 0; i < g->m; i++) widen_row(g->rows[i] + g->taps[t] + k, quads, 0, x[i]);
             for (size_t p = 0; p < g->panels; p++) {
+                if (!add) qnt__ask_now(&g->results, 0, g->m, p, g->panels);
                 wide_rows(w + p * g->panel_bytes, quads, x, g->m, add, g->acc + p * QNT__PANEL, g->ld);
             }
             w += quads * qnt__cell_bytes(8);
@@ -180,6 +186,7 @@ INLINE void narrow_panels(const struct qnt__gemm *g, int bits)
             size_t left = g->depth - k, cells = (left < 4 * QUADS ? left : 4 * QUADS) / depth;
             ptrdiff_t at = g->taps[t] + (ptrdiff_t)k;
             for (size_t p = 0; p < g->panels; p++) {
+                if (!add) qnt__ask_now(&g->results, 0, g->m, p, g->panels);
                 narrow_cells(w + p * g->panel_bytes, cells, bits, 1 << (bits - 1), &chunk);
                 narrow_rows(&chunk, g->rows, at, g->m, cells * depth / 4, narrow_run(bits), 0, add,
                             g->acc + p * QNT__PANEL, g->ld);

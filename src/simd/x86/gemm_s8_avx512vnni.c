@@ -52,7 +52,7 @@ INLINE void multiply_cell(__m512i acc[MAX_ROWS][MAX_PANELS], const uint8_t *cons
  */
 INLINE ptrdiff_t matrix_cells(const struct qnt__gemm *g, __m512i acc[MAX_ROWS][MAX_PANELS],
                               const uint8_t *const *x, size_t used, const uint8_t *w, int rows,
-                              int panels)
+                              int panels, struct qnt__asking *asking)
 {
     enum { CELLS = 4, K = 4 * CELLS, LINE = 64 };
     const uintptr_t pitch = used > 1 ? (uintptr_t)x[1] - (uintptr_t)x[0] : 0;
@@ -61,6 +61,7 @@ INLINE ptrdiff_t matrix_cells(const struct qnt__gemm *g, __m512i acc[MAX_ROWS][M
     ptrdiff_t at = tap, end = tap + (ptrdiff_t)(g->depth / K * K);
     for (; at < end; at += K, next += K * (uintptr_t)rows) {
         FORGET(at);
+        qnt__ask(asking);
         UNROLL for (int line = 0; line < K * rows; line += LINE) {
             _mm_prefetch((const void *)(next + (uintptr_t)line), _MM_HINT_T0);
         }
@@ -90,6 +91,9 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
     const uint8_t *x[MAX_ROWS], *w = g->weight + panel * stride;
     const __m512i all = _mm512_set1_epi8(-1);
+    struct qnt__asking asking =
+        qnt__asking(&g->results, row, panel == 0 ? used : 0,
+                    g->tap_count * (g->depth / (size_t)(is_matrix ? 16 : 4 * fields)));
     __m512i acc[MAX_ROWS][MAX_PANELS];
 
     UNROLL for (int i = 0; i < rows; i++) {
@@ -100,10 +104,11 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         if (is_matrix) {
-            ptrdiff_t done = matrix_cells(g, acc, x, used, w, rows, panels);
+            ptrdiff_t done = matrix_cells(g, acc, x, used, w, rows, panels, &asking);
             at += done, w += done * 16;
         }
         for (; at < end; at += 4 * fields, w += cell_bytes) {
+            if (!is_matrix) qnt__ask(&asking);
             FORGET(at); /* one index for all rows, not a pointer to increment for each */
             if (bits == 8 && rows > 3 && panels == 4) ask_ahead(w, stride, panels);
             multiply_cell(acc, x, at, w, stride, rows, panels, bits);

@@ -22,6 +22,8 @@ INLINE void tile(const struct qnt__gemm *g, const struct lookup *lookup, size_t 
     const int fields = cell_fields(bits);
     const size_t cell_bytes = qnt__cell_bytes(bits), stride = g->panel_bytes;
     const uint8_t *x[MAX_ROWS], *w = g->weight + panel * stride;
+    struct qnt__asking asking = qnt__asking(&g->results, row, panel == 0 ? used : 0,
+                                            g->tap_count * (g->depth / (size_t)(4 * fields)));
     __m512i acc[MAX_ROWS][MAX_PANELS];
 
     UNROLL for (int i = 0; i < rows; i++) {
@@ -31,6 +33,7 @@ INLINE void tile(const struct qnt__gemm *g, const struct lookup *lookup, size_t 
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at < end; at += 4 * fields, w += cell_bytes) {
+            qnt__ask(&asking);
             UNROLL for (int f = 0; f < fields; f++) {
                 __m512i level[MAX_PANELS];
                 if (rows > 1) FORGET(w);

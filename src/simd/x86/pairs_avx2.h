@@ -198,10 +198,12 @@ static inline void add_alike(const struct pair_rows *r, const int32_t sums[16], 
 }
 
 /* All rows of a chunk, in pieces as even as possible. */
-static inline void pairs_rows(const struct pairs *p, const struct pair_rows *r, int32_t *acc, size_t ld)
+static inline void pairs_rows(const struct pairs *p, const struct pair_rows *r,
+                              const struct qnt__results *results, int32_t *acc, size_t ld)
 {
     for (size_t i = 0; i < r->m;) {
         size_t left = r->m - i, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
+        qnt__ask_now(results, r->row[i], rows, 0, 1);
         switch (rows) {
         case 1: pairs_tile(p, r, i, 1, acc, ld); break;
         case 2: pairs_tile(p, r, i, 2, acc, ld); break;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../layout.h"
+#include "../results.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
