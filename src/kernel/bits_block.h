@@ -104,6 +104,14 @@ struct qnt__bits_piece {
     const int32_t *excess; /* of columns, of bytes; or NULL: 0 */
 };
 
+/* Where results of a piece go. */
+static inline struct qnt__results qnt__bits_results(const struct qnt__bits_result *to,
+                                                    const struct qnt__bits_piece *piece)
+{
+    return (struct qnt__results){(const void *)(to->y + piece->row * to->ld + piece->column),
+                                 piece->apart * to->ld * sizeof *to->y, piece->n * sizeof *to->y};
+}
+
 /* y = or += integers of a piece, as they are or times coefficients. */
 void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                       const struct qnt__bits_piece *piece);

@@ -10,7 +10,7 @@ enum {
 
 /* acc = or += twelve rows at most times the cells of some words. */
 static void multiply_cells(struct qnt__bits_block *b, size_t row, size_t m, size_t word,
-                           size_t words, int32_t *acc)
+                           size_t words, struct qnt__results results, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->job->g;
     const uint8_t *rows[QNT__BLOCK_ROWS];
@@ -27,7 +27,8 @@ static void multiply_cells(struct qnt__bits_block *b, size_t row, size_t m, size
                                    .depth = 64 * words,
                                    .panel_bytes = CELL_BYTES * words,
                                    .ld = NARROW,
-                                   .bits = 8};
+                                   .bits = 8,
+                                   .results = results};
     g->context->simd.gemm_s8(&gemm);
     if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
 }
@@ -59,10 +60,12 @@ void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_
         for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
             const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
             int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);
-            multiply_cells(b, row, m, word, words, acc);
+            const bool last = word + words == g->words;
             const struct qnt__bits_piece piece = {
                 .acc = acc, .ld = NARROW, .row = row, .apart = 1, .m = m, .n = b->n};
-            if (word + words == g->words) qnt__bits_finish(b, to, &piece);
+            multiply_cells(b, row, m, word, words,
+                           last ? qnt__bits_results(to, &piece) : (struct qnt__results){0}, acc);
+            if (last) qnt__bits_finish(b, to, &piece);
         }
     }
 }
