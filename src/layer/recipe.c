@@ -79,6 +79,12 @@ static qnt_status read_weight_shape(struct qnt__recipe *r)
     return QNT_OK;
 }
 
+static qnt_status refuse_unready(const qnt_context *context, const char *name)
+{
+    return qnt__fail(context, QNT_E_STATE,
+                     "%s has no parameters; observe and fit it first, or set them", name);
+}
+
 /* A format for input or output. */
 static qnt_status read_codes(const qnt_context *context, const char *name, const qnt_quantizer *q,
                              struct qnt__layer_codes *out)
@@ -96,7 +102,7 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
                          (int)spec->bits);
     }
     if (!dynamic && (!q->ready || q->groups != 1)) {
-        return qnt__fail(context, QNT_E_STATE, "%s has no parameters yet", name);
+        return refuse_unready(context, name);
     }
     *out = (struct qnt__layer_codes){.kind = dynamic ? QNT__IN_DYNAMIC : QNT__IN_STATIC,
                                      .bits = spec->bits,
@@ -135,7 +141,7 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
     }
     bool dynamic = q->spec.flags & QNT_DYNAMIC;
     if (!dynamic && (!q->ready || q->groups != 1)) {
-        return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
+        return refuse_unready(r->context, "input_q");
     }
     r->head.arrays |= QNT__HAS_INPUT_LEVELS;
     if (qnt__has_thresholds(&q->spec) && !r->floats) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
@@ -157,7 +163,7 @@ static qnt_status read_output_book(struct qnt__recipe *r)
                          qnt__grain_name(q->spec.grain));
     }
     if (!q->ready || q->groups != 1) {
-        return qnt__fail(r->context, QNT_E_STATE, "output_q has no parameters yet");
+        return refuse_unready(r->context, "output_q");
     }
     r->head.arrays |= QNT__HAS_OUTPUT_BOOK;
     r->head.output = (struct qnt__layer_codes){
@@ -231,7 +237,7 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
         return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8",
                          bits);
     }
-    if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
+    if (!q->ready) return refuse_unready(r->context, "weight_q");
     bool codebook = q->scheme->values;
     bool decodes = r->floats && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
     qnt__recipe_choose_numbers(r);

@@ -91,11 +91,11 @@ static void bad_spec(void)
     REFUSED(size, 4, QNT_E_INVALID, "spec: size is 4");
     REFUSED(kind, 2, QNT_E_INVALID, "kind is 2");
     REFUSED(layout, 2, QNT_E_INVALID, "layout is 2");
-    REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "dense");
+    REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(activation, 3, QNT_E_INVALID, "activation is 3");
     REFUSED(flags, 4, QNT_E_INVALID, "flags is 4");
     REFUSED(groups, -1, QNT_E_INVALID, "groups is -1");
-    REFUSED(groups, 2, QNT_E_INVALID, "dense");
+    REFUSED(groups, 2, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(group_shift, 1, QNT_E_INVALID, "group_shift is 1, expected 0 to 0");
     REFUSED(stride[0], -2, QNT_E_INVALID, "stride[0] is -2");
     REFUSED(dilation[1], -1, QNT_E_INVALID, "dilation[1] is -1");
