@@ -250,9 +250,9 @@ typedef struct qnt_search_spec {
     uint64_t seed;      /**< The same seed and answers give the same tables. */
     double scale_low;   /**< Sorted: steps are scaled by a uniform factor; both 0: 0.5 to 1.5. */
     double scale_high;  /**< Its upper end. */
-    double rate_low;    /**< Target window of the rate; both 0: any rate. Bayesian and composite
-                             search look for tables in it: a trial inside is better than any
-                             outside, and of these the nearer. */
+    double rate_low;    /**< Target window of the rate, both ends included; both 0: any rate.
+                             Bayesian and bandit search look for tables in it: a trial inside is
+                             better than any outside, and of those outside the nearer. */
     double rate_high;   /**< Its upper end. */
     double curve[3];    /**< Reference utility: curve[0] + curve[1] rate + curve[2] rate^2. */
     const qnt_qtable *low;  /**< Lower corner of the box; NULL: all 1. Copied. */
@@ -333,7 +333,7 @@ QNT_API qnt_status qnt_search_trials(const qnt_context *context, const qnt_searc
                                      qnt_trial *trials, size_t capacity, size_t *count);
 
 /**
- * @brief The trial furthest above the reference curve among those in the target window.
+ * @brief The trial furthest above the reference curve among those in the target window, ends included.
  *
  * Chosen among many noisy measurements it looks better than it is: measure it again with
  * qnt_search_score() on data the search has not seen.
@@ -377,7 +377,7 @@ QNT_API qnt_status qnt_search_curve(const qnt_context *context, const qnt_trial 
  * @param context   for memory and the reason.
  * @param trials    what was measured.
  * @param n         how many.
- * @param rate_low  the window; its ends do not belong to it.
+ * @param rate_low  the window, without its ends (qnt_search_best() counts them in).
  * @param rate_high its upper end.
  * @param spread    0 or more.
  * @param[out] low  lower corner.

@@ -29,16 +29,22 @@
  *
  * **#QNT_POINTS**: value = scale * sum over points of coef[p] * digit p; digit p occupies `bits` bits of a
  * code from bit p * bits. #QNT_BASES has signs as digits (bit 1: +1, bit 0: -1), #QNT_MULTIPOINT numbers
- * of 2 to 4 bits in two's complement. Each group has points of its own number, 0 allowed with #QNT_BASES:
- * all of them, or as few as keep the weighted error of the group at #QNT_P_TOLERANCE of its energy
- * (absolute with #QNT_LITERAL), or #QNT_P_EXTRA points more than the fewest, or so many that the mean over
- * all elements that count (finite, of importance above 0) of digits and coefficients is at most
- * #QNT_P_BUDGET bits, spent where they save most; the first of these that is set counts. With
- * qnt_quantizer_observe_inputs() errors are those of the outputs. Encoding finds the nearest sum.
- * Coefficients are integers whose sums int8 holds, so that products of codes are exact; with #QNT_LITERAL
- * they are real: refined greedy bases (ALQ), greedy points, symmetric digits (multipoint). With
- * #QNT_DYNAMIC and one base, signs have the mean magnitude of the values at hand
- * as their scale (XNOR-Net): a form of activations.
+ * of 2 to 4 bits in two's complement. Encoding finds the nearest sum. Coefficients are integers whose sums
+ * int8 holds, so that products of codes are exact; with #QNT_LITERAL they are real: refined greedy bases
+ * (ALQ), greedy points, symmetric digits (multipoint). With #QNT_DYNAMIC and one base, signs have the mean
+ * magnitude of the values at hand as their scale (XNOR-Net): a form of activations.
+ *
+ * How many points a group has is decided by the first of these parameters that is set:
+ *
+ * - #QNT_P_TOLERANCE: the fewest that keep the group's weighted error at this share of its energy (with
+ *   #QNT_LITERAL: at this error).
+ * - #QNT_P_EXTRA: this many more than the fewest, in all groups together, spent where they save most.
+ * - #QNT_P_BUDGET: as many as keep the mean cost of an element at this many bits, spent where they save
+ *   most. Digits and coefficients are counted; elements that are not finite or of importance 0 are not.
+ * - None of them: all points that the spec allows.
+ *
+ * The fewest is one with #QNT_MULTIPOINT and none with #QNT_BASES. Errors are those of the weights, or,
+ * after qnt_quantizer_observe_inputs(), those of the outputs.
  *
  * **#QNT_EXP**: value = +-(alpha * base^(field - 1) + beta), or 0 for field 0; codes are those of qnt_exp,
  * unsigned numbers with the sign as their highest bit. All groups have one base. Values are snapped:
@@ -151,7 +157,8 @@ enum {
     QNT_P_SAMPLES = 18,      /**< get/set: values kept exactly before histograms; default 2^22. */
     QNT_P_BINS = 19,         /**< get/set: histogram bins per group, 64 to 65536; default 4096. */
     QNT_P_NODES = 20,        /**< get/set: most nodes #QNT_MSE visits per group; 0: no limit. */
-    QNT_P_BUDGET = 21,       /**< get/set: mean bits or rows a method may spend; 0: no limit. */
+    QNT_P_BUDGET = 21,       /**< get/set: of #QNT_POINTS, mean bits of an element that counts; 0: no
+                                  limit. */
     QNT_P_TOLERANCE = 22,    /**< get/set: error at which a method stops; 0: the method's default. */
     QNT_P_ROUNDS = 23,       /**< get/set: refinements at most; 0: the method's default. */
     QNT_P_EXTRA = 24, /**< get/set: of #QNT_POINTS, how many points all groups together have beyond the

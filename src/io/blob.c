@@ -42,6 +42,17 @@ void qnt__blob_seal(uint8_t *bytes, size_t length)
     qnt__stream_bits(&s, checksum_of(bytes, length), sizeof(uint64_t));
 }
 
+/* Of a kind that this release reads. */
+static const char *kind_name(int32_t kind)
+{
+    switch (kind) {
+    case QNT_BLOB_QUANTIZER: return "quantizer";
+    case QNT_BLOB_LAYER: return "layer";
+    case QNT_BLOB_CKN: return "kernel map";
+    default: return "layer of packed digits";
+    }
+}
+
 static qnt_status check_header(const qnt_context *context, const struct header *h, size_t size)
 {
     if (h->version < 1) {
@@ -111,8 +122,8 @@ qnt_status qnt__blob_open(const qnt_context *context, const void *bytes, size_t 
     struct header h;
     QNT__TRY(read_header(context, bytes, size, &h));
     if (h.kind != kind) {
-        return qnt__fail(context, QNT_E_FORMAT, "data: kind is %d, expected %d", (int)h.kind,
-                         (int)kind);
+        return qnt__fail(context, QNT_E_FORMAT, "data holds a %s, expected a %s", kind_name(h.kind),
+                         kind_name(kind));
     }
     const uint8_t *begin = bytes;
     uint64_t sum = checksum_of(begin, (size_t)h.length);

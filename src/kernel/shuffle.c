@@ -130,8 +130,8 @@ qnt_status qnt_shuffle_cyclic(const qnt_context *context, const qnt_tensor *x, i
     QNT__TRY(qnt__view_open_output(context, "y", y, QNT__ANY, &out));
     QNT__TRY(check_numbers(context, &in, &axis, groups, shift));
     if (in.code != out.code || in.bits != out.bits) {
-        return qnt__fail(context, QNT_E_DTYPE, "y: type code %d with %d bits, expected x's %d, %d",
-                         out.code, out.bits, in.code, in.bits);
+        return qnt__fail(context, QNT_E_DTYPE, "y: elements are %s%d, expected %s%d as in x",
+                         qnt__type_class(out.code), out.bits, qnt__type_class(in.code), in.bits);
     }
     QNT__TRY(qnt__view_same_shape(context, "x", &in, "y", &out));
     if (qnt__view_overlaps(&in, &out)) {

@@ -155,10 +155,7 @@ static qnt_status check_type(const struct qnt__run *run)
     }
     bool levels = run->layer->head.arrays & QNT__HAS_INPUT_LEVELS;
     uint8_t code = (c->flags & QNT_SIGNED) && !levels ? QNT_INT : QNT_UINT;
-    if (x->code == code && (x->bits == 8 || x->bits == c->bits)) return QNT_OK;
-    return qnt__fail(run->context, QNT_E_DTYPE, "x: %s codes of %d bits, expected %s of %d or 8",
-                     x->code == QNT_INT ? "signed" : "unsigned", x->bits,
-                     code == QNT_INT ? "signed" : "unsigned", (int)c->bits);
+    return qnt__view_has_codes(run->context, "x", x, code, c->bits);
 }
 
 qnt_status qnt__run_plan(struct qnt__run *run, const qnt_context *context, const qnt_layer *layer,

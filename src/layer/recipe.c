@@ -79,6 +79,12 @@ static qnt_status read_weight_shape(struct qnt__recipe *r)
     return QNT_OK;
 }
 
+static qnt_status refuse_unready(const qnt_context *context, const char *name)
+{
+    return qnt__fail(context, QNT_E_STATE,
+                     "%s has no parameters; observe and fit it first, or set them", name);
+}
+
 /* A format for input or output. */
 static qnt_status read_codes(const qnt_context *context, const char *name, const qnt_quantizer *q,
                              struct qnt__layer_codes *out)
@@ -88,15 +94,15 @@ static qnt_status read_codes(const qnt_context *context, const char *name, const
     bool dynamic = spec->flags & QNT_DYNAMIC;
     if (spec->scheme != QNT_AFFINE || spec->grain != QNT_PER_TENSOR) {
         return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "%s: scheme %d, grain %d; expected affine per tensor", name,
-                         (int)spec->scheme, (int)spec->grain);
+                         "%s: %s %s, expected QNT_AFFINE QNT_PER_TENSOR", name, q->scheme->name,
+                         qnt__grain_name(spec->grain));
     }
     if (spec->bits > 8) {
         return qnt__fail(context, QNT_E_UNSUPPORTED, "%s: %d bits, expected at most 8", name,
                          (int)spec->bits);
     }
     if (!dynamic && (!q->ready || q->groups != 1)) {
-        return qnt__fail(context, QNT_E_STATE, "%s has no parameters yet", name);
+        return refuse_unready(context, name);
     }
     *out = (struct qnt__layer_codes){.kind = dynamic ? QNT__IN_DYNAMIC : QNT__IN_STATIC,
                                      .bits = spec->bits,
@@ -129,12 +135,13 @@ static qnt_status read_input_levels(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->input_q;
     if (q->spec.grain != QNT_PER_TENSOR) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "input_q: grain %d, expected per tensor",
-                         (int)q->spec.grain);
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "input_q: grain is %s, expected QNT_PER_TENSOR",
+                         qnt__grain_name(q->spec.grain));
     }
     bool dynamic = q->spec.flags & QNT_DYNAMIC;
     if (!dynamic && (!q->ready || q->groups != 1)) {
-        return qnt__fail(r->context, QNT_E_STATE, "input_q has no parameters yet");
+        return refuse_unready(r->context, "input_q");
     }
     r->head.arrays |= QNT__HAS_INPUT_LEVELS;
     if (qnt__has_thresholds(&q->spec) && !r->floats) r->head.arrays |= QNT__HAS_INPUT_THRESHOLDS;
@@ -151,11 +158,12 @@ static qnt_status read_output_book(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->output_q;
     if (q->spec.grain != QNT_PER_TENSOR) {
-        return qnt__fail(r->context, QNT_E_UNSUPPORTED, "output_q: grain %d, expected per tensor",
-                         (int)q->spec.grain);
+        return qnt__fail(r->context, QNT_E_UNSUPPORTED,
+                         "output_q: grain is %s, expected QNT_PER_TENSOR",
+                         qnt__grain_name(q->spec.grain));
     }
     if (!q->ready || q->groups != 1) {
-        return qnt__fail(r->context, QNT_E_STATE, "output_q has no parameters yet");
+        return refuse_unready(r->context, "output_q");
     }
     r->head.arrays |= QNT__HAS_OUTPUT_BOOK;
     r->head.output = (struct qnt__layer_codes){
@@ -229,7 +237,7 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
         return qnt__fail(r->context, QNT_E_UNSUPPORTED, "weight_q: %d bits, expected at most 8",
                          bits);
     }
-    if (!q->ready) return qnt__fail(r->context, QNT_E_STATE, "weight_q has no parameters yet");
+    if (!q->ready) return refuse_unready(r->context, "weight_q");
     bool codebook = q->scheme->values;
     bool decodes = r->floats && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
     qnt__recipe_choose_numbers(r);
@@ -238,24 +246,21 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     r->head.weight_bits = r->integers ? 8 : bits;
 
     const struct qnt__view *w = &r->weight;
-    int code = qnt__code_type(q);
     bool integer = w->code == QNT_INT || w->code == QNT_UINT;
-    if (integer && (w->code != code || (w->bits != 8 && w->bits != bits))) {
-        return qnt__fail(r->context, QNT_E_DTYPE,
-                         "weight: %s codes of %d bits, expected %s of %d or 8 as in weight_q",
-                         w->code == QNT_INT ? "signed" : "unsigned", w->bits,
-                         code == QNT_INT ? "signed" : "unsigned", bits);
-    }
-    return QNT_OK;
+    return integer ? qnt__view_has_codes(r->context, "weight", w, qnt__code_type(q), bits) : QNT_OK;
 }
 
 static qnt_status read_bias(struct qnt__recipe *r, const qnt_tensor *bias)
 {
     if (!bias) return QNT_OK;
     QNT__TRY(qnt__view_open(r->context, "bias", bias, QNT__FLOATS, &r->bias));
-    if (r->bias.ndim != 1 || r->bias.shape[0] != r->head.outputs) {
-        return qnt__fail(r->context, QNT_E_SHAPE, "bias: %d axes, expected one of %lld",
-                         r->bias.ndim, (long long)r->head.outputs);
+    if (r->bias.ndim != 1) {
+        return qnt__fail(r->context, QNT_E_SHAPE, "bias: ndim is %d, expected 1", r->bias.ndim);
+    }
+    if (r->bias.shape[0] != r->head.outputs) {
+        return qnt__fail(r->context, QNT_E_SHAPE,
+                         "bias: extent 0 is %lld, expected %lld as in weight",
+                         (long long)r->bias.shape[0], (long long)r->head.outputs);
     }
     r->has_bias = true;
     return QNT_OK;

@@ -83,10 +83,7 @@ static qnt_status check_output_type(const struct qnt__run *run)
                          "since output_q was NULL");
     }
     uint8_t code = c->flags & QNT_SIGNED ? QNT_INT : QNT_UINT;
-    if (y->code == code && (y->bits == 8 || y->bits == c->bits)) return QNT_OK;
-    return qnt__fail(run->context, QNT_E_DTYPE,
-                     "y: type code %d with %d bits, expected %s codes of %d or 8", y->code, y->bits,
-                     code == QNT_INT ? "signed" : "unsigned", (int)c->bits);
+    return qnt__view_has_codes(run->context, "y", y, code, c->bits);
 }
 
 static qnt_status open_output(struct qnt__run *run, qnt_tensor *y)

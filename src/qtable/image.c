@@ -106,7 +106,9 @@ qnt_status qnt_image_quantize(const qnt_context *context, qnt_image *image,
     if (!context) return QNT_E_INVALID;
     if (!image) return qnt__fail(context, QNT_E_INVALID, "image is NULL");
     QNT__TRY(qnt__qtables_check(context, tables, count, (size_t)image->planes));
-    if (!image->read) return qnt__fail(context, QNT_E_STATE, "the image has not been read");
+    if (!image->read) {
+        return qnt__fail(context, QNT_E_STATE, "image has no pixels; call qnt_image_read first");
+    }
     image->tables = count;
     for (int32_t p = 0; p < image->planes; p++) {
         qnt__steps_prepare(&tables[qnt__min((size_t)p, count - 1)], &image->steps[p]);

@@ -32,31 +32,35 @@ static qnt_status check_box(const qnt_context *context, qnt_search *search)
 static qnt_status check_spec(const qnt_context *context, qnt_search_spec *s)
 {
     if (s->method < QNT_SEARCH_SORTED || s->method > QNT_SEARCH_BANDIT) {
-        return qnt__fail(context, QNT_E_INVALID, "method is %d, expected 0 to 3", (int)s->method);
+        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, expected 0 to 3",
+                         (int)s->method);
     }
     if (s->tables == 0) s->tables = 1;
     if (s->tables != 1 && (s->tables != 3 || s->method != QNT_SEARCH_SORTED)) {
-        return qnt__fail(context, QNT_E_INVALID, "tables is %d, expected %s", (int)s->tables,
+        return qnt__fail(context, QNT_E_INVALID, "spec: tables is %d, expected %s", (int)s->tables,
                          s->method == QNT_SEARCH_SORTED ? "1 or 3" : "1 within a box");
     }
     if (s->start < 0 || s->start > 1 << 20) {
-        return qnt__fail(context, QNT_E_INVALID, "start is %d, expected 0 to 2^20", (int)s->start);
+        return qnt__fail(context, QNT_E_INVALID, "spec: start is %d, expected 0 to 2^20",
+                         (int)s->start);
     }
     if (s->start == 0) s->start = s->method == QNT_SEARCH_BAYES ? 100 : 30;
     if (s->scale_low == 0.0 && s->scale_high == 0.0) s->scale_low = 0.5, s->scale_high = 1.5;
     if (!(s->scale_low >= 0.0 && s->scale_low <= s->scale_high && s->scale_high <= 1e6)) {
-        return qnt__fail(context, QNT_E_INVALID, "scale is %g to %g, expected 0 <= low <= high",
-                         s->scale_low, s->scale_high);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: scale is %g to %g, expected 0 <= low <= high", s->scale_low,
+                         s->scale_high);
     }
     if (s->rate_low == 0.0 && s->rate_high == 0.0) s->rate_high = INFINITY;
     if (!(s->rate_low >= 0.0 && s->rate_low < s->rate_high)) {
         return qnt__fail(context, QNT_E_INVALID,
-                         "the target window is %g to %g, which is empty", s->rate_low, s->rate_high);
+                         "spec: rate window is %g to %g, expected 0 <= low < high", s->rate_low,
+                         s->rate_high);
     }
     for (int i = 0; i < 3; i++) {
         if (isfinite(s->curve[i])) continue;
-        return qnt__fail(context, QNT_E_INVALID, "curve[%d] is %g, expected a finite number", i,
-                         s->curve[i]);
+        return qnt__fail(context, QNT_E_INVALID, "spec: curve[%d] is %g, expected a finite number",
+                         i, s->curve[i]);
     }
     return QNT_OK;
 }
@@ -179,7 +183,10 @@ qnt_status qnt_search_tell(const qnt_context *context, qnt_search *search, doubl
 {
     if (!context) return QNT_E_INVALID;
     if (!search) return qnt__fail(context, QNT_E_INVALID, "search is NULL");
-    if (!search->asked) return qnt__fail(context, QNT_E_STATE, "nothing has been asked");
+    if (!search->asked) {
+        return qnt__fail(context, QNT_E_STATE,
+                         "search has no open trial; call qnt_search_ask first");
+    }
     QNT__TRY(check_answer(context, rate, utility));
     qnt_trial *trial = &search->trials[search->count];
     trial->rate = rate;

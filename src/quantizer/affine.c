@@ -206,7 +206,7 @@ static qnt_status check_offset_or_zero(const qnt_context *context, const qnt_qua
 static qnt_status count(const qnt_context *context, const qnt_quantizer *quantizer, int32_t param,
                         size_t *out)
 {
-    if (param > QNT_P_HIGH) return qnt__parameter_unknown(context, param);
+    if (param > QNT_P_HIGH) return qnt__parameter_absent(context, quantizer, param);
     QNT__TRY(check_offset_or_zero(context, quantizer, param));
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
     *out = quantizer->groups;
@@ -260,7 +260,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
                       const double *values, size_t count)
 {
     if (param != QNT_P_SCALE && param != QNT_P_ZERO && param != QNT_P_OFFSET) {
-        return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+        return qnt__parameter_not_set(context, quantizer, param);
     }
     size_t groups = 0;
     bool resize = param == QNT_P_SCALE && quantizer->spec.method == QNT_FIXED;

@@ -229,13 +229,8 @@ static qnt_status run(struct job *job)
 static qnt_status check_codes(const qnt_context *context, const qnt_quantizer *quantizer,
                               const struct qnt__view *codes)
 {
-    int bits = qnt__code_bits(quantizer), type = qnt__code_type(quantizer);
-    if (codes->code == type && (codes->bits == bits || (codes->bits == 8 && bits < 8))) {
-        return QNT_OK;
-    }
-    return qnt__fail(context, QNT_E_DTYPE,
-                     "codes: type code %d with %d bits; expected type code %d with %d bits%s",
-                     codes->code, codes->bits, type, bits, bits < 8 ? " or 8" : "");
+    return qnt__view_has_codes(context, "codes", codes, qnt__code_type(quantizer),
+                               qnt__code_bits(quantizer));
 }
 
 /* Finds the groups of a shape and compares their number with the parameters'. */

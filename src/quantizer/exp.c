@@ -194,7 +194,7 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
     case QNT_P_BETA:
     case QNT_P_LOW:
     case QNT_P_HIGH: break;
-    default: return qnt__parameter_unknown(context, param);
+    default: return qnt__parameter_absent(context, quantizer, param);
     }
     if (param != QNT_P_BASE || !quantizer->shared)
         QNT__TRY(qnt__quantizer_ready(context, quantizer));
@@ -263,7 +263,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
 {
     size_t groups = 0;
     if (param != QNT_P_BASE && param != QNT_P_ALPHA && param != QNT_P_BETA) {
-        return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+        return qnt__parameter_not_set(context, quantizer, param);
     }
     if (param == QNT_P_BASE) {
         if (n != 1) return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 1 base", n);

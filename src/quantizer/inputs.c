@@ -7,7 +7,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
-#include "quantizer.h"
+#include "schemes.h"
 
 enum {
     CHUNK_BYTES = 1 << 18, /* of inputs that are added together, about */
@@ -151,8 +151,8 @@ static qnt_status check_quantizer(const qnt_context *context, const qnt_quantize
     if (!q) return qnt__fail(context, QNT_E_INVALID, "quantizer is NULL");
     if (q->spec.scheme == QNT_POINTS && q->spec.grain == QNT_PER_AXIS) return QNT_OK;
     return qnt__fail(context, QNT_E_UNSUPPORTED,
-                     "quantizer: scheme %d with grain %d, expected QNT_POINTS per axis",
-                     (int)q->spec.scheme, (int)q->spec.grain);
+                     "quantizer: %s %s, expected QNT_POINTS QNT_PER_AXIS", q->scheme->name,
+                     qnt__grain_name(q->spec.grain));
 }
 
 static qnt_status open_inputs(struct job *job, const qnt_tensor *inputs,

@@ -99,10 +99,65 @@ static double result_of(const qnt_quantizer *quantizer, int32_t param, size_t g)
     }
 }
 
-qnt_status qnt__parameter_unknown(const qnt_context *context, int32_t param)
+static const char *name_of(int32_t param)
 {
-    return qnt__fail(context, QNT_E_INVALID, "param is %d, expected a QNT_P_ parameter",
-                     (int)param);
+    static const char *const names[] = {
+        [QNT_P_SCALE] = "QNT_P_SCALE",
+        [QNT_P_ZERO] = "QNT_P_ZERO",
+        [QNT_P_OFFSET] = "QNT_P_OFFSET",
+        [QNT_P_LOW] = "QNT_P_LOW",
+        [QNT_P_HIGH] = "QNT_P_HIGH",
+        [QNT_P_COEF] = "QNT_P_COEF",
+        [QNT_P_COUNT] = "QNT_P_COUNT",
+        [QNT_P_BASE] = "QNT_P_BASE",
+        [QNT_P_ALPHA] = "QNT_P_ALPHA",
+        [QNT_P_BETA] = "QNT_P_BETA",
+        [QNT_P_LEVELS] = "QNT_P_LEVELS",
+        [QNT_P_THRESHOLDS] = "QNT_P_THRESHOLDS",
+        [QNT_P_PERCENTILE] = "QNT_P_PERCENTILE",
+        [QNT_P_DISTRIBUTION] = "QNT_P_DISTRIBUTION",
+        [QNT_P_SAMPLES] = "QNT_P_SAMPLES",
+        [QNT_P_BINS] = "QNT_P_BINS",
+        [QNT_P_NODES] = "QNT_P_NODES",
+        [QNT_P_BUDGET] = "QNT_P_BUDGET",
+        [QNT_P_TOLERANCE] = "QNT_P_TOLERANCE",
+        [QNT_P_ROUNDS] = "QNT_P_ROUNDS",
+        [QNT_P_EXTRA] = "QNT_P_EXTRA",
+        [QNT_P_ERROR] = "QNT_P_ERROR",
+        [QNT_P_BOUND] = "QNT_P_BOUND",
+        [QNT_P_VISITED] = "QNT_P_VISITED",
+        [QNT_P_OBSERVED] = "QNT_P_OBSERVED",
+        [QNT_P_MIN] = "QNT_P_MIN",
+        [QNT_P_MAX] = "QNT_P_MAX",
+        [QNT_P_STORED] = "QNT_P_STORED",
+        [QNT_P_OVERHEAD] = "QNT_P_OVERHEAD",
+    };
+    return param >= 0 && param < (int32_t)(sizeof names / sizeof *names) ? names[param] : NULL;
+}
+
+static qnt_status refuse(const qnt_context *context, const qnt_quantizer *quantizer, int32_t param,
+                         const char *why)
+{
+    const char *name = name_of(param);
+    if (!name) {
+        return qnt__fail(context, QNT_E_INVALID, "param is %d, expected a QNT_P_ parameter",
+                         (int)param);
+    }
+    return qnt__fail(context, QNT_E_INVALID, "param is %s, which %s in a %s quantizer of method %s",
+                     name, why, quantizer->scheme->name,
+                     qnt__method_of(quantizer->spec.method)->name);
+}
+
+qnt_status qnt__parameter_absent(const qnt_context *context, const qnt_quantizer *quantizer,
+                                 int32_t param)
+{
+    return refuse(context, quantizer, param, "does not exist");
+}
+
+qnt_status qnt__parameter_not_set(const qnt_context *context, const qnt_quantizer *quantizer,
+                                  int32_t param)
+{
+    return refuse(context, quantizer, param, "cannot be set");
 }
 
 /* Is there a result for each group, and how many? */
@@ -122,8 +177,8 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
     case QNT_P_VISITED:
         if (!qnt__method_of(quantizer->spec.method)->certified) {
             return qnt__fail(context, QNT_E_UNSUPPORTED,
-                             "param is %d, which method %s does not have (QNT_MSE does)", (int)param,
-                             qnt__method_of(quantizer->spec.method)->name);
+                             "param is %s, which method %s does not have (QNT_MSE does)",
+                             name_of(param), qnt__method_of(quantizer->spec.method)->name);
         }
         break;
     case QNT_P_ERROR: break;
@@ -132,12 +187,12 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
         QNT__TRY(qnt__quantizer_ready(context, quantizer));
         *count = quantizer->groups;
         return QNT_OK;
-    default: return qnt__parameter_unknown(context, param);
+    default: return qnt__parameter_absent(context, quantizer, param);
     }
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
     if (!quantizer->fitted) {
-        return qnt__fail(context, QNT_E_STATE, "param is %d, but the parameters come from no fit",
-                         (int)param);
+        return qnt__fail(context, QNT_E_STATE, "param is %s, but the parameters come from no fit",
+                         name_of(param));
     }
     *count = quantizer->groups;
     return QNT_OK;
@@ -200,11 +255,11 @@ static qnt_status set_option(const qnt_context *context, qnt_quantizer *quantize
                              double *option, const double *values, size_t count)
 {
     if (count != 1) {
-        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 1 for param %d", count,
-                         (int)param);
+        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 1 for %s", count,
+                         name_of(param));
     }
     if (!option_allows(param, values[0])) {
-        return qnt__fail(context, QNT_E_INVALID, "values: param %d is %g, expected %s", (int)param,
+        return qnt__fail(context, QNT_E_INVALID, "values: %s is %g, expected %s", name_of(param),
                          values[0], option_text(param));
     }
     if (param == QNT_P_BINS && quantizer->statistics && quantizer->statistics->bin &&
@@ -262,7 +317,7 @@ qnt_status qnt_quantizer_set(const qnt_context *context, qnt_quantizer *quantize
     double *option = option_of(quantizer, param);
     if (option) return set_option(context, quantizer, param, option, values, count);
     if (param <= 0 || param >= QNT_P_PERCENTILE) {
-        return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+        return qnt__parameter_not_set(context, quantizer, param);
     }
     return quantizer->scheme->set(context, quantizer, param, values, count);
 }

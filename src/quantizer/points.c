@@ -148,7 +148,7 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
     case QNT_P_COUNT:
     case QNT_P_LOW:
     case QNT_P_HIGH: break;
-    default: return qnt__parameter_unknown(context, param);
+    default: return qnt__parameter_absent(context, quantizer, param);
     }
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
     *out = quantizer->groups * (param == QNT_P_COEF ? quantizer->own_count : 1);
@@ -209,7 +209,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
         }
         for (size_t i = 0; i < n; i++) quantizer->own[i] = (float)numbers[i];
     } else {
-        return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+        return qnt__parameter_not_set(context, quantizer, param);
     }
     quantizer->ready = true;
     quantizer->fitted = false;

@@ -63,10 +63,17 @@ static qnt_status check_pair(const qnt_context *context, const qnt_spec *spec)
     return QNT_OK;
 }
 
+const char *qnt__grain_name(int32_t grain)
+{
+    static const char *const names[] = {"QNT_PER_TENSOR", "QNT_PER_AXIS", "QNT_PER_BLOCK"};
+    return names[grain];
+}
+
 static qnt_status check_grain(const qnt_context *context, const qnt_spec *spec)
 {
     if (spec->grain < QNT_PER_TENSOR || spec->grain > QNT_PER_BLOCK) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: grain is %d, expected %d to %d",
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: grain is %d, expected %d (QNT_PER_TENSOR) to %d (QNT_PER_BLOCK)",
                          (int)spec->grain, QNT_PER_TENSOR, QNT_PER_BLOCK);
     }
     if (spec->axis < -QNT_MAX_NDIM || spec->axis >= QNT_MAX_NDIM) {

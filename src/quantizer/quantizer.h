@@ -88,8 +88,14 @@ qnt_status qnt__parameters_shared(const qnt_context *context, qnt_quantizer *qua
 /* Is the value legal as a scale? One reason for all schemes. */
 qnt_status qnt__scale_check(const qnt_context *context, size_t g, double value);
 
-/* Refuses a parameter that the scheme does not have. */
-qnt_status qnt__parameter_unknown(const qnt_context *context, int32_t param);
+/* Refuses a parameter that the quantizer does not have, and one that cannot be set. */
+qnt_status qnt__parameter_absent(const qnt_context *context, const qnt_quantizer *quantizer,
+                                 int32_t param);
+qnt_status qnt__parameter_not_set(const qnt_context *context, const qnt_quantizer *quantizer,
+                                  int32_t param);
+
+/* The name of the constant; of a grain that was checked. */
+const char *qnt__grain_name(int32_t grain);
 
 /* Checks the count of values for a parameter of all groups: one for all, or one for each; with
  * `resize`, as many as there will be groups. *groups becomes their number. */

@@ -140,7 +140,7 @@ static qnt_status count(const qnt_context *context, const qnt_quantizer *quantiz
     bool level = param == QNT_P_LEVELS;
     bool threshold = param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec);
     if (param != QNT_P_SCALE && param != QNT_P_LOW && param != QNT_P_HIGH && !level && !threshold) {
-        return qnt__parameter_unknown(context, param);
+        return qnt__parameter_absent(context, quantizer, param);
     }
     if (level && quantizer->shared_count > 0 && quantizer->shared) {
         *out = quantizer->shared_count;
@@ -265,7 +265,7 @@ static qnt_status set(const qnt_context *context, qnt_quantizer *quantizer, int3
     if (param == QNT_P_THRESHOLDS && qnt__has_thresholds(&quantizer->spec)) {
         return set_thresholds(context, quantizer, numbers, n);
     }
-    return qnt__fail(context, QNT_E_INVALID, "param is %d, which cannot be set", (int)param);
+    return qnt__parameter_not_set(context, quantizer, param);
 }
 
 static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, size_t g)

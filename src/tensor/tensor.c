@@ -29,6 +29,16 @@ static bool is_kind(uint8_t code, uint8_t bits, int kinds)
     return (kinds & (QNT__INT32 | QNT__ANY)) && code == QNT_INT && bits == 32;
 }
 
+const char *qnt__type_class(uint8_t code)
+{
+    switch (code) {
+    case QNT_INT: return "int";
+    case QNT_UINT: return "uint";
+    case QNT_FLOAT: return "float";
+    default: return "bfloat";
+    }
+}
+
 static const char *kinds_text(int kinds)
 {
     if (kinds & QNT__ANY) return "a float of 16 or 32 bits or an integer of 1 to 8, 16 or 32 bits";
@@ -39,6 +49,24 @@ static const char *kinds_text(int kinds)
     if (kinds & QNT__FLOAT32) return "float32";
     if (kinds & QNT__INT32) return "int32";
     return kinds & QNT__CODES16 ? "an integer of 1 to 8 or 16 bits" : "an integer of 1 to 8 bits";
+}
+
+static qnt_status check_type(const qnt_context *context, const char *name, const qnt_tensor *tensor,
+                             int kinds)
+{
+    uint8_t code = tensor->dtype_code, bits = tensor->dtype_bits;
+    if (tensor->dtype_lanes != 1) {
+        return qnt__fail(context, QNT_E_DTYPE, "%s: dtype_lanes is %d, expected 1", name,
+                         tensor->dtype_lanes);
+    }
+    if (is_kind(code, bits, kinds)) return QNT_OK;
+    if (!is_integer(code) && code != QNT_FLOAT && code != QNT_BFLOAT) {
+        return qnt__fail(context, QNT_E_DTYPE,
+                         "%s: dtype_code is %d, which is unknown; expected %s", name, code,
+                         kinds_text(kinds));
+    }
+    return qnt__fail(context, QNT_E_DTYPE, "%s: elements are %s%d, expected %s", name,
+                     qnt__type_class(code), bits, kinds_text(kinds));
 }
 
 /* Copies extents and strides and proves that every element offset and the byte range fit in
@@ -89,11 +117,7 @@ static qnt_status open_view(const qnt_context *context, const char *name, const 
         return qnt__fail(context, QNT_E_SHAPE, "%s: ndim is %d, expected 0 to %d", name,
                          (int)tensor->ndim, QNT_MAX_NDIM);
     }
-    if (tensor->dtype_lanes != 1 || !is_kind(tensor->dtype_code, tensor->dtype_bits, kinds)) {
-        return qnt__fail(
-            context, QNT_E_DTYPE, "%s: type code %d with %d bits, %d lanes; expected %s", name,
-            tensor->dtype_code, tensor->dtype_bits, tensor->dtype_lanes, kinds_text(kinds));
-    }
+    QNT__TRY(check_type(context, name, tensor, kinds));
     if (tensor->ndim > 0 && !tensor->shape) {
         return qnt__fail(context, QNT_E_INVALID, "%s: shape is NULL", name);
     }
@@ -279,4 +303,17 @@ qnt_status qnt_tensor_bytes(const qnt_context *context, const qnt_tensor *tensor
     reach(&view, &low, &high);
     *bytes = (uint64_t)(byte_floor((high + 1) * view.bits + 7) - byte_floor(low * view.bits));
     return QNT_OK;
+}
+
+qnt_status qnt__view_has_codes(const qnt_context *context, const char *name,
+                               const struct qnt__view *view, int code, int bits)
+{
+    if (view->code == code && (view->bits == bits || (view->bits == 8 && bits < 8))) return QNT_OK;
+    const char *found = qnt__type_class(view->code), *wanted = qnt__type_class((uint8_t)code);
+    if (bits < 8) {
+        return qnt__fail(context, QNT_E_DTYPE, "%s: elements are %s%d, expected %s%d or %s8", name,
+                         found, view->bits, wanted, bits, wanted);
+    }
+    return qnt__fail(context, QNT_E_DTYPE, "%s: elements are %s%d, expected %s%d", name, found,
+                     view->bits, wanted, bits);
 }

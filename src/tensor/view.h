@@ -61,6 +61,13 @@ qnt_status qnt__view_same_shape(const qnt_context *context, const char *a_name,
                                 const struct qnt__view *a, const char *b_name,
                                 const struct qnt__view *b);
 
+/* What stands before the bits in the name of an element type, e.g. "uint"; of types that were checked. */
+const char *qnt__type_class(uint8_t code);
+
+/* Refuses a view unless it holds codes of this class and width, or one of them in each byte. */
+qnt_status qnt__view_has_codes(const qnt_context *context, const char *name,
+                               const struct qnt__view *view, int code, int bits);
+
 /* True if strides are those of a compact row-major array. */
 bool qnt__view_is_compact(const struct qnt__view *view);
 

@@ -4,7 +4,7 @@
  */
 #include <pthread.h>
 
-#include "fixtures.h"
+#include "steps.h"
 
 struct watch {
     uint64_t calls, stop_at; /* stop_at counts from 1; 0: never */
@@ -14,7 +14,6 @@ struct watch {
 };
 
 static struct watch watch;
-static qnt_context *context;
 
 static int32_t progress(void *user, uint64_t done, uint64_t total)
 {
@@ -66,21 +65,10 @@ static void stop_everywhere(const char *name, qnt_quantizer *q,
 enum { ROWS = 8, COLUMNS = 6000, COUNT = ROWS * COLUMNS };
 
 static float batch[COUNT];
-static qnt_tensor *view;
-
-static qnt_status observe(qnt_quantizer *q)
-{
-    return qnt_quantizer_observe(context, q, view, NULL);
-}
-
-static qnt_status fit(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit(context, q);
-}
 
 static void stop_calibration(const qnt_spec *spec)
 {
-    view = TENSOR(batch, QNT_FLOAT, 32, ROWS, COLUMNS);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, ROWS, COLUMNS);
     qnt_quantizer *q = new_quantizer(context, *spec), *reference = new_quantizer(context, *spec);
     for (int i = 0; i < 2; i++) {
         fill_floats(batch, COUNT);
@@ -116,11 +104,6 @@ static void calibration(void)
     }
 }
 
-static qnt_status observe_inputs(qnt_quantizer *q)
-{
-    return qnt_quantizer_observe_inputs(context, q, view);
-}
-
 /* Points by the error of outputs. */
 static void stop_inputs(void)
 {
@@ -131,10 +114,10 @@ static void stop_inputs(void)
     start(0);
     for (int i = 0; i < 2; i++)
         MUST(qnt_quantizer_observe(context, both[i], TENSOR(batch, QNT_FLOAT, 32, 12, 400), NULL));
-    view = TENSOR(batch, QNT_FLOAT, 32, 100, 400);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 100, 400);
     MUST(observe_inputs(reference));
     MUST(observe_inputs(q));
-    view = TENSOR(batch, QNT_FLOAT, 32, 120, 400);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 120, 400);
     MUST(observe_inputs(reference));
     MUST(fit(reference));
     stop_everywhere("qnt_quantizer_observe_inputs", q, observe_inputs);
@@ -144,15 +127,10 @@ static void stop_inputs(void)
     qnt_quantizer_destroy(reference);
 }
 
-static qnt_status search(qnt_quantizer *q)
-{
-    return search_bits(context, q);
-}
-
 static void searching(void)
 {
     qnt_quantizer *q = exp_quantizer(context);
-    view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
+    batch_view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
     fill_floats(batch, 2000);
     start(0);
     MUST(observe(q));
@@ -162,18 +140,6 @@ static void searching(void)
     qnt_quantizer_destroy(q);
 }
 
-static qnt_quantizer *partner;
-
-static qnt_status fit_first(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit_pair(context, q, partner);
-}
-
-static qnt_status fit_second(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit_pair(context, partner, q);
-}
-
 /* Neither of two is changed, whether they have been fitted before or not. */
 static void pairs(void)
 {
@@ -181,7 +147,7 @@ static void pairs(void)
         for (int second = 0; second < 2; second++) {
             qnt_quantizer *q = exp_quantizer(context);
             partner = exp_quantizer(context);
-            view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
+            batch_view = TENSOR(batch, QNT_FLOAT, 32, 1, 2000);
             fill_floats(batch, 2000);
             start(0);
             MUST(observe(q));

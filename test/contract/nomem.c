@@ -4,9 +4,9 @@
  * those that must not allocate do not.
  */
 #include "recipes.h"
+#include "steps.h"
 
 static struct fuse fuse;
-static qnt_context *context;
 static void *made; /* by the call under test */
 
 /* Runs call with every allocation failing in turn. undo frees what success made. */
@@ -107,6 +107,30 @@ static void burn_change(const char *name, qnt_quantizer *q, qnt_status (*call)(q
     CHECK_MSG(false, "%s never succeeded", name);
 }
 
+enum { MOST_NUMBERS = 256 };
+
+/* The same for what changes an object, whose numbers `tell` writes and counts: they stay. */
+static void burn_call(const char *name, qnt_status (*call)(void), size_t (*tell)(double *values))
+{
+    double before[MOST_NUMBERS], now[MOST_NUMBERS];
+    size_t count = tell(before);
+    for (size_t at = 1; at < 1000; at++) {
+        size_t blocks = fuse.blocks;
+        fuse.calls = 0;
+        fuse.fail_at = at;
+        qnt_status status = call();
+        fuse.fail_at = 0;
+        bool burnt = fuse.calls >= at;
+        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
+                  qnt_status_name(status));
+        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
+        if (!burnt) return;
+        CHECK_MSG(tell(now) == count && !memcmp(now, before, count * sizeof *now),
+                  "%s, allocation %zu: changed", name, at);
+    }
+    CHECK_MSG(false, "%s never succeeded", name);
+}
+
 static double scales[24];
 
 static qnt_status set_scales(qnt_quantizer *q)
@@ -126,17 +150,6 @@ static void setting(void)
 
 enum { BATCH = 4 * 6 * 40 };
 static float batch[BATCH];
-static qnt_tensor *batch_view, *importance_view;
-
-static qnt_status observe(qnt_quantizer *q)
-{
-    return qnt_quantizer_observe(context, q, batch_view, importance_view);
-}
-
-static qnt_status fit(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit(context, q);
-}
 
 /* Three batches, so that histograms follow the exact samples; then the fit. */
 static void burn_calibration(const qnt_spec *s, bool weighted)
@@ -187,11 +200,6 @@ static void calibration(void)
     }
 }
 
-static qnt_status observe_inputs(qnt_quantizer *q)
-{
-    return qnt_quantizer_observe_inputs(context, q, batch_view);
-}
-
 static void inputs(void)
 {
     size_t blocks = fuse.blocks, bytes = fuse.bytes;
@@ -208,11 +216,6 @@ static void inputs(void)
     CHECK(fuse.blocks == blocks && fuse.bytes == bytes);
 }
 
-static qnt_status search(qnt_quantizer *q)
-{
-    return search_bits(context, q);
-}
-
 static void searching(void)
 {
     size_t blocks = fuse.blocks;
@@ -225,18 +228,6 @@ static void searching(void)
     burn_change("qnt_teq_search", q, search);
     qnt_quantizer_destroy(q);
     CHECK(fuse.blocks == blocks);
-}
-
-static qnt_quantizer *partner;
-
-static qnt_status fit_first(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit_pair(context, q, partner);
-}
-
-static qnt_status fit_second(qnt_quantizer *q)
-{
-    return qnt_quantizer_fit_pair(context, partner, q);
 }
 
 static void pairs(void)
@@ -598,29 +589,15 @@ static qnt_status fit_literal(void)
     return status;
 }
 
-/* The call fails at every allocation in turn; anchors stay, nothing leaks; running allocates
- * nothing. */
-static void burn_map(const char *name, qnt_status (*call)(void))
+static size_t tell_anchors(double *values)
 {
-    float before[54], now[54];
-    MUST(qnt_ckn_get(context, map, TENSOR(before, QNT_FLOAT, 32, 6, 9)));
-    for (size_t at = 1; at < 1000; at++) {
-        size_t blocks = fuse.blocks;
-        fuse.calls = 0;
-        fuse.fail_at = at;
-        qnt_status status = call();
-        fuse.fail_at = 0;
-        bool burnt = fuse.calls >= at;
-        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
-                  qnt_status_name(status));
-        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
-        if (!burnt) return;
-        MUST(qnt_ckn_get(context, map, TENSOR(now, QNT_FLOAT, 32, 6, 9)));
-        CHECK_MSG(!memcmp(now, before, sizeof now), "%s changed anchors", name);
-    }
-    CHECK_MSG(false, "%s never succeeded", name);
+    float anchor[54];
+    MUST(qnt_ckn_get(context, map, TENSOR(anchor, QNT_FLOAT, 32, 6, 9)));
+    for (int i = 0; i < 54; i++) values[i] = (double)anchor[i];
+    return 54;
 }
 
+/* Running allocates nothing. */
 static void maps(void)
 {
     static float x[2 * 64], y[2 * 36 * 6];
@@ -632,9 +609,9 @@ static void maps(void)
     MUST(create_map());
     map = made;
     MUST(set_map());
-    burn_map("qnt_ckn_set", set_map);
-    burn_map("qnt_ckn_fit", fit_map);
-    burn_map("qnt_ckn_backward", back_map);
+    burn_call("qnt_ckn_set", set_map, tell_anchors);
+    burn_call("qnt_ckn_fit", fit_map, tell_anchors);
+    burn_call("qnt_ckn_backward", back_map, tell_anchors);
     MUST(qnt_ckn_save(context, map, map_blob, sizeof map_blob, &map_length));
     burn("qnt_ckn_load", load_map, destroy_map);
     burn("qnt_ckn_fit of an expansion", fit_literal, destroy_map);
@@ -673,7 +650,7 @@ static qnt_status start_trainer(void)
     return qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20));
 }
 
-static double theta[256];
+static double theta[MOST_NUMBERS];
 static size_t thetas;
 
 static qnt_status set_trainer(void)
@@ -700,26 +677,11 @@ static qnt_status refit_trainer(void)
     return qnt_trainer_refit(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20), 0.5);
 }
 
-/* The call fails at every allocation in turn; theta stays, nothing leaks. */
-static void burn_trainer(const char *name, qnt_status (*call)(void))
+static size_t tell_theta(double *values)
 {
-    for (size_t at = 1; at < 1000; at++) {
-        double now[256];
-        size_t blocks = fuse.blocks, count;
-        fuse.calls = 0;
-        fuse.fail_at = at;
-        qnt_status status = call();
-        fuse.fail_at = 0;
-        bool burnt = fuse.calls >= at;
-        CHECK_MSG(status == (burnt ? QNT_E_NOMEM : QNT_OK), "%s, allocation %zu: %s", name, at,
-                  qnt_status_name(status));
-        CHECK_MSG(fuse.blocks == blocks, "%s, allocation %zu: leaks", name, at);
-        if (!burnt) return;
-        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, now, 256, &count));
-        CHECK_MSG(count == thetas && !memcmp(now, theta, count * sizeof *now), "%s changed theta",
-                  name);
-    }
-    CHECK_MSG(false, "%s never succeeded", name);
+    size_t count;
+    MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, values, MOST_NUMBERS, &count));
+    return count;
 }
 
 static void trainers(void)
@@ -739,13 +701,13 @@ static void trainers(void)
         burn("qnt_trainer_create", create_trainer, destroy_trainer);
         MUST(qnt_trainer_create(context, &spec, &trainer));
         MUST(qnt_trainer_start(context, trainer, TENSOR(train_x, QNT_FLOAT, 32, 3, 20)));
-        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, theta, 256, &thetas));
+        MUST(qnt_trainer_get(context, trainer, QNT_P_THETA, theta, MOST_NUMBERS, &thetas));
         burn("qnt_trainer_export", export_trainer, destroy_quantizer);
-        burn_trainer("qnt_trainer_start", start_trainer);
-        burn_trainer("qnt_trainer_set", set_trainer);
-        burn_trainer("qnt_trainer_forward", forward_trainer);
-        burn_trainer("qnt_trainer_backward", backward_trainer);
-        if (spec.method == QNT_ALQ) burn_trainer("qnt_trainer_refit", refit_trainer);
+        burn_call("qnt_trainer_start", start_trainer, tell_theta);
+        burn_call("qnt_trainer_set", set_trainer, tell_theta);
+        burn_call("qnt_trainer_forward", forward_trainer, tell_theta);
+        burn_call("qnt_trainer_backward", backward_trainer, tell_theta);
+        if (spec.method == QNT_ALQ) burn_call("qnt_trainer_refit", refit_trainer, tell_theta);
         qnt_trainer_destroy(trainer);
         CHECK(fuse.blocks == blocks);
     }

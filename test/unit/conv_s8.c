@@ -140,7 +140,7 @@ static void bad_arguments(void)
     FAILS(qnt_conv_s8(context, &conv, xt, 0, TENSOR(w, QNT_INT, 8, 2, 5, 1, 4), yt), QNT_E_SHAPE,
           "kernel's 5");
     FAILS(qnt_conv_s8(context, &conv, TENSOR(x, QNT_FLOAT, 32, 1, 1, 1, 4), 0, wt, yt), QNT_E_DTYPE,
-          "x: type code 2");
+          "x: elements are float");
     FAILS(qnt_conv_s8(context, &conv, xt, 0, wt, TENSOR(x, QNT_INT, 32, 1, 4, 4, 2)), QNT_E_INVALID,
           "y overlaps");
     conv.groups = 3;

@@ -204,24 +204,28 @@ static void bad_input(void)
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, NULL), QNT_E_INVALID, "c is NULL");
     FAILS(qnt_gemm_s8(x, TENSOR(NULL, QNT_UINT, 8, 3, 8), 0, B, NULL, C), QNT_E_INVALID, "a: data");
     FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_UINT, 4, 3, 8), 0, B, NULL, C), QNT_E_DTYPE, "a: 4 bits");
-    FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_FLOAT, 32, 3, 8), 0, B, NULL, C), QNT_E_DTYPE, "a: type");
+    FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_FLOAT, 32, 3, 8), 0, B, NULL, C),
+          QNT_E_DTYPE, "a: elements are float32");
     FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_UINT, 8, 24), 0, B, NULL, C), QNT_E_SHAPE, "a: ndim is 1");
     FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_UINT, 8, -3, 8), 0, B, NULL, C), QNT_E_SHAPE, "a: extent 0");
     FAILS(qnt_gemm_s8(x, A, -1, B, NULL, C), QNT_E_INVALID, "a_zero is -1");
     FAILS(qnt_gemm_s8(x, A, 256, B, NULL, C), QNT_E_INVALID, "a_zero is 256");
     FAILS(qnt_gemm_s8(x, TENSOR(a, QNT_INT, 8, 3, 8), 128, B, NULL, C), QNT_E_INVALID,
           "-128 to 127");
-    FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 16, 4, 8), NULL, C), QNT_E_DTYPE, "b: type");
+    FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 16, 4, 8), NULL, C),
+          QNT_E_DTYPE, "b: elements are int16");
     FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 4, 4, 7), NULL, C), QNT_E_SHAPE, "b: extent 1");
     FAILS(qnt_gemm_s8(x, A, 0, TENSOR(b, QNT_INT, 4, 4, 8, 1), NULL, C), QNT_E_SHAPE,
           "b: ndim is 3");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 3), C), QNT_E_SHAPE, "b_zero: extent");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 2, 2), C), QNT_E_SHAPE, "b_zero: ndim");
-    FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 8, 4), C), QNT_E_DTYPE, "b_zero: type");
+    FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 8, 4), C),
+          QNT_E_DTYPE, "b_zero: elements are int8");
     FAILS(qnt_gemm_s8(x, A, 0, B, TENSOR(zero, QNT_INT, 32, 4), C), QNT_E_INVALID,
           "element 3 is 8");
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_INT, 32, 4, 3)), QNT_E_SHAPE, "c: shape");
-    FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_FLOAT, 32, 3, 4)), QNT_E_DTYPE, "c: type");
+    FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_FLOAT, 32, 3, 4)),
+          QNT_E_DTYPE, "c: elements are float32");
     FAILS(qnt_gemm_s8(x, A, 0, B, NULL, TENSOR(c, QNT_INT, 32, 3, 4, 1)), QNT_E_SHAPE, "c: ndim");
     FAILS(qnt_gemm_s8(x, TENSOR(c, QNT_UINT, 8, 3, 8), 0, B, NULL, C), QNT_E_INVALID, "overlaps");
     qnt_tensor *shared = C;

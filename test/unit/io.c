@@ -331,7 +331,8 @@ static void envelope(void)
     OK(qnt_blob_probe(context, blob, length, NULL, NULL, NULL));
     FAILS(qnt_blob_probe(context, NULL, 64, NULL, NULL, NULL), QNT_E_INVALID, "data is NULL");
     FAILS(qnt_blob_probe(context, blob, 63, NULL, NULL, NULL), QNT_E_FORMAT, "size is 63");
-    FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, "kind is 1, expected 2");
+    FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT,
+          "holds a quantizer, expected a layer");
 
     put(blob, 8, 2, 4, length);
     FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_VERSION, "version is 2");

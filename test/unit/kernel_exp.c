@@ -197,11 +197,13 @@ static void bad_dot(void)
     FAILS(qnt_dot_exp(context, 3, NULL, x, out), QNT_E_INVALID, "a is NULL");
     FAILS(qnt_dot_exp(context, 3, x, TENSOR(a, QNT_UINT, 5, 16), out), QNT_E_DTYPE,
           "b: 5 bits, expected 3, or 4 with a sign");
-    FAILS(qnt_dot_exp(context, 3, TENSOR(a, QNT_FLOAT, 32, 4), x, out), QNT_E_DTYPE, "a: type");
+    FAILS(qnt_dot_exp(context, 3, TENSOR(a, QNT_FLOAT, 32, 4), x, out),
+          QNT_E_DTYPE, "a: elements are float32");
     FAILS(qnt_dot_exp(context, 3, TENSOR(a, QNT_UINT, 4, 4, 4), x, out), QNT_E_SHAPE, "a: ndim is 2");
     FAILS(qnt_dot_exp(context, 3, x, TENSOR(a, QNT_UINT, 4, 15), out), QNT_E_SHAPE, "extent 0 is 15");
     FAILS(qnt_dot_exp(context, 3, x, x, TENSOR(counts, QNT_INT, 32, 29)), QNT_E_SHAPE, "of 28");
-    FAILS(qnt_dot_exp(context, 3, x, x, TENSOR(counts, QNT_FLOAT, 32, 28)), QNT_E_DTYPE, "counts: type");
+    FAILS(qnt_dot_exp(context, 3, x, x, TENSOR(counts, QNT_FLOAT, 32, 28)),
+          QNT_E_DTYPE, "counts: elements are float32");
     FAILS(qnt_dot_exp(context, 3, TENSOR(counts, QNT_UINT, 4, 16), x, out), QNT_E_INVALID, "overlaps");
     CHECK(!memcmp(counts, before, sizeof counts));
     qnt_context_destroy(context);

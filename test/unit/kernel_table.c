@@ -201,10 +201,12 @@ static void bad_input(void)
     FAILS(qnt_gemm_table(x, NULL, T, B, T, C), QNT_E_INVALID, "a is NULL");
     FAILS(qnt_gemm_table(x, A, NULL, B, T, C), QNT_E_INVALID, "a_table is NULL");
     FAILS(qnt_gemm_table(x, TENSOR(a, QNT_INT, 8, 3, 8), T, B, T, C), QNT_E_DTYPE, "a: signed");
-    FAILS(qnt_gemm_table(x, TENSOR(a, QNT_UINT, 16, 3, 4), T, B, T, C), QNT_E_DTYPE, "a: type");
+    FAILS(qnt_gemm_table(x, TENSOR(a, QNT_UINT, 16, 3, 4), T, B, T, C),
+          QNT_E_DTYPE, "a: elements are uint16");
     FAILS(qnt_gemm_table(x, A, T, TENSOR(b, QNT_UINT, 4, 4, 2, 4), T, C), QNT_E_SHAPE, "b: ndim is 3");
     FAILS(qnt_gemm_table(x, A, T, TENSOR(b, QNT_UINT, 4, 4, 9), T, C), QNT_E_SHAPE, "b: extent 1 is 9");
-    FAILS(qnt_gemm_table(x, A, T, B, TENSOR(floats, QNT_FLOAT, 32, 16), C), QNT_E_DTYPE, "b_table: type");
+    FAILS(qnt_gemm_table(x, A, T, B, TENSOR(floats, QNT_FLOAT, 32, 16), C),
+          QNT_E_DTYPE, "b_table: elements are float32");
     FAILS(qnt_gemm_table(x, A, T, B, TENSOR(levels, QNT_UINT, 8, 16), C), QNT_E_DTYPE, "8 bits unsigned");
     FAILS(qnt_gemm_table(x, A, T, B, TENSOR(levels, QNT_INT, 4, 16), C), QNT_E_DTYPE, "b_table: 4 bits");
     FAILS(qnt_gemm_table(x, A, T, B, TENSOR(levels, QNT_INT, 8, 0), C), QNT_E_SHAPE, "of 0 levels");

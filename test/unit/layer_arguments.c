@@ -91,11 +91,11 @@ static void bad_spec(void)
     REFUSED(size, 4, QNT_E_INVALID, "spec: size is 4");
     REFUSED(kind, 2, QNT_E_INVALID, "kind is 2");
     REFUSED(layout, 2, QNT_E_INVALID, "layout is 2");
-    REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "dense");
+    REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(activation, 3, QNT_E_INVALID, "activation is 3");
     REFUSED(flags, 4, QNT_E_INVALID, "flags is 4");
     REFUSED(groups, -1, QNT_E_INVALID, "groups is -1");
-    REFUSED(groups, 2, QNT_E_INVALID, "dense");
+    REFUSED(groups, 2, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(group_shift, 1, QNT_E_INVALID, "group_shift is 1, expected 0 to 0");
     REFUSED(stride[0], -2, QNT_E_INVALID, "stride[0] is -2");
     REFUSED(dilation[1], -1, QNT_E_INVALID, "dilation[1] is -1");
@@ -126,7 +126,7 @@ static void bad_tensors(void)
     FAILS(CREATE(k, TENSOR(k.w, QNT_FLOAT, 32, N * K), k.weight_q, NULL, NULL, NULL), QNT_E_SHAPE,
           "weight: ndim is 1, expected 2");
     FAILS(CREATE(k, TENSOR(codes, QNT_UINT, 8, N, K), k.weight_q, NULL, NULL, NULL), QNT_E_DTYPE,
-          "unsigned codes of 8 bits, expected signed");
+          "weight: elements are uint8, expected int");
     codes[3] = 8;
     FAILS(CREATE(k, TENSOR(codes, QNT_INT, 8, N, K), k.s4, NULL, NULL, NULL), QNT_E_INVALID,
           "code 8 does not fit the 4 bits");
@@ -166,7 +166,7 @@ static void bad_runs(void)
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_FLOAT, 32, 2, K - 1), yt, space, bytes),
           QNT_E_SHAPE, "7 elements along the last of 2 axes, expected 8");
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_INT, 8, 2, K), yt, space, bytes),
-          QNT_E_DTYPE, "signed codes of 8 bits, expected unsigned");
+          QNT_E_DTYPE, "x: elements are int8, expected uint8");
     FAILS(qnt_layer_run(k.context, k.layer, xt, TENSOR(y, QNT_FLOAT, 32, N, 2), space, bytes),
           QNT_E_SHAPE, "y: extent 0 is 6, expected 2");
     FAILS(qnt_layer_run(k.context, k.layer, xt, TENSOR(y, QNT_FLOAT, 32, 2 * N), space, bytes),
@@ -193,7 +193,7 @@ static void bad_runs(void)
           QNT_E_DTYPE, "input_q was NULL");
     FAILS(
         qnt_layer_run(k.context, k.layer, xt, TENSOR(y, QNT_FLOAT, 32, 2, N), space, sizeof space),
-        QNT_E_DTYPE, "expected unsigned codes of 8");
+        QNT_E_DTYPE, "expected uint8");
     qnt_layer_destroy(k.layer);
     OK(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.dynamic, NULL));
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_INT, 8, 2, K),

@@ -272,7 +272,7 @@ static void refused(void)
     qnt_quantizer *empty = quantizer((qnt_spec){.scheme = QNT_TABLE, .method = QNT_NF4});
     const qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 4, 16);
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, rows, NULL, &layer), QNT_E_UNSUPPORTED,
-          "per tensor");
+          "input_q: grain is QNT_PER_AXIS, expected QNT_PER_TENSOR");
     FAILS(qnt_layer_create(c, &ls, weight, nf4, NULL, empty, NULL, &layer), QNT_E_STATE, "input_q");
     memset(wcode, 16, 64);
     FAILS(

@@ -369,7 +369,8 @@ static void bad_input(void)
     FAILS(qnt_quantizer_observe_inputs(c, q, inputs), QNT_E_UNSUPPORTED, "QNT_POINTS");
     qnt_quantizer_destroy(q);
     q = create((qnt_spec){.method = QNT_BASES, .points = 2, .grain = QNT_PER_BLOCK, .block = 8});
-    FAILS(qnt_quantizer_observe_inputs(c, q, inputs), QNT_E_UNSUPPORTED, "per axis");
+    FAILS(qnt_quantizer_observe_inputs(c, q, inputs), QNT_E_UNSUPPORTED,
+          "QNT_PER_AXIS");
     qnt_quantizer_destroy(q);
 }
 

@@ -468,7 +468,7 @@ static void refusals(void)
     t.step[0] = 1;
     FAILS(qnt_image_quantize(context, image, &t, 1), QNT_E_INVALID, "step 1 is 0");
     for (int i = 0; i < 64; i++) t.step[i] = 4;
-    FAILS(qnt_image_quantize(context, image, &t, 1), QNT_E_STATE, "has not been read");
+    FAILS(qnt_image_quantize(context, image, &t, 1), QNT_E_STATE, "call qnt_image_read first");
     FAILS(qnt_image_size(context, image, 0, &bytes), QNT_E_STATE, "has not been quantized");
     FAILS(qnt_image_write(context, image, pixels, 27), QNT_E_STATE, "has not been quantized");
     FAILS(qnt_image_read(context, image, pixels, 26), QNT_E_SHAPE, "stride is 26");

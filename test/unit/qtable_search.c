@@ -370,8 +370,8 @@ static void refusals(void)
     REFUSED("1 within a box", .tables = 3, .method = QNT_SEARCH_BOUNDED);
     REFUSED("start is -1", .start = -1);
     REFUSED("scale is 2 to 1", .scale_low = 2, .scale_high = 1);
-    REFUSED("window is 6 to 5, which is empty", .rate_low = 6, .rate_high = 5);
-    REFUSED("window is 6 to 6, which is empty", .rate_low = 6, .rate_high = 6);
+    REFUSED("rate window is 6 to 5, expected 0 <= low < high", .rate_low = 6, .rate_high = 5);
+    REFUSED("rate window is 6 to 6, expected 0 <= low < high", .rate_low = 6, .rate_high = 6);
     REFUSED("window is nan", .rate_low = (double)NAN, .rate_high = 5);
     REFUSED("curve[1] is inf", .curve = {0, (double)INFINITY, 0});
     REFUSED("step 0 is 0", .low = &box);
@@ -388,7 +388,7 @@ static void refusals(void)
     memset(&best, 0x5a, sizeof best);
     const qnt_trial untouched = best;
     FAILS(qnt_search_best(context, search, &best), QNT_E_STATE, "none of 0 trials");
-    FAILS(qnt_search_tell(context, search, 1, 1), QNT_E_STATE, "nothing has been asked");
+    FAILS(qnt_search_tell(context, search, 1, 1), QNT_E_STATE, "call qnt_search_ask first");
     OK(qnt_search_ask(context, search, &t));
     FAILS(qnt_search_tell(context, search, 1, (double)NAN), QNT_E_INVALID, "utility nan");
     FAILS(qnt_search_tell(context, search, 0, 1), QNT_E_INVALID, "rate is 0");

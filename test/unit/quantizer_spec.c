@@ -36,7 +36,7 @@ static void refused_specs(void)
     REFUSED(s.bits = -1, QNT_E_INVALID, "spec: bits is -1");
     REFUSED(s.bits = 17, QNT_E_INVALID, "spec: bits is 17");
     REFUSED(s.flags = 0x80, QNT_E_INVALID, "spec: flags 0x80 has unknown bits");
-    REFUSED(s.grain = 3, QNT_E_INVALID, "spec: grain is 3, expected 0 to 2");
+    REFUSED(s.grain = 3, QNT_E_INVALID, "spec: grain is 3, expected 0 (QNT_PER_TENSOR) to 2");
     REFUSED(s.grain = -1, QNT_E_INVALID, "spec: grain is -1");
     REFUSED((s.grain = QNT_PER_AXIS, s.axis = 8), QNT_E_INVALID, "spec: axis is 8");
     REFUSED((s.grain = QNT_PER_AXIS, s.axis = -9), QNT_E_INVALID, "spec: axis is -9");
@@ -182,8 +182,17 @@ static void fixed_parameters(void)
     FAILS(qnt_quantizer_set(c, q, QNT_P_ZERO, NULL, 1), QNT_E_INVALID, "values is NULL");
     FAILS(qnt_quantizer_set(c, NULL, QNT_P_ZERO, zeros, 1), QNT_E_INVALID, "quantizer is NULL");
     FAILS(qnt_quantizer_set(c, q, QNT_P_OFFSET, zeros, 1), QNT_E_UNSUPPORTED, "QNT_P_OFFSET");
-    FAILS(qnt_quantizer_set(c, q, QNT_P_LOW, zeros, 1), QNT_E_INVALID, "param is 4, which cannot be set");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_LOW, zeros, 1), QNT_E_INVALID,
+          "param is QNT_P_LOW, which cannot be set in a QNT_AFFINE quantizer");
     FAILS(qnt_quantizer_set(c, q, 999, zeros, 1), QNT_E_INVALID, "param is 999");
+    FAILS(qnt_quantizer_set(c, q, 13, zeros, 1), QNT_E_INVALID,
+          "param is 13, expected a QNT_P_ parameter");
+    FAILS(qnt_quantizer_set(c, q, -1, zeros, 1), QNT_E_INVALID,
+          "param is -1, expected a QNT_P_ parameter");
+    FAILS(qnt_quantizer_get(c, q, QNT_P_LEVELS, values, 3, &count), QNT_E_INVALID,
+          "param is QNT_P_LEVELS, which does not exist in a QNT_AFFINE quantizer");
+    FAILS(qnt_quantizer_set(c, q, QNT_P_BINS, values, 2), QNT_E_INVALID,
+          "expected 1 for QNT_P_BINS");
     FAILS(qnt_quantizer_get(c, q, 999, values, 3, &count), QNT_E_INVALID, "param is 999");
     FAILS(qnt_quantizer_get(c, q, QNT_P_SCALE, values, 3, NULL), QNT_E_INVALID, "count is NULL");
     FAILS(qnt_quantizer_get(c, NULL, QNT_P_SCALE, values, 3, &count), QNT_E_INVALID,
@@ -346,11 +355,11 @@ static void bad_inputs(void)
     x = good_x, x.device_type = 2;
     refuse_x(q, &x, QNT_E_DEVICE, "x: device_type is 2, expected 1");
     x = good_x, x.dtype_bits = 64;
-    refuse_x(q, &x, QNT_E_DTYPE, "x: type code 2 with 64 bits");
+    refuse_x(q, &x, QNT_E_DTYPE, "x: elements are float64, expected float32, float16");
     x = good_x, x.dtype_code = QNT_INT;
-    refuse_x(q, &x, QNT_E_DTYPE, "x: type code 0 with 32 bits");
+    refuse_x(q, &x, QNT_E_DTYPE, "x: elements are int32, expected float32");
     x = good_x, x.dtype_lanes = 4;
-    refuse_x(q, &x, QNT_E_DTYPE, "4 lanes");
+    refuse_x(q, &x, QNT_E_DTYPE, "dtype_lanes is 4");
     shape[1] = -6;
     refuse_x(q, &good_x, QNT_E_SHAPE, "x: extent 1 is -6, expected at least 0");
     shape[0] = shape[1] = INT64_MAX / 2;
@@ -365,7 +374,7 @@ static void bad_inputs(void)
     y.data = a.y;
     refuse_y(q, &a, NULL, QNT_E_INVALID, "y is NULL");
     y.dtype_bits = 8;
-    refuse_y(q, &a, &y, QNT_E_DTYPE, "y: type code 2 with 8 bits");
+    refuse_y(q, &a, &y, QNT_E_DTYPE, "y: elements are float8, expected");
     y.dtype_bits = 32, strides[0] = 5;
     refuse_y(q, &a, &y, QNT_E_SHAPE, "y: strides let two elements share memory");
     strides[0] = 6, shape[0] = 3;
@@ -381,11 +390,11 @@ static void bad_inputs(void)
     codes.data = a.codes, codes.dtype_code = QNT_UINT, codes.dtype_bits = 8;
     refuse_codes(q, &a, NULL, QNT_E_INVALID, "codes is NULL");
     codes.dtype_code = QNT_INT;
-    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: type code 0 with 8 bits; expected type code 1");
+    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: elements are int8, expected uint");
     codes.dtype_code = QNT_UINT, codes.dtype_bits = 4;
-    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: type code 1 with 4 bits; expected type code 1 with 8");
+    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: elements are uint4, expected uint8");
     codes.dtype_bits = 16;
-    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: type code 1 with 16 bits");
+    refuse_codes(q, &a, &codes, QNT_E_DTYPE, "codes: elements are uint16");
     codes.dtype_bits = 8, strides[0] = 0;
     refuse_codes(q, &a, &codes, QNT_E_SHAPE, "codes: strides let two elements share memory");
     strides[0] = 6, codes.data = a.x;

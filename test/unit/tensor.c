@@ -25,10 +25,11 @@ static void illegal(void)
     CHECK(qnt_tensor_check(NULL, TENSOR(x, QNT_FLOAT, 32, 2)) == QNT_E_INVALID);
     FAILS(qnt_tensor_check(c, NULL), QNT_E_INVALID, "tensor is NULL");
     FAILS(qnt_tensor_check(c, TENSOR(NULL, QNT_FLOAT, 32, 2)), QNT_E_INVALID, "data is NULL");
-    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_FLOAT, 64, 2)), QNT_E_DTYPE, "64 bits");
-    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_INT, 9, 2)), QNT_E_DTYPE, "9 bits");
-    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_INT, 0, 2)), QNT_E_DTYPE, "0 bits");
-    FAILS(qnt_tensor_check(c, TENSOR(x, 7, 32, 2)), QNT_E_DTYPE, "type code 7");
+    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_FLOAT, 64, 2)), QNT_E_DTYPE, "float64");
+    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_INT, 9, 2)), QNT_E_DTYPE, "int9");
+    FAILS(qnt_tensor_check(c, TENSOR(x, QNT_INT, 0, 2)), QNT_E_DTYPE, "int0");
+    FAILS(qnt_tensor_check(c, TENSOR(x, 7, 32, 2)), QNT_E_DTYPE,
+          "dtype_code is 7, which is unknown");
     FAILS(qnt_tensor_check(c, TENSOR(x, QNT_FLOAT, 32, 2, -3)), QNT_E_SHAPE, "extent 1 is -3");
     FAILS(qnt_tensor_check(c, TENSOR(x, QNT_FLOAT, 32, INT64_MAX, INT64_MAX)), QNT_E_SHAPE,
           "overflow");
@@ -38,7 +39,7 @@ static void illegal(void)
     FAILS(qnt_tensor_check(c, t), QNT_E_DEVICE, "device_type is 2");
     t = TENSOR(x, QNT_FLOAT, 32, 2, 3);
     t->dtype_lanes = 4;
-    FAILS(qnt_tensor_check(c, t), QNT_E_DTYPE, "4 lanes");
+    FAILS(qnt_tensor_check(c, t), QNT_E_DTYPE, "dtype_lanes is 4, expected 1");
     t = TENSOR(x, QNT_FLOAT, 32, 2, 3);
     t->ndim = 9;
     FAILS(qnt_tensor_check(c, t), QNT_E_SHAPE, "ndim is 9");

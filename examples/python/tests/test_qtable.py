@@ -182,7 +182,7 @@ class Searches(WithoutNumpy):
         self.assertEqual((best.rate, best.utility), measure(best.tables))
         with self.assertRaisesRegex(qnt.Error, "none of 0 trials"):
             qnt.TableSearch(self.context).best()
-        with self.assertRaisesRegex(qnt.Error, "nothing has been asked"):
+        with self.assertRaisesRegex(qnt.Error, "call qnt_search_ask first"):
             search.tell(1, 1)
         three = qnt.TableSearch(self.context, tables=3, seed=3).run(measure, 5).trials()
         self.assertEqual({len(trial.tables) for trial in three}, {3})
