@@ -116,11 +116,6 @@ static inline struct qnt__results qnt__bits_results(const struct qnt__bits_resul
 void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                       const struct qnt__bits_piece *piece);
 
-/* Some words of a panel of the block as cells of the numbers of the planes of `to`. The panel whose turn
- * is next is `next` panels behind this one. */
-void qnt__bits_expand(const struct qnt__bits_block *b, const struct qnt__bits_result *to,
-                      size_t panel, size_t next, size_t word, size_t words, uint8_t *cells);
-
 /* Products of bytes of all rows of a block. */
 void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 /* int32 that the latter needs, for rows of a block. */

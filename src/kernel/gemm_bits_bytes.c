@@ -33,8 +33,9 @@ static void multiply_cells(struct qnt__bits_block *b, size_t row, size_t m, size
     if (word) g->context->simd.add_s32(acc, part, m * NARROW, 0, acc);
 }
 
-void qnt__bits_expand(const struct qnt__bits_block *b, const struct qnt__bits_result *to,
-                      size_t panel, size_t next, size_t word, size_t words, uint8_t *cells)
+/* Some words of a panel as cells; behind them come those of the next panel. */
+static void expand(const struct qnt__bits_block *b, const struct qnt__bits_result *to, size_t panel,
+                   size_t word, size_t words, uint8_t *cells)
 {
     const struct qnt__bits_product *g = b->job->g;
     const struct qnt__expand_bits e = {.b = qnt__bits_plane(b, to->plane) +
@@ -43,7 +44,7 @@ void qnt__bits_expand(const struct qnt__bits_block *b, const struct qnt__bits_re
                                        .first = word,
                                        .words = words,
                                        .planes = to->planes,
-                                       .ahead = next * qnt__bits_panel_words(g),
+                                       .ahead = qnt__bits_panel_words(g),
                                        .cells = cells};
     g->context->simd.expand_bits(&e);
 }
@@ -56,7 +57,7 @@ void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_
     for (size_t word = 0; word < g->words; word += CELL_WORDS) {
         const size_t words = qnt__min(g->words - word, CELL_WORDS);
         for (size_t p = 0; p < qnt__bits_panels(b); p++)
-            qnt__bits_expand(b, to, p, 1, word, words, b->cells + p * CELL_BYTES * words);
+            expand(b, to, p, word, words, b->cells + p * CELL_BYTES * words);
         for (size_t row = 0; row < b->m; row += QNT__BLOCK_ROWS) {
             const size_t m = qnt__min(b->m - row, QNT__BLOCK_ROWS);
             int32_t *acc = b->acc + (words < g->words ? row * NARROW : 0);

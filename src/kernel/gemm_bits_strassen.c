@@ -30,11 +30,8 @@ enum {
     PRODUCTS = SEVEN * PAIRS * QNT__BITS_NARROW,
     CELL_BYTES = QNT__BITS_CELL_BYTES,
     HALF_WORDS = QNT__BITS_HALF_WORDS,
-    STEP_WORDS = 4, /* of all blocks of B at a time */
     APART = 5 * 64, /* operands a power of two apart would meet in the same sets of a cache */
-    /* memory of seven operands, and a few words of two blocks that are none */
-    CELLS =
-        SEVEN * (QNT__BLOCK_PANELS * HALF_WORDS * CELL_BYTES + APART) + 2 * STEP_WORDS * CELL_BYTES
+    CELLS = SEVEN * (QNT__BLOCK_PANELS * HALF_WORDS * CELL_BYTES + APART)
 };
 
 /* A chunk of k of a block. */
@@ -70,37 +67,34 @@ static uint8_t *operand(const struct chunk *c, size_t i, size_t panel)
     return c->b->cells + (i * c->panels + panel) * panel_bytes(c) + i * APART;
 }
 
-/* Some words of a panel of B; 0 what there is none of. */
-static void expand(const struct chunk *c, size_t panel, size_t word, size_t words, uint8_t *cells)
+/* Some words of both halves of k of a panel of both halves of the columns. */
+static void form_words(const struct chunk *c, size_t panel, size_t word, size_t words)
 {
-    const size_t all = c->b->job->g->words;
-    const bool inside = panel < qnt__bits_panels(c->b) && word < all;
-    const size_t held = inside ? qnt__min(all - word, words) : 0;
+    const struct qnt__bits_product *g = c->b->job->g;
+    const size_t panels = qnt__bits_panels(c->b), high = c->word + c->half + word;
+    const uint64_t *b = qnt__bits_plane(c->b, c->to->plane) + panel * qnt__bits_panel_words(g);
+    const bool right = panel + c->panels < panels, low = high < g->words; /* is there any? */
+    const uint64_t *other = right ? b + c->panels * qnt__bits_panel_words(g) : NULL;
     /* behind the last panels of both halves those of the next block */
-    const size_t next = panel % c->panels + 1 == c->panels ? c->panels + 1 : 1;
-    if (held) qnt__bits_expand(c->b, c->to, panel, next, word, held, cells);
-    if (held < words) memset(cells + held * CELL_BYTES, 0, (words - held) * CELL_BYTES);
+    const size_t next = panel + 1 == c->panels ? c->panels + 1 : 1;
+    struct qnt__expand_seven e = {.b = {b, other, low ? b : NULL, low ? other : NULL},
+                                  .b_plane = (g->words + 1) * QNT__PANEL,
+                                  .first = {c->word + word, high},
+                                  .words = words,
+                                  .planes = c->to->planes,
+                                  .ahead = next * qnt__bits_panel_words(g)};
+    for (size_t i = 0; i < SEVEN; i++) e.out[i] = operand(c, i, panel) + word * CELL_BYTES;
+    g->context->simd.expand_seven(&e);
 }
 
-/* A few words at a time, which stay in the first-level cache while they are added. */
+/* The last pair of words may be missing. */
 static void form_operands(const struct chunk *c)
 {
-    uint8_t *b12 = operand(c, SEVEN, 0), *b21 = b12 + STEP_WORDS * CELL_BYTES;
+    const size_t end = c->word + 2 * c->half, all = c->b->job->g->words;
+    const size_t held = c->half - (end > all ? end - all : 0);
     for (size_t p = 0; p < c->panels; p++) {
-        for (size_t w = 0, words; w < c->half; w += words) {
-            words = qnt__min(c->half - w, STEP_WORDS);
-            uint8_t *m[SEVEN];
-            for (size_t i = 0; i < SEVEN; i++) m[i] = operand(c, i, p) + w * CELL_BYTES;
-            const size_t low = c->word + w, high = low + c->half;
-            expand(c, p, low, words, m[1]);
-            expand(c, p, high, words, b21);
-            expand(c, p + c->panels, low, words, b12);
-            expand(c, p + c->panels, high, words, m[4]);
-            const struct qnt__five_sums sums = {.x = {m[1], b12, b21, m[4]},
-                                                .n = words * CELL_BYTES,
-                                                .out = {m[0], m[5], m[6], m[2], m[3]}};
-            c->b->job->g->context->simd.five_sums(&sums);
-        }
+        if (held) form_words(c, p, 0, held);
+        if (held < c->half) form_words(c, p, held, c->half - held);
     }
 }
 

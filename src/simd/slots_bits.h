@@ -167,8 +167,24 @@ struct qnt__expand_bits {
 };
 
 /*
- * What Strassen's seven products take besides blocks themselves (kernel/gemm_bits_strassen.c), of both
- * operands, in bytes modulo 256:
+ * What Strassen's seven products take of a panel of B (kernel/gemm_bits_strassen.c): with the cells x of
+ * some words of four blocks, made as above, in bytes modulo 256,
+ *
+ *     out[0] = x_11 + x_22    out[1] = x_11           out[2] = x_12 - x_22    out[3] = x_21 - x_11
+ *     out[4] = x_22           out[5] = x_11 + x_12    out[6] = x_21 + x_22
+ */
+struct qnt__expand_seven {
+    const uint64_t *b[4]; /* panels of x_11, x_12, x_21, x_22; NULL: x is 0 */
+    size_t b_plane;
+    size_t first[2]; /* first words of x_11 and x_12, of x_21 and x_22, even */
+    size_t words;    /* even, at least 2 */
+    size_t planes;   /* 1..6 */
+    size_t ahead;
+    uint8_t *out[7];
+};
+
+/*
+ * What they take of A besides blocks themselves , in bytes modulo 256:
  *
  *     out[0] = x_11 + x_22            out[1] = x_11 + x_12            out[2] = x_21 + x_22
  *     out[3] = x_12 - x_22 + raise    out[4] = x_21 - x_11 + raise
@@ -207,6 +223,7 @@ struct qnt__join_seven {
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
     X(gemm_adders, void, (const struct qnt__gemm_adders *g))                                       \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
+    X(expand_seven, void, (const struct qnt__expand_seven *e))                                     \
     /* out[i] = sum[i] + 2^shift part[i], modulo 2^32; shift 0..30; out may be sum */              \
     X(add_s32, void, (const int32_t *sum, const int32_t *part, size_t n, int shift, int32_t *out)) \
     X(five_sums, void, (const struct qnt__five_sums *s))                                           \

@@ -498,6 +498,56 @@ static void bytes(void)
     }
 }
 
+/* The operands of B that seven products take, of blocks of which some may be missing. */
+static void operands(void)
+{
+    static const int signs[7][4] = {{1, 0, 0, 1}, {1, 0, 0, 0}, {0, 1, 0, -1}, {-1, 0, 1, 0},
+                                    {0, 0, 0, 1}, {1, 1, 0, 0}, {0, 0, 1, 1}};
+    for (int i = 0; i < ROUNDS(150); i++) {
+        const size_t planes = 1 + (size_t)i % 6, all = 2 * (size_t)random_in(1, 6),
+                     words = 2 * (size_t)random_in(1, (int64_t)all / 2), last = (all - words) / 2,
+                     plane = QNT__PANEL * all, size = 1024 * words;
+        uint64_t *b[4];
+        guarded stored[4], out[7], want[7];
+        struct qnt__expand_seven e = {.b_plane = plane, .words = words, .planes = planes};
+        for (int h = 0; h < 2; h++) e.first[h] = 2 * (size_t)random_in(0, (int64_t)last);
+        for (int x = 0; x < 4; x++) {
+            b[x] = malloc(8 * planes * plane);
+            stored[x] = guard(8 * planes * plane, random_in(0, 1));
+            for (size_t j = 0; j < planes; j++)
+                fill_planes(b[x] + j * plane, (uint64_t *)(void *)stored[x].data + j * plane,
+                            QNT__PANEL, all);
+            if (random_in(0, 3)) e.b[x] = (void *)stored[x].data;
+        }
+        for (int o = 0; o < 7; o++)
+            out[o] = guard(size, random_in(0, 1)), want[o] = guard(size, true);
+        for (size_t at = 0; at < size; at++) {
+            const size_t k = at / 64 * 4 + at % 4, c = at % 64 / 4;
+            int number[4] = {0};
+            for (size_t x = 0; x < 4; x++) {
+                for (size_t j = 0; e.b[x] && j < planes; j++) {
+                    uint64_t word = b[x][j * plane + c * all + e.first[x / 2] + k / 64];
+                    number[x] += word >> k % 64 & 1 ? 1 << j : -(1 << j);
+                }
+            }
+            for (int o = 0; o < 7; o++) {
+                int sum = 0;
+                for (int x = 0; x < 4; x++) sum += signs[o][x] * number[x];
+                want[o].data[at] = (uint8_t)sum;
+            }
+        }
+        for (int l = 0; l < levels; l++) {
+            for (int o = 0; o < 7; o++) memset(out[o].data, 0x55, size), e.out[o] = out[o].data;
+            tables[l].expand_seven(&e);
+            for (int o = 0; o < 7; o++)
+                CHECK_MSG(!memcmp(out[o].data, want[o].data, size), "%s planes %zu words %zu, %d",
+                          names[l], planes, words, o);
+        }
+        for (int x = 0; x < 4; x++) free(b[x]), unguard(&stored[x]);
+        for (int o = 0; o < 7; o++) unguard(&out[o]), unguard(&want[o]);
+    }
+}
+
 static void sums(void)
 {
     for (int i = 0; i < ROUNDS(40); i++) {
@@ -603,6 +653,7 @@ int main(int argc, char **argv)
     RUN(tables_of_six);
     RUN(adders);
     RUN(bytes);
+    RUN(operands);
     RUN(sums);
     RUN(sums_of_bytes);
     RUN(seven);

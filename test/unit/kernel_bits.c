@@ -613,6 +613,43 @@ static void widest(void)
     qnt_context_set_cpu(c, qnt_cpu_detect());
 }
 
+/* Planes are read to their end and no further, whatever a path pads: all bytes are inside guard pages. */
+static void ends(void)
+{
+    enum { M = 5, N = 150, K = 64 * 10 };
+    static uint8_t a[M * K], b[N * K];
+    static float coef[N * 2], y[M * N];
+    for (int i = 0; i < 24; i++) {
+        const int64_t n = random_in(1, N), k = random_in(1, K);
+        size_t bytes = 1;
+        int sums[M] = {0};
+        check_tensor v = {.t = {.shape = v.shape, .strides = v.strides}};
+        for (int j = 0; j < 2 * n; j++) coef[j] = (float)(1 << j % 2);
+        for (int j = 0; j < M * k; j++) a[j] = (uint8_t)random_in(0, 15), sums[j / k] += a[j];
+        memset(b, 0xff, (size_t)(n * k)); /* codes of two bits, packed: all 3 */
+        qnt_tensor *codes = TENSOR(b, QNT_UINT, 2, n, k);
+        OK(qnt_pack_bits_view(c, codes, &v.t));
+        for (int d = 0; d < 4; d++) bytes *= (size_t)v.shape[d];
+        guarded planes = guard(bytes, i % 2);
+        v.t.data = planes.data;
+        OK(qnt_pack_bits(c, codes, &v.t));
+        uint8_t packed[M * K];
+        for (int j = 0; j < M * k; j += 2)
+            packed[j / 2] = (uint8_t)(a[j] | (j + 1 < M * k ? a[j + 1] << 4 : 0));
+        for (int run = 0; run < 2 * PATHS; run++) {
+            qnt_context_set_cpu(c, run % 2 ? 0 : qnt_cpu_detect());
+            OK(qnt__gemm_bits((enum qnt__bits_path)(run / 2), c, TENSOR(packed, QNT_UINT, 4, M, k),
+                              NULL, &v.t, TENSOR(coef, QNT_FLOAT, 32, n, 2),
+                              TENSOR(y, QNT_FLOAT, 32, M, n)));
+            for (int j = 0; j < M * n; j++)
+                CHECK_MSG(y[j] == (float)(3 * sums[j / n]), "n %lld k %lld path %d: %g",
+                          (long long)n, (long long)k, run / 2, (double)y[j]);
+        }
+        unguard(&planes);
+    }
+    qnt_context_set_cpu(c, qnt_cpu_detect());
+}
+
 /* Memory that is not to be had is a status, on every path, and what is to be had needs not be 0. */
 static void no_memory(void)
 {
@@ -782,6 +819,7 @@ int main(int argc, char **argv)
     RUN(workers);
     RUN(choice);
     RUN(widest);
+    RUN(ends);
     RUN(no_memory);
     RUN(packing);
     RUN(bad_input);

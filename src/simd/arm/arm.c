@@ -49,6 +49,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->look_up_bits = qnt__look_up_bits_neon;
         table->look_up_blocks = qnt__look_up_blocks_neon;
         table->expand_bits = qnt__expand_bits_neon;
+        table->expand_seven = qnt__expand_seven_neon;
         table->add_s32 = qnt__add_s32_neon;
         table->five_sums = qnt__five_sums_neon;
         table->join_seven = qnt__join_seven_neon;

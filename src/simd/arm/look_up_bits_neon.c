@@ -7,6 +7,7 @@
 
 #include "../layout.h"
 #include "../slots.h"
+#include "plane_words_neon.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -16,16 +17,6 @@ enum {
     MAX_ROWS = 4,
     MAX_PANELS = QNT__BLOCK_PANELS
 };
-
-/* Two columns of word w, as it was before odd ones became parities. */
-static inline uint64x2_t load_word(const uint64_t *column, size_t w)
-{
-    const uint64_t *at = column + w * QNT__PANEL;
-    uint64x2_t x = vld1q_u64(at);
-    if (w % 2 == 0) return x;
-    x = veorq_u64(x, vld1q_u64(at - QNT__PANEL));
-    return w > 1 ? veorq_u64(x, vld1q_u64(at - 2 * QNT__PANEL)) : x;
-}
 
 /* ---- tables ---- */
 
@@ -222,42 +213,4 @@ void qnt__look_up_blocks_neon(const struct qnt__look_up_blocks *f)
 {
     uint8_t indices[CHUNK * NIBBLES * MAX_PANELS * QNT__PANEL];
     look_up_blocks(f, indices, NIBBLES * f->bits.panels * QNT__PANEL);
-}
-
-/* ---- bytes ---- */
-
-/* Four codes of four columns: the bits of lanes, of each plane, that `at` and `bits` pick, double.
- */
-static inline uint8x16_t cell_of(const uint32x4_t *lanes, size_t planes, uint8x16_t at,
-                                 uint8x16_t bits)
-{
-    uint8x16_t code = vdupq_n_u8((uint8_t)(1 - (1 << planes)));
-    for (size_t i = 0; i < planes; i++) {
-        uint8x16_t set = vtstq_u8(vqtbl1q_u8(vreinterpretq_u8_u32(lanes[i]), at), bits);
-        code = vaddq_u8(code, vandq_u8(set, vdupq_n_u8((uint8_t)(2 << i))));
-    }
-    return code;
-}
-
-void qnt__expand_bits_neon(const struct qnt__expand_bits *e)
-{
-    static const uint8_t lane[16] = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
-    const uint8x16_t low = vreinterpretq_u8_u32(vdupq_n_u32(0x08040201)), high = vshlq_n_u8(low, 4);
-    for (size_t w = 0; w < e->words; w++) {
-        for (size_t c = 0; c < QNT__PANEL; c += 4) {
-            uint32x4_t lanes[2][7];
-            for (size_t i = 0; i < e->planes; i++) {
-                const uint64_t *b = e->b + i * e->b_plane + c;
-                uint32x4_t x = vreinterpretq_u32_u64(load_word(b, e->first + w)),
-                           y = vreinterpretq_u32_u64(load_word(b + 2, e->first + w));
-                lanes[0][i] = vuzp1q_u32(x, y), lanes[1][i] = vuzp2q_u32(x, y);
-            }
-            uint8_t *cells = e->cells + w * 16 * 64 + 4 * c;
-            for (size_t k = 0; k < 8; k++, cells += 128) {
-                uint8x16_t at = vaddq_u8(vld1q_u8(lane), vdupq_n_u8((uint8_t)(k % 4)));
-                vst1q_u8(cells, cell_of(lanes[k / 4], e->planes, at, low));
-                vst1q_u8(cells + 64, cell_of(lanes[k / 4], e->planes, at, high));
-            }
-        }
-    }
 }

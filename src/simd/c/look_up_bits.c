@@ -61,21 +61,3 @@ void qnt__look_up_blocks_c(const struct qnt__look_up_blocks *f)
         }
     }
 }
-
-void qnt__expand_bits_c(const struct qnt__expand_bits *e)
-{
-    const uint32_t all = (1u << e->planes) - 1;
-    for (size_t w = 0; w < e->words; w++) {
-        for (size_t c = 0; c < QNT__PANEL; c++) {
-            uint8_t *cell = e->cells + w * 16 * 64 + 4 * c;
-            uint64_t word[7];
-            for (size_t i = 0; i < e->planes; i++)
-                word[i] = qnt__bits_word(e->b + i * e->b_plane + c, e->first + w);
-            for (size_t k = 0; k < 64; k++) {
-                uint32_t code = 0;
-                for (size_t i = 0; i < e->planes; i++) code |= (uint32_t)(word[i] >> k & 1) << i;
-                cell[k / 4 * 64 + k % 4] = (uint8_t)(2 * code - all);
-            }
-        }
-    }
-}

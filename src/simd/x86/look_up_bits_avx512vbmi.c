@@ -6,9 +6,7 @@
 
 #include "../layout.h"
 #include "../slots.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#include "plane_words_avx512vbmi.h"
 
 /* acc += sums of four products of unsigned bytes u and signed bytes s; gcc 12 copies accumulators around
  * for the intrinsic. */
@@ -20,8 +18,7 @@ enum {
     CHUNK = 16,   /* words whose indices fit into the first-level cache */
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
-    AND_OR = 0xea, /* a & b | c */
-    AHEAD = 256    /* words of 64 bits that are fetched before they are used */
+    AHEAD = 256 /* words of 64 bits that are fetched before they are used */
 };
 
 /* ---- tables ---- */
@@ -54,35 +51,6 @@ void qnt__tabulate_bits_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *
 }
 
 /* ---- indices ---- */
-
-/* Words of eight columns, two of them at a time, from stored ones; `parity` is the last odd one. */
-struct pair {
-    __m512i even, odd;
-};
-
-INLINE struct pair load_pair(const uint64_t *b, __m512i *parity)
-{
-    struct pair p = {_mm512_loadu_si512(b), _mm512_loadu_si512(b + QNT__PANEL)};
-    __m512i stored = p.odd;
-    p.odd = _mm512_ternarylogic_epi64(stored, p.even, *parity, 0x96);
-    *parity = stored;
-    return p;
-}
-
-/* Stored words before `first`, of eight columns. */
-INLINE __m512i parity_before(const uint64_t *b, size_t first)
-{
-    return first ? _mm512_loadu_si512(b + (first - 1) * QNT__PANEL) : _mm512_setzero_si512();
-}
-
-/* The 32 bits of one half of a word, of 16 columns from those of eight and eight. */
-INLINE __m512i lanes_of(__m512i low, __m512i high, int half)
-{
-    const __m512i even =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    return _mm512_permutex2var_epi32(
-        low, half ? _mm512_add_epi32(even, _mm512_set1_epi32(1)) : even, high);
-}
 
 /* The indices of one word of 16 columns. */
 INLINE void indices_of(__m512i low, __m512i high, __m512i at[CELLS])
@@ -421,77 +389,5 @@ void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
         }
         for (; panel + 4 <= g->panels; panel += 4) all_rows_of_blocks(f, b, pieces, panel, 4);
         for (; panel < g->panels; panel++) all_rows_of_blocks(f, b, pieces, panel, 1);
-    }
-}
-
-/* ---- bytes ---- */
-
-/* Planes in registers: their words by halves of k, 16 columns of 32 bits each, plane i rotated by i
- * + 1. */
-struct halves {
-    __m512i half[7][2];
-};
-
-/* The cells of a word: VPMULTISHIFTQB moves the bit of each of four k of two columns to the place
- * that its plane has in a byte, where the numbers are double. */
-INLINE void store_cells(const struct halves *h, int planes, uint8_t *cells)
-{
-    const __m512i all = _mm512_set1_epi8((char)((1 << planes) - 1));
-    UNROLL for (int d = 0; d < 2; d++)
-    {
-        __m512i k = _mm512_set1_epi64(0x2322212003020100);
-        for (int quad = 0; quad < 8; quad++, cells += 64) {
-            __m512i code = _mm512_setzero_si512();
-            UNROLL for (int i = 0; i < planes; i++)
-            {
-                __m512i bit = _mm512_set1_epi8((char)(2 << i));
-                __m512i x = _mm512_multishift_epi64_epi8(k, h->half[i][d]);
-                code = _mm512_ternarylogic_epi64(x, bit, code, AND_OR);
-            }
-            _mm512_storeu_si512(cells, _mm512_sub_epi8(code, all));
-            k = _mm512_add_epi8(k, _mm512_set1_epi8(4));
-        }
-    }
-}
-
-INLINE void expand(const struct qnt__expand_bits *e, int planes)
-{
-    const uint64_t *b = e->b;
-    __m512i before[7][2];
-    UNROLL for (int i = 0; i < planes; i++)
-    {
-        UNROLL for (int h = 0; h < 2; h++) before[i][h] =
-            parity_before(b + (size_t)i * e->b_plane + 8 * h, e->first);
-    }
-    for (size_t w = 0; w < e->words; w += 2) {
-        struct halves even, odd;
-        UNROLL for (int i = 0; i < planes; i++)
-        {
-            const uint64_t *at = b + (size_t)i * e->b_plane + (e->first + w) * QNT__PANEL;
-            UNROLL for (int line = 0; line < 4; line++)
-                _mm_prefetch((const char *)(at + e->ahead + 8 * line), _MM_HINT_T1);
-            struct pair low = load_pair(at, &before[i][0]), high = load_pair(at + 8, &before[i][1]);
-            UNROLL for (int d = 0; d < 2; d++)
-            {
-                const __m512i by = _mm512_set1_epi64(i + 1);
-                even.half[i][d] = _mm512_rolv_epi64(lanes_of(low.even, high.even, d), by);
-                odd.half[i][d] = _mm512_rolv_epi64(lanes_of(low.odd, high.odd, d), by);
-            }
-        }
-        store_cells(&even, planes, e->cells + w * 1024);
-        store_cells(&odd, planes, e->cells + (w + 1) * 1024);
-    }
-}
-
-void qnt__expand_bits_avx512vbmi(const struct qnt__expand_bits *e)
-{
-    switch (e->planes) {
-    case 1: expand(e, 1); break;
-    case 2: expand(e, 2); break;
-    case 3: expand(e, 3); break;
-    case 4: expand(e, 4); break;
-    case 5: expand(e, 5); break;
-    case 6: expand(e, 6); break;
-    default: expand(e, 7); break;
     }
 }

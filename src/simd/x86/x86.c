@@ -70,6 +70,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(count_blocks, avx2);
         TAKE(look_up_blocks, avx2);
         TAKE(expand_bits, avx2);
+        TAKE(expand_seven, avx2);
         TAKE(add_s32, avx2);
         TAKE(five_sums, avx2);
         TAKE(join_seven, avx2);
@@ -201,6 +202,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_six, avx512vbmi);
         TAKE(gemm_adders, avx512vbmi);
         TAKE(expand_bits, avx512vbmi);
+        TAKE(expand_seven, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(expand_levels, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
