@@ -24,7 +24,7 @@ INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
 
 /* Two panels of filters meet `rows` tiles at two places at once: what both places add up to goes on in its
  * register with a third one, and their difference with a fourth. */
-enum { PANELS = 2, MOST_ROWS = 6 };
+enum { PANELS = 2, MOST_ROWS = 7 };
 
 struct sums {
     __m512i of[MOST_ROWS][PANELS];
@@ -33,13 +33,23 @@ struct sums {
 #define ALL(i, p)                                                                                  \
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int p = 0; p < PANELS; p++)
 
-INLINE void add_quads(const uint8_t *const x[2], size_t step, const uint8_t *w, size_t panel,
+/* From one row of pixels to later ones, so that an address is one register, and these times 1, 2 or 4. */
+struct steps {
+    size_t one, three, five;
+};
+
+INLINE size_t find_row(const struct steps *step, int i)
+{
+    return i % 3 == 0 ? step->three * (size_t)(i / 3) : i == 5 ? step->five : step->one * (size_t)i;
+}
+
+INLINE void add_quads(const uint8_t *x, const struct steps *step, const uint8_t *w, size_t panel,
                       struct sums *s, int rows)
 {
     __m512i cell[PANELS];
     UNROLL for (int p = 0; p < PANELS; p++) cell[p] = _mm512_loadu_si512(w + (size_t)p * panel);
     UNROLL for (int i = 0; i < rows; i++) {
-        __m512i quad = broadcast_quad(x[i / 3] + (size_t)(i % 3) * step);
+        __m512i quad = broadcast_quad(x + find_row(step, i));
         UNROLL for (int p = 0; p < PANELS; p++) DPBUSD(s->of[i][p], quad, cell[p]);
     }
 }
@@ -58,20 +68,18 @@ INLINE const uint8_t *find_fetched(const struct qnt__lowbit_products *t, size_t 
 INLINE void add_places(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t first,
                        size_t second, struct sums *a, struct sums *b, size_t turn, int rows)
 {
-    const size_t step = t->step, bytes = t->depth * QNT__PANEL;
-    const uint8_t *x = t->pixels + first * t->ld + i * step, *y = x + (second - first) * t->ld,
+    const size_t bytes = t->depth * QNT__PANEL;
+    struct steps step = {t->step, 3 * t->step, 5 * t->step};
+    const uint8_t *x = t->pixels + first * t->ld + i * t->step, *y = x + (second - first) * t->ld,
                   *v = t->filters + first * t->filters_ld + panel * bytes,
                   *w = v + (second - first) * t->filters_ld, *end = x + t->depth;
-    const uint8_t *at[2][2] = {{x, x + 3 * step}, {y, y + 3 * step}};
     const uint8_t *fetched = find_fetched(t, turn, v, w, bytes);
-    for (; at[0][0] < end; v += 64, w += 64, fetched += 64) {
+    FORGET(step.three);
+    FORGET(step.five);
+    for (; x < end; x += 4, y += 4, v += 64, w += 64, fetched += 64) {
         _mm_prefetch((const void *)fetched, _MM_HINT_T1);
-        add_quads(at[0], step, v, bytes, a, rows);
-        add_quads(at[1], step, w, bytes, b, rows);
-        UNROLL for (int k = 0; k < 4; k++) {
-            at[k / 2][k % 2] += 4;
-            FORGET(at[k / 2][k % 2]);
-        }
+        add_quads(x, &step, v, bytes, a, rows);
+        add_quads(y, &step, w, bytes, b, rows);
     }
 }
 
@@ -114,12 +122,13 @@ MULTIPLY(3)
 MULTIPLY(4)
 MULTIPLY(5)
 MULTIPLY(6)
+MULTIPLY(7)
 
 /* The last tiles in two pieces rather than a small one. */
 void qnt__multiply_tiles_avx512vnni(const struct qnt__lowbit_products *t)
 {
     static void (*const run[])(const struct qnt__lowbit_products *, size_t, size_t) = {
-        NULL, multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6};
+        NULL, multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6, multiply_7};
     for (size_t i = 0, turn = 0, rows; i < t->n; i += rows, turn++) {
         const size_t left = t->n - i;
         rows = left <= MOST_ROWS ? left : left >= 2 * MOST_ROWS ? MOST_ROWS : (left + 1) / 2;
