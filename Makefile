@@ -33,6 +33,9 @@ PCH ?= $(if $(findstring ccache,$(CC)),,1)# 1: precompile intrinsics; ccache sto
 
 comma := ,
 MACHINE := $(shell $(CC) -dumpmachine)
+# gcc -m32 still says x86_64. There are no kernels with 32-bit pointers.
+WIDE := $(filter 8,$(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -))
+MACHINE := $(if $(WIDE),$(MACHINE),$(MACHINE:x86_64%=i386%))
 ARCH := $(if $(filter x86_64%,$(MACHINE)),x86,$(if $(filter aarch64%,$(MACHINE)),arm))
 NATIVE := $(filter $(shell uname -m)%,$(MACHINE))
 VARIANT := $(subst $(comma),-,$(MACHINE)$(if $(SAN),-$(SAN))$(if $(COV),-cov)$(if $(DEBUG),-debug))
@@ -55,8 +58,13 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-f
 HAVE_AVXVNNI := $(if $(filter x86,$(ARCH)),$(shell \
     echo 'void f(void) { __asm__("{vex} vpdpbusd %ymm0, %ymm1, %ymm2"); }' | \
     $(CC) -mavxvnni -x c -c -o /dev/null - 2>/dev/null && echo 1))
+# The x87 unit would round results later than other CPUs do. What position independent code calls is in
+# groups that every object has; a group that loses against another program's leaves local names undefined.
+I386 := $(filter i386% i486% i586% i686%,$(MACHINE))
+FLOAT_FLAGS := $(if $(I386),-msse2 -mfpmath=sse)
+JOIN_FLAGS := -r -nostdlib $(if $(I386),-Wl$(comma)--force-group-allocation)
 # Contraction would fuse a multiplication and an addition on some CPUs only.
-ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off \
+ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off $(FLOAT_FLAGS) \
               -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) $(SAN_FLAGS) \
               $(if $(filter x86,$(ARCH)),$(if $(HAVE_AVXVNNI),,-DQNT__WITHOUT_AVXVNNI)) \
               $(if $(COV),--coverage) $(if $(DEBUG),-g) $(UNOPTIMISED)
@@ -137,7 +145,7 @@ $(foreach each,$(PARSED_ONCE),$(eval $(call parse_once,$(each))))
 $(STATIC): $(OBJECTS) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call say,AR  $@)
-	$(Q)$(CC) $(CFLAGS) -r -nostdlib -o $(BUILD)/lib/qnt.o $(OBJECTS)
+	$(Q)$(CC) $(CFLAGS) $(JOIN_FLAGS) -o $(BUILD)/lib/qnt.o $(OBJECTS)
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/qnt.o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(BUILD)/lib/qnt.o
 

@@ -3,7 +3,7 @@
 set -eu
 packages='make gcc g++ libc6-dev clang clang-format doxygen abigail-tools pkg-config shellcheck git
     python3 python3-numpy python3-pip valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    libjpeg-turbo-progs'
+    gcc-i686-linux-gnu libc6-dev-i386-cross libc6-i386 libjpeg-turbo-progs'
 
 missing=
 for package in $packages; do
@@ -31,6 +31,6 @@ python3 -c 'import onnxruntime' 2>/dev/null ||
 python3 -c 'import numpy' 2>/dev/null || python3 -m pip install -q --break-system-packages numpy
 
 for tool in gcc clang make doxygen abidw python3 cargo valgrind qemu-aarch64 \
-    aarch64-linux-gnu-gcc pkg-config shellcheck; do
+    aarch64-linux-gnu-gcc i686-linux-gnu-gcc pkg-config shellcheck; do
     command -v $tool >/dev/null || { echo "$tool is missing" && exit 1; }
 done

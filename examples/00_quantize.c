@@ -56,7 +56,7 @@ int main(void)
     uint64_t bytes;
     TRY(qnt_quantizer_view(context, quantizer, &x, &codes));
     TRY(qnt_tensor_bytes(context, &codes, &bytes));
-    if (!(codes.data = malloc(bytes))) return 1;
+    if (!(codes.data = malloc((size_t)bytes))) return 1;
 
     TRY(qnt_quantizer_encode(context, quantizer, &x, &codes));
     TRY(qnt_quantizer_decode(context, quantizer, &codes, &y));

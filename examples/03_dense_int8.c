@@ -82,7 +82,7 @@ int main(void)
     TRY(qnt_layer_view(context, layer, &input, &y));
     TRY(qnt_tensor_bytes(context, &y, &y_bytes));
     TRY(qnt_layer_workspace(context, layer, &input, &bytes));
-    float *result = malloc(y_bytes);
+    float *result = malloc((size_t)y_bytes);
     void *workspace = malloc(bytes + 1);
     if (!result || !workspace) return 1;
     y.data = result;

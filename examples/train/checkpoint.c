@@ -142,8 +142,8 @@ static const char *write_file(const char *path, const struct head *head, const u
         return "the path is too long";
     FILE *file = fopen(beside, "wb");
     if (!file) return "the checkpoint cannot be written";
-    bool good =
-        fwrite(head, sizeof *head, 1, file) == 1 && fwrite(bytes, head->bytes, 1, file) == 1;
+    bool good = fwrite(head, sizeof *head, 1, file) == 1 &&
+                fwrite(bytes, (size_t)head->bytes, 1, file) == 1;
     good = !fclose(file) && good && !rename(beside, path);
     if (!good) remove(beside);
     return good ? NULL : "the checkpoint cannot be written";
@@ -155,11 +155,12 @@ const char *checkpoint_save(const struct tuning *tuning, const char *path)
     struct walk walk = {.way = COUNT};
     struct head head = head_of(tuning);
     if (!pass_all(&walk, &t)) return "out of memory";
-    head.bytes = walk.bytes;
-    walk = (struct walk){.at = malloc(head.bytes), .way = OUT};
+    const size_t bytes = walk.bytes;
+    head.bytes = bytes;
+    walk = (struct walk){.at = malloc(bytes), .way = OUT};
     if (!walk.at) return "out of memory";
     const char *reason = pass_all(&walk, &t) ? NULL : "out of memory";
-    head.sum = sum_of(walk.at, head.bytes);
+    head.sum = sum_of(walk.at, bytes);
     if (!reason) reason = write_file(path, &head, walk.at);
     free(walk.at);
     return reason;

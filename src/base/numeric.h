@@ -5,8 +5,20 @@
 #ifndef QNT__BASE_NUMERIC_H
 #define QNT__BASE_NUMERIC_H
 
+#include <float.h>
 #include <stdint.h>
 #include <string.h>
+
+/* What would give other results is refused here; doc/porting.md says what to do. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "libqnt needs a little-endian CPU: codes and blobs are its bytes as they lie in memory"
+#endif
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#error "libqnt needs floats that are rounded after each operation; on x86: -msse2 -mfpmath=sse"
+#endif
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "libqnt needs IEEE arithmetic: build it without -ffast-math"
+#endif
 
 static inline uint32_t qnt__bits_of_f32(float x)
 {

@@ -6,11 +6,6 @@
 #include "layer/layer.h"
 #include "stream.h"
 
-/* The data go out as they lie in memory. */
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "layer blobs need a little-endian CPU"
-#endif
-
 static void exchange_codes(struct qnt__stream *s, struct qnt__layer_codes *c)
 {
     qnt__stream_i32(s, &c->kind);

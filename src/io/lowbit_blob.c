@@ -6,11 +6,6 @@
 #include "lowbit/layer.h"
 #include "stream.h"
 
-/* The data go out as they lie in memory. */
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "layer blobs need a little-endian CPU"
-#endif
-
 /* The numbers, in the order of version 1; the last two are forms of digits, of pixels (0 so far)
  * and of taps. */
 static void exchange_head(struct qnt__stream *s, struct qnt__lowbit_head *h, int32_t *pixels)

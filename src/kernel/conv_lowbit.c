@@ -33,7 +33,10 @@ static qnt_status read_conv(struct call *c, const qnt_conv *conv, const qnt_lowb
         return qnt__fail(context, QNT_E_INVALID, "lowbit: channels is %d, expected at least 1",
                          (int)low->channels);
     }
-    g->channels = (size_t)low->channels * g->groups;
+    if (!qnt__mul((size_t)low->channels, g->groups, &g->channels)) {
+        return qnt__fail(context, QNT_E_SHAPE, "lowbit: %d channels in %zu groups overflow",
+                         (int)low->channels, g->groups);
+    }
     c->conv.step = low->step;
     c->conv.zero = low->zero;
     return QNT_OK;

@@ -34,13 +34,13 @@ qnt_status qnt__lowbit_close(struct qnt__lowbit_conv *c, const char *name)
                          "%s: step %d, zero %d; expected magnitudes up to 2^15", name, (int)c->step,
                          (int)c->zero);
     }
-    if (g->kernel[0] > LARGEST || g->kernel[1] > LARGEST) {
+    if (g->kernel[0] > LARGEST || g->kernel[1] > LARGEST ||
+        !qnt__mul(g->kernel[0], g->kernel[1], &c->tap_count)) {
         return qnt__fail(c->context, QNT_E_SHAPE, "%s: a kernel of %zu x %zu is too large", name,
                          g->kernel[0], g->kernel[1]);
     }
     c->triples = qnt__triples(g->channels / g->groups);
     c->depth = c->sixes ? qnt__ceil_div(c->triples, 2) : c->triples;
-    c->tap_count = g->kernel[0] * g->kernel[1];
     c->group_outputs = g->outputs / g->groups;
     c->blocks = qnt__ceil_div(c->group_outputs, COLUMNS);
     /* the parts of a sum, each on its own, fit int32 */

@@ -40,7 +40,8 @@ static bool plan_scratch(struct qnt__run *run)
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
         size_t depth = run->layer->head.arithmetic == QNT__DECODE ? s->depth : s->panel_depth, panel;
         const size_t element = run->words.bytes ? run->words.weight_parts : run->element;
-        if (!qnt__mul(s->tap_count * QNT__PANEL * element, depth, &panel)) return false;
+        if (!qnt__mul(s->tap_count, QNT__PANEL * element, &panel) || !qnt__mul(panel, depth, &panel))
+            return false;
         run->decode_panels = qnt__min(qnt__max(DECODE_BYTES / panel, 1), QNT__BLOCK_PANELS);
         if (run->words.bytes && panel <= UNPACK_BYTES / QNT__BLOCK_PANELS)
             run->decode_panels = QNT__BLOCK_PANELS;

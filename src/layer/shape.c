@@ -6,8 +6,8 @@
 #include "layer.h"
 #include "quantizer/quantizer.h"
 
-/* Far beyond any memory, and far from overflow of the sums formed here. */
-#define LARGEST ((int64_t)1 << 40)
+/* Beyond any memory, and far from overflow of the sums formed here, on machines with 32-bit sizes too. */
+#define LARGEST ((int64_t)1 << (sizeof(size_t) > 4 ? 40 : 26))
 
 /* A number of the head and the range that it must be in. */
 struct rule {
@@ -157,7 +157,7 @@ static bool derive(const struct qnt__layer_head *h, struct qnt__layer_shape *s)
 {
     size_t height = (size_t)h->kernel[0], width = (size_t)h->kernel[1], area;
     if (!qnt__mul(height, width, &area) || !qnt__mul(area, (size_t)h->channels, &s->inputs) ||
-        area > LARGEST || s->inputs > LARGEST) {
+        area > (size_t)LARGEST || s->inputs > (size_t)LARGEST) {
         return false;
     }
     bool rows = h->groups == 1 && h->dilation[1] == 1;
@@ -222,8 +222,10 @@ static bool section_bytes(const struct qnt__layer_head *h, const struct qnt__lay
     if (decode && levels_in) bytes[9] = sizeof(struct qnt__book);
     size_t table = h->arrays & QNT__HAS_TABLES ? qnt__layer_table(h) : 0;
     if (table && h->arithmetic == QNT__WORDS) table = 256 * element;
-    bytes[10] = h->arrays & QNT__HAS_OWN_TABLES ? table * s->columns : table;
-    if ((h->arrays & QNT__HAS_BLOCK_TABLES) && !qnt__mul(table, scales, &bytes[10])) return false;
+    const size_t tables = h->arrays & QNT__HAS_BLOCK_TABLES ? scales
+                          : h->arrays & QNT__HAS_OWN_TABLES ? s->columns
+                                                            : 1;
+    if (!qnt__mul(table, tables, &bytes[10])) return false;
     bytes[11] = h->arrays & QNT__HAS_OUTPUT_BOOK ? sizeof(struct qnt__book) : 0;
     bytes[12] = h->arithmetic == QNT__PLANES ? 4 * s->columns * (size_t)h->weight_bits : 0;
     bytes[13] = bytes[14] = 0;

@@ -35,6 +35,9 @@ qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_laye
     struct qnt__lowbit_conv *c = &layer->conv;
     struct qnt__geometry *g = &c->g;
     size_t at[4];
+    const bool fits = h->outputs <= PTRDIFF_MAX && h->channels <= PTRDIFF_MAX &&
+                      h->kernel[0] <= PTRDIFF_MAX &&
+                      h->kernel[1] <= PTRDIFF_MAX; /* in a size_t of 32 bits as well */
     *c = (struct qnt__lowbit_conv){
         .context = context, .sixes = h->sixes, .step = h->step, .zero = h->zero};
     g->groups = (size_t)h->groups;
@@ -53,7 +56,7 @@ qnt_status qnt__lowbit_layer_measure(const qnt_context *context, qnt_lowbit_laye
                                                 .last = (h->flags & QNT_RELU_LAST) != 0,
                                                 .transpose = h->flags & QNT_TRANSPOSE};
     c->context = NULL;
-    if (lay_out(layer, at, &layer->bytes)) return QNT_OK;
+    if (fits && lay_out(layer, at, &layer->bytes)) return QNT_OK;
     return qnt__fail(context, QNT_E_SHAPE, "weight: the layer's size overflows");
 }
 

@@ -38,7 +38,7 @@ static void load_values(const struct job *job, size_t group, uint8_t *mine,
 {
     const struct qnt__statistics *seen = job->seen;
     size_t at = group * seen->capacity;
-    data->n = seen->moments[group].count;
+    data->n = (size_t)seen->moments[group].count; /* of values in memory */
     data->values = seen->values + at;
     double *weights = NULL;
     if (job->weighted) {
@@ -190,7 +190,7 @@ qnt_status qnt__fit_finish(const qnt_context *context, qnt_quantizer *next)
                       .method = qnt__method_of(next->spec.method),
                       .weighted = seen->bin || seen->weights};
     for (size_t g = 0; g < seen->groups; g++) {
-        job.most = qnt__max(job.most, seen->bin ? seen->bins : seen->moments[g].count);
+        job.most = qnt__max(job.most, seen->bin ? seen->bins : (size_t)seen->moments[g].count);
     }
     QNT__TRY(run(&job));
     for (size_t g = 0; g < seen->groups; g++) /* what was fitted can be set, and loaded */

@@ -83,7 +83,7 @@ static void gather(struct job *job, size_t group, const float *x, const float *h
         if (!isfinite(x[i])) {
             tally->skipped++;
         } else if (weight > 0) {
-            size_t at = group * s->capacity + m->count;
+            size_t at = group * s->capacity + (size_t)m->count;
             if (job->exact) s->values[at] = x[i];
             if (job->exact && s->weights) s->weights[at] = weight;
             add_to_moments(m, x[i], (double)weight);
@@ -129,7 +129,7 @@ static void carry_over(struct job *job, size_t group)
     } else {
         size_t at = group * now->capacity;
         add_to_bins(&grid, bin, now->values + at, now->weights ? now->weights + at : NULL,
-                    now->moments[group].count);
+                    (size_t)now->moments[group].count);
     }
 }
 
@@ -193,14 +193,15 @@ static qnt_status copy_values(struct job *job, const float *from, size_t capacit
     const struct qnt__statistics *now = job->now;
     struct qnt__statistics *s = &job->next;
     void *block;
-    size_t count;
-    if (!qnt__mul(s->groups, capacity, &count)) count = SIZE_MAX;
-    QNT__TRY(allocate(job->context, &s->memory, count, sizeof(float), &block));
+    size_t values;
+    if (!qnt__mul(s->groups, capacity, &values)) values = SIZE_MAX;
+    QNT__TRY(allocate(job->context, &s->memory, values, sizeof(float), &block));
     *out = block;
     for (size_t g = 0; now->groups && g < s->groups; g++) {
         float *to = *out + g * capacity;
-        if (from) memcpy(to, from + g * now->capacity, now->moments[g].count * sizeof *to);
-        for (size_t i = 0; !from && i < now->moments[g].count; i++) to[i] = 1;
+        const size_t count = (size_t)now->moments[g].count;
+        if (from) memcpy(to, from + g * now->capacity, count * sizeof *to);
+        for (size_t i = 0; !from && i < count; i++) to[i] = 1;
     }
     return QNT_OK;
 }
@@ -247,12 +248,13 @@ static qnt_status prepare(struct job *job, const qnt_quantizer *quantizer)
 {
     const struct qnt__statistics *now = job->now;
     const struct qnt__options *options = &quantizer->options;
-    size_t total = job->x.count, most = 0, bins = (size_t)options->bins;
+    uint64_t total = job->x.count, most = 0;
+    const size_t bins = (size_t)options->bins;
     for (size_t g = 0; g < now->groups; g++) {
         total += now->moments[g].count;
-        most = qnt__max(most, now->moments[g].count);
+        if (now->moments[g].count > most) most = now->moments[g].count;
     }
-    size_t need = most + (job->x.count ? group_size(&job->grouping) : 0);
+    uint64_t need = most + (job->x.count ? group_size(&job->grouping) : 0);
     const struct qnt__method *method = qnt__method_of(quantizer->spec.method);
     bool keeps = (method->fit || method->fit_all) && !(quantizer->spec.flags & QNT_DYNAMIC);
     bool weighted = now->weights || job->importance.count;
@@ -261,7 +263,7 @@ static qnt_status prepare(struct job *job, const qnt_quantizer *quantizer)
     job->binned = keeps && !job->exact;
 
     QNT__TRY(prepare_moments(job));
-    if (job->exact) return prepare_values(job, need);
+    if (job->exact) return prepare_values(job, (size_t)need == need ? (size_t)need : SIZE_MAX);
     return job->binned ? prepare_bins(job, bins) : QNT_OK;
 }
 

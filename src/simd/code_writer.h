@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void qnt__code_put(struct qnt__code
     w->word |= value << 1 << (63 - w->used); /* used may be 0 */
     uint64_t bytes = __builtin_bswap64(w->word);
     __builtin_memcpy(w->buffer + w->at, &bytes, 8);
-    w->at += w->used / 8;
+    w->at += (size_t)(w->used / 8);
     w->word <<= w->used & 56;
     w->used %= 8;
 }

@@ -8,6 +8,10 @@
 
 enum { CPU_DEVICE = 1 };
 
+/* Bits from the first element to the last are a number of 64 bits, and the bytes of any type are one of
+ * size_t, which has 32 bits on some machines. */
+#define MOST_ELEMENTS (PTRDIFF_MAX / 32)
+
 static bool is_float(uint8_t code, uint8_t bits)
 {
     return (code == QNT_FLOAT && (bits == 16 || bits == 32)) || (code == QNT_BFLOAT && bits == 16);
@@ -90,15 +94,15 @@ static qnt_status copy_extents(const qnt_context *context, const char *name,
     for (int d = tensor->ndim - 1; d >= 0; d--) {
         int64_t extent = view->shape[d], stride = tensor->strides ? tensor->strides[d] : compact;
         view->strides[d] = stride;
-        if (empty) continue;
+        if (empty && (uint64_t)extent <= PTRDIFF_MAX) continue;
         uint64_t step = stride < 0 ? 0 - (uint64_t)stride : (uint64_t)stride, far;
-        if (__builtin_mul_overflow(step, (uint64_t)(extent - 1), &far) ||
-            __builtin_add_overflow(reach, far, &reach) || reach > INT64_MAX / 32 ||
-            __builtin_mul_overflow(compact, extent, &compact) || compact > INT64_MAX / 32) {
+        if (empty || __builtin_mul_overflow(step, (uint64_t)(extent - 1), &far) ||
+            __builtin_add_overflow(reach, far, &reach) || reach > MOST_ELEMENTS ||
+            __builtin_mul_overflow(compact, extent, &compact) || compact > MOST_ELEMENTS) {
             return qnt__fail(context, QNT_E_SHAPE,
-                             "%s: extents and strides overflow at axis %d, expected at most 2^58 "
+                             "%s: extents and strides overflow at axis %d, expected at most %lld "
                              "elements from the first to the last",
-                             name, d);
+                             name, d, (long long)MOST_ELEMENTS);
         }
     }
     view->count = empty ? 0 : (size_t)compact;

@@ -12,7 +12,7 @@ static uint8_t *file_of(const char *header, size_t data, size_t *size)
     size_t length = strlen(header);
     *size = 8 + length + data;
     uint8_t *bytes = calloc(1, *size);
-    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(length >> 8 * i);
+    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)((uint64_t)length >> 8 * i);
     memcpy(bytes + 8, header, length);
     return bytes;
 }

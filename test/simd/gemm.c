@@ -53,7 +53,8 @@ static size_t place_rows(size_t m, size_t reach, size_t *stride)
 static size_t place_taps(size_t tap_count, size_t depth, ptrdiff_t *taps)
 {
     size_t reach = depth * tap_count + (tap_count > 1 ? (size_t)random_in(0, 20) : 0);
-    for (size_t t = 0; t < tap_count; t++) taps[t] = random_in(0, (int64_t)(reach - depth));
+    for (size_t t = 0; t < tap_count; t++)
+        taps[t] = (ptrdiff_t)random_in(0, (int64_t)(reach - depth));
     taps[tap_count - 1] = (ptrdiff_t)(reach - depth);
     taps[0] = 0;
     return reach;
@@ -381,7 +382,7 @@ static void depthwise_s8(void)
         size_t tap_count = (size_t)(random_in(0, 1) ? 9 : random_in(1, i % 8 ? 25 : 150));
         size_t step = channels * (size_t)random_in(1, 2) + (size_t)random_in(0, 3), furthest = 0;
         for (size_t t = 0; t < tap_count; t++) {
-            taps[t] = random_in(0, 300);
+            taps[t] = (ptrdiff_t)random_in(0, 300);
             furthest = qnt__max(furthest, (size_t)taps[t]);
         }
         guarded x = input(furthest + (m - 1) * step + channels, random_kind());

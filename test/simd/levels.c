@@ -414,7 +414,7 @@ static void gemm_levels(void)
                ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
         size_t size = 4 * ((m - 1) * ld + panels * QNT__PANEL);
         ptrdiff_t at[MAX_TAPS];
-        for (size_t t = 0; t < taps; t++) at[t] = random_in(0, (int64_t)(reach - depth));
+        for (size_t t = 0; t < taps; t++) at[t] = (ptrdiff_t)random_in(0, (int64_t)(reach - depth));
         guarded x = input((m - 1) * reach + reach), w = input((panels - 1) * panel_bytes + used);
         guarded table = input((size_t)1 << bits), acc = guard(size, random_in(0, 1));
         guarded want = input(size), before = guard(size, true);

@@ -320,6 +320,10 @@ static void bad_input(void)
           QNT_E_SHAPE, "y");
     FAILS(qnt_conv_lowbit(c, &good, &l, pw, pw, NULL, y), QNT_E_SHAPE, "pixels");
     FAILS(qnt_conv_lowbit(c, &good, &l, px, px, NULL, y), QNT_E_SHAPE, "taps");
+    qnt_tensor *many =
+        TENSOR(NULL, QNT_UINT, 8, 2, 0, pw->shape[2], 1 << 16, 1 << 16, 64);
+    FAILS(qnt_conv_lowbit(c, &good, &l, px, many, NULL, TENSOR(NULL, QNT_INT, 32, 1, 0, 0, 0)),
+          QNT_E_SHAPE, sizeof(size_t) > 4 ? "overflow" : "too large");
     qnt_tensor *tp = TENSOR(packed, QNT_UINT, 8, 1, 4, 5, 2, 2);
     for (int i = 0; i < 36; i++) limit[i] = i % 3;
     OK(qnt_conv_lowbit(c, &good, &l, px, pw, TENSOR(limit, QNT_INT, 32, 12, 3), tp));

@@ -287,8 +287,9 @@ static void endless_outputs(void)
     open_kit(&k);
     qnt_context *host = k.context;
     if (qnt_context_create(alloc_little, free_little, NULL, &k.context) != QNT_OK) exit(2);
+    const int64_t outputs = sizeof(size_t) > 4 ? INT32_MAX : 1 << 25;
     for (int i = 0; i < 20; i++) {
-        qnt_tensor *weight = TENSOR(NULL, QNT_FLOAT, 32, INT32_MAX, 0);
+        qnt_tensor *weight = TENSOR(NULL, QNT_FLOAT, 32, outputs, 0);
         const qnt_quantizer *in = i % 2 ? k.u8 : NULL;
         CHECK(CREATE(k, weight, k.weight_q, NULL, in, NULL) == QNT_E_NOMEM);
     }

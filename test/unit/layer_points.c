@@ -134,7 +134,7 @@ static void compare(const struct twins *t, const qnt_tensor *in, int i)
     OK(qnt_tensor_bytes(c, &mine, &bytes));
     other = mine;
     mine.data = y, other.data = z;
-    memset(y, 0x55, bytes), memset(z, 0x55, bytes);
+    memset(y, 0x55, (size_t)bytes), memset(z, 0x55, (size_t)bytes);
     OK(qnt_context_set_cpu(c, cpus[cpu] & qnt_cpu_detect()));
     if (i % 3 == 0) OK(qnt_context_set_parallel(c, qnt_pool_run, pool, 3));
     OK(run(t->layer, in, &mine));
@@ -142,8 +142,8 @@ static void compare(const struct twins *t, const qnt_tensor *in, int i)
     OK(qnt_context_set_parallel(c, NULL, NULL, 0));
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
     const bool is_packed = t->layer->head.arrays & QNT__HAS_POINTS;
-    CHECK_MSG(!memcmp(y, z, bytes), "round %d, cpu %d, points %d, %d bits", i, cpu, is_packed,
-              t->layer->head.weight_bits);
+    CHECK_MSG(!memcmp(y, z, (size_t)bytes), "round %d, cpu %d, points %d, %d bits", i, cpu,
+              is_packed, t->layer->head.weight_bits);
     if (is_packed)
         with_points++;
     else

@@ -274,7 +274,7 @@ static void blobs(void)
         qnt_spec spec = {.method = methods[i % METHODS], .grain = i >= METHODS ? QNT_PER_AXIS : 0};
         spec.bits = bits_for(spec.method, 2);
         qnt_quantizer *q = create(spec), *copy = NULL;
-        uint64_t bytes;
+        size_t bytes;
         fill(x, N, 1);
         fit(q, x, NULL, 3, N / 3);
         OK(qnt_quantizer_save(c, q, NULL, 0, &bytes));

@@ -53,6 +53,31 @@ static void illegal(void)
     FAILS(qnt_tensor_check(c, t), QNT_E_SHAPE, "overflow");
 }
 
+/* Element numbers and the bytes of any type are numbers of the machine, even where every element is the
+ * same one. */
+static void most_elements(void)
+{
+    const int64_t most = PTRDIFF_MAX / 32,
+                  wraps = sizeof(size_t) > 4 ? INT64_MAX : INT64_C(1) << 32;
+    float x = 0;
+    const struct {
+        int64_t shape[2];
+        bool fits;
+    } cases[] = {{{1, most}, true},          {{1, most + 1}, false},
+                 {{2, most / 2 + 1}, false}, {{1, wraps}, false},
+                 {{wraps / 2, 2}, false},    {{0, most + 1}, true},
+                 {{0, PTRDIFF_MAX}, true},   {{wraps, 0}, wraps == PTRDIFF_MAX}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_tensor t = {0};
+        check_view(&t, &x, QNT_FLOAT, 32, 2, cases[i].shape);
+        t.strides[0] = t.strides[1] = 0;
+        if (cases[i].fits)
+            CHECK_MSG(qnt_tensor_check(c, &t.t) == QNT_OK, "case %zu", i);
+        else
+            FAILS(qnt_tensor_check(c, &t.t), QNT_E_SHAPE, "overflow");
+    }
+}
+
 static void bytes(void)
 {
     float x[24];
@@ -163,6 +188,7 @@ int main(int argc, char **argv)
     c = check_context();
     RUN(legal);
     RUN(illegal);
+    RUN(most_elements);
     RUN(bytes);
     RUN(shared_memory);
     RUN(runs);
