@@ -380,18 +380,22 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
     }
 }
 
-/* Tiles `first` to `first` + n - 1, some groups at a time: where a shift parts these they are fewer. */
+/* Tiles `first` to `first` + n - 1, some groups at a time: all of them, wherever a shift begins, or fewer
+ * where it parts them. */
 static void run_tiles(const struct tiles *t, struct strip *s, size_t first, size_t n)
 {
     const struct qnt__lowbit_conv *c = t->c;
-    const size_t end = s->group + s->groups;
+    const size_t groups = c->g.groups, end = s->group + s->groups;
     for (size_t group = s->group, some; group < end; group += some) {
-        const size_t from = (group + c->g.group_shift) % c->g.groups;
-        some = qnt__min(t->together, qnt__min(end - group, c->g.groups - from));
-        filter_pixels(t, s, first, n, from, some);
+        const size_t from = (group + c->g.group_shift) % groups;
+        some = qnt__min(t->together, end - group);
+        if (some < groups) some = qnt__min(some, groups - from);
+        const size_t filtered = some < groups ? from : 0;
+        filter_pixels(t, s, first, n, filtered, some);
         for (size_t i = 0; i < some * c->blocks; i++) {
             const struct block b = find_block(t, group * c->blocks + i);
-            multiply(t, s, &b, s->pixels + i / c->blocks * t->depth, n);
+            const size_t pixels = (from + i / c->blocks) % groups - filtered;
+            multiply(t, s, &b, s->pixels + pixels * t->depth, n);
             join(t, s, &b, first, n);
         }
     }

@@ -184,7 +184,7 @@ struct qnt__expand_seven {
 };
 
 /*
- * What they take of A besides blocks themselves , in bytes modulo 256:
+ * What they take of A besides blocks themselves, in bytes modulo 256:
  *
  *     out[0] = x_11 + x_22            out[1] = x_11 + x_12            out[2] = x_21 + x_22
  *     out[3] = x_12 - x_22 + raise    out[4] = x_21 - x_11 + raise
