@@ -7,7 +7,9 @@ enum {
     ALIGN = QNT__CARVE_ALIGN,
     DECODE_BYTES = 256 * 1024,
     UNPACK_BYTES = 512 * 1024, /* of panels that are multiplied together, in a second-level cache */
-    UNPACK_ROWS = 4 * QNT__BLOCK_ROWS
+    UNPACK_ROWS = 4 * QNT__BLOCK_ROWS,
+    READY_ROWS = 16, /* rows and columns from which it pays to prepare rows of bytes */
+    READY_COLUMNS = 64
 };
 
 /* Do packed cells become bytes once for many rows? It pays where kernels unpack them for every few rows. */
@@ -30,11 +32,25 @@ static bool expands(const struct qnt__run *run)
            h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
 }
 
+/* Bytes of a prepared row of a matrix, 0 if kernels want none. */
+static bool plan_ready(struct qnt__run *run)
+{
+    const struct qnt__layer_head *h = &run->layer->head;
+    const size_t depth = run->layer->shape.panel_depth;
+    const bool bytes = h->arithmetic == QNT__INTEGER && (h->cell_bits == 8 || expands(run));
+    if (!run->context->simd.prepares_rows || h->kind != QNT_DENSE || !bytes) return true;
+    if (run->rows < READY_ROWS || run->layer->shape.columns < READY_COLUMNS) return true;
+    if (depth > PTRDIFF_MAX / 4) return false;
+    run->ready = qnt__prepared_bytes(depth);
+    return true;
+}
+
 static bool plan_scratch(struct qnt__run *run)
 {
     const struct qnt__layer_shape *s = &run->layer->shape;
     bool depthwise = run->layer->head.arithmetic == QNT__DEPTHWISE;
-    size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE;
+    const size_t tile_rows = run->ready ? QNT__PREPARED_ROWS : QNT__GEMM_ROWS;
+    size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE / QNT__GEMM_ROWS * tile_rows;
     size_t weights = 0;
     struct qnt__scratch *c = &run->scratch;
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
@@ -80,6 +96,7 @@ static qnt_status plan_places(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
     const size_t parts = run->words.both || run->words.input_parts == 2 ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
+                plan_ready(run) && qnt__append(&end, run->rows, run->ready, &p->ready) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
                 plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&

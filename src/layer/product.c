@@ -75,13 +75,30 @@ static const int32_t *met_sums(const struct qnt__run *run, const struct qnt__row
     return sums;
 }
 
+/* With rows that are prepared. */
+static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows, const struct qnt__gemm *g)
+{
+    const struct qnt__gemm_prepared gemm = {.prepared = qnt__run_ready(p->run, rows->first_row),
+                                            .row = rows->at[0],
+                                            .row_step = p->run->pixel_step,
+                                            .weight = g->weight,
+                                            .acc = g->acc,
+                                            .m = g->m,
+                                            .panels = g->panels,
+                                            .depth = g->depth,
+                                            .panel_bytes = g->panel_bytes,
+                                            .ld = g->ld,
+                                            .results = g->results};
+    p->run->context->simd.gemm_prepared(&gemm);
+}
+
 static void multiply_integer(const struct piece *p, const struct qnt__rows *rows)
 {
     const struct qnt__run *run = p->run;
     const qnt_layer *layer = run->layer;
     const struct qnt__layer_shape *s = &layer->shape;
     struct qnt__block block = block_of(p, rows);
-    int32_t sums[QNT__GEMM_ROWS], met[QNT__BLOCK_PANELS * QNT__PANEL];
+    int32_t sums[QNT__PREPARED_ROWS], met[QNT__BLOCK_PANELS * QNT__PANEL];
 
     const size_t tap_bytes = p->panel_bytes / s->tap_count;
     const uint8_t *weight = (const uint8_t *)p->weights + rows->first_tap * tap_bytes;
@@ -98,7 +115,9 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .ld = block.ld,
                                    .bits = p->bits,
                                    .results = results_of(run, &block)};
-    if (layer->tables && p->bits != 8)
+    if (run->ready)
+        multiply_prepared(p, rows, &gemm);
+    else if (layer->tables && p->bits != 8)
         run->context->simd.gemm_levels(&gemm, layer->tables);
     else
         run->context->simd.gemm_s8(&gemm);

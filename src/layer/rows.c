@@ -35,6 +35,7 @@ size_t qnt__rows_most(const struct qnt__run *run)
     const struct qnt__simd *simd = &run->context->simd;
     bool packed = run->layer->head.cell_bits <= QNT__NARROW_BITS && !run->decode_panels;
     if (packed) return simd->packed_rows;
+    if (run->ready) return QNT__PREPARED_ROWS;
     return run->layer->shape.tap_count > 1 ? simd->conv_rows : simd->gemm_rows;
 }
 

@@ -7,9 +7,9 @@
 /* One block: output rows first_row + i row_step, and the part of the kernel that matters to them;
  * the rest meets nothing but padding, in all of these rows. */
 struct qnt__rows {
-    const uint8_t *at[QNT__GEMM_ROWS]; /* input, at the first tap and k that matter */
-    int32_t zero[QNT__GEMM_ROWS];
-    float scale[QNT__GEMM_ROWS];
+    const uint8_t *at[QNT__PREPARED_ROWS]; /* input, at the first tap and k that matter */
+    int32_t zero[QNT__PREPARED_ROWS];
+    float scale[QNT__PREPARED_ROWS];
     size_t m, first_row, row_step;
     size_t first_tap, taps;
     size_t first_k, depth; /* of each tap, whole cells */

@@ -23,6 +23,7 @@ enum {
 /* Byte offsets from the aligned start of the workspace. */
 struct qnt__places {
     size_t image;   /* staged input */
+    size_t ready;   /* rows of it that kernels want prepared */
     size_t affine;  /* struct qnt__affine of each dynamic row or image */
     size_t taps;    /* ptrdiff_t[tap_count] */
     size_t rows;    /* of QNT__PLANES: rows in the form of the path */
@@ -102,6 +103,7 @@ struct qnt__run {
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
     size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2 or 1, of QNT__DECODE 4 */
+    size_t ready;           /* bytes of a row of a matrix that is prepared for all columns; 0: none is */
     size_t decode_panels;   /* panels that are decoded, or unpacked, together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
@@ -131,6 +133,12 @@ struct qnt__run {
 static inline uint8_t *qnt__run_image(const struct qnt__run *run)
 {
     return run->space + run->places.image;
+}
+
+/* Row `row` as prepared, or NULL. */
+static inline uint8_t *qnt__run_ready(const struct qnt__run *run, size_t row)
+{
+    return run->ready ? run->space + run->places.ready + row * run->ready : NULL;
 }
 
 static inline uint8_t *qnt__run_scratch(const struct qnt__run *run, size_t worker)

@@ -1,4 +1,5 @@
-/* Stages the rows of a matrix, each with parameters of its own if they are dynamic. */
+/* Stages the rows of a matrix, each with parameters of its own if they are dynamic, and prepares them where
+ * the kernels want that. */
 #include <string.h>
 
 #include "base/arith.h"
@@ -33,7 +34,10 @@ static void stage_rows(void *task, size_t index, size_t worker)
     const struct qnt__run *run = task;
     size_t end = qnt__min(run->rows, (index + 1) * STAGE_ROWS);
     for (size_t row = index * STAGE_ROWS; row < end; row++) {
-        stage_row(run, qnt__run_scratch(run, worker), row);
+        const uint8_t *bytes = run->base + (ptrdiff_t)row * run->pixel_step;
+        if (run->base == qnt__run_image(run)) stage_row(run, qnt__run_scratch(run, worker), row);
+        if (run->ready)
+            run->context->simd.prepare_row(bytes, run->layer->shape.panel_depth, qnt__run_ready(run, row));
     }
 }
 
@@ -57,12 +61,10 @@ static bool matrix_in_place(struct qnt__run *run)
 
 qnt_status qnt__stage_matrix(struct qnt__run *run, bool may_stay)
 {
-    if (may_stay && matrix_in_place(run)) {
-        run->base = run->x.data;
-        return QNT_OK;
-    }
-    run->pixel_step = (ptrdiff_t)(run->layer->shape.panel_depth * run->element);
-    run->base = qnt__run_image(run);
+    const bool stays = may_stay && matrix_in_place(run);
+    run->base = stays ? run->x.data : qnt__run_image(run);
+    if (stays && !run->ready) return QNT_OK;
+    if (!stays) run->pixel_step = (ptrdiff_t)(run->layer->shape.panel_depth * run->element);
     return qnt__run_share(run, stage_rows, qnt__ceil_div(run->rows, STAGE_ROWS),
                           run->rows * run->g.channels);
 }

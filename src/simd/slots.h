@@ -21,6 +21,7 @@
 #include "slots_levels.h"
 #include "slots_lowbit.h"
 #include "slots_maps.h"
+#include "slots_prepared.h"
 #include "slots_winograd.h"
 
 /*
@@ -245,7 +246,8 @@ struct qnt__affine_each {
 /* All families; one that grows has a header of its own, slots_<family>.h. */
 #define QNT__SLOTS(X)                                                                              \
     QNT__SLOTS_AFFINE(X) QNT__SLOTS_BITS(X) QNT__SLOTS_BLOCKS(X) QNT__SLOTS_EXP(X)                 \
-    QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X) QNT__SLOTS_MAPS(X) QNT__SLOTS_WINOGRAD(X)
+    QNT__SLOTS_LEVELS(X) QNT__SLOTS_LOWBIT(X) QNT__SLOTS_MAPS(X) QNT__SLOTS_PREPARED(X)             \
+    QNT__SLOTS_WINOGRAD(X)
 
 /* One pointer for each slot, and what callers should know of them. */
 struct qnt__simd {
@@ -253,6 +255,7 @@ struct qnt__simd {
      * with weights below 8 bits: QNT__GEMM_ROWS where these prepare weights first, fewer where they do
      * not, so that results leave while the next ones are multiplied. */
     size_t gemm_rows, conv_rows, packed_rows;
+    bool prepares_rows; /* gemm_prepared is faster than gemm_s8 with many rows and columns */
     bool fast_bytes; /* an instruction has four products of bytes where one has two of words */
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)

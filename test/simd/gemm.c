@@ -199,6 +199,87 @@ static void gemm_s8_long_row(void)
     only_largest = false;
 }
 
+/* ---- prepared rows ---- */
+
+/* Activations of which many are 255 behind large ones, or few. */
+static void fill_near_255(uint8_t *row, size_t size)
+{
+    const int64_t one_in = random_in(0, 1) ? 2 : 60;
+    for (size_t k = 0; k < size; k++)
+        if (random_in(1, one_in) == 1) row[k] = (uint8_t)random_in(252, 255);
+}
+
+static guarded prepared_input(size_t size)
+{
+    guarded x = input(size, random_kind());
+    if (random_in(0, 2) == 0) fill_near_255(x.data, size);
+    return x;
+}
+
+static void prepare_row(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        const size_t depth = 4 * (size_t)(i < 100 ? i + 1 : random_in(1, 700));
+        guarded row = prepared_input(depth);
+        struct output y = output(qnt__prepared_bytes(depth));
+        qnt__prepare_row_c(row.data, depth, y.expected);
+        for (int l = 0; l < levels; l++) {
+            memcpy(y.block.data, y.before, y.size);
+            tables[l].prepare_row(row.data, depth, y.block.data);
+            CHECK_MSG(output_matches(&y), "%s depth %zu", names[l], depth);
+        }
+        output_free(&y);
+        unguard(&row);
+    }
+}
+
+/* Against the product of the rows as they are. */
+static void gemm_prepared_once(size_t m, size_t panels, size_t depth)
+{
+    static const ptrdiff_t tap;
+    const size_t row_step = depth + (size_t)random_in(0, 3), bytes = qnt__prepared_bytes(depth);
+    const size_t used = depth * QNT__PANEL, panel_bytes = used + 64 * (size_t)random_in(0, 1);
+    const size_t weight_bytes = (panels - 1) * panel_bytes + used;
+    guarded x = prepared_input((m - 1) * row_step + depth), w = input(weight_bytes, random_kind()),
+            prepared = input(m * bytes, random_kind());
+    const size_t ld = panels * QNT__PANEL + (size_t)random_in(0, 5);
+    struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(int32_t));
+    for (size_t i = 0; i < m; i++) {
+        const uint8_t *row = x.data + i * row_step;
+        const struct qnt__gemm g = {.rows = &row, .taps = &tap, .weight = w.data, .m = 1, .panels = panels,
+                                    .tap_count = 1, .depth = depth, .panel_bytes = panel_bytes, .ld = ld,
+                                    .bits = 8, .acc = (int32_t *)(void *)y.expected + i * ld};
+        qnt__gemm_s8_c(&g);
+        qnt__prepare_row_c(row, depth, prepared.data + i * bytes);
+    }
+    struct qnt__gemm_prepared g = {.prepared = prepared.data, .row = x.data, .row_step = (ptrdiff_t)row_step,
+                                   .weight = w.data, .m = m, .panels = panels, .depth = depth,
+                                   .panel_bytes = panel_bytes, .ld = ld, .results = random_results()};
+    for (int l = -1; l < levels; l++) {
+        memcpy(y.block.data, y.before, y.size);
+        g.acc = (void *)y.block.data;
+        if (l < 0) qnt__gemm_prepared_c(&g);
+        else tables[l].gemm_prepared(&g);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu depth %zu", l < 0 ? "c" : names[l], m, panels, depth);
+    }
+    output_free(&y);
+    unguard(&x);
+    unguard(&w);
+    unguard(&prepared);
+}
+
+static void gemm_prepared(void)
+{
+    for (size_t m = 1; m <= 30; m++) gemm_prepared_once(m, 1 + m % QNT__BLOCK_PANELS, 4 * m);
+    for (int i = 0; i < ROUNDS / 4; i++) {
+        gemm_prepared_once((size_t)random_in(1, random_in(0, 7) ? 40 : QNT__PREPARED_ROWS),
+                           (size_t)random_in(1, QNT__BLOCK_PANELS), 4 * (size_t)random_in(1, i % 4 ? 80 : 700));
+    }
+    only_largest = true;
+    gemm_prepared_once(7, 1, 4 * 20000);
+    only_largest = false;
+}
+
 /* ---- gemm_blocks ---- */
 
 static void gemm_blocks_once(size_t m, size_t panels, size_t blocks, size_t block, int bits)
@@ -415,6 +496,8 @@ int main(int argc, char **argv)
     RUN(gemm_s8_shapes);
     RUN(gemm_s8_wraps);
     RUN(gemm_s8_long_row);
+    RUN(prepare_row);
+    RUN(gemm_prepared);
     RUN(gemm_blocks);
     RUN(gemm_f32);
     RUN(sum_rows);

@@ -11,7 +11,10 @@ enum { AVX512_CONV_ROWS = 56 };
 void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 {
     if (cpu & QNT_CPU_AVX2) {
+        table->prepares_rows = true;
         TAKE(gemm_s8, avx2);
+        TAKE(prepare_row, avx2);
+        TAKE(gemm_prepared, avx2);
         TAKE(gemm_blocks, avx2);
         TAKE(gemm_f32, avx2);
         TAKE(sum_rows, avx2);
@@ -108,6 +111,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
 #ifndef QNT__WITHOUT_AVXVNNI
     if (cpu & QNT_CPU_AVXVNNI) {
         table->gemm_rows = table->conv_rows = QNT__BLOCK_ROWS;
+        table->prepares_rows = false;
         table->fast_bytes = true;
         TAKE(gemm_s8, avxvnni);
         TAKE(multiply_tiles, avxvnni);
@@ -120,6 +124,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
     if (cpu & QNT_CPU_AVX512VNNI) {
         table->gemm_rows = table->packed_rows = QNT__BLOCK_ROWS;
         table->conv_rows = AVX512_CONV_ROWS;
+        table->prepares_rows = false;
         table->fast_bytes = true;
         TAKE(gemm_s8, avx512vnni);
         TAKE(finish_lowbit, avx512vnni);
