@@ -32,16 +32,17 @@ static bool expands(const struct qnt__run *run)
            h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
 }
 
-/* Bytes of a prepared row of a matrix, 0 if kernels want none. */
+/* Are rows of bytes prepared, and when? */
 static bool plan_ready(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
-    const size_t depth = run->layer->shape.panel_depth;
+    const struct qnt__layer_shape *s = &run->layer->shape;
     const bool bytes = h->arithmetic == QNT__INTEGER && (h->cell_bits == 8 || expands(run));
     if (!run->context->simd.prepares_rows || h->kind != QNT_DENSE || !bytes) return true;
-    if (run->rows < READY_ROWS || run->layer->shape.columns < READY_COLUMNS) return true;
-    if (depth > PTRDIFF_MAX / 4) return false;
-    run->ready = qnt__prepared_bytes(depth);
+    if (run->rows < READY_ROWS || s->columns < READY_COLUMNS) return true;
+    if (s->panel_depth > PTRDIFF_MAX / 4) return false;
+    run->ready = qnt__prepared_bytes(s->panel_depth);
+    run->ready_late = s->group_panels <= QNT__BLOCK_PANELS;
     return true;
 }
 
@@ -49,8 +50,8 @@ static bool plan_scratch(struct qnt__run *run)
 {
     const struct qnt__layer_shape *s = &run->layer->shape;
     bool depthwise = run->layer->head.arithmetic == QNT__DEPTHWISE;
-    const size_t tile_rows = run->ready ? QNT__PREPARED_ROWS : QNT__GEMM_ROWS;
-    size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE / QNT__GEMM_ROWS * tile_rows;
+    const size_t rows = run->ready ? QNT__PREPARED_ROWS : QNT__GEMM_ROWS;
+    size_t tile = depthwise ? qnt__max(QNT__TILE, s->columns) : QNT__TILE / QNT__GEMM_ROWS * rows;
     size_t weights = 0;
     struct qnt__scratch *c = &run->scratch;
     if (run->layer->head.arithmetic == QNT__DECODE || expands(run)) {
@@ -73,6 +74,7 @@ static bool plan_scratch(struct qnt__run *run)
            qnt__append(&c->end, QNT__CHUNK, 4, &c->floats) &&
            qnt__append(&c->end, QNT__CHUNK, 1, &c->bytes) &&
            qnt__append(&c->end, weights, 1, &c->weights) &&
+           qnt__append(&c->end, run->ready_late ? rows : 0, run->ready, &c->ready) &&
            qnt__append(&c->end, run->words.bytes ? QNT__TILE / QNT__GEMM_ROWS : 0, sizeof(double),
                        &c->sums) &&
            (run->layer->head.arithmetic != QNT__PLANES || qnt__planes_plan(run)) &&
@@ -96,7 +98,7 @@ static qnt_status plan_places(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
     const size_t parts = run->words.both || run->words.input_parts == 2 ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
-                plan_ready(run) && qnt__append(&end, run->rows, run->ready, &p->ready) &&
+                plan_ready(run) && qnt__append(&end, run->ready_late ? 0 : run->rows, run->ready, &p->ready) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
                 plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&

@@ -75,10 +75,20 @@ static const int32_t *met_sums(const struct qnt__run *run, const struct qnt__row
     return sums;
 }
 
-/* With rows that are prepared. */
+/* Rows as they were prepared, or are here. */
+static const uint8_t *prepared_rows(const struct piece *p, const struct qnt__rows *rows)
+{
+    const struct qnt__run *run = p->run;
+    if (!run->ready_late) return qnt__run_ready(run, rows->first_row);
+    uint8_t *prepared = p->scratch + run->scratch.ready;
+    for (size_t i = 0; i < rows->m; i++)
+        run->context->simd.prepare_row(rows->at[i], rows->depth, prepared + i * run->ready);
+    return prepared;
+}
+
 static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows, const struct qnt__gemm *g)
 {
-    const struct qnt__gemm_prepared gemm = {.prepared = qnt__run_ready(p->run, rows->first_row),
+    const struct qnt__gemm_prepared gemm = {.prepared = prepared_rows(p, rows),
                                             .row = rows->at[0],
                                             .row_step = p->run->pixel_step,
                                             .weight = g->weight,

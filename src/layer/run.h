@@ -42,6 +42,7 @@ struct qnt__scratch {
     size_t floats;  /* QNT__CHUNK floats */
     size_t bytes;   /* QNT__CHUNK bytes */
     size_t weights; /* decoded panels, floats or bytes */
+    size_t ready;   /* rows of one block, prepared */
     size_t sums;    /* of the columns of panels of words that are multiplied as bytes, double */
     size_t end;
 };
@@ -103,7 +104,8 @@ struct qnt__run {
     struct qnt__geometry g; /* QNT_DENSE: one image of one row, a pixel for each row of x */
     size_t rows;            /* output pixels of all images */
     size_t element;         /* bytes of a staged element: 1, of QNT__WORDS 2 or 1, of QNT__DECODE 4 */
-    size_t ready;           /* bytes of a row of a matrix that is prepared for all columns; 0: none is */
+    size_t ready;           /* bytes of a row that is prepared for all columns; 0: none is */
+    bool ready_late;        /* by the product, block by block, because no other columns wait for it */
     size_t decode_panels;   /* panels that are decoded, or unpacked, together; 0: none are */
     struct qnt__places places;
     struct qnt__scratch scratch;
@@ -135,10 +137,10 @@ static inline uint8_t *qnt__run_image(const struct qnt__run *run)
     return run->space + run->places.image;
 }
 
-/* Row `row` as prepared, or NULL. */
+/* Row `row` as prepared before the product. */
 static inline uint8_t *qnt__run_ready(const struct qnt__run *run, size_t row)
 {
-    return run->ready ? run->space + run->places.ready + row * run->ready : NULL;
+    return run->space + run->places.ready + row * run->ready;
 }
 
 static inline uint8_t *qnt__run_scratch(const struct qnt__run *run, size_t worker)

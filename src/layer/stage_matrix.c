@@ -36,7 +36,7 @@ static void stage_rows(void *task, size_t index, size_t worker)
     for (size_t row = index * STAGE_ROWS; row < end; row++) {
         const uint8_t *bytes = run->base + (ptrdiff_t)row * run->pixel_step;
         if (run->base == qnt__run_image(run)) stage_row(run, qnt__run_scratch(run, worker), row);
-        if (run->ready)
+        if (run->ready && !run->ready_late)
             run->context->simd.prepare_row(bytes, run->layer->shape.panel_depth, qnt__run_ready(run, row));
     }
 }
@@ -63,7 +63,7 @@ qnt_status qnt__stage_matrix(struct qnt__run *run, bool may_stay)
 {
     const bool stays = may_stay && matrix_in_place(run);
     run->base = stays ? run->x.data : qnt__run_image(run);
-    if (stays && !run->ready) return QNT_OK;
+    if (stays && (!run->ready || run->ready_late)) return QNT_OK;
     if (!stays) run->pixel_step = (ptrdiff_t)(run->layer->shape.panel_depth * run->element);
     return qnt__run_share(run, stage_rows, qnt__ceil_div(run->rows, STAGE_ROWS),
                           run->rows * run->g.channels);

@@ -25,49 +25,36 @@
 #include "results.h"
 
 enum {
-    QNT__PREPARED_ROWS = 256, /* most rows of one call */
-    QNT__QUADS_TOGETHER = 8, /* of k, which are in the order 0, 1, 4, 5, 2, 3, 6, 7 */
-    QNT__QUADS_OF_CHUNK = 18 * QNT__QUADS_TOGETHER, /* at most: 36 KB of forms of their cells */
-    QNT__FORMS = 4,          /* of a cell, 64 bytes each; bit 0 of the number negates the first pair */
+    QNT__PREPARED_ROWS = 256,    /* most rows of one call */
+    QNT__PREPARED_TOGETHER = 8,  /* quads of k that are written together: those behind the last are of 0 */
+    QNT__FORMS = 4,              /* of a cell, 64 bytes each; bit 0 of the number negates the first pair */
     QNT__AGAIN = 14
 };
 
-/* Four k: the activations, and how many bytes from the first cell of their chunk their form of its own is. */
-struct qnt__prepared_quad {
-    int8_t x[4];
-    uint32_t at;
-};
-
-/* A row; quads follow it, up to a whole number of those that are together: those behind the last are 0. */
+/* A row; then, for all quads, four x each, and for all quads a byte, 64 times the form of its cell. */
 struct qnt__prepared_row {
-    int32_t constant;            /* what all sums of the row begin with */
-    uint32_t again;              /* weights to be added once again; */
+    int32_t constant;             /* what all sums of the row begin with */
+    uint32_t again;               /* weights to be added once again; */
     uint32_t again_k[QNT__AGAIN]; /* their k, if there are no more than these */
 };
 
-static inline size_t qnt__prepared_quads(size_t depth)
+/* Quads for which a row has room. */
+static inline size_t qnt__prepared_room(size_t depth)
 {
-    const size_t together = 4 * QNT__QUADS_TOGETHER;
-    return (depth + together - 1) / together * QNT__QUADS_TOGETHER;
+    const size_t together = 4 * QNT__PREPARED_TOGETHER;
+    return (depth + together - 1) / together * QNT__PREPARED_TOGETHER;
 }
 
 /* Bytes of a row of `depth` k. */
 static inline size_t qnt__prepared_bytes(size_t depth)
 {
-    return sizeof(struct qnt__prepared_row) + qnt__prepared_quads(depth) * sizeof(struct qnt__prepared_quad);
+    return sizeof(struct qnt__prepared_row) + qnt__prepared_room(depth) * (4 + 1);
 }
 
-/* Quads of a chunk, of which the last one may have fewer. */
-static inline size_t qnt__chunk_quads(size_t depth)
+/* From a quad to the byte of the first one. */
+static inline size_t qnt__prepared_forms(size_t depth)
 {
-    const size_t quads = qnt__prepared_quads(depth) / QNT__QUADS_TOGETHER;
-    const size_t most = QNT__QUADS_OF_CHUNK / QNT__QUADS_TOGETHER, chunks = (quads + most - 1) / most;
-    return (quads + chunks - 1) / chunks * QNT__QUADS_TOGETHER;
-}
-
-static inline const struct qnt__prepared_quad *qnt__prepared_at(const uint8_t *row)
-{
-    return (const void *)(row + sizeof(struct qnt__prepared_row));
+    return 4 * qnt__prepared_room(depth);
 }
 
 /* Is the activation at an odd k one that 254 stands for? */

@@ -18,10 +18,12 @@
                 : "m"(quad), "m"((w)[0]), "m"((w)[1]), "x"(ones));                                 \
     } while (0)
 
+enum { CHUNK_QUADS = 144 /* at most: 36 KB of forms */ };
+
 /* The cells of one panel and chunk. */
 struct forms {
     __m256i base[2]; /* 127 w: what all sums begin with */
-    __m256i form[QNT__QUADS_OF_CHUNK * QNT__FORMS][2];
+    __m256i form[CHUNK_QUADS][QNT__FORMS][2];
 };
 
 /* 127 times the sum of a column's four weights. */
@@ -31,17 +33,15 @@ INLINE __m256i base_of(__m256i w)
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-/* The forms of `cells` cells; those up to `quads` have weights of 0. */
-static inline void write_forms(const uint8_t *cell, size_t cells, size_t quads, struct forms *f)
+static void write_forms(const uint8_t *cell, size_t cells, struct forms *f)
 {
     const __m256i turn = _mm256_set1_epi8(127), first = _mm256_set1_epi32(0x0000ff00),
                   second = _mm256_set1_epi32((int)0xff000000u), both = _mm256_or_si256(first, second);
     f->base[0] = f->base[1] = _mm256_setzero_si256();
-    for (size_t q = 0; q < quads; q++, cell += 64) {
-        __m256i(*to)[2] = f->form + q * QNT__FORMS;
+    for (size_t q = 0; q < cells; q++, cell += qnt__cell_bytes(8)) {
+        __m256i(*to)[2] = f->form[q];
         UNROLL for (int h = 0; h < 2; h++) {
-            __m256i w = q < cells ? _mm256_loadu_si256((const __m256i *)(const void *)cell + h)
-                                  : _mm256_setzero_si256();
+            __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)cell + h);
             f->base[h] = _mm256_add_epi32(f->base[h], base_of(w));
             w = _mm256_xor_si256(w, turn);
             to[0][h] = w;
@@ -52,7 +52,7 @@ static inline void write_forms(const uint8_t *cell, size_t cells, size_t quads, 
     }
 }
 
-/* The lines of the panel's part that comes next; some of them are fetched with each tile. */
+/* The cells whose forms come next; some of them are fetched with each tile. */
 struct ahead {
     const uint8_t *at;
     size_t lines, share;
@@ -66,12 +66,20 @@ INLINE void fetch_ahead(struct ahead *a)
 
 /* A chunk of k. */
 struct chunk {
-    size_t first_quad, cells, quads; /* the last cells of all k are followed by quads of 0 */
+    size_t first_quad, quads;
 };
 
 static const uint8_t *cells_of(const struct qnt__gemm_prepared *g, size_t panel, size_t first_quad)
 {
     return g->weight + panel * g->panel_bytes + first_quad * qnt__cell_bytes(8);
+}
+
+static struct ahead next_cells(const struct qnt__gemm_prepared *g, const struct chunk *c, size_t panel)
+{
+    const size_t next = c->first_quad + c->quads;
+    if (panel + 1 < g->panels) return (struct ahead){.at = cells_of(g, panel + 1, c->first_quad), .lines = c->quads};
+    if (4 * next < g->depth) return (struct ahead){.at = cells_of(g, 0, next), .lines = c->quads};
+    return (struct ahead){0};
 }
 
 /* acc = or += rows x 16 sums, of `rows` rows from row i on. */
@@ -80,22 +88,24 @@ INLINE void tile(const struct qnt__gemm_prepared *g, const struct chunk *c, cons
 {
     const size_t row_bytes = qnt__prepared_bytes(g->depth);
     const __m256i ones = _mm256_set1_epi16(1);
-    const struct qnt__prepared_quad *x[MAX_ROWS];
+    const uint8_t *x[MAX_ROWS], *cell = (const void *)f->form;
     __m256i sum[MAX_ROWS][2];
     acc += i * g->ld;
     UNROLL for (int r = 0; r < rows; r++) {
         const uint8_t *row = g->prepared + (i + (size_t)r) * row_bytes;
+        const struct qnt__prepared_row *head = (const void *)row;
         const __m256i_u *from = (const void *)(acc + (size_t)r * g->ld);
-        const __m256i constant = _mm256_set1_epi32(((const struct qnt__prepared_row *)(const void *)row)->constant);
-        x[r] = qnt__prepared_at(row) + c->first_quad;
-        UNROLL for (int h = 0; h < 2; h++)
-            sum[r][h] = _mm256_add_epi32(f->base[h], c->first_quad ? from[h] : constant);
+        x[r] = row + sizeof *head;
+        UNROLL for (int h = 0; h < 2; h++) {
+            const __m256i start = c->first_quad ? from[h] : _mm256_set1_epi32(head->constant);
+            sum[r][h] = _mm256_add_epi32(f->base[h], start);
+        }
     }
-    for (size_t q = 0; q < c->quads; q++) {
+    size_t form = qnt__prepared_forms(g->depth) + c->first_quad;
+    for (size_t k = 4 * c->first_quad, end = k + 4 * c->quads; k < end; k += 4, form++, cell += sizeof *f->form) {
         UNROLL for (int r = 0; r < rows; r++) {
-            const struct qnt__prepared_quad *quad = x[r] + q;
-            const __m256i *w = (const void *)((const uint8_t *)f->form + quad->at);
-            MULTIPLY_FORM(sum[r][0], sum[r][1], quad->x, w, ones);
+            const __m256i *w = (const void *)(cell + x[r][form]);
+            MULTIPLY_FORM(sum[r][0], sum[r][1], *(const int32_t *)(const void *)(x[r] + k), w, ones);
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
@@ -154,17 +164,14 @@ static void add_all_again(const struct qnt__gemm_prepared *g, size_t i, const ui
 
 void qnt__gemm_prepared_avx2(const struct qnt__gemm_prepared *g)
 {
-    const size_t all = g->depth / 4, most = qnt__chunk_quads(g->depth);
-    _Alignas(64) struct forms forms;
+    const size_t all = g->depth / 4, chunks = (all + CHUNK_QUADS - 1) / CHUNK_QUADS,
+                 most = (all + chunks - 1) / chunks;
+    _Alignas(QNT__LINE) struct forms forms;
     for (size_t q = 0; q < all; q += most) {
-        const size_t cells = all - q < most ? all - q : most;
-        const struct chunk chunk = {q, cells, qnt__prepared_quads(4 * cells)};
+        const struct chunk chunk = {q, all - q < most ? all - q : most};
         for (size_t p = 0; p < g->panels; p++) {
-            const bool is_last = p + 1 == g->panels;
-            const struct ahead ahead = {.at = is_last ? cells_of(g, 0, q + cells) : cells_of(g, p + 1, q),
-                                        .lines = is_last && q + cells == all ? 0 : cells};
-            write_forms(cells_of(g, p, q), cells, chunk.quads, &forms);
-            tiles(g, &chunk, &forms, p, ahead);
+            write_forms(cells_of(g, p, q), chunk.quads, &forms);
+            tiles(g, &chunk, &forms, p, next_cells(g, &chunk, p));
         }
     }
     for (size_t i = 0; i < g->m; i++) {
