@@ -63,10 +63,11 @@ static qnt_status check_geometry(const qnt_context *context, qnt_status status,
                          (int)h->groups);
     }
     bool plain = h->groups == 1 && h->kernel[0] == 1 && h->kernel[1] == 1 && h->stride[0] == 1 &&
-                 h->stride[1] == 1 && !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);
+                 h->stride[1] == 1 && h->dilation[0] == 1 && h->dilation[1] == 1 &&
+                 !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);
     if (h->kind == QNT_DENSE && !(plain && h->layout == QNT_NHWC)) {
         return qnt__fail(context, status,
-                         "kind is QNT_DENSE, which has no layout, groups, stride or pad");
+                         "kind is QNT_DENSE, which has no layout, groups, stride, dilation or pad");
     }
     return QNT_OK;
 }

@@ -388,6 +388,76 @@ static void padding_damage(void)
     qnt_context_destroy(context);
 }
 
+/* Puts a number that is not finite into each array of floats, one after the other; counts them. */
+static void spoil_floats(const qnt_context *context, const qnt_layer *layer, int damaged[5])
+{
+    static const uint32_t bad[] = {0x7fc00000, 0x7f800000, 0xff800000};
+    const struct qnt__layer_shape *s = &layer->shape;
+    const size_t scales = s->columns * s->blocks, levels = (size_t)1 << layer->head.weight_bits;
+    const struct {
+        const float *at;
+        size_t count;
+    } arrays[5] = {{layer->scale, scales},
+                   {layer->offset, scales},
+                   {layer->fsum, s->columns},
+                   {layer->bias, s->columns},
+                   {layer->levels, levels}};
+    size_t length;
+    uint8_t *blob = saved_layer(context, layer, &length);
+    for (int i = 0; i < 5; i++) {
+        if (!arrays[i].at || arrays[i].count == 0) continue;
+        const size_t place = (size_t)random_in(0, (int64_t)arrays[i].count - 1);
+        const size_t at =
+            length - layer->bytes + (size_t)((const uint8_t *)(arrays[i].at + place) - layer->data);
+        uint8_t saved[4];
+        memcpy(saved, blob + at, 4);
+        put(blob, at, bad[random_in(0, 2)], 4, length);
+        FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, "is not finite");
+        memcpy(blob + at, saved, 4);
+        damaged[i]++;
+    }
+    free(blob);
+}
+
+/* NaN and infinities in any array of floats that running multiplies with or adds. */
+static void float_damage(void)
+{
+    qnt_context *context = check_context();
+    const qnt_spec spec[2] = {
+        {.size = sizeof *spec, .method = QNT_MINMAX, .bits = 4, .flags = QNT_REAL_OFFSET},
+        {.size = sizeof *spec,
+         .scheme = QNT_TABLE,
+         .method = QNT_NF4,
+         .bits = 4,
+         .flags = QNT_LITERAL}};
+    const qnt_layer_spec dense = {.size = sizeof dense};
+    float w[5 * 7];
+    int damaged[5] = {0};
+    for (int turn = 0; turn < 200; turn++) {
+        const layer_case c = random_layer_case(turn);
+        layer_data d = random_data(&c);
+        qnt_layer *layer = make_layer(context, &c, &d);
+        spoil_floats(context, layer, damaged);
+        qnt_layer_destroy(layer);
+        free_data(&d);
+    }
+    for (int i = 0; i < 35; i++) w[i] = (float)random_gauss();
+    for (int i = 0; i < 2; i++) {
+        qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 5, 7);
+        qnt_quantizer *q;
+        qnt_layer *layer;
+        OK(qnt_quantizer_create(context, &spec[i], &q));
+        OK(qnt_quantizer_observe(context, q, weight, NULL));
+        OK(qnt_quantizer_fit(context, q));
+        OK(qnt_layer_create(context, &dense, weight, q, NULL, NULL, NULL, &layer));
+        spoil_floats(context, layer, damaged);
+        qnt_layer_destroy(layer);
+        qnt_quantizer_destroy(q);
+    }
+    for (int i = 0; i < 5; i++) CHECK_MSG(damaged[i] > 0, "array %d", i);
+    qnt_context_destroy(context);
+}
+
 /* Codes, floats and defaults that no kernel map has, under a right checksum. */
 static void map_damage(void)
 {
@@ -667,6 +737,7 @@ int main(int argc, char **argv)
     RUN(forged);
     RUN(envelope);
     RUN(padding_damage);
+    RUN(float_damage);
     RUN(map_damage);
     RUN(digit_damage);
     RUN(arguments);
