@@ -8,6 +8,7 @@
 #include "kernel/panels.h"
 #include "prepare.h"
 #include "quantizer/codebook.h"
+#include "quantizer/names.h"
 
 /* An infinite bound is no bound. */
 static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spec)

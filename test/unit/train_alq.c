@@ -551,10 +551,12 @@ static void bad_input(void)
         FAILS(qnt_alq_create(c, &spec, tw, &q), QNT_E_INVALID, text);                              \
         CHECK(!q);                                                                                 \
     } while (0)
-    REFUSED(spec.method = QNT_LSQ, "method");
-    REFUSED(spec.scheme = QNT_AFFINE, "scheme");
+    REFUSED(spec.method = QNT_BASES, "method 7, expected QNT_POINTS (1) and QNT_ALQ (42)");
+    REFUSED(spec.scheme = QNT_AFFINE, "scheme is 0 and");
     REFUSED(spec.bits = 2, "bits");
-    REFUSED(spec.flags = QNT_SIGNED, "flags");
+    REFUSED(spec.flags = QNT_SIGNED | QNT_NARROW, "flags QNT_SIGNED | QNT_NARROW, expected 1 and 0");
+    REFUSED(spec.grain = 3, "grain is 3, expected 0 (QNT_PER_TENSOR)");
+    REFUSED(spec.block = 3, "block is 3, expected a length with QNT_PER_BLOCK");
     REFUSED(spec.points = 9, "points");
     REFUSED(spec.points = 0, "points");
     REFUSED(spec.grain = QNT_PER_BLOCK, "block");
