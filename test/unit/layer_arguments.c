@@ -89,11 +89,11 @@ static void bad_spec(void)
     FAILS(qnt_layer_create(k.context, NULL, WEIGHT(k), k.weight_q, NULL, NULL, NULL, &k.layer),
           QNT_E_INVALID, "spec is NULL");
     REFUSED(size, 4, QNT_E_INVALID, "spec: size is 4");
-    REFUSED(kind, 2, QNT_E_INVALID, "kind is 2");
-    REFUSED(layout, 2, QNT_E_INVALID, "layout is 2");
+    REFUSED(kind, 2, QNT_E_INVALID, "kind is 2, expected QNT_DENSE (0) or QNT_CONV (1)");
+    REFUSED(layout, 2, QNT_E_INVALID, "layout (QNT_NHWC, QNT_NCHW) is 2, expected 0 to 1");
     REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
-    REFUSED(activation, 3, QNT_E_INVALID, "activation is 3");
-    REFUSED(flags, 4, QNT_E_INVALID, "flags is 4");
+    REFUSED(activation, 3, QNT_E_INVALID, "activation (QNT_LINEAR, QNT_RELU, QNT_CLAMP) is 3");
+    REFUSED(flags, 4, QNT_E_INVALID, "flags (QNT_ACCUMULATE) is 4, expected 0 to 1");
     REFUSED(groups, -1, QNT_E_INVALID, "groups is -1");
     REFUSED(groups, 2, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(group_shift, 1, QNT_E_INVALID, "group_shift is 1, expected 0 to 0");
