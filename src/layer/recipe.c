@@ -25,8 +25,9 @@ static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spe
 static qnt_status check_spec(const qnt_context *context, const qnt_layer_spec *s)
 {
     if (s->kind != QNT_DENSE && s->kind != QNT_CONV) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: kind is %d, expected QNT_DENSE (%d) or QNT_CONV (%d)",
-                         (int)s->kind, QNT_DENSE, QNT_CONV);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: kind is %d, expected QNT_DENSE (%d) or QNT_CONV (%d)", (int)s->kind,
+                         QNT_DENSE, QNT_CONV);
     }
     if (s->reserved != 0) {
         return qnt__fail(context, QNT_E_INVALID, "spec: reserved is %d, expected 0",
