@@ -274,7 +274,7 @@ static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, siz
     const float *threshold = q->own + g * q->own_count;
     for (size_t i = 0; qnt__has_thresholds(&q->spec) && i < q->own_count; i++) {
         if (threshold[i] >= (i == 0 ? -INFINITY : threshold[i - 1])) continue;
-        return qnt__fail(context, QNT_E_FORMAT, "threshold %zu of group %zu decreases", i, g);
+        return qnt__fail(context, QNT_E_FORMAT, "data: threshold %zu of group %zu decreases", i, g);
     }
     return check_values(context, q, g, q->scale[g]);
 }

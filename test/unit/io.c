@@ -458,6 +458,108 @@ static void float_damage(void)
     qnt_context_destroy(context);
 }
 
+static qnt_quantizer *fitted(const qnt_context *context, qnt_spec spec, const qnt_tensor *x)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    if (qnt_quantizer_create(context, &spec, &q) || qnt_quantizer_observe(context, q, x, NULL) ||
+        qnt_quantizer_fit(context, q))
+        exit(2);
+    return q;
+}
+
+/* Number `at` of the blob of a layer becomes something that no layer has. */
+static void spoil(const qnt_context *context, const qnt_layer *layer, const void *array, size_t at,
+                  uint32_t value, const char *reason)
+{
+    size_t length;
+    uint8_t *blob = saved_layer(context, layer, &length);
+    if (array) at += length - layer->bytes + (size_t)((const uint8_t *)array - layer->data);
+    put(blob, at, value, 4, length);
+    FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, reason);
+    free(blob);
+}
+
+/* Combinations of numbers, and arrays that kernels rely on. */
+static void layer_damage(void)
+{
+    qnt_context *context = check_context();
+    enum {
+        N = 256,
+        K = 512,
+        NUMBERS = 64,
+        FLAGS = NUMBERS + 12,
+        ARRAYS = NUMBERS + 4 * (16 + 12 + 3)
+    };
+    static float w[N * K], x[3 * K], bias[N] = {1, 2, 3};
+    for (int i = 0; i < N * K; i++) w[i] = (float)random_gauss();
+    for (int i = 0; i < 3 * K; i++) x[i] = (float)random_gauss();
+    const qnt_tensor *wt = TENSOR(w, QNT_FLOAT, 32, N, K), *xt = TENSOR(x, QNT_FLOAT, 32, 3, K);
+    const qnt_layer_spec spec = {.size = sizeof spec};
+    qnt_quantizer *s8 =
+        fitted(context, (qnt_spec){.method = QNT_MINMAX, .flags = QNT_SIGNED | QNT_SYMMETRIC}, wt);
+    qnt_quantizer *u8 = fitted(context, (qnt_spec){.method = QNT_MINMAX}, xt);
+    qnt_quantizer *book =
+        fitted(context, (qnt_spec){.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 3}, xt);
+    qnt_quantizer *base = fitted(
+        context, (qnt_spec){.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 1}, wt);
+    qnt_quantizer *signs = fitted(context, (qnt_spec){.method = QNT_MINMAX, .bits = 1}, xt);
+    qnt_layer *layer;
+
+    OK(qnt_layer_create(context, &spec, wt, s8, TENSOR(bias, QNT_FLOAT, 32, N), u8, u8, &layer));
+    spoil(context, layer, NULL, FLAGS, QNT_ACCUMULATE, "accumulation into codes");
+    REQUIRE(layer->head.arrays == (QNT__HAS_BIAS | QNT__HAS_SUM));
+    spoil(context, layer, NULL, ARRAYS, QNT__HAS_BIAS | QNT__HAS_ZERO, "the set of arrays");
+    qnt_layer_destroy(layer);
+
+    OK(qnt_layer_create(context, &spec, wt, s8, NULL, book, NULL, &layer));
+    REQUIRE(layer->input_thresholds);
+    spoil(context, layer, layer->input_thresholds, 0, 0x7fc00000, "a threshold of the input");
+    spoil(context, layer, layer->input_thresholds, 4, 0xff800000, "a threshold of the input");
+    qnt_layer_destroy(layer);
+
+    OK(qnt_layer_create(context, &spec, wt, base, NULL, signs, NULL, &layer));
+    REQUIRE(layer->head.arithmetic == QNT__PLANES);
+    spoil(context, layer, layer->coef, 0, 0xffffffff, "a coefficient of a plane");
+    spoil(context, layer, layer->coef, 4, 3, "a coefficient of a plane");
+    spoil(context, layer, layer->coef, 0, 1000, "a coefficient of a plane");
+    qnt_layer_destroy(layer);
+    qnt_quantizer_destroy(s8), qnt_quantizer_destroy(u8), qnt_quantizer_destroy(book);
+    qnt_quantizer_destroy(base), qnt_quantizer_destroy(signs);
+    qnt_context_destroy(context);
+}
+
+/* Errors and bounds are no less than 0. */
+static void certificate_damage(void)
+{
+    qnt_context *context = check_context();
+    float x[40];
+    size_t length, found = 0;
+    double error;
+    size_t count;
+    for (int i = 0; i < 40; i++) x[i] = (float)random_gauss();
+    qnt_quantizer *q =
+        fitted(context, (qnt_spec){.method = QNT_MSE, .bits = 4}, TENSOR(x, QNT_FLOAT, 32, 40));
+    OK(qnt_quantizer_get(context, q, QNT_P_ERROR, &error, 1, &count));
+    OK(qnt_quantizer_save(context, q, NULL, 0, &length));
+    uint8_t *blob = malloc(length);
+    OK(qnt_quantizer_save(context, q, blob, length, &length));
+    for (size_t at = 64; at + 8 <= length; at += 4)
+        if (!memcmp(blob + at, &error, 8)) found = at;
+    REQUIRE(found > 0);
+    blob[found + 7] |= 0x80;
+    qnt__blob_seal(blob, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT,
+          "certificate of group 0");
+    memset(blob + found, 0xff, 8);
+    qnt__blob_seal(blob, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT,
+          "certificate of group 0");
+    free(blob);
+    qnt_quantizer_destroy(q);
+    qnt_context_destroy(context);
+}
+
 /* Codes, floats and defaults that no kernel map has, under a right checksum. */
 static void map_damage(void)
 {
@@ -738,6 +840,8 @@ int main(int argc, char **argv)
     RUN(envelope);
     RUN(padding_damage);
     RUN(float_damage);
+    RUN(layer_damage);
+    RUN(certificate_damage);
     RUN(map_damage);
     RUN(digit_damage);
     RUN(arguments);

@@ -68,6 +68,18 @@ static void bad_quantizers(void)
           "input_q: 16 bits");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, NULL, k.dynamic), QNT_E_UNSUPPORTED,
           "output_q is dynamic");
+    qnt_spec columns = {.size = sizeof columns, .grain = QNT_PER_AXIS, .axis = 1};
+    qnt_quantizer *by_column = NULL;
+    OK(qnt_quantizer_create(k.context, &columns, &by_column));
+    OK(qnt_quantizer_set(k.context, by_column, QNT_P_SCALE, (double[K]){1, 1, 1, 1, 1, 1, 1, 1},
+                         K));
+    FAILS(CREATE(k, WEIGHT(k), by_column, NULL, k.u8, NULL), QNT_E_UNSUPPORTED,
+          "weight_q: per axis 1, expected axis 0");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, by_column, NULL), QNT_E_UNSUPPORTED,
+          "input_q: QNT_AFFINE QNT_PER_AXIS, expected QNT_AFFINE QNT_PER_TENSOR");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, by_column), QNT_E_UNSUPPORTED,
+          "output_q: QNT_AFFINE");
+    qnt_quantizer_destroy(by_column);
     k.spec.flags = QNT_ACCUMULATE;
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, k.u8), QNT_E_INVALID, "QNT_ACCUMULATE");
     CHECK(k.layer == NULL);

@@ -42,7 +42,8 @@ static void refused_specs(void)
     REFUSED(s.size = sizeof s - 1, QNT_E_INVALID, "spec: size is 47");
     REFUSED(s.scheme = 4, QNT_E_INVALID, "scheme is 4, expected QNT_AFFINE (0)");
     REFUSED(s.scheme = -1, QNT_E_INVALID, "spec: scheme is -1");
-    REFUSED(s.method = 99, QNT_E_INVALID, "method is 99, expected QNT_FIXED (0) to QNT_LEVELS (16)");
+    REFUSED(s.method = 99, QNT_E_INVALID,
+            "method is 99, expected QNT_FIXED (0) to QNT_LEVELS (16)");
     REFUSED(s.method = -1, QNT_E_INVALID, "spec: method is -1");
     REFUSED(s.bits = 9, QNT_E_INVALID, "spec: bits is 9, expected 1 to 8 or 16");
     REFUSED(s.bits = -1, QNT_E_INVALID, "spec: bits is -1");

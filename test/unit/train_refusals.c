@@ -106,7 +106,8 @@ static void refuse_options(qnt_trainer *t)
           "QNT_P_TEMPERATURE is 0, expected above 0 to 1e+30");
     FAILS(qnt_trainer_set(c, t, QNT_P_HARD, &half, 1), QNT_E_INVALID,
           "QNT_P_HARD is 0.5, expected 0 to 1, a whole number");
-    FAILS(qnt_trainer_set(c, t, QNT_P_SCALE, &one, 1), QNT_E_INVALID, "param is QNT_P_SCALE, which");
+    FAILS(qnt_trainer_set(c, t, QNT_P_SCALE, &one, 1), QNT_E_INVALID,
+          "param is QNT_P_SCALE, which");
     FAILS(qnt_trainer_set(c, t, 99, &one, 1), QNT_E_INVALID, "expected QNT_P_THETA (64)");
     FAILS(qnt_trainer_set(c, t, QNT_P_STEP, &back, 1), QNT_E_INVALID, "go back");
     FAILS(qnt_trainer_set(c, t, QNT_P_STEP, &one, 2), QNT_E_INVALID, "count");
