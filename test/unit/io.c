@@ -520,12 +520,37 @@ static void layer_damage(void)
 
     OK(qnt_layer_create(context, &spec, wt, base, NULL, signs, NULL, &layer));
     REQUIRE(layer->head.arithmetic == QNT__PLANES);
-    spoil(context, layer, layer->coef, 0, 0xffffffff, "a coefficient of a plane");
     spoil(context, layer, layer->coef, 4, 3, "a coefficient of a plane");
-    spoil(context, layer, layer->coef, 0, 1000, "a coefficient of a plane");
     qnt_layer_destroy(layer);
     qnt_quantizer_destroy(s8), qnt_quantizer_destroy(u8), qnt_quantizer_destroy(book);
     qnt_quantizer_destroy(base), qnt_quantizer_destroy(signs);
+    qnt_context_destroy(context);
+}
+
+/* Of two planes and more; that takes many weights, so that planes pay. */
+static void plane_damage(void)
+{
+    enum { N = 640, K = 2048 };
+    qnt_context *context = check_context();
+    const qnt_spec two = {
+        .size = sizeof two, .scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 2};
+    const qnt_spec bit = {.size = sizeof bit, .bits = 1};
+    const qnt_layer_spec spec = {.size = sizeof spec};
+    qnt_quantizer *bases, *in;
+    qnt_layer *layer;
+    float *w = calloc((size_t)N * K, sizeof *w);
+    OK(qnt_quantizer_create(context, &two, &bases));
+    OK(qnt_quantizer_create(context, &bit, &in));
+    OK(qnt_quantizer_set(context, in, QNT_P_SCALE, (double[]){1}, 1));
+    OK(qnt_quantizer_set(context, bases, QNT_P_SCALE, (double[]){1}, 1));
+    OK(qnt_quantizer_set(context, bases, QNT_P_COEF, (double[]){5, 2}, 2));
+    OK(qnt_layer_create(context, &spec, TENSOR(w, QNT_FLOAT, 32, N, K), bases, NULL, in, NULL, &layer));
+    REQUIRE(layer->head.arithmetic == QNT__PLANES && layer->head.weight_bits == 2);
+    spoil(context, layer, layer->coef, 0, 0xffffffff, "a coefficient of a plane");
+    spoil(context, layer, layer->coef, 4 * N, 513, "a coefficient of a plane");
+    qnt_layer_destroy(layer);
+    qnt_quantizer_destroy(bases), qnt_quantizer_destroy(in);
+    free(w);
     qnt_context_destroy(context);
 }
 
@@ -841,6 +866,7 @@ int main(int argc, char **argv)
     RUN(padding_damage);
     RUN(float_damage);
     RUN(layer_damage);
+    RUN(plane_damage);
     RUN(certificate_damage);
     RUN(map_damage);
     RUN(digit_damage);
