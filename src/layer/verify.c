@@ -119,6 +119,7 @@ static bool book_holds(const struct qnt__book *book, const struct qnt__layer_cod
 
 static bool values_hold(const qnt_layer *layer)
 {
+    if (!layer->input_values) return true; /* bits may be any number then */
     return all_finite(layer->input_values, (size_t)1 << layer->head.input.bits);
 }
 
