@@ -1,8 +1,7 @@
 /* Names of constants, for reasons. */
 #include "names.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "schemes.h"
 
@@ -48,11 +47,17 @@ const char *qnt__parameter_name(int32_t param)
     return param >= 0 && param < (int32_t)(sizeof names / sizeof *names) ? names[param] : NULL;
 }
 
-static void add(struct qnt__names *names, const char *between, const char *name)
+/* Appends text; the longest list there is fits. */
+static char *put(char *at, const char *text)
 {
-    const size_t length = strlen(names->text);
-    snprintf(names->text + length, sizeof names->text - length, "%s%s", length ? between : "",
-             name);
+    while (*text) *at++ = *text++;
+    return at;
+}
+
+static char *put_next(const struct qnt__names *names, char *at, const char *between, const char *name)
+{
+    if (at > names->text) at = put(at, between);
+    return put(at, name);
 }
 
 struct qnt__names qnt__flag_names(int32_t flags)
@@ -61,23 +66,22 @@ struct qnt__names qnt__flag_names(int32_t flags)
                                          "QNT_DYNAMIC",   "QNT_LITERAL",   "QNT_REAL_OFFSET",
                                          "QNT_THRESHOLDS"};
     enum { BITS = sizeof of_bit / sizeof *of_bit };
-    struct qnt__names names = {""};
     const uint32_t rest = (uint32_t)flags >> BITS << BITS;
-    char number[16];
+    struct qnt__names names = {""}; /* ends with zeros */
+    char *at = names.text, number[] = "0x00000000";
     for (int i = 0; i < BITS; i++)
-        if (flags >> i & 1) add(&names, " | ", of_bit[i]);
-    if (rest) {
-        snprintf(number, sizeof number, "0x%x", (unsigned)rest);
-        add(&names, " | ", number);
-    }
-    if (!flags) add(&names, "", "0");
+        if (flags >> i & 1) at = put_next(&names, at, " | ", of_bit[i]);
+    for (int i = 0; i < 8; i++) number[9 - i] = "0123456789abcdef"[rest >> 4 * i & 15];
+    if (rest) at = put_next(&names, at, " | ", number);
+    if (!flags) put(at, "0");
     return names;
 }
 
 struct qnt__names qnt__scheme_names(uint32_t schemes)
 {
     struct qnt__names names = {""};
+    char *at = names.text;
     for (int32_t i = 0; qnt__scheme_of(i); i++)
-        if (schemes >> i & 1) add(&names, " or ", qnt__scheme_of(i)->name);
+        if (schemes >> i & 1) at = put_next(&names, at, " or ", qnt__scheme_of(i)->name);
     return names;
 }
