@@ -23,9 +23,10 @@ INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 DOCDIR ?= $(PREFIX)/share/doc/libqnt
 DIST ?= dist
-SAN ?=# e.g. address,undefined or thread
+SAN ?=# e.g. address,undefined, thread or memory
 COV ?=# 1: coverage
 DEBUG ?=# 1: no optimisation
+PORTABLE ?= $(filter memory,$(SAN))# 1: no kernels but those in C; that sanitizer knows few intrinsics
 V ?= 0# 1: show commands
 PCH ?= $(if $(findstring ccache,$(CC)),,1)# 1: precompile intrinsics; ccache stores nothing that used them
 
@@ -36,9 +37,10 @@ MACHINE := $(shell $(CC) -dumpmachine)
 # gcc -m32 still says x86_64. There are no kernels with 32-bit pointers.
 WIDE := $(filter 8,$(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -))
 MACHINE := $(if $(WIDE),$(MACHINE),$(MACHINE:x86_64%=i386%))
-ARCH := $(if $(filter x86_64%,$(MACHINE)),x86,$(if $(filter aarch64%,$(MACHINE)),arm))
+ARCH := $(if $(PORTABLE),,$(if $(filter x86_64%,$(MACHINE)),x86,$(if $(filter aarch64%,$(MACHINE)),arm)))
 NATIVE := $(filter $(shell uname -m)%,$(MACHINE))
-VARIANT := $(subst $(comma),-,$(MACHINE)$(if $(SAN),-$(SAN))$(if $(COV),-cov)$(if $(DEBUG),-debug))
+KIND := $(if $(SAN),-$(SAN))$(if $(COV),-cov)$(if $(DEBUG),-debug)$(if $(PORTABLE),-portable)
+VARIANT := $(subst $(comma),-,$(MACHINE)$(KIND))
 BUILD ?= build/$(VARIANT)
 # Binutils of the compiler's machine: aarch64-linux-gnu-gcc goes with aarch64-linux-gnu-objcopy.
 TOOLS := $(patsubst %gcc,%,$(filter %-gcc,$(notdir $(CC))))
@@ -67,7 +69,7 @@ JOIN_FLAGS := -r -nostdlib $(if $(I386),-Wl$(comma)--force-group-allocation)
 ALL_CFLAGS := -std=c11 -Iinclude -Isrc -fPIC -fvisibility=hidden -ffp-contract=off $(FLOAT_FLAGS) \
               -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) $(SAN_FLAGS) \
               $(if $(filter x86,$(ARCH)),$(if $(HAVE_AVXVNNI),,-DQNT__WITHOUT_AVXVNNI)) \
-              $(if $(COV),--coverage) $(if $(DEBUG),-g) $(UNOPTIMISED)
+              $(if $(PORTABLE),-DQNT__PORTABLE) $(if $(COV),--coverage) $(if $(DEBUG),-g) $(UNOPTIMISED)
 ALL_LDFLAGS := $(LDFLAGS) $(SAN_FLAGS) $(if $(COV),--coverage)
 # A sanitizer's run time lives in the program, so its names are undefined in the library.
 SHARED_FLAGS := -shared -Wl,-soname,libqnt.so.$(ABI) -Wl,--version-script=lib/qnt.map \
@@ -111,7 +113,7 @@ SHARED := $(BUILD)/lib/libqnt.so.$(VERSION)
 all: lib ## build both libraries (default)
 
 # Plain native builds are also copied to lib/, so that -Llib -lqnt works in the tree.
-IN_TREE := $(if $(SAN)$(COV)$(DEBUG),,$(if $(NATIVE),lib/libqnt.a lib/libqnt.so.$(VERSION)))
+IN_TREE := $(if $(SAN)$(COV)$(DEBUG)$(PORTABLE),,$(if $(NATIVE),lib/libqnt.a lib/libqnt.so.$(VERSION)))
 
 .PHONY: lib
 lib: $(STATIC) $(SHARED) $(IN_TREE)
@@ -212,8 +214,8 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## list the targets
-	@echo 'make [TARGET] [CC=clang] [CROSS=aarch64-linux-gnu-] [SAN=address,undefined|thread] [COV=1]'
-	@echo '     [DEBUG=1] [V=1] [PREFIX=/usr/local] [DESTDIR=]'
+	@echo 'make [TARGET] [CC=clang] [CROSS=aarch64-linux-gnu-] [SAN=address,undefined|thread|memory]'
+	@echo '     [COV=1] [DEBUG=1] [PORTABLE=1] [V=1] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | sort | \
 	    while read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
 

@@ -8,7 +8,7 @@ RUNNER ?=# runs each program, e.g. qemu-aarch64
 ONLY ?=# names of test programs: make check ONLY="pool tensor"
 
 # The variants for finding bugs are not what is installed.
-SCRIPTS := $(if $(SAN)$(COV)$(DEBUG)$(ONLY),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
+SCRIPTS := $(if $(SAN)$(COV)$(DEBUG)$(PORTABLE)$(ONLY),,$(sort $(wildcard test/abi/*.sh test/ffi/*.sh)))
 
 # The vectoriser of GCC 12 for AArch64 stops with an internal error on some loops with fmin and fmax.
 TEST_CFLAGS := -fno-tree-vectorize

@@ -101,9 +101,9 @@ typedef struct qnt_layer_spec {
     int32_t layout;      /**< #QNT_NHWC or #QNT_NCHW, of a convolution. */
     int32_t activation;  /**< #QNT_LINEAR, #QNT_RELU or #QNT_CLAMP. */
     int32_t flags;       /**< 0 or #QNT_ACCUMULATE. */
-    float low;           /**< Of #QNT_CLAMP. */
-    float high;          /**< Of #QNT_CLAMP. */
-    int32_t groups;      /**< As in qnt_conv. */
+    float low;           /**< Of #QNT_CLAMP; -infinity: no bound. Else not looked at. */
+    float high;          /**< Of #QNT_CLAMP, at least low; +infinity: no bound. Else not looked at. */
+    int32_t groups;      /**< As in qnt_conv. This and what follows: 0 or the default of #QNT_DENSE. */
     int32_t group_shift; /**< As in qnt_conv. */
     int32_t stride[2];   /**< As in qnt_conv. */
     int32_t dilation[2]; /**< As in qnt_conv. */
@@ -117,13 +117,13 @@ typedef struct qnt_layer_spec {
  * @param spec     the request.
  * @param weight   float view, encoded here; or integer view that holds codes of weight_q.
  * @param weight_q fitted or set; per tensor, per axis 0, or for #QNT_DENSE blocks along axis 1.
- * @param bias     float view [N], or NULL.
+ * @param bias     float view [N], finite, or NULL.
  * @param input_q  format of the input, per tensor, at most 8 bits; NULL: float input, weights
  *                 decoded.
  * @param output_q format of the output, per tensor, at most 8 bits; NULL: float output.
  * @param[out] out the layer; NULL on failure. It keeps nothing of the arguments.
- * @return #QNT_OK, #QNT_E_INVALID, #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED,
- *         #QNT_E_VERSION, #QNT_E_NOMEM.
+ * @return #QNT_OK, #QNT_E_INVALID (also where scales, or they and the bias, leave float32 together),
+ *         #QNT_E_SHAPE, #QNT_E_DTYPE, #QNT_E_STATE, #QNT_E_UNSUPPORTED, #QNT_E_VERSION, #QNT_E_NOMEM.
  */
 QNT_API qnt_status qnt_layer_create(const qnt_context *context, const qnt_layer_spec *spec,
                                     const qnt_tensor *weight, const qnt_quantizer *weight_q,

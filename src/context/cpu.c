@@ -2,7 +2,14 @@
  * feature tells of its pace. */
 #include "context.h"
 
-#if defined(__x86_64__)
+#if defined(QNT__PORTABLE)
+
+uint64_t qnt_cpu_detect(void)
+{
+    return 0;
+}
+
+#elif defined(__x86_64__)
 
 #include <cpuid.h>
 #include <string.h>
@@ -83,7 +90,7 @@ uint64_t qnt_cpu_detect(void)
 
 #endif
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) || defined(QNT__PORTABLE)
 
 bool qnt__cpu_wide_shuffles(void)
 {

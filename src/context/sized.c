@@ -11,7 +11,8 @@ qnt_status qnt__sized_read(const qnt_context *context, const char *name, const v
     uint32_t size;
     memcpy(&size, from, sizeof size);
     if (size < first) {
-        return qnt__fail(context, QNT_E_INVALID, "%s: size is %lu, expected at least %zu", name,
+        return qnt__fail(context, QNT_E_INVALID,
+                         "%s: size is %lu, expected at least %zu: set it to sizeof the struct", name,
                          (unsigned long)size, first);
     }
     const uint8_t *bytes = from;

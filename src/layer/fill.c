@@ -1,5 +1,6 @@
 /* Fills a layer's arrays: panels, multipliers, zero points, sums, bias. doc/numerics.md has the
  * formulas; everything is folded in double and rounded once. */
+#include <math.h>
 #include <string.h>
 
 #include "base/arith.h"
@@ -81,13 +82,19 @@ static int32_t input_zero(const struct qnt__layer_head *h)
     return h->input.zero + (is_signed ? 128 : 0);
 }
 
-static float bias_of(const struct qnt__recipe *r, size_t n, double block_sum)
+static float given_bias(const struct qnt__recipe *r, size_t n)
 {
-    const struct qnt__layer_head *h = &r->head;
     float given = 0.0f;
     if (r->has_bias) {
         qnt__read_f32(&r->context->simd, &r->bias, (int64_t)n * r->bias.strides[0], 1, 1, &given);
     }
+    return given;
+}
+
+static float bias_of(const struct qnt__recipe *r, size_t n, double block_sum)
+{
+    const struct qnt__layer_head *h = &r->head;
+    float given = given_bias(r, n);
     if (h->arithmetic == QNT__DECODE || h->arithmetic == QNT__WORDS) return given;
     if (h->arithmetic == QNT__BLOCKS) return (float)((double)given - input_zero(h) * block_sum);
     if (qnt__layer_finishes_floats(h)) return given;
@@ -257,6 +264,22 @@ static void fill_panels(const struct qnt__recipe *r, const qnt_layer *layer, int
     }
 }
 
+/* NaN and infinities, which would differ in their signs from CPU to CPU once they meet. */
+static qnt_status check_finite(const struct qnt__recipe *r, const qnt_layer *layer)
+{
+    for (size_t n = 0; r->has_bias && n < (size_t)r->head.outputs; n++) {
+        const float given = given_bias(r, n);
+        if (isfinite(given)) continue;
+        return qnt__fail(r->context, QNT_E_INVALID, "bias: number %zu is %g, expected a finite one",
+                         n, (double)given);
+    }
+    if (qnt__layer_is_finite(layer)) return QNT_OK;
+    return qnt__fail(
+        r->context, QNT_E_INVALID,
+        "scales of weight_q, input_q and output_q: multipliers, or biases in units of the "
+        "output, leave float32; expected scales and biases that go together");
+}
+
 qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8_t *data)
 {
     const struct qnt__layer_shape *s = &layer->shape;
@@ -292,5 +315,5 @@ qnt_status qnt__recipe_fill(const struct qnt__recipe *r, qnt_layer *layer, uint8
     if (a.input_values) fill_input_values(r, a.input_values, a.input_book);
     if (a.output_book) fill_output_book(r, layer, a.output_book);
     for (size_t n = 0; n < (size_t)r->head.outputs; n++) fill_output(r, layer, &a, n);
-    return QNT_OK;
+    return check_finite(r, layer);
 }

@@ -231,6 +231,9 @@ static inline const int8_t *qnt__layer_tables(const qnt_layer *layer, size_t pan
  * running does not expect. QNT_E_FORMAT if so. */
 qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer);
 
+/* Are all floats finite that weights, sums and results are multiplied with or added to? */
+bool qnt__layer_is_finite(const qnt_layer *layer);
+
 /* Points the sections into data; head and shape are set. */
 void qnt__layer_attach(qnt_layer *layer, const uint8_t *data, size_t bytes);
 

@@ -98,7 +98,8 @@ static qnt_status plan_places(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
     const size_t parts = run->words.both || run->words.input_parts == 2 ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
-                plan_ready(run) && qnt__append(&end, run->ready_late ? 0 : run->rows, run->ready, &p->ready) &&
+                plan_ready(run) &&
+                qnt__append(&end, run->ready_late ? 0 : run->rows, run->ready, &p->ready) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&
                 plan_scratch(run) && qnt__mul(run->planes.slab, run->planes.row_bytes, &slab) &&

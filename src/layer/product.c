@@ -86,7 +86,8 @@ static const uint8_t *prepared_rows(const struct piece *p, const struct qnt__row
     return prepared;
 }
 
-static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows, const struct qnt__gemm *g)
+static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows,
+                              const struct qnt__gemm *g)
 {
     const struct qnt__gemm_prepared gemm = {.prepared = prepared_rows(p, rows),
                                             .row = rows->at[0],

@@ -8,6 +8,7 @@
 #include "kernel/panels.h"
 #include "prepare.h"
 #include "quantizer/codebook.h"
+#include "quantizer/names.h"
 
 /* An infinite bound is no bound. */
 static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spec)
@@ -24,17 +25,21 @@ static void read_activation(struct qnt__layer_head *h, const qnt_layer_spec *spe
 static qnt_status check_spec(const qnt_context *context, const qnt_layer_spec *s)
 {
     if (s->kind != QNT_DENSE && s->kind != QNT_CONV) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: kind is %d, expected %d to %d",
-                         (int)s->kind, QNT_DENSE, QNT_CONV);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: kind is %d, expected QNT_DENSE (%d) or QNT_CONV (%d)", (int)s->kind,
+                         QNT_DENSE, QNT_CONV);
     }
     if (s->reserved != 0) {
         return qnt__fail(context, QNT_E_INVALID, "spec: reserved is %d, expected 0",
                          (int)s->reserved);
     }
-    if (s->activation == QNT_CLAMP && !(s->low <= s->high)) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "spec: low is %g and high %g, expected low <= high", (double)s->low,
-                         (double)s->high);
+    float infinity = qnt__f32_of_bits(0x7f800000u);
+    if (s->activation == QNT_CLAMP &&
+        !(s->low <= s->high && s->low < infinity && s->high > -infinity)) {
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "spec: low is %g and high %g, expected low <= high with finite numbers between",
+            (double)s->low, (double)s->high);
     }
     return QNT_OK;
 }
@@ -222,12 +227,6 @@ static qnt_status read_grain(struct qnt__recipe *r)
                      expected);
 }
 
-/* Tables of floats that belong to blocks take more than the blocks; those of integers do not. */
-static bool has_tables_for_blocks(const qnt_quantizer *q)
-{
-    return q->own_count && q->spec.grain == QNT_PER_BLOCK;
-}
-
 static qnt_status read_weight_q(struct qnt__recipe *r)
 {
     const qnt_quantizer *q = r->weight_q;
@@ -239,9 +238,8 @@ static qnt_status read_weight_q(struct qnt__recipe *r)
     }
     if (!q->ready) return refuse_unready(r->context, "weight_q");
     bool codebook = q->scheme->values;
-    bool decodes = r->floats && bits <= QNT__NARROW_BITS && !has_tables_for_blocks(q);
     qnt__recipe_choose_numbers(r);
-    r->integers = codebook && !decodes && !r->words && qnt__recipe_has_bytes(q);
+    r->integers = codebook && !r->words && qnt__recipe_has_bytes(q);
     r->levels = codebook && !r->integers;
     r->head.weight_bits = r->integers ? 8 : bits;
 

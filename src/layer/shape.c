@@ -38,9 +38,9 @@ static qnt_status check_geometry(const qnt_context *context, qnt_status status,
 {
     const struct rule rules[] = {
         {"kind", h->kind, QNT_DENSE, QNT_CONV},
-        {"layout", h->layout, QNT_NHWC, QNT_NCHW},
-        {"activation", h->activation, QNT_LINEAR, QNT_CLAMP},
-        {"flags", h->flags, 0, QNT_ACCUMULATE},
+        {"layout (QNT_NHWC, QNT_NCHW)", h->layout, QNT_NHWC, QNT_NCHW},
+        {"activation (QNT_LINEAR, QNT_RELU, QNT_CLAMP)", h->activation, QNT_LINEAR, QNT_CLAMP},
+        {"flags (QNT_ACCUMULATE)", h->flags, 0, QNT_ACCUMULATE},
         {"groups", h->groups, 1, INT32_MAX},
         {"group_shift", h->group_shift, 0, (int64_t)h->groups - 1},
         {"stride[0]", h->stride[0], 1, INT32_MAX},
@@ -63,10 +63,11 @@ static qnt_status check_geometry(const qnt_context *context, qnt_status status,
                          (int)h->groups);
     }
     bool plain = h->groups == 1 && h->kernel[0] == 1 && h->kernel[1] == 1 && h->stride[0] == 1 &&
-                 h->stride[1] == 1 && !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);
+                 h->stride[1] == 1 && h->dilation[0] == 1 && h->dilation[1] == 1 &&
+                 !(h->pad[0] | h->pad[1] | h->pad[2] | h->pad[3]);
     if (h->kind == QNT_DENSE && !(plain && h->layout == QNT_NHWC)) {
         return qnt__fail(context, status,
-                         "kind is QNT_DENSE, which has no layout, groups, stride or pad");
+                         "kind is QNT_DENSE, which has no layout, groups, stride, dilation or pad");
     }
     return QNT_OK;
 }

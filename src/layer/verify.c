@@ -13,6 +13,23 @@ static bool is_finite(float x)
     return (qnt__bits_of_f32(x) & 0x7fffffffu) < 0x7f800000u;
 }
 
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; x && i < n; i++)
+        if (!is_finite(x[i])) return false;
+    return true;
+}
+
+bool qnt__layer_is_finite(const qnt_layer *layer)
+{
+    const struct qnt__layer_shape *s = &layer->shape;
+    const size_t scales = s->columns * s->blocks, levels = (size_t)1 << layer->head.weight_bits;
+    const size_t tables = layer->head.arrays & QNT__HAS_OWN_LEVELS ? scales : 1;
+    return all_finite(layer->scale, scales) && all_finite(layer->offset, scales) &&
+           all_finite(layer->fsum, s->columns) && all_finite(layer->bias, s->columns) &&
+           all_finite(layer->levels, tables * levels);
+}
+
 static bool codes_hold(const struct qnt__layer_codes *c)
 {
     const int32_t known =
@@ -28,7 +45,8 @@ static bool activation_holds(const struct qnt__layer_head *h)
 {
     float infinity = qnt__f32_of_bits(0x7f800000u);
     float low = h->activation == QNT_RELU ? 0.0f : -infinity;
-    if (h->activation == QNT_CLAMP) return h->low <= h->high;
+    if (h->activation == QNT_CLAMP)
+        return h->low <= h->high && h->low < infinity && h->high > -infinity;
     return h->low == low && h->high == infinity;
 }
 
@@ -101,10 +119,8 @@ static bool book_holds(const struct qnt__book *book, const struct qnt__layer_cod
 
 static bool values_hold(const qnt_layer *layer)
 {
-    for (int i = 0; layer->input_values && i < 1 << layer->head.input.bits; i++) {
-        if (!is_finite(layer->input_values[i])) return false;
-    }
-    return true;
+    if (!layer->input_values) return true; /* bits may be any number then */
+    return all_finite(layer->input_values, (size_t)1 << layer->head.input.bits);
 }
 
 /* Outputs follow each other in blocks that hold them; points behind the first ones belong to these. */
@@ -208,6 +224,8 @@ qnt_status qnt__layer_verify(const qnt_context *context, const qnt_layer *layer)
         damage = "the set of arrays";
     else if (!padding_holds(layer))
         damage = "a weight behind the last one of a tap";
+    else if (!qnt__layer_is_finite(layer))
+        damage = "a scale, offset, level or bias that is not finite";
     else if (!zeros_hold(layer))
         damage = "a zero point";
     else if (!thresholds_hold(layer))

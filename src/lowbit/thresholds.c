@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "layer.h"
 #include "quantizer/quantizer.h"
+#include "quantizer/schemes.h"
 
 /* ---- of sums ---- */
 
@@ -169,9 +170,11 @@ qnt_status qnt__find_limits(const qnt_context *context, const qnt_quantizer *qua
     const int scheme = quantizer->spec.scheme;
     if ((scheme != QNT_AFFINE && scheme != QNT_TABLE) || quantizer->groups != 1 ||
         qnt__code_type(quantizer) != QNT_UINT) {
-        return qnt__fail(
-            context, QNT_E_UNSUPPORTED,
-            "output_q: expected unsigned codes of QNT_AFFINE or QNT_TABLE, per tensor");
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "output_q: %s codes of %s in %zu groups, expected unsigned codes of "
+                         "QNT_AFFINE or QNT_TABLE in one group",
+                         qnt__code_type(quantizer) == QNT_UINT ? "unsigned" : "signed",
+                         quantizer->scheme->name, quantizer->groups);
     }
     for (int32_t k = 1; k <= 3; k++) limit[k - 1] = find_limit(&e, k);
     /* what else there is: codes above 3, or falling ones */

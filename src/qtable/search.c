@@ -32,8 +32,10 @@ static qnt_status check_box(const qnt_context *context, qnt_search *search)
 static qnt_status check_spec(const qnt_context *context, qnt_search_spec *s)
 {
     if (s->method < QNT_SEARCH_SORTED || s->method > QNT_SEARCH_BANDIT) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, expected 0 to 3",
-                         (int)s->method);
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "spec: method is %d, expected QNT_SEARCH_SORTED (%d) to QNT_SEARCH_BANDIT (%d)",
+            (int)s->method, QNT_SEARCH_SORTED, QNT_SEARCH_BANDIT);
     }
     if (s->tables == 0) s->tables = 1;
     if (s->tables != 1 && (s->tables != 3 || s->method != QNT_SEARCH_SORTED)) {

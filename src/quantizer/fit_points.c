@@ -16,6 +16,7 @@
 #include "methods.h"
 #include "point_counts.h"
 #include "points.h"
+#include "sort.h"
 #include "sorted.h"
 
 enum { ROUNDS = 30, SNAP_TRIES = 24, BATCH = 64 };
@@ -53,6 +54,7 @@ static size_t place_of(const struct job *job, size_t group)
 static int32_t list_values(const qnt_spec *spec, const struct fit *fit, int32_t points,
                            float *value)
 {
+    _Alignas(64) uint8_t scratch[QNT__SORT_256];
     int32_t bits = spec->method == QNT_BASES ? 1 : spec->bits, count = 0, kept = 0;
     for (uint32_t c = 0; c < 1u << (bits * points); c++) {
         double sum = 0.0, coef[QNT__POINTS_MAX];
@@ -62,11 +64,9 @@ static int32_t list_values(const qnt_spec *spec, const struct fit *fit, int32_t 
             sum += c >> p & 1u ? coef[p] : -coef[p];
         }
         if (spec->method != QNT_BASES) sum = qnt__multipoint_value(c, bits, points, coef);
-        float v = fit->scale * (float)sum;
-        int32_t at = count++;
-        for (; at > 0 && value[at - 1] > v; at--) value[at] = value[at - 1];
-        value[at] = v;
+        value[count++] = fit->scale * (float)sum;
     }
+    qnt__sort_f32(value, NULL, (size_t)count, scratch);
     for (int32_t i = 0; i < count; i++) {
         if (kept == 0 || value[i] > value[kept - 1]) value[kept++] = value[i];
     }

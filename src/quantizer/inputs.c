@@ -7,6 +7,7 @@
 
 #include "base/arith.h"
 #include "base/try.h"
+#include "names.h"
 #include "schemes.h"
 
 enum {

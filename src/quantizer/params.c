@@ -5,6 +5,7 @@
 #include "base/arith.h"
 #include "base/try.h"
 #include "methods.h"
+#include "names.h"
 #include "schemes.h"
 #include "statistics.h"
 
@@ -99,46 +100,10 @@ static double result_of(const qnt_quantizer *quantizer, int32_t param, size_t g)
     }
 }
 
-static const char *name_of(int32_t param)
-{
-    static const char *const names[] = {
-        [QNT_P_SCALE] = "QNT_P_SCALE",
-        [QNT_P_ZERO] = "QNT_P_ZERO",
-        [QNT_P_OFFSET] = "QNT_P_OFFSET",
-        [QNT_P_LOW] = "QNT_P_LOW",
-        [QNT_P_HIGH] = "QNT_P_HIGH",
-        [QNT_P_COEF] = "QNT_P_COEF",
-        [QNT_P_COUNT] = "QNT_P_COUNT",
-        [QNT_P_BASE] = "QNT_P_BASE",
-        [QNT_P_ALPHA] = "QNT_P_ALPHA",
-        [QNT_P_BETA] = "QNT_P_BETA",
-        [QNT_P_LEVELS] = "QNT_P_LEVELS",
-        [QNT_P_THRESHOLDS] = "QNT_P_THRESHOLDS",
-        [QNT_P_PERCENTILE] = "QNT_P_PERCENTILE",
-        [QNT_P_DISTRIBUTION] = "QNT_P_DISTRIBUTION",
-        [QNT_P_SAMPLES] = "QNT_P_SAMPLES",
-        [QNT_P_BINS] = "QNT_P_BINS",
-        [QNT_P_NODES] = "QNT_P_NODES",
-        [QNT_P_BUDGET] = "QNT_P_BUDGET",
-        [QNT_P_TOLERANCE] = "QNT_P_TOLERANCE",
-        [QNT_P_ROUNDS] = "QNT_P_ROUNDS",
-        [QNT_P_EXTRA] = "QNT_P_EXTRA",
-        [QNT_P_ERROR] = "QNT_P_ERROR",
-        [QNT_P_BOUND] = "QNT_P_BOUND",
-        [QNT_P_VISITED] = "QNT_P_VISITED",
-        [QNT_P_OBSERVED] = "QNT_P_OBSERVED",
-        [QNT_P_MIN] = "QNT_P_MIN",
-        [QNT_P_MAX] = "QNT_P_MAX",
-        [QNT_P_STORED] = "QNT_P_STORED",
-        [QNT_P_OVERHEAD] = "QNT_P_OVERHEAD",
-    };
-    return param >= 0 && param < (int32_t)(sizeof names / sizeof *names) ? names[param] : NULL;
-}
-
 static qnt_status refuse(const qnt_context *context, const qnt_quantizer *quantizer, int32_t param,
                          const char *why)
 {
-    const char *name = name_of(param);
+    const char *name = qnt__parameter_name(param);
     if (!name) {
         return qnt__fail(context, QNT_E_INVALID, "param is %d, expected a QNT_P_ parameter",
                          (int)param);
@@ -178,7 +143,8 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
         if (!qnt__method_of(quantizer->spec.method)->certified) {
             return qnt__fail(context, QNT_E_UNSUPPORTED,
                              "param is %s, which method %s does not have (QNT_MSE does)",
-                             name_of(param), qnt__method_of(quantizer->spec.method)->name);
+                             qnt__parameter_name(param),
+                             qnt__method_of(quantizer->spec.method)->name);
         }
         break;
     case QNT_P_ERROR: break;
@@ -192,7 +158,7 @@ static qnt_status count_results(const qnt_context *context, const qnt_quantizer 
     QNT__TRY(qnt__quantizer_ready(context, quantizer));
     if (!quantizer->fitted) {
         return qnt__fail(context, QNT_E_STATE, "param is %s, but the parameters come from no fit",
-                         name_of(param));
+                         qnt__parameter_name(param));
     }
     *count = quantizer->groups;
     return QNT_OK;
@@ -256,11 +222,11 @@ static qnt_status set_option(const qnt_context *context, qnt_quantizer *quantize
 {
     if (count != 1) {
         return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 1 for %s", count,
-                         name_of(param));
+                         qnt__parameter_name(param));
     }
     if (!option_allows(param, values[0])) {
-        return qnt__fail(context, QNT_E_INVALID, "values: %s is %g, expected %s", name_of(param),
-                         values[0], option_text(param));
+        return qnt__fail(context, QNT_E_INVALID, "values: %s is %g, expected %s",
+                         qnt__parameter_name(param), values[0], option_text(param));
     }
     if (param == QNT_P_BINS && quantizer->statistics && quantizer->statistics->bin &&
         values[0] != (double)quantizer->statistics->bins) {

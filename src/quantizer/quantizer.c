@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "inputs.h"
 #include "methods.h"
+#include "names.h"
 #include "schemes.h"
 #include "statistics.h"
 
@@ -32,16 +33,22 @@ int qnt__code_type(const qnt_quantizer *quantizer)
 static qnt_status check_numbers(const qnt_context *context, const qnt_spec *spec)
 {
     if (!qnt__scheme_of(spec->scheme)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, expected a QNT_ scheme",
-                         (int)spec->scheme);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: scheme is %d, expected QNT_AFFINE (%d), QNT_POINTS (%d), QNT_EXP "
+                         "(%d) or QNT_TABLE (%d)",
+                         (int)spec->scheme, QNT_AFFINE, QNT_POINTS, QNT_EXP, QNT_TABLE);
     }
     if (!qnt__method_of(spec->method)) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: method is %d, expected a QNT_ method",
-                         (int)spec->method);
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "spec: method is %d, expected QNT_FIXED (%d) to QNT_LEVELS (%d); those of qnt/train.h "
+            "are for qnt_trainer_create",
+            (int)spec->method, QNT_FIXED, QNT_LEVELS);
     }
     if (spec->flags & ~ALL_FLAGS) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: flags 0x%x has unknown bits, known are 0x%x",
-                         (unsigned)spec->flags, (unsigned)ALL_FLAGS);
+        return qnt__fail(
+            context, QNT_E_INVALID, "spec: flags 0x%x has unknown bits, known are 0x%x (%s)",
+            (unsigned)spec->flags, (unsigned)ALL_FLAGS, qnt__flag_names(ALL_FLAGS).text);
     }
     return QNT_OK;
 }
@@ -52,21 +59,16 @@ static qnt_status check_pair(const qnt_context *context, const qnt_spec *spec)
     const struct qnt__scheme *scheme = qnt__scheme_of(spec->scheme);
     const struct qnt__method *method = qnt__method_of(spec->method);
     if (!(method->schemes >> spec->scheme & 1)) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: method %s does not serve scheme %s",
-                         method->name, scheme->name);
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: method %s does not serve scheme %s, but %s", method->name,
+                         scheme->name, qnt__scheme_names(method->schemes).text);
     }
     int32_t unknown = spec->flags & ~scheme->flags;
     if (unknown) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: flags 0x%x mean nothing with scheme %s",
-                         (unsigned)unknown, scheme->name);
+        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: %s means nothing with scheme %s",
+                         qnt__flag_names(unknown).text, scheme->name);
     }
     return QNT_OK;
-}
-
-const char *qnt__grain_name(int32_t grain)
-{
-    static const char *const names[] = {"QNT_PER_TENSOR", "QNT_PER_AXIS", "QNT_PER_BLOCK"};
-    return names[grain];
 }
 
 static qnt_status check_grain(const qnt_context *context, const qnt_spec *spec)

@@ -94,9 +94,6 @@ qnt_status qnt__parameter_absent(const qnt_context *context, const qnt_quantizer
 qnt_status qnt__parameter_not_set(const qnt_context *context, const qnt_quantizer *quantizer,
                                   int32_t param);
 
-/* The name of the constant; of a grain that was checked. */
-const char *qnt__grain_name(int32_t grain);
-
 /* Checks the count of values for a parameter of all groups: one for all, or one for each; with
  * `resize`, as many as there will be groups. *groups becomes their number. */
 qnt_status qnt__parameter_groups(const qnt_context *context, const qnt_quantizer *quantizer,

@@ -8,7 +8,10 @@
 /* Bytes of scratch for n values; SIZE_MAX if that overflows. */
 size_t qnt__sort_scratch(size_t n, bool weighted);
 
-/* Sorts finite values ascending, and their weights (NULL: none) with them. Values that are equal
+/* Bytes of scratch for up to 256 values without weights. */
+enum { QNT__SORT_256 = (256 * 4 * sizeof(size_t)) + 256 * sizeof(float) };
+
+/* Sorts values without NaN ascending, and their weights (NULL: none) with them. Values that are equal
  * keep their order. scratch is 64-byte aligned. */
 void qnt__sort_f32(float *values, double *weights, size_t n, void *scratch);
 

@@ -11,6 +11,8 @@
 #include <math.h>
 
 #include "context/context.h"
+#include "methods.h"
+#include "names.h"
 
 static const float nf4[16] = {-1.0f,        -0.6961928f,  -0.52507305f, -0.3949175f,
                               -0.28444138f, -0.18477343f, -0.09105004f, 0.0f,
@@ -100,8 +102,9 @@ qnt_status qnt__standard_levels_check(const qnt_context *context, const qnt_spec
         if (ranges[i].method != spec->method) continue;
         if (spec->bits >= ranges[i].low && spec->bits <= ranges[i].high) return QNT_OK;
         return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "spec: method %d has %d bits, expected %d to %d", (int)spec->method,
-                         (int)spec->bits, (int)ranges[i].low, (int)ranges[i].high);
+                         "spec: %d bits with method %s, expected %d to %d", (int)spec->bits,
+                         qnt__method_of(spec->method)->name, (int)ranges[i].low,
+                         (int)ranges[i].high);
     }
     return QNT_OK;
 }

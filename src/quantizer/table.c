@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "codebook.h"
 #include "methods.h"
+#include "names.h"
 #include "standard_levels.h"
 
 static bool has_own_levels(const qnt_spec *spec)
@@ -48,11 +49,10 @@ static qnt_status check(const qnt_context *context, const qnt_spec *spec)
     }
     if ((spec->flags & QNT_THRESHOLDS) &&
         (spec->method != QNT_LEVELS || (spec->flags & QNT_LITERAL))) {
-        return qnt__fail(
-            context, QNT_E_INVALID,
-            "spec: QNT_THRESHOLDS with method %d and flags 0x%x, expected QNT_LEVELS (%d) "
-            "without QNT_LITERAL",
-            (int)spec->method, (unsigned)spec->flags, QNT_LEVELS);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: QNT_THRESHOLDS with method %s and flags %s, expected QNT_LEVELS "
+                         "without QNT_LITERAL",
+                         qnt__method_of(spec->method)->name, qnt__flag_names(spec->flags).text);
     }
     return qnt__standard_levels_check(context, spec);
 }
@@ -274,7 +274,7 @@ static qnt_status verify(const qnt_context *context, const qnt_quantizer *q, siz
     const float *threshold = q->own + g * q->own_count;
     for (size_t i = 0; qnt__has_thresholds(&q->spec) && i < q->own_count; i++) {
         if (threshold[i] >= (i == 0 ? -INFINITY : threshold[i - 1])) continue;
-        return qnt__fail(context, QNT_E_FORMAT, "threshold %zu of group %zu decreases", i, g);
+        return qnt__fail(context, QNT_E_FORMAT, "data: threshold %zu of group %zu decreases", i, g);
     }
     return check_values(context, q, g, q->scale[g]);
 }

@@ -1,20 +1,21 @@
 /*
  * Slots of products with rows of activations that are prepared once for all columns, for levels whose
- * instruction adds the products of two neighbours in 16 bits and saturates (VPMADDUBSW of AVX2).
+ * instruction adds the products of two neighbours in 16 bits and saturates: AVX2 (VPMADDUBSW). Others
+ * multiply rows as they are and have no use for them.
  *
  * A weight w becomes the unsigned 127 - w, an activation u the signed x = 127 - u:
  *
  *     u w = x (127 - w) + 127 w - 127 x
  *
  * and a sum of two products stays within 16 bits if its x have different signs. So where they do not, the
- * second one is negated, and its weight w becomes 255 less what it was, because
+ * second one is negated, and its weight v = 127 - w becomes 255 - v, because
  *
  *     x v = 255 x + (-x) (255 - v)
  *
- * Which activations of a row are negated is the same for all columns: two pairs of a quad of k choose one of
- * four forms of a cell of weights, and what x and 255 x add up to is a constant of the row. An x of -128, u
- * of 255, has no negative in a byte. Where it should be negated, 254 stands for 255, and the weight has to be
- * added once again; that happens only behind a neighbour above 127.
+ * Which activations of a row are negated is the same for all columns: the two pairs of a quad of k choose
+ * one of four forms of a cell of weights, and what -127 x and 255 x add up to is a constant of the row. An
+ * x of -128, u of 255, has no negative in a byte. Where it should be negated, 254 stands for 255, and the
+ * weight has to be added once again; that happens only behind a neighbour above 127.
  */
 #ifndef QNT__SIMD_SLOTS_PREPARED_H
 #define QNT__SIMD_SLOTS_PREPARED_H

@@ -185,7 +185,8 @@ qnt_status qnt__view_describe(const qnt_context *context, const char *name, int 
     if (!out) return qnt__fail(context, QNT_E_INVALID, "%s is NULL", name);
     if (ndim > 0 && (!out->shape || !out->strides)) {
         return qnt__fail(context, QNT_E_INVALID,
-                         "%s: shape and strides must point to %d numbers each", name, QNT_MAX_NDIM);
+                         "%s: shape and strides must point to QNT_MAX_NDIM (%d) numbers each", name,
+                         QNT_MAX_NDIM);
     }
     int64_t stride = 1;
     for (int d = ndim - 1; d >= 0; d--) {

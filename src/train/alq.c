@@ -6,6 +6,7 @@
 
 #include "base/carve.h"
 #include "base/try.h"
+#include "quantizer/names.h"
 #include "tensor/range.h"
 
 /* ---- groups ---- */
@@ -60,24 +61,34 @@ static qnt_status open_block(const qnt_context *context, qnt_alq *q)
 
 static qnt_status check_spec(const qnt_context *context, const qnt_spec *s)
 {
-    if (s->scheme != QNT_POINTS || s->method != QNT_ALQ || s->bits != 1 || s->flags != 0) {
+    if (s->scheme != QNT_POINTS || s->method != QNT_ALQ) {
         return qnt__fail(
             context, QNT_E_INVALID,
-            "spec: scheme %d, method %d, %d bits, flags 0x%x; expected %d, %d, 1 and 0",
-            (int)s->scheme, (int)s->method, (int)s->bits, (unsigned)s->flags, QNT_POINTS, QNT_ALQ);
+            "spec: scheme is %d and method %d, expected QNT_POINTS (%d) and QNT_ALQ (%d)",
+            (int)s->scheme, (int)s->method, QNT_POINTS, QNT_ALQ);
+    }
+    if (s->bits != 1 || s->flags != 0) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: bits is %d and flags %s, expected 1 and 0: signs", (int)s->bits,
+                         qnt__flag_names(s->flags).text);
     }
     if (s->points < 1 || s->points > QNT__BASES_MAX) {
         return qnt__fail(context, QNT_E_INVALID, "spec: points is %d, expected 1 to %d",
                          (int)s->points, QNT__BASES_MAX);
     }
-    bool blocks = s->grain == QNT_PER_BLOCK;
-    if (s->grain < QNT_PER_TENSOR || s->grain > QNT_PER_BLOCK || blocks != (s->block != 0) ||
-        s->block < 0 || (s->grain == QNT_PER_AXIS && s->axis != 0)) {
-        return qnt__fail(
-            context, QNT_E_INVALID,
-            "spec: grain %d, axis %d, block %lld; expected the tensor, axis 0, or blocks of the "
-            "last axis",
-            (int)s->grain, (int)s->axis, (long long)s->block);
+    if (s->grain < QNT_PER_TENSOR || s->grain > QNT_PER_BLOCK) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: grain is %d, expected %d (QNT_PER_TENSOR) to %d (QNT_PER_BLOCK)",
+                         (int)s->grain, QNT_PER_TENSOR, QNT_PER_BLOCK);
+    }
+    if ((s->grain == QNT_PER_BLOCK) != (s->block != 0) || s->block < 0) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: block is %lld, expected a length with QNT_PER_BLOCK and else 0",
+                         (long long)s->block);
+    }
+    if (s->grain == QNT_PER_AXIS && s->axis != 0) {
+        return qnt__fail(context, QNT_E_INVALID, "spec: axis is %d, expected 0 with QNT_PER_AXIS",
+                         (int)s->axis);
     }
     return QNT_OK;
 }
@@ -91,7 +102,8 @@ static qnt_status divide(const qnt_context *context, qnt_alq *q, const struct qn
                          (unsigned long long)w->count);
     }
     if (q->spec.grain == QNT_PER_BLOCK && q->spec.axis != last && q->spec.axis != -1) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: axis is %d, expected the last one, %d",
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: axis is %d, expected the last one, %d or -1, with QNT_PER_BLOCK",
                          (int)q->spec.axis, last);
     }
     q->count = w->count;

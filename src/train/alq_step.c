@@ -209,9 +209,11 @@ qnt_status qnt_alq_step(const qnt_context *context, qnt_alq *alq, int32_t mode, 
     QNT__TRY(open_gradient(context, alq, "dw", dw, &view));
     if (mode < QNT_ALQ_GATHER || mode > QNT_ALQ_STRAIGHT ||
         !(rate > 0.0 && rate <= QNT__ALQ_RATE)) {
-        return qnt__fail(context, QNT_E_INVALID,
-                         "mode is %d, rate %g; expected 0 to %d, and above 0, at most %g",
-                         (int)mode, rate, QNT_ALQ_STRAIGHT, QNT__ALQ_RATE);
+        return qnt__fail(
+            context, QNT_E_INVALID,
+            "mode is %d and rate %g, expected QNT_ALQ_GATHER (%d) to QNT_ALQ_STRAIGHT (%d) "
+            "and a rate above 0, at most %g",
+            (int)mode, rate, QNT_ALQ_GATHER, QNT_ALQ_STRAIGHT, QNT__ALQ_RATE);
     }
     QNT__TRY(qnt__train_finite(context, "dw", &view));
     if (!qnt__mul(alq->count, sizeof(float) + sizeof(double), &bytes)) bytes = SIZE_MAX;

@@ -17,7 +17,7 @@ qnt_status qnt__train_open(const qnt_context *context, const qnt_trainer *traine
     if (!trainer) return qnt__fail(context, QNT_E_INVALID, "trainer is NULL");
     if (trainer->groups == 0) {
         return qnt__fail(context, QNT_E_STATE,
-                         "trainer has no numbers yet; start it with a tensor");
+                         "trainer has no numbers yet; call qnt_trainer_start first");
     }
     QNT__TRY(qnt__view_open(context, "x", x, QNT__FLOATS, view));
     QNT__TRY(qnt__grouping_of(context, "x", &trainer->spec, view->ndim, view->shape, grouping));

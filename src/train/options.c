@@ -3,7 +3,31 @@
 #include <string.h>
 
 #include "base/try.h"
+#include "quantizer/names.h"
 #include "trainer.h"
+
+/* Options: what they are called, and their least and greatest legal value. */
+static const struct option {
+    int32_t param;
+    const char *name;
+    double least, most;
+    bool open; /* the least itself is not legal */
+    bool whole;
+} options[] = {{QNT_P_STEP, "QNT_P_STEP", 0.0, 0x1p53, false, true},
+               {QNT_P_EPOCH, "QNT_P_EPOCH", 0.0, 0x1p53, false, true},
+               {QNT_P_TEMPERATURE, "QNT_P_TEMPERATURE", 0.0, 1e30, true, false},
+               {QNT_P_HARD, "QNT_P_HARD", 0.0, 1.0, false, true},
+               {QNT_P_DELTA, "QNT_P_DELTA", 0.0, 1e6, false, false},
+               {QNT_P_KEEP, "QNT_P_KEEP", 0.0, 1.0, true, false},
+               {QNT_P_ANNEAL, "QNT_P_ANNEAL", 0.0, 0x1p53, false, true},
+               {QNT_P_PENALTY, "QNT_P_PENALTY", 0.0, 1e30, false, false}};
+
+static const struct option *option_named(int32_t param)
+{
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].param == param) return &options[i];
+    return NULL;
+}
 
 static double *option_of(qnt_trainer *trainer, int32_t param)
 {
@@ -24,7 +48,8 @@ static double *option_of(qnt_trainer *trainer, int32_t param)
 static qnt_status check_started(const qnt_context *context, const qnt_trainer *trainer)
 {
     if (trainer->groups > 0) return QNT_OK;
-    return qnt__fail(context, QNT_E_STATE, "trainer has no numbers yet; start it with a tensor");
+    return qnt__fail(context, QNT_E_STATE,
+                     "trainer has no numbers yet; call qnt_trainer_start first");
 }
 
 /* How many values a parameter has, and where they are; NULL for an option that is unknown. */
@@ -42,8 +67,16 @@ static qnt_status find(const qnt_context *context, qnt_trainer *trainer, int32_t
         *count = (size_t)trainer->levels;
     }
     if (*at) return QNT_OK;
-    return qnt__fail(context, QNT_E_INVALID, "param is %d, which trainer %s does not have",
-                     (int)param, trainer->method->name);
+    const char *name = qnt__parameter_name(param);
+    if (!name) {
+        return qnt__fail(context, QNT_E_INVALID,
+                         "param is %d, expected QNT_P_THETA (%d) to QNT_P_PENALTY (%d)", (int)param,
+                         QNT_P_THETA, QNT_P_PENALTY);
+    }
+    return qnt__fail(context, QNT_E_INVALID,
+                     "param is %s, which a trainer of method %s does not have; its quantizer may "
+                     "(qnt_trainer_export)",
+                     name, trainer->method->name);
 }
 
 qnt_status qnt_trainer_get(const qnt_context *context, const qnt_trainer *trainer, int32_t param,
@@ -83,10 +116,12 @@ static qnt_status check_level_count(const qnt_context *context, const qnt_traine
 {
     size_t most = (size_t)1 << trainer->spec.bits;
     if (n < 2 || n > most) {
-        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected 2 to %zu levels", n, most);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "count is %zu, expected 2 to %zu levels of QNT_P_LEVELS", n, most);
     }
     if (trainer->groups == 0) return QNT_OK;
-    return qnt__fail(context, QNT_E_STATE, "trainer has started; levels are set before");
+    return qnt__fail(context, QNT_E_STATE,
+                     "trainer has started; set QNT_P_LEVELS before qnt_trainer_start");
 }
 
 static qnt_status set_levels(const qnt_context *context, qnt_trainer *trainer, const double *level,
@@ -104,36 +139,23 @@ static qnt_status set_levels(const qnt_context *context, qnt_trainer *trainer, c
     return QNT_OK;
 }
 
-/* Least and greatest legal value of an option; `open`: the least itself is not. */
-static const struct range {
-    int32_t param;
-    double least, most;
-    bool open;
-} ranges[] = {{QNT_P_STEP, 0.0, 0x1p53, false},     {QNT_P_EPOCH, 0.0, 0x1p53, false},
-              {QNT_P_TEMPERATURE, 0.0, 1e30, true}, {QNT_P_HARD, 0.0, 1.0, false},
-              {QNT_P_DELTA, 0.0, 1e6, false},       {QNT_P_KEEP, 0.0, 1.0, true},
-              {QNT_P_ANNEAL, 0.0, 0x1p53, false},   {QNT_P_PENALTY, 0.0, 1e30, false}};
-
 static qnt_status check_option(const qnt_context *context, const qnt_trainer *trainer,
                                int32_t param, double value)
 {
-    const struct range *r = ranges;
-    while (r->param != param) r++;
-    const bool whole =
-        param == QNT_P_STEP || param == QNT_P_EPOCH || param == QNT_P_ANNEAL || param == QNT_P_HARD;
-    if (value < r->least || value > r->most || (r->open && value == r->least) ||
-        (whole && value != rint(value))) {
-        return qnt__fail(
-            context, QNT_E_INVALID, "values: parameter %d is %g, expected %s%g to %g%s", (int)param,
-            value, r->open ? "above " : "", r->least, r->most, whole ? ", a whole number" : "");
+    const struct option *o = option_named(param);
+    if (value < o->least || value > o->most || (o->open && value == o->least) ||
+        (o->whole && value != rint(value))) {
+        return qnt__fail(context, QNT_E_INVALID, "values: %s is %g, expected %s%g to %g%s", o->name,
+                         value, o->open ? "above " : "", o->least, o->most,
+                         o->whole ? ", a whole number" : "");
     }
     if ((param == QNT_P_KEEP || param == QNT_P_ANNEAL) && trainer->groups > 0) {
-        return qnt__fail(context, QNT_E_STATE, "trainer has started; parameter %d is set before",
-                         (int)param);
+        return qnt__fail(context, QNT_E_STATE,
+                         "trainer has started; set %s before qnt_trainer_start", o->name);
     }
     if (param == QNT_P_STEP && value < trainer->options.step) {
         return qnt__fail(context, QNT_E_INVALID,
-                         "values: step %g is behind step %g, expected one that does not go back",
+                         "values: QNT_P_STEP is %g after %g, expected one that does not go back",
                          value, trainer->options.step);
     }
     return QNT_OK;
@@ -150,7 +172,8 @@ qnt_status qnt_trainer_set(const qnt_context *context, qnt_trainer *trainer, int
     if (param == QNT_P_LEVELS) {
         QNT__TRY(check_level_count(context, trainer, count));
     } else if (count != n) {
-        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected %zu", count, n);
+        return qnt__fail(context, QNT_E_INVALID, "count is %zu, expected %zu%s", count, n,
+                         param == QNT_P_THETA ? ", as qnt_trainer_get gives" : "");
     }
     if (!values && count > 0) return qnt__fail(context, QNT_E_INVALID, "values is NULL");
     for (size_t i = 0; i < count; i++) {

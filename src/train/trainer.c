@@ -5,6 +5,8 @@
 #include <math.h>
 
 #include "base/try.h"
+#include "quantizer/names.h"
+#include "quantizer/schemes.h"
 
 enum {
     FIRST_SPEC = sizeof(qnt_spec), /* its size in release 1.0 */
@@ -23,19 +25,21 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
     }
     if (spec->flags & ~FLAGS) {
         return qnt__fail(context, QNT_E_UNSUPPORTED,
-                         "spec: flags are 0x%x, expected QNT_SIGNED and QNT_LITERAL only",
-                         (unsigned)spec->flags);
+                         "spec: flags are %s, expected QNT_SIGNED and QNT_LITERAL only",
+                         qnt__flag_names(spec->flags).text);
     }
     const bool weights = spec->flags & QNT_SIGNED;
     if (weights ? !m->weights : !m->activations) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: %s trains %s only, flags are 0x%x",
-                         m->name, m->weights ? "weights (QNT_SIGNED)" : "activations",
-                         (unsigned)spec->flags);
+        return qnt__fail(
+            context, QNT_E_UNSUPPORTED, "spec: %s trains %s only, flags are %s", m->name,
+            m->weights ? "weights (with QNT_SIGNED)" : "activations (without QNT_SIGNED)",
+            qnt__flag_names(spec->flags).text);
     }
     const int32_t scheme = m->table[weights] ? QNT_TABLE : QNT_AFFINE;
     if (spec->scheme != scheme) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: scheme is %d, expected %d, which %s trains",
-                         (int)spec->scheme, (int)scheme, m->name);
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: scheme is %d, expected %s (%d), which %s trains", (int)spec->scheme,
+                         qnt__scheme_of(scheme)->name, (int)scheme, m->name);
     }
     if (spec->bits < m->least_bits || spec->bits > m->most_bits) {
         return qnt__fail(context, QNT_E_INVALID, "spec: bits is %d, expected %d to %d for %s",
@@ -46,12 +50,14 @@ static qnt_status check_spec(const qnt_context *context, const qnt_spec *spec)
                          (int)spec->points);
     }
     if (spec->grain < QNT_PER_TENSOR || spec->grain > QNT_PER_BLOCK) {
-        return qnt__fail(context, QNT_E_INVALID, "spec: grain is %d, expected %d to %d",
+        return qnt__fail(context, QNT_E_INVALID,
+                         "spec: grain is %d, expected %d (QNT_PER_TENSOR) to %d (QNT_PER_BLOCK)",
                          (int)spec->grain, QNT_PER_TENSOR, QNT_PER_BLOCK);
     }
     if (m->whole && spec->grain != QNT_PER_TENSOR) {
-        return qnt__fail(context, QNT_E_UNSUPPORTED, "spec: grain is %d, expected %d for %s",
-                         (int)spec->grain, QNT_PER_TENSOR, m->name);
+        return qnt__fail(context, QNT_E_UNSUPPORTED,
+                         "spec: grain is %s, expected QNT_PER_TENSOR for %s",
+                         qnt__grain_name(spec->grain), m->name);
     }
     if ((spec->grain == QNT_PER_BLOCK) != (spec->block != 0) || spec->block < 0) {
         return qnt__fail(context, QNT_E_INVALID,

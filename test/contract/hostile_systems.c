@@ -226,7 +226,7 @@ static void trainers(void)
                    {QNT_TABLE, QNT_STAIRCASE, 2, QNT_SIGNED, false, false},
                    {QNT_TABLE, QNT_BALANCED, 2, QNT_SIGNED, false, true},
                    {QNT_TABLE, QNT_LQ, 2, 0, true, false}};
-    float x[60], dy[60], y[60], dx[60];
+    float x[60], dy[60], y[60] = {0}, dx[60] = {0};
     fill_floats(x, 60);
     fill_floats(dy, 60);
     qnt_tensor *values = TENSOR(x, QNT_FLOAT, 32, 3, 20), *slope = TENSOR(dy, QNT_FLOAT, 32, 3, 20);
@@ -277,7 +277,7 @@ static qnt_status step(const qnt_context *c, void *self, qnt_tensor *const *t)
 
 static void multibit(void)
 {
-    float w[60], slope[60], read[60];
+    float w[60], slope[60], read[60] = {0};
     fill_floats(w, 60);
     fill_floats(slope, 60);
     qnt_spec spec = {.size = sizeof spec,
@@ -343,8 +343,8 @@ static qnt_status compare(const qnt_context *c, void *self, qnt_tensor *const *t
 
 static void kernel_maps(void)
 {
-    float anchors[FILTERS * PATCH], kept[FILTERS * PATCH], slope[FILTERS * PATCH];
-    float x[6 * 7 * 2], dx[6 * 7 * 2], y[4 * 5 * FILTERS], dy[4 * 5 * FILTERS];
+    float anchors[FILTERS * PATCH], kept[FILTERS * PATCH] = {0}, slope[FILTERS * PATCH] = {0};
+    float x[6 * 7 * 2], dx[6 * 7 * 2] = {0}, y[4 * 5 * FILTERS] = {0}, dy[4 * 5 * FILTERS];
     fill_floats(anchors, FILTERS * PATCH);
     fill_floats(x, 6 * 7 * 2);
     fill_floats(dy, 4 * 5 * FILTERS);

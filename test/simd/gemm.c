@@ -252,15 +252,17 @@ static void gemm_prepared_once(size_t m, size_t panels, size_t depth)
         qnt__gemm_s8_c(&g);
         qnt__prepare_row_c(row, depth, prepared.data + i * bytes);
     }
-    struct qnt__gemm_prepared g = {.prepared = prepared.data, .row = x.data, .row_step = (ptrdiff_t)row_step,
-                                   .weight = w.data, .m = m, .panels = panels, .depth = depth,
-                                   .panel_bytes = panel_bytes, .ld = ld, .results = random_results()};
+    struct qnt__gemm_prepared g = {.prepared = prepared.data, .row = x.data,
+                                   .row_step = (ptrdiff_t)row_step, .weight = w.data, .m = m,
+                                   .panels = panels, .depth = depth, .panel_bytes = panel_bytes,
+                                   .ld = ld, .results = random_results()};
     for (int l = -1; l < levels; l++) {
         memcpy(y.block.data, y.before, y.size);
         g.acc = (void *)y.block.data;
         if (l < 0) qnt__gemm_prepared_c(&g);
         else tables[l].gemm_prepared(&g);
-        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu depth %zu", l < 0 ? "c" : names[l], m, panels, depth);
+        CHECK_MSG(output_matches(&y), "%s m %zu panels %zu depth %zu", l < 0 ? "c" : names[l], m,
+                  panels, depth);
     }
     output_free(&y);
     unguard(&x);
@@ -273,7 +275,8 @@ static void gemm_prepared(void)
     for (size_t m = 1; m <= 30; m++) gemm_prepared_once(m, 1 + m % QNT__BLOCK_PANELS, 4 * m);
     for (int i = 0; i < ROUNDS / 4; i++) {
         gemm_prepared_once((size_t)random_in(1, random_in(0, 7) ? 40 : QNT__PREPARED_ROWS),
-                           (size_t)random_in(1, QNT__BLOCK_PANELS), 4 * (size_t)random_in(1, i % 4 ? 80 : 700));
+                           (size_t)random_in(1, QNT__BLOCK_PANELS),
+                           4 * (size_t)random_in(1, i % 4 ? 80 : 700));
     }
     only_largest = true;
     gemm_prepared_once(7, 1, 4 * 20000);

@@ -133,6 +133,10 @@ static void bad_arguments(void)
     FAILS(qnt_conv_s8(context, NULL, xt, 0, wt, yt), QNT_E_INVALID, "conv is NULL");
     FAILS(qnt_conv_s8(context, &conv, NULL, 0, wt, yt), QNT_E_INVALID, "x is NULL");
     FAILS(qnt_conv_s8(context, &conv, xt, 256, wt, yt), QNT_E_INVALID, "x_zero is 256");
+    FAILS(qnt_conv_s8(context, &conv, TENSOR(x, QNT_UINT, 4, 1, 4, 4, 4), 0, wt, yt), QNT_E_DTYPE,
+          "x: 4 bits, expected int8 or uint8");
+    FAILS(qnt_conv_s8(context, &conv, xt, 0, TENSOR(w, QNT_INT, 8, 2, 0, 1, 4), yt), QNT_E_SHAPE,
+          "w: kernel of 0 x 1, expected at least 1 x 1");
     FAILS(qnt_conv_s8(context, &conv, xt, 0, wt, TENSOR(y, QNT_INT, 32, 1, 4, 4, 3)), QNT_E_SHAPE,
           "extent 3 is 3, expected 2");
     FAILS(qnt_conv_s8(context, &conv, xt, 0, TENSOR(w, QNT_INT, 8, 2, 1, 1, 3), yt), QNT_E_SHAPE,

@@ -388,6 +388,203 @@ static void padding_damage(void)
     qnt_context_destroy(context);
 }
 
+/* Puts a number that is not finite into each array of floats, one after the other; counts them. */
+static void spoil_floats(const qnt_context *context, const qnt_layer *layer, int damaged[5])
+{
+    static const uint32_t bad[] = {0x7fc00000, 0x7f800000, 0xff800000};
+    const struct qnt__layer_shape *s = &layer->shape;
+    const size_t scales = s->columns * s->blocks, levels = (size_t)1 << layer->head.weight_bits;
+    const struct {
+        const float *at;
+        size_t count;
+    } arrays[5] = {{layer->scale, scales},
+                   {layer->offset, scales},
+                   {layer->fsum, s->columns},
+                   {layer->bias, s->columns},
+                   {layer->levels, levels}};
+    size_t length;
+    uint8_t *blob = saved_layer(context, layer, &length);
+    for (int i = 0; i < 5; i++) {
+        if (!arrays[i].at || arrays[i].count == 0) continue;
+        const size_t place = (size_t)random_in(0, (int64_t)arrays[i].count - 1);
+        const size_t at =
+            length - layer->bytes + (size_t)((const uint8_t *)(arrays[i].at + place) - layer->data);
+        uint8_t saved[4];
+        memcpy(saved, blob + at, 4);
+        put(blob, at, bad[random_in(0, 2)], 4, length);
+        FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, "is not finite");
+        memcpy(blob + at, saved, 4);
+        damaged[i]++;
+    }
+    free(blob);
+}
+
+/* NaN and infinities in any array of floats that running multiplies with or adds. */
+static void float_damage(void)
+{
+    qnt_context *context = check_context();
+    const qnt_spec spec[2] = {
+        {.size = sizeof *spec, .method = QNT_MINMAX, .bits = 4, .flags = QNT_REAL_OFFSET},
+        {.size = sizeof *spec,
+         .scheme = QNT_TABLE,
+         .method = QNT_NF4,
+         .bits = 4,
+         .flags = QNT_LITERAL}};
+    const qnt_layer_spec dense = {.size = sizeof dense};
+    float w[5 * 7];
+    int damaged[5] = {0};
+    for (int turn = 0; turn < 200; turn++) {
+        const layer_case c = random_layer_case(turn);
+        layer_data d = random_data(&c);
+        qnt_layer *layer = make_layer(context, &c, &d);
+        spoil_floats(context, layer, damaged);
+        qnt_layer_destroy(layer);
+        free_data(&d);
+    }
+    for (int i = 0; i < 35; i++) w[i] = (float)random_gauss();
+    for (int i = 0; i < 2; i++) {
+        qnt_tensor *weight = TENSOR(w, QNT_FLOAT, 32, 5, 7);
+        qnt_quantizer *q;
+        qnt_layer *layer;
+        OK(qnt_quantizer_create(context, &spec[i], &q));
+        OK(qnt_quantizer_observe(context, q, weight, NULL));
+        OK(qnt_quantizer_fit(context, q));
+        OK(qnt_layer_create(context, &dense, weight, q, NULL, NULL, NULL, &layer));
+        spoil_floats(context, layer, damaged);
+        qnt_layer_destroy(layer);
+        qnt_quantizer_destroy(q);
+    }
+    for (int i = 0; i < 5; i++) CHECK_MSG(damaged[i] > 0, "array %d", i);
+    qnt_context_destroy(context);
+}
+
+static qnt_quantizer *fitted(const qnt_context *context, qnt_spec spec, const qnt_tensor *x)
+{
+    qnt_quantizer *q = NULL;
+    spec.size = sizeof spec;
+    if (qnt_quantizer_create(context, &spec, &q) || qnt_quantizer_observe(context, q, x, NULL) ||
+        qnt_quantizer_fit(context, q))
+        exit(2);
+    return q;
+}
+
+/* Number `at` of the blob of a layer becomes something that no layer has. */
+static void spoil(const qnt_context *context, const qnt_layer *layer, const void *array, size_t at,
+                  uint32_t value, const char *reason)
+{
+    size_t length;
+    uint8_t *blob = saved_layer(context, layer, &length);
+    if (array) at += length - layer->bytes + (size_t)((const uint8_t *)array - layer->data);
+    put(blob, at, value, 4, length);
+    FAILS(load(context, QNT_BLOB_LAYER, blob, length, 0), QNT_E_FORMAT, reason);
+    free(blob);
+}
+
+/* Combinations of numbers, and arrays that kernels rely on. */
+static void layer_damage(void)
+{
+    qnt_context *context = check_context();
+    enum {
+        N = 256,
+        K = 512,
+        NUMBERS = 64,
+        FLAGS = NUMBERS + 12,
+        ARRAYS = NUMBERS + 4 * (16 + 12 + 3)
+    };
+    static float w[N * K], x[3 * K], bias[N] = {1, 2, 3};
+    for (int i = 0; i < N * K; i++) w[i] = (float)random_gauss();
+    for (int i = 0; i < 3 * K; i++) x[i] = (float)random_gauss();
+    const qnt_tensor *wt = TENSOR(w, QNT_FLOAT, 32, N, K), *xt = TENSOR(x, QNT_FLOAT, 32, 3, K);
+    const qnt_layer_spec spec = {.size = sizeof spec};
+    qnt_quantizer *s8 =
+        fitted(context, (qnt_spec){.method = QNT_MINMAX, .flags = QNT_SIGNED | QNT_SYMMETRIC}, wt);
+    qnt_quantizer *u8 = fitted(context, (qnt_spec){.method = QNT_MINMAX}, xt);
+    qnt_quantizer *book =
+        fitted(context, (qnt_spec){.scheme = QNT_TABLE, .method = QNT_BALANCED, .bits = 3}, xt);
+    qnt_quantizer *base = fitted(
+        context, (qnt_spec){.scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 1}, wt);
+    qnt_quantizer *signs = fitted(context, (qnt_spec){.method = QNT_MINMAX, .bits = 1}, xt);
+    qnt_layer *layer;
+
+    OK(qnt_layer_create(context, &spec, wt, s8, TENSOR(bias, QNT_FLOAT, 32, N), u8, u8, &layer));
+    spoil(context, layer, NULL, FLAGS, QNT_ACCUMULATE, "accumulation into codes");
+    REQUIRE(layer->head.arrays == (QNT__HAS_BIAS | QNT__HAS_SUM));
+    spoil(context, layer, NULL, ARRAYS, QNT__HAS_BIAS | QNT__HAS_ZERO, "the set of arrays");
+    qnt_layer_destroy(layer);
+
+    OK(qnt_layer_create(context, &spec, wt, s8, NULL, book, NULL, &layer));
+    REQUIRE(layer->input_thresholds);
+    spoil(context, layer, layer->input_thresholds, 0, 0x7fc00000, "a threshold of the input");
+    spoil(context, layer, layer->input_thresholds, 4, 0xff800000, "a threshold of the input");
+    qnt_layer_destroy(layer);
+
+    OK(qnt_layer_create(context, &spec, wt, base, NULL, signs, NULL, &layer));
+    REQUIRE(layer->head.arithmetic == QNT__PLANES);
+    spoil(context, layer, layer->coef, 4, 3, "a coefficient of a plane");
+    qnt_layer_destroy(layer);
+    qnt_quantizer_destroy(s8), qnt_quantizer_destroy(u8), qnt_quantizer_destroy(book);
+    qnt_quantizer_destroy(base), qnt_quantizer_destroy(signs);
+    qnt_context_destroy(context);
+}
+
+/* Of two planes and more; that takes many weights, so that planes pay. */
+static void plane_damage(void)
+{
+    enum { N = 640, K = 2048 };
+    qnt_context *context = check_context();
+    const qnt_spec two = {
+        .size = sizeof two, .scheme = QNT_POINTS, .method = QNT_BASES, .bits = 1, .points = 2};
+    const qnt_spec bit = {.size = sizeof bit, .bits = 1};
+    const qnt_layer_spec spec = {.size = sizeof spec};
+    qnt_quantizer *bases, *in;
+    qnt_layer *layer;
+    float *w = calloc((size_t)N * K, sizeof *w);
+    OK(qnt_quantizer_create(context, &two, &bases));
+    OK(qnt_quantizer_create(context, &bit, &in));
+    OK(qnt_quantizer_set(context, in, QNT_P_SCALE, (double[]){1}, 1));
+    OK(qnt_quantizer_set(context, bases, QNT_P_SCALE, (double[]){1}, 1));
+    OK(qnt_quantizer_set(context, bases, QNT_P_COEF, (double[]){5, 2}, 2));
+    OK(qnt_layer_create(context, &spec, TENSOR(w, QNT_FLOAT, 32, N, K), bases, NULL, in, NULL, &layer));
+    REQUIRE(layer->head.arithmetic == QNT__PLANES && layer->head.weight_bits == 2);
+    spoil(context, layer, layer->coef, 0, 0xffffffff, "a coefficient of a plane");
+    spoil(context, layer, layer->coef, 4 * N, 513, "a coefficient of a plane");
+    qnt_layer_destroy(layer);
+    qnt_quantizer_destroy(bases), qnt_quantizer_destroy(in);
+    free(w);
+    qnt_context_destroy(context);
+}
+
+/* Errors and bounds are no less than 0. */
+static void certificate_damage(void)
+{
+    qnt_context *context = check_context();
+    float x[40];
+    size_t length, found = 0;
+    double error;
+    size_t count;
+    for (int i = 0; i < 40; i++) x[i] = (float)random_gauss();
+    qnt_quantizer *q =
+        fitted(context, (qnt_spec){.method = QNT_MSE, .bits = 4}, TENSOR(x, QNT_FLOAT, 32, 40));
+    OK(qnt_quantizer_get(context, q, QNT_P_ERROR, &error, 1, &count));
+    OK(qnt_quantizer_save(context, q, NULL, 0, &length));
+    uint8_t *blob = malloc(length);
+    OK(qnt_quantizer_save(context, q, blob, length, &length));
+    for (size_t at = 64; at + 8 <= length; at += 4)
+        if (!memcmp(blob + at, &error, 8)) found = at;
+    REQUIRE(found > 0);
+    blob[found + 7] |= 0x80;
+    qnt__blob_seal(blob, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT,
+          "certificate of group 0");
+    memset(blob + found, 0xff, 8);
+    qnt__blob_seal(blob, length);
+    FAILS(load(context, QNT_BLOB_QUANTIZER, blob, length, 0), QNT_E_FORMAT,
+          "certificate of group 0");
+    free(blob);
+    qnt_quantizer_destroy(q);
+    qnt_context_destroy(context);
+}
+
 /* Codes, floats and defaults that no kernel map has, under a right checksum. */
 static void map_damage(void)
 {
@@ -667,6 +864,10 @@ int main(int argc, char **argv)
     RUN(forged);
     RUN(envelope);
     RUN(padding_damage);
+    RUN(float_damage);
+    RUN(layer_damage);
+    RUN(plane_damage);
+    RUN(certificate_damage);
     RUN(map_damage);
     RUN(digit_damage);
     RUN(arguments);

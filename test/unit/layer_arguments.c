@@ -68,6 +68,18 @@ static void bad_quantizers(void)
           "input_q: 16 bits");
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, NULL, k.dynamic), QNT_E_UNSUPPORTED,
           "output_q is dynamic");
+    qnt_spec columns = {.size = sizeof columns, .grain = QNT_PER_AXIS, .axis = 1};
+    qnt_quantizer *by_column = NULL;
+    OK(qnt_quantizer_create(k.context, &columns, &by_column));
+    OK(qnt_quantizer_set(k.context, by_column, QNT_P_SCALE, (double[K]){1, 1, 1, 1, 1, 1, 1, 1},
+                         K));
+    FAILS(CREATE(k, WEIGHT(k), by_column, NULL, k.u8, NULL), QNT_E_UNSUPPORTED,
+          "weight_q: per axis 1, expected axis 0");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, by_column, NULL), QNT_E_UNSUPPORTED,
+          "input_q: QNT_AFFINE QNT_PER_AXIS, expected QNT_AFFINE QNT_PER_TENSOR");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, by_column), QNT_E_UNSUPPORTED,
+          "output_q: QNT_AFFINE");
+    qnt_quantizer_destroy(by_column);
     k.spec.flags = QNT_ACCUMULATE;
     FAILS(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, k.u8), QNT_E_INVALID, "QNT_ACCUMULATE");
     CHECK(k.layer == NULL);
@@ -89,21 +101,42 @@ static void bad_spec(void)
     FAILS(qnt_layer_create(k.context, NULL, WEIGHT(k), k.weight_q, NULL, NULL, NULL, &k.layer),
           QNT_E_INVALID, "spec is NULL");
     REFUSED(size, 4, QNT_E_INVALID, "spec: size is 4");
-    REFUSED(kind, 2, QNT_E_INVALID, "kind is 2");
-    REFUSED(layout, 2, QNT_E_INVALID, "layout is 2");
+    REFUSED(kind, 2, QNT_E_INVALID, "kind is 2, expected QNT_DENSE (0) or QNT_CONV (1)");
+    REFUSED(layout, 2, QNT_E_INVALID, "layout (QNT_NHWC, QNT_NCHW) is 2, expected 0 to 1");
     REFUSED(layout, QNT_NCHW, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
-    REFUSED(activation, 3, QNT_E_INVALID, "activation is 3");
-    REFUSED(flags, 4, QNT_E_INVALID, "flags is 4");
+    REFUSED(activation, 3, QNT_E_INVALID, "activation (QNT_LINEAR, QNT_RELU, QNT_CLAMP) is 3");
+    REFUSED(flags, 4, QNT_E_INVALID, "flags (QNT_ACCUMULATE) is 4, expected 0 to 1");
     REFUSED(groups, -1, QNT_E_INVALID, "groups is -1");
     REFUSED(groups, 2, QNT_E_INVALID, "kind is QNT_DENSE, which has no layout");
     REFUSED(group_shift, 1, QNT_E_INVALID, "group_shift is 1, expected 0 to 0");
     REFUSED(stride[0], -2, QNT_E_INVALID, "stride[0] is -2");
     REFUSED(dilation[1], -1, QNT_E_INVALID, "dilation[1] is -1");
+    REFUSED(stride[1], 2, QNT_E_INVALID, "which has no layout, groups, stride, dilation or pad");
+    REFUSED(dilation[0], 2, QNT_E_INVALID, "which has no layout, groups, stride, dilation or pad");
+    REFUSED(dilation[1], 3, QNT_E_INVALID, "which has no layout, groups, stride, dilation or pad");
+    REFUSED(pad[0], 1, QNT_E_INVALID, "which has no layout, groups, stride, dilation or pad");
     REFUSED(pad[3], -1, QNT_E_INVALID, "pad[3] is -1");
     REFUSED(reserved, 1, QNT_E_INVALID, "reserved is 1");
     k.spec.activation = QNT_CLAMP;
     REFUSED(low, 1.0f, QNT_E_INVALID, "low is 1 and high 0");
     REFUSED(low, NAN, QNT_E_INVALID, "expected low <= high");
+    REFUSED(high, NAN, QNT_E_INVALID, "expected low <= high");
+    k.spec.low = k.spec.high = INFINITY;
+    REFUSED(kind, QNT_DENSE, QNT_E_INVALID, "low is inf and high inf");
+    k.spec.low = k.spec.high = -INFINITY;
+    REFUSED(kind, QNT_DENSE, QNT_E_INVALID, "low is -inf and high -inf");
+    close_kit(&k);
+
+    open_kit(
+        &k); /* defaults written out are the same request; bounds that nothing reads may be anything */
+    k.spec.groups = k.spec.stride[0] = k.spec.stride[1] = k.spec.dilation[0] = k.spec.dilation[1] =
+        1;
+    k.spec.low = k.spec.high = NAN;
+    OK(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, NULL));
+    close_kit(&k);
+    open_kit(&k); /* a bound that is none */
+    k.spec.activation = QNT_CLAMP, k.spec.low = -INFINITY, k.spec.high = INFINITY;
+    OK(CREATE(k, WEIGHT(k), k.weight_q, NULL, k.u8, k.u8));
     close_kit(&k);
 
     struct {
@@ -199,6 +232,72 @@ static void bad_runs(void)
     FAILS(qnt_layer_run(k.context, k.layer, TENSOR(x, QNT_INT, 8, 2, K),
                         TENSOR(y, QNT_FLOAT, 32, 2, N), space, sizeof space),
           QNT_E_DTYPE, "input_q is dynamic");
+    close_kit(&k);
+}
+
+/* Numbers that no layer holds, whatever multiplies: NaN, infinities, and products beyond float32. */
+static void bad_numbers(void)
+{
+    struct kit k;
+    open_kit(&k);
+    qnt_quantizer *large = make(k.context, QNT_FIXED, 8, QNT_SIGNED | QNT_SYMMETRIC);
+    qnt_quantizer *small = make(k.context, QNT_FIXED, 8, 0),
+                  *tiny = make(k.context, QNT_FIXED, 8, 0);
+    OK(qnt_quantizer_set(k.context, large, QNT_P_SCALE, &(double){1e30}, 1));
+    OK(qnt_quantizer_set(k.context, small, QNT_P_SCALE, &(double){1e-10}, 1));
+    OK(qnt_quantizer_set(k.context, tiny, QNT_P_SCALE, &(double){1e-20}, 1));
+    qnt_spec by_16 = {.size = sizeof by_16,
+                      .bits = 8,
+                      .flags = QNT_SIGNED | QNT_SYMMETRIC,
+                      .grain = QNT_PER_BLOCK,
+                      .axis = 1,
+                      .block = 16};
+    qnt_quantizer *blocks = NULL;
+    float wide[N * 2 * 16] = {0};
+    qnt_tensor *long_rows = TENSOR(wide, QNT_FLOAT, 32, N, 2 * 16);
+    OK(qnt_quantizer_create(k.context, &by_16, &blocks));
+    double scales[2 * N];
+    for (int i = 0; i < 2 * N; i++) scales[i] = 0.5;
+    OK(qnt_quantizer_set(k.context, blocks, QNT_P_SCALE, scales, 2 * N));
+    const struct {
+        const qnt_quantizer *weight_q, *in, *out;
+        const qnt_tensor *weight;
+    } forms[] = {{k.weight_q, NULL, NULL, WEIGHT(k)},      {k.weight_q, k.u8, NULL, WEIGHT(k)},
+                 {k.weight_q, k.dynamic, NULL, WEIGHT(k)}, {k.weight_q, k.u8, k.u8, WEIGHT(k)},
+                 {k.weight_q, NULL, k.u8, WEIGHT(k)},      {blocks, k.u8, NULL, long_rows},
+                 {blocks, k.dynamic, k.u8, long_rows},     {blocks, k.offset, NULL, long_rows}};
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        qnt_tensor *bias = TENSOR(k.bias, QNT_FLOAT, 32, N);
+        for (int j = 0; j < 3; j++) {
+            k.bias[N - 1] = bad[j];
+            FAILS(CREATE(k, forms[i].weight, forms[i].weight_q, bias, forms[i].in, forms[i].out),
+                  QNT_E_INVALID, "bias: number 5 is ");
+            CHECK(k.layer == NULL);
+        }
+        k.bias[N - 1] = 3e38f;
+        if (forms[i].out && forms[i].out == k.u8 &&
+            forms[i].in == k.u8) { /* counted in steps of 0.25 */
+            FAILS(CREATE(k, forms[i].weight, forms[i].weight_q, bias, forms[i].in, forms[i].out),
+                  QNT_E_INVALID, "leave float32");
+            continue;
+        }
+        OK(CREATE(k, forms[i].weight, forms[i].weight_q, bias, forms[i].in, forms[i].out));
+        qnt_layer_destroy(k.layer);
+    }
+    uint16_t half[N] = {0, 0, 0x7c00};
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, TENSOR(half, QNT_FLOAT, 16, N), k.u8, NULL),
+          QNT_E_INVALID, "bias: number 2 is inf");
+    OK(CREATE(k, WEIGHT(k), large, NULL, k.u8, NULL)); /* 1e30 x 0.25 */
+    qnt_layer_destroy(k.layer);
+    OK(CREATE(k, WEIGHT(k), large, NULL, small, small)); /* 1e30 x 1e-10 / 1e-10 */
+    qnt_layer_destroy(k.layer);
+    FAILS(CREATE(k, WEIGHT(k), large, NULL, k.u8, small), QNT_E_INVALID,
+          "scales of weight_q, input_q and output_q");
+    FAILS(CREATE(k, WEIGHT(k), k.weight_q, TENSOR((float[N]){1e20f}, QNT_FLOAT, 32, N), k.u8, tiny),
+          QNT_E_INVALID, "biases in units of the output, leave float32");
+    qnt_quantizer_destroy(blocks);
+    qnt_quantizer_destroy(large), qnt_quantizer_destroy(small), qnt_quantizer_destroy(tiny);
     close_kit(&k);
 }
 
@@ -336,6 +435,7 @@ int main(int argc, char **argv)
     RUN(bad_quantizers);
     RUN(bad_spec);
     RUN(bad_tensors);
+    RUN(bad_numbers);
     RUN(bad_runs);
     RUN(bad_images);
     RUN(empty);

@@ -685,6 +685,13 @@ static void bad_input(void)
     FAILS(CREATE(weight, a, TENSOR(shift, QNT_INT, 32, 12), q), QNT_E_DTYPE, "shift");
     FAILS(CREATE(TENSOR(w, QNT_INT, 8, 12, 3, 3, 4), a, b, q), QNT_E_DTYPE, "signed");
     FAILS(CREATE(TENSOR(w, QNT_UINT, 8, 12, 0, 3, 4), a, b, q), QNT_E_SHAPE, "weight");
+    const qnt_spec of_signs = {.size = sizeof of_signs, .bits = 2, .flags = QNT_SIGNED};
+    qnt_quantizer *negative = NULL;
+    OK(qnt_quantizer_create(c, &of_signs, &negative));
+    OK(qnt_quantizer_set(c, negative, QNT_P_SCALE, (double[]){1}, 1));
+    FAILS(CREATE(weight, a, b, negative), QNT_E_UNSUPPORTED,
+          "output_q: signed codes of QNT_AFFINE in 1 groups, expected unsigned");
+    qnt_quantizer_destroy(negative);
     FAILS(CREATE(weight, a, b, wide), QNT_E_UNSUPPORTED, "code");
     FAILS(CREATE(weight, a, b, fresh), QNT_E_STATE, "");
     shift[3] = INFINITY;

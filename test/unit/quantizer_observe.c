@@ -193,6 +193,31 @@ static void empty(void)
     qnt_context_destroy(c);
 }
 
+static void other_groups(void)
+{
+    qnt_context *c = check_context();
+    float x[4][5];
+    double values[4];
+    size_t count;
+    for (int i = 0; i < 20; i++) x[i / 5][i % 5] = i < 5 ? (float)NAN : (float)random_gauss();
+    qnt_quantizer *q = create(c, QNT_MINMAX, QNT_PER_AXIS, 0, 0);
+    qnt_tensor *three = TENSOR(x, QNT_FLOAT, 32, 3, 5), *four = TENSOR(x, QNT_FLOAT, 32, 4, 5);
+    OK(qnt_quantizer_observe(c, q, three, NULL));
+    FAILS(qnt_quantizer_observe(c, q, four, NULL), QNT_E_SHAPE,
+          "x has 4 groups, but 3 were observed before");
+    OK(qnt_context_set_log(c, check_log, NULL, QNT_LOG_WARN));
+    OK(qnt_quantizer_fit(c, q));
+    CHECK_MSG(strstr(check_reason, "1 of 3 groups have no values; their scale is 1"), "%s",
+              check_reason);
+    OK(qnt_quantizer_get(c, q, QNT_P_SCALE, values, 4, &count));
+    CHECK(count == 3 && values[0] == 1 && values[1] != 1);
+    qnt_error error = {.size = sizeof error};
+    FAILS(qnt_quantizer_error(c, q, four, NULL, &error), QNT_E_SHAPE,
+          "x has 4 groups, but the quantizer has 3");
+    qnt_quantizer_destroy(q);
+    qnt_context_destroy(c);
+}
+
 static void not_finite(void)
 {
     qnt_context *c = check_context();
@@ -396,6 +421,7 @@ int main(int argc, char **argv)
     RUN(batches);
     RUN(grids);
     RUN(empty);
+    RUN(other_groups);
     RUN(not_finite);
     RUN(workers);
     RUN(failures);

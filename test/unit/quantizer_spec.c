@@ -1,5 +1,6 @@
 /* create, spec, get, set, view: defaults, limits, and a reason for every refusal. */
 #include "check.h"
+#include "quantizer/names.h"
 #include "quantizer/quantizer.h"
 
 static qnt_context *c;
@@ -7,6 +8,17 @@ static qnt_context *c;
 static qnt_spec good(void)
 {
     return (qnt_spec){.size = sizeof(qnt_spec)};
+}
+
+/* All flags, whichever are set, fit. */
+static void names(void)
+{
+    CHECK(!strcmp(qnt__flag_names(0).text, "0"));
+    CHECK(!strcmp(qnt__flag_names(QNT_SIGNED | QNT_LITERAL | 0x300).text,
+                  "QNT_SIGNED | QNT_LITERAL | 0x00000300"));
+    CHECK(strstr(qnt__flag_names(-1).text, "QNT_REAL_OFFSET | QNT_THRESHOLDS | 0xffffff80"));
+    CHECK(!strcmp(qnt__scheme_names(0xf).text, "QNT_AFFINE or QNT_POINTS or QNT_EXP or QNT_TABLE"));
+    CHECK(!qnt__parameter_name(-1) && !qnt__parameter_name(0) && !qnt__parameter_name(64));
 }
 
 /* A changed spec is refused with this reason, and no handle comes out. */
@@ -28,14 +40,19 @@ static void refused_specs(void)
     CHECK(qnt_quantizer_create(NULL, &spec, &q) == QNT_E_INVALID);
     REFUSED(s.size = 0, QNT_E_INVALID, "spec: size is 0, expected at least 48");
     REFUSED(s.size = sizeof s - 1, QNT_E_INVALID, "spec: size is 47");
-    REFUSED(s.scheme = 4, QNT_E_INVALID, "spec: scheme is 4, expected");
+    REFUSED(s.scheme = 4, QNT_E_INVALID, "scheme is 4, expected QNT_AFFINE (0)");
     REFUSED(s.scheme = -1, QNT_E_INVALID, "spec: scheme is -1");
-    REFUSED(s.method = 99, QNT_E_INVALID, "spec: method is 99, expected");
+    REFUSED(s.method = 99, QNT_E_INVALID,
+            "method is 99, expected QNT_FIXED (0) to QNT_LEVELS (16)");
     REFUSED(s.method = -1, QNT_E_INVALID, "spec: method is -1");
     REFUSED(s.bits = 9, QNT_E_INVALID, "spec: bits is 9, expected 1 to 8 or 16");
     REFUSED(s.bits = -1, QNT_E_INVALID, "spec: bits is -1");
     REFUSED(s.bits = 17, QNT_E_INVALID, "spec: bits is 17");
-    REFUSED(s.flags = 0x80, QNT_E_INVALID, "spec: flags 0x80 has unknown bits");
+    REFUSED(s.flags = 0x80, QNT_E_INVALID, "flags 0x80 has unknown bits");
+    REFUSED((s.method = QNT_MSE, s.flags = QNT_THRESHOLDS | QNT_LITERAL), QNT_E_UNSUPPORTED,
+            "spec: QNT_THRESHOLDS means nothing with scheme QNT_AFFINE");
+    REFUSED(s.method = QNT_NF4, QNT_E_UNSUPPORTED,
+            "QNT_NF4 does not serve scheme QNT_AFFINE, but QNT_TABLE");
     REFUSED(s.grain = 3, QNT_E_INVALID, "spec: grain is 3, expected 0 (QNT_PER_TENSOR) to 2");
     REFUSED(s.grain = -1, QNT_E_INVALID, "spec: grain is -1");
     REFUSED((s.grain = QNT_PER_AXIS, s.axis = 8), QNT_E_INVALID, "spec: axis is 8");
@@ -425,6 +442,7 @@ int main(int argc, char **argv)
 {
     CHECK_INIT;
     c = check_context();
+    RUN(names);
     RUN(refused_specs);
     RUN(growth);
     RUN(defaults);

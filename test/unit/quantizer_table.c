@@ -338,12 +338,13 @@ static void bad_input(void)
     double level[20] = {0, 1, 2}, scale = 1;
     float x[2] = {1, 2};
     FAILS(try_create((qnt_spec){.method = QNT_KMEANS, .bits = 9}, &q), QNT_E_INVALID, "bits");
-    FAILS(try_create((qnt_spec){.method = QNT_NF4, .bits = 3}, &q), QNT_E_UNSUPPORTED, "4 to 4");
+    FAILS(try_create((qnt_spec){.method = QNT_NF4, .bits = 3}, &q), QNT_E_UNSUPPORTED,
+          "3 bits with method QNT_NF4, expected 4 to 4");
     FAILS(try_create((qnt_spec){.method = QNT_POT, .bits = 5}, &q), QNT_E_UNSUPPORTED, "2 to 4");
     FAILS(try_create((qnt_spec){.method = QNT_APOT, .bits = 2}, &q), QNT_E_UNSUPPORTED, "3 to 7");
     FAILS(try_create((qnt_spec){.method = QNT_MSE}, &q), QNT_E_UNSUPPORTED, "QNT_TABLE");
     FAILS(try_create((qnt_spec){.method = QNT_NF4, .flags = QNT_SIGNED}, &q), QNT_E_UNSUPPORTED,
-          "flags");
+          "QNT_SIGNED means nothing with scheme QNT_TABLE");
     FAILS(try_create((qnt_spec){.method = QNT_NF4, .points = 1}, &q), QNT_E_INVALID, "points");
 
     OK(try_create((qnt_spec){.method = QNT_LEVELS, .bits = 2}, &q));
@@ -492,7 +493,7 @@ static void thresholds(void)
           "QNT_LEVELS");
     FAILS(
         qnt_quantizer_create(c, &(qnt_spec){.size = sizeof(qnt_spec), .flags = QNT_THRESHOLDS}, &q),
-        QNT_E_UNSUPPORTED, "flags");
+        QNT_E_UNSUPPORTED, "QNT_THRESHOLDS means nothing");
 }
 
 int main(int argc, char **argv)

@@ -410,6 +410,27 @@ static void largest_floats(void)
     }
 }
 
+/* A coordinate that would fall below 0 turns its signs instead, and its mean gradient with them. */
+static void turned(void)
+{
+    static double state[1 << 13], before_turn[1 << 13];
+    size_t count;
+    for (int e = 0; e < N; e++) w[e] = e % 2 ? 0.5f : -0.5f, dw[e] = w[e];
+    qnt_alq *q = create(1, QNT_PER_TENSOR, 0, 8);
+    OK(qnt_alq_get_state(c, q, before_turn, sizeof before_turn / sizeof *before_turn, &count));
+    OK(step(q, QNT_ALQ_COORDINATES, 10));
+    OK(qnt_alq_get_state(c, q, state, sizeof state / sizeof *state, &count));
+    const size_t code = 2 + 4 * N, alpha = 2 + 5 * N + 1, mean = alpha + MOST;
+    CHECK(before_turn[alpha] == 0.5 && state[alpha] > 0 && state[mean] < 0);
+    weights(q, now);
+    for (int e = 0; e < N; e++) {
+        CHECK(state[code + (size_t)e] == 1 - before_turn[code + (size_t)e]);
+        CHECK((now[e] > 0) == (w[e] < 0) && fabsf(now[e]) == (float)state[alpha]);
+    }
+    OK(qnt_alq_set_state(c, q, state, count)); /* a state like any other */
+    qnt_alq_destroy(q);
+}
+
 /* Numbers that no handle can have are refused, and change nothing. */
 static void bad_states(void)
 {
@@ -551,10 +572,13 @@ static void bad_input(void)
         FAILS(qnt_alq_create(c, &spec, tw, &q), QNT_E_INVALID, text);                              \
         CHECK(!q);                                                                                 \
     } while (0)
-    REFUSED(spec.method = QNT_LSQ, "method");
-    REFUSED(spec.scheme = QNT_AFFINE, "scheme");
+    REFUSED(spec.method = QNT_BASES, "method 7, expected QNT_POINTS (1) and QNT_ALQ (42)");
+    REFUSED(spec.scheme = QNT_AFFINE, "scheme is 0 and");
     REFUSED(spec.bits = 2, "bits");
-    REFUSED(spec.flags = QNT_SIGNED, "flags");
+    REFUSED(spec.flags = QNT_SIGNED | QNT_NARROW,
+            "flags QNT_SIGNED | QNT_NARROW, expected 1 and 0");
+    REFUSED(spec.grain = 3, "grain is 3, expected 0 (QNT_PER_TENSOR)");
+    REFUSED(spec.block = 3, "block is 3, expected a length with QNT_PER_BLOCK");
     REFUSED(spec.points = 9, "points");
     REFUSED(spec.points = 0, "points");
     REFUSED(spec.grain = QNT_PER_BLOCK, "block");
@@ -611,6 +635,7 @@ int main(int argc, char **argv)
     RUN(resumes);
     RUN(few_values);
     RUN(largest_floats);
+    RUN(turned);
     RUN(bad_states);
     RUN(pixels);
     RUN(layers);

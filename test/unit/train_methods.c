@@ -780,7 +780,7 @@ static void bad_input(void)
     spec.method = QNT_MSE;
     FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "one that trains");
     spec.method = QNT_LSQ, spec.scheme = QNT_TABLE;
-    FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "scheme is 3, expected 0");
+    FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "scheme is 3, expected QNT_AFFINE (0)");
     spec.scheme = QNT_AFFINE, spec.bits = 1;
     FAILS(qnt_trainer_create(c, &spec, &t), QNT_E_INVALID, "bits is 1");
     spec.bits = 9;

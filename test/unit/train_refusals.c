@@ -98,13 +98,20 @@ static void refuse_numbers(qnt_trainer *t, const double *theta, size_t count)
 static void refuse_options(qnt_trainer *t)
 {
     static const double temperature[] = {0, -1, (double)NAN};
-    const double back = 11, one = 1;
+    const double back = 11, one = 1, half = 0.5;
     for (int i = 0; i < 3; i++)
         FAILS(qnt_trainer_set(c, t, QNT_P_TEMPERATURE, &temperature[i], 1), QNT_E_INVALID,
               "values");
+    FAILS(qnt_trainer_set(c, t, QNT_P_TEMPERATURE, temperature, 1), QNT_E_INVALID,
+          "QNT_P_TEMPERATURE is 0, expected above 0 to 1e+30");
+    FAILS(qnt_trainer_set(c, t, QNT_P_HARD, &half, 1), QNT_E_INVALID,
+          "QNT_P_HARD is 0.5, expected 0 to 1, a whole number");
+    FAILS(qnt_trainer_set(c, t, QNT_P_SCALE, &one, 1), QNT_E_INVALID,
+          "param is QNT_P_SCALE, which");
+    FAILS(qnt_trainer_set(c, t, 99, &one, 1), QNT_E_INVALID, "expected QNT_P_THETA (64)");
     FAILS(qnt_trainer_set(c, t, QNT_P_STEP, &back, 1), QNT_E_INVALID, "go back");
     FAILS(qnt_trainer_set(c, t, QNT_P_STEP, &one, 2), QNT_E_INVALID, "count");
-    FAILS(qnt_trainer_set(c, t, QNT_P_KEEP, &one, 1), QNT_E_STATE, "started");
+    FAILS(qnt_trainer_set(c, t, QNT_P_KEEP, &one, 1), QNT_E_STATE, "set QNT_P_KEEP before");
 }
 
 /* A start that is refused or cancelled in the middle of its groups. */

@@ -16,7 +16,7 @@ class Layer(Handle):
     weight_q    a fitted Quantizer
     input_q     format of the input; None: float input and decoded weights
     output_q    format of the output; None: float32
-    kind        dense or conv, with layout, groups, group_shift, stride, dilation, pad
+    kind        dense, or conv, which has layout, groups, group_shift, stride, dilation, pad
     activation  linear, relu, or clamp between low and high
     accumulate  run(x, out=y) adds to y
     """
@@ -28,8 +28,7 @@ class Layer(Handle):
                  group_shift=0, stride=1, dilation=1, pad=0, accumulate=False):
         spec = qnt_layer_spec(kind=KINDS[kind], layout=LAYOUTS[layout], activation=ACTIVATIONS[activation],
                               flags=ACCUMULATE if accumulate else 0, low=low, high=high)
-        if kind == "conv":
-            geometry(spec, groups, group_shift, stride, dilation, pad)
+        geometry(spec, groups, group_shift, stride, dilation, pad)
         weight, bias = Tensor.of(weight), optional(bias)
         self._make(context, "layer_create", byref(spec), pointer(weight), weight_q, pointer(bias), input_q,
                    output_q)

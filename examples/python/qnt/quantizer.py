@@ -26,7 +26,8 @@ class Quantizer(Handle):
     signed, symmetric, narrow, dynamic, literal, real_offset, thresholds: the flags of qnt_spec
 
     Parameters are attributes: q.scale, q.zero, q.offset, q.low, q.high, q.percentile, q.bins, ...;
-    those that the header marks "set" can be assigned a number or a sequence:
+    those that the header marks "set" can be assigned a number, or one for each group in a list or array of
+    any shape. Of method fixed set the scale first: it decides how many groups there are.
 
         q = Quantizer(context, method="fixed")
         q.scale, q.zero = 0.1, 128

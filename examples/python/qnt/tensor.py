@@ -103,13 +103,15 @@ class Tensor:
             raise
         except TypeError:
             if not hasattr(source, "__dlpack__"):
-                raise
+                raise TypeError("an array is expected (numpy, array.array, torch, ...) or a Tensor, not %s"
+                                % type(source).__name__) from None
             return self._from_dlpack(source)
         view = held.view
         self._held, self.memory = held, source
         form = (view.format or b"B").decode().lstrip("@=<|")
         if form not in _KINDS:
-            raise TypeError("elements of format %r cannot be described" % form)
+            raise TypeError("elements of format %r cannot be described; convert them to one of %s, e.g. with "
+                            ".astype('f4')" % (form, " ".join(_KINDS)))
         shape = view.shape[:view.ndim]
         steps = view.strides[:view.ndim] if view.strides else None
         if steps is not None and any(s % view.itemsize for s in steps):
@@ -291,7 +293,20 @@ def from_doubles(values):
     return numpy.array(values) if numpy is not None else list(values)
 
 
+def _numbers(values):
+    """Those of a number, or of a sequence of any depth, in their order."""
+    if isinstance(values, str):
+        raise TypeError("numbers are expected, not %r" % values)
+    if isinstance(values, Real):
+        yield values
+    elif hasattr(values, "ravel"):
+        yield from values.ravel().tolist()
+    else:
+        for value in values:
+            yield from _numbers(value)
+
+
 def to_doubles(values):
-    """A C array of one number or a sequence."""
-    values = [values] if isinstance(values, Real) else list(values)
+    """A C array of one number, or of a sequence or array of them, whatever its shape."""
+    values = list(_numbers(values))
     return (c_double * len(values))(*values)

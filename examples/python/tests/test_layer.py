@@ -80,6 +80,11 @@ class Layers(Case):
         self.assertEqual(y.shape, (2, 3, 3, 8))
         np.testing.assert_array_equal(np.moveaxis(nchw(np.moveaxis(x, 3, 1)), 1, 3), y)
 
+    def test_dense_refuses_geometry(self):
+        for keys in (dict(pad=1), dict(stride=2), dict(dilation=2), dict(groups=2), dict(layout="nchw")):
+            with self.assertRaisesRegex(qnt.Error, "QNT_DENSE, which has no"):
+                self.layer(**keys)
+
     def test_blob(self):
         layer = self.layer()
         blob, y = layer.save(), layer(self.x)

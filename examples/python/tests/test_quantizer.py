@@ -91,6 +91,21 @@ class Quantizers(Case):
         want = np.rint(x.reshape(4, 2, 32) / (np.arange(1, 9, dtype="f4") / 8).reshape(4, 2, 1))
         np.testing.assert_array_equal(q.encode(x), want.reshape(4, 64))
 
+    def test_numbers_of_any_shape(self):
+        for scales in ([[1, 2], [3, 4]], np.array([[1, 2], [3, 4]], "f4"), (1, 2, 3, 4)):
+            q = qnt.Quantizer(self.context, "fixed", axis=1, block=2)
+            q.scale = scales
+            self.assertEqual(list(q.scale), [1, 2, 3, 4])
+        for wrong in ("1", ["1"], [None]):
+            with self.assertRaises(TypeError):
+                q.scale = wrong
+
+    def test_unknown_words(self):
+        for words, why in ((dict(method="mee"), "method is 'mee', expected fixed, minmax, "),
+                           (dict(scheme="affin"), "scheme is 'affin', expected affine, points, ")):
+            with self.assertRaisesRegex(ValueError, why):
+                qnt.Quantizer(self.context, **words)
+
     def test_fits(self):
         x = self.random.normal(size=(8, 300)).astype("f4")
         worst = {}

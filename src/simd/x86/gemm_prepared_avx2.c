@@ -8,7 +8,7 @@
 #include "wide_avx2.h"
 
 /* sum0 += x * w[0..31], sum1 += x * w[32..63] for a broadcast quad x. */
-#define MULTIPLY_FORM(sum0, sum1, quad, w, ones)                                                     \
+#define MULTIPLY_FORM(sum0, sum1, quad, w, ones)                                                   \
     do {                                                                                           \
         __m256i x_, product_;                                                                      \
         __asm__("vpbroadcastd %4, %2\n\tvmovdqa %5, %3\n\tvpmaddubsw %2, %3, %3\n\t"               \
@@ -77,8 +77,8 @@ static const uint8_t *cells_of(const struct qnt__gemm_prepared *g, size_t panel,
 static struct ahead next_cells(const struct qnt__gemm_prepared *g, const struct chunk *c, size_t panel)
 {
     const size_t next = c->first_quad + c->quads;
-    if (panel + 1 < g->panels) return (struct ahead){.at = cells_of(g, panel + 1, c->first_quad), .lines = c->quads};
-    if (4 * next < g->depth) return (struct ahead){.at = cells_of(g, 0, next), .lines = c->quads};
+    if (panel + 1 < g->panels) return (struct ahead){cells_of(g, panel + 1, c->first_quad), c->quads, 0};
+    if (4 * next < g->depth) return (struct ahead){cells_of(g, 0, next), c->quads, 0};
     return (struct ahead){0};
 }
 
@@ -102,7 +102,8 @@ INLINE void tile(const struct qnt__gemm_prepared *g, const struct chunk *c, cons
         }
     }
     size_t form = qnt__prepared_forms(g->depth) + c->first_quad;
-    for (size_t k = 4 * c->first_quad, end = k + 4 * c->quads; k < end; k += 4, form++, cell += sizeof *f->form) {
+    const size_t first = 4 * c->first_quad, end = first + 4 * c->quads;
+    for (size_t k = first; k < end; k += 4, form++, cell += sizeof *f->form) {
         UNROLL for (int r = 0; r < rows; r++) {
             const __m256i *w = (const void *)(cell + x[r][form]);
             MULTIPLY_FORM(sum[r][0], sum[r][1], *(const int32_t *)(const void *)(x[r] + k), w, ones);
@@ -115,8 +116,8 @@ INLINE void tile(const struct qnt__gemm_prepared *g, const struct chunk *c, cons
 }
 
 /* All rows, in pieces as even as possible; lines of results are asked for with the first chunk. */
-static void tiles(const struct qnt__gemm_prepared *g, const struct chunk *c, const struct forms *f, size_t panel,
-                  struct ahead ahead)
+static void tiles(const struct qnt__gemm_prepared *g, const struct chunk *c, const struct forms *f,
+                  size_t panel, struct ahead ahead)
 {
     int32_t *acc = g->acc + panel * QNT__PANEL;
     ahead.share = ahead.lines * MAX_ROWS / g->m + 1;

@@ -12,7 +12,8 @@ enum { BYTES = 4 * QNT__PREPARED_TOGETHER, RUN = 4 /* times so many, whose forms
 static void note_again(struct qnt__prepared_row *head, uint32_t bits, size_t k)
 {
     for (; bits; bits &= bits - 1, head->again++) {
-        if (head->again < QNT__AGAIN) head->again_k[head->again] = (uint32_t)k + (uint32_t)__builtin_ctz(bits);
+        const uint32_t at = (uint32_t)k + (uint32_t)__builtin_ctz(bits);
+        if (head->again < QNT__AGAIN) head->again_k[head->again] = at;
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * Exact integer products of few rows and 8-bit weights with VPMADDWD: activations are widened to 16 bits, a
  * chunk of k at a time, weights as they are read; nothing else is prepared. (VPMADDUBSW needs no widening,
- * but saturates: narrow_avx2.h and pairs_avx2.h say when it may be used.)
+ * but saturates: narrow_avx2.h, pairs_avx2.h and slots_prepared.h say when it may be used.)
  *
  * In a quad of four k the even two and the odd two form one 32-bit lane each, so that a lane is a
  * column.
