@@ -116,6 +116,8 @@ static inline struct qnt__results qnt__bits_results(const struct qnt__bits_resul
 void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                       const struct qnt__bits_piece *piece);
 
+/* Products by adders of all rows of a block. */
+void qnt__bits_multiply_adders(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 /* Products of bytes of all rows of a block. */
 void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 /* int32 that the latter needs, for rows of a block. */

@@ -9,8 +9,8 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
- * sum S.
+ * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S. So do
+ * adders, which take all planes at once (gemm_bits_adders.c).
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte (gemm_bits_bytes.c), and seven products
  * may do for eight (gemm_bits_strassen.c).
@@ -78,24 +78,8 @@ static void look_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
         g->context->simd.look_up_bits(&bits);
 }
 
-static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__gemm_adders adders = {.a = qnt__bits_row(b, 0),
-                                            .a_row = b->job->row_bytes,
-                                            .a_plane = qnt__adder_plane(g->words),
-                                            .b = qnt__bits_plane(b, i),
-                                            .b_panel = qnt__bits_panel_words(g),
-                                            .acc = acc,
-                                            .m = b->m,
-                                            .panels = qnt__bits_panels(b),
-                                            .planes = g->a_planes,
-                                            .words = g->words,
-                                            .ld = b->job->task_columns};
-    g->context->simd.gemm_adders(&adders);
-}
-
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes and
+ * adders. */
 static void sum_planes(struct qnt__bits_block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->job->g;
@@ -103,8 +87,6 @@ static void sum_planes(struct qnt__bits_block *b, size_t i, size_t planes)
         int32_t *acc = p ? b->part : b->acc;
         if (b->job->path == QNT__BITS_COUNT)
             count(b, i + p, 0, g->a_planes, acc);
-        else if (b->job->path == QNT__BITS_ADDERS)
-            add_up(b, i + p, acc);
         else
             look_up(b, i + p, acc);
         if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->job->task_columns, (int)p, b->acc);
@@ -127,6 +109,8 @@ static void multiply(struct qnt__bits_block *b, const struct qnt__bits_result *t
         qnt__bits_multiply_bytes(b, to);
     } else if (b->job->path == QNT__BITS_STRASSEN) {
         qnt__bits_multiply_strassen(b, to);
+    } else if (b->job->path == QNT__BITS_ADDERS) {
+        qnt__bits_multiply_adders(b, to);
     } else {
         sum_planes(b, to->plane, to->planes);
         finish(b, to);
