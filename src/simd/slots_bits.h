@@ -40,6 +40,7 @@ struct qnt__gemm_bits {
     size_t words;  /* even, at least 2 */
     int shift;     /* 0 or 1 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /*
@@ -89,6 +90,7 @@ struct qnt__look_up_bits {
     size_t words;  /* even, at least 2 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
     int bits;      /* of the codes that tables were made of, 1..6 */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /*

@@ -147,19 +147,6 @@ INLINE void fetch_some(struct fetch *f)
             _MM_HINT_T1);
 }
 
-/* The part of each row of results whose lines are asked for with a chunk. */
-static struct qnt__results ask_of(const struct qnt__gemm_adders *g, size_t plane, size_t chunk)
-{
-    const size_t chunks = qnt__adder_chunks(g->words), all = g->b_planes * chunks,
-                 part = plane * chunks + chunk,
-                 lines = (g->results.bytes + QNT__LINE - 1) / QNT__LINE, from = lines * part / all,
-                 to = lines * (part + 1) / all;
-    struct qnt__results some = g->results;
-    if (from == to || !some.at) return (struct qnt__results){0};
-    some.at += from * QNT__LINE, some.bytes = (to - from) * QNT__LINE;
-    return some;
-}
-
 /* ---- sums ---- */
 
 /* Three digits of the same weight. */
@@ -257,7 +244,9 @@ static void add_rows(const struct qnt__gemm_adders *g, const uint8_t *tables, si
                      size_t chunk, uint64_t before)
 {
     const struct adder_rows r = adder_rows_of(g);
-    const struct qnt__results some = ask_of(g, plane, chunk);
+    const size_t chunks = qnt__adder_chunks(g->words);
+    const struct qnt__results some =
+        qnt__results_step(&g->results, plane * chunks + chunk, g->b_planes * chunks);
     struct fetch fetch = fetch_of(g, plane, chunk + 1);
     const uint8_t *a = g->a + chunk * GROUPS;
     uint8_t *sums = g->sums;
