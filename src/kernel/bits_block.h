@@ -13,6 +13,7 @@ enum {
     QNT__BITS_NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     QNT__BITS_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a block */
     QNT__BITS_TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL,
+    QNT__BITS_ADDER_ROWS = 4,   /* of adders that are finished together */
     QNT__BITS_CELL_WORDS = 32,  /* of planes that are bytes at a time */
     QNT__BITS_CELL_BYTES = 1024 /* of a word of a panel as bytes */
 };

@@ -5,6 +5,8 @@
 #include "base/arith.h"
 #include "bits_block.h"
 
+enum { ROWS = QNT__BITS_ADDER_ROWS };
+
 /* From plane i of the block to what is multiplied after `planes` planes: the next plane, or the planes of
  * the next columns. */
 static size_t ahead_of(const struct qnt__bits_block *b, size_t i, size_t planes)
@@ -40,8 +42,10 @@ void qnt__bits_multiply_adders(struct qnt__bits_block *b, const struct qnt__bits
     g->context->simd.gemm_adders(&adders);
     for (; piece.row < b->m; piece.row += piece.m) {
         const int32_t *codes = b->sums + (b->row - b->base + piece.row);
-        int32_t less[QNT__BLOCK_ROWS];
-        piece.m = qnt__min(b->m - piece.row, QNT__BLOCK_ROWS);
+        int32_t less[ROWS];
+        piece.m = qnt__min(b->m - piece.row, ROWS);
+        const struct qnt__results results = qnt__bits_results(to, &piece);
+        qnt__ask_now(&results, 0, piece.m, 0, 1); /* from the second-level cache */
         for (size_t i = 0; i < piece.m; i++)
             less[i] = (int32_t)((uint32_t)codes[i] * ((1u << to->planes) - 1));
         g->context->simd.read_adders(&adders, piece.row, piece.m, less, b->acc);

@@ -258,6 +258,9 @@ struct qnt__join_seven {
     /* tables of 64 words codes 0..15: [words][QNT__SIXES][64] */                                  \
     X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
+    /* 96 chunks codes, plane j of them to to + j plane: [chunks][QNT__ADDER_GROUPS] */            \
+    X(index_adders, void,                                                                          \
+      (const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to))             \
     X(gemm_adders, void, (const struct qnt__gemm_adders *g))                                       \
     /* acc[m][ld] = rows `row` and so on; less is [m], or NULL: 0 */                               \
     X(read_adders, void,                                                                           \

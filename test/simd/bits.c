@@ -392,6 +392,39 @@ static void tables_of_six(void)
     }
 }
 
+/* Codes as adders take them; each plane is written as far as it goes and no further. */
+static void indices(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        const size_t chunks = (size_t)random_in(1, 12), planes = (size_t)random_in(1, 8),
+                     used = QNT__ADDER_GROUPS * chunks, plane = used + (size_t)random_in(0, 40),
+                     size = (planes - 1) * plane + used;
+        guarded codes = guard(96 * chunks, random_in(0, 1)), to = guard(size, random_in(0, 1));
+        uint8_t *want = malloc(size);
+        for (size_t k = 0; k < 96 * chunks; k++) codes.data[k] = (uint8_t)random_u64();
+        memset(want, 0x55, size);
+        for (size_t j = 0; j < planes; j++) {
+            for (size_t n = 0; n < used; n++) {
+                const uint8_t *three = codes.data + n / 32 * 96 + n % 32;
+                want[j * plane + n] =
+                    (uint8_t)((three[0] >> j & 1) << 4 | (three[32] >> j & 1) << 5 |
+                              (three[64] >> j & 1) << 6);
+            }
+        }
+        memset(to.data, 0x55, size);
+        qnt__index_adders_c(codes.data, chunks, planes, plane, to.data);
+        CHECK_MSG(!memcmp(to.data, want, size), "C, chunks %zu planes %zu", chunks, planes);
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0x55, size);
+            tables[l].index_adders(codes.data, chunks, planes, plane, to.data);
+            CHECK_MSG(!memcmp(to.data, want, size), "%s chunks %zu planes %zu", names[l], chunks,
+                      planes);
+        }
+        free(want);
+        unguard(&codes), unguard(&to);
+    }
+}
+
 /* Adders: extremes of which every sum is the largest, enough words for carries into all digits; some rows
  * at a time become integers. */
 static void adders(void)
@@ -679,6 +712,7 @@ int main(int argc, char **argv)
     RUN(tables_of_sums);
     RUN(tables_of_blocks);
     RUN(tables_of_six);
+    RUN(indices);
     RUN(adders);
     RUN(bytes);
     RUN(operands);
