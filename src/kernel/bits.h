@@ -112,9 +112,6 @@ struct qnt__bits_share {
 
 struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers);
 
-/* Codes as adders take them (slots_bits.h): 96 for each chunk; plane j goes to `to` + j plane. */
-void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to);
-
 /* Rows for which adders make the tables of the planes once. */
 size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers);
 

@@ -13,6 +13,7 @@ enum {
     QNT__BITS_NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     QNT__BITS_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a block */
     QNT__BITS_TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL,
+    QNT__BITS_ADDER_ROWS = 4,   /* of adders that are finished together */
     QNT__BITS_CELL_WORDS = 32,  /* of planes that are bytes at a time */
     QNT__BITS_CELL_BYTES = 1024 /* of a word of a panel as bytes */
 };
@@ -116,6 +117,8 @@ static inline struct qnt__results qnt__bits_results(const struct qnt__bits_resul
 void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                       const struct qnt__bits_piece *piece);
 
+/* Products by adders of all rows of a block. */
+void qnt__bits_multiply_adders(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 /* Products of bytes of all rows of a block. */
 void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_result *to);
 /* int32 that the latter needs, for rows of a block. */

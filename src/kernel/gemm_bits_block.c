@@ -9,8 +9,8 @@
  * D - (places - P). Planes of a number are weighted by powers of two while they are counted. What
  * differs as the codes are would be the product's negative, and 0 a negative zero.
  *
- * Tables and adders: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the
- * sum S.
+ * Tables: the sum T of the codes where the plane's bit is 1 makes 2 T - S of a row with the sum S. So do
+ * adders, which take all planes at once (gemm_bits_adders.c).
  *
  * Bytes: planes with the weights 1, 2, 4, ... are one signed byte (gemm_bits_bytes.c), and seven products
  * may do for eight (gemm_bits_strassen.c).
@@ -45,9 +45,12 @@ static struct qnt__gemm_bits count_of(const struct qnt__bits_block *b, size_t i,
                                    .ld = b->job->task_columns};
 }
 
-static void count(const struct qnt__bits_block *b, size_t i, size_t j, size_t planes, int32_t *acc)
+/* Results are what becomes of acc, or none. */
+static void count(const struct qnt__bits_block *b, size_t i, size_t j, size_t planes,
+                  struct qnt__results results, int32_t *acc)
 {
-    const struct qnt__gemm_bits bits = count_of(b, i, j, planes, acc);
+    struct qnt__gemm_bits bits = count_of(b, i, j, planes, acc);
+    bits.results = results;
     b->job->g->context->simd.gemm_bits(&bits);
 }
 
@@ -68,56 +71,47 @@ static struct qnt__look_up_bits look_up_of(struct qnt__bits_block *b, size_t i, 
         .bits = qnt__bits_two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
 }
 
-static void look_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
+static void look_up(struct qnt__bits_block *b, size_t i, struct qnt__results results, int32_t *acc)
 {
     const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__look_up_bits bits = look_up_of(b, i, acc);
+    struct qnt__look_up_bits bits = look_up_of(b, i, acc);
+    bits.results = results;
     if (b->job->path == QNT__BITS_SIX)
         g->context->simd.look_up_six(&bits);
     else
         g->context->simd.look_up_bits(&bits);
 }
 
-static void add_up(struct qnt__bits_block *b, size_t i, int32_t *acc)
+/* All rows of the block. */
+static struct qnt__bits_piece all_of(const struct qnt__bits_block *b)
 {
-    const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__gemm_adders adders = {.a = qnt__bits_row(b, 0),
-                                            .a_row = b->job->row_bytes,
-                                            .a_plane = qnt__adder_plane(g->words),
-                                            .b = qnt__bits_plane(b, i),
-                                            .b_panel = qnt__bits_panel_words(g),
-                                            .acc = acc,
-                                            .m = b->m,
-                                            .panels = qnt__bits_panels(b),
-                                            .planes = g->a_planes,
-                                            .words = g->words,
-                                            .ld = b->job->task_columns};
-    g->context->simd.gemm_adders(&adders);
+    return (struct qnt__bits_piece){
+        .acc = b->acc, .ld = b->job->task_columns, .apart = 1, .m = b->m, .n = b->n};
 }
 
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane i + p, for all ways but bytes. */
-static void sum_planes(struct qnt__bits_block *b, size_t i, size_t planes)
+/* b->acc = sum over p < planes of 2^p times the path's integers of plane p from the result's on, for all
+ * ways but bytes and adders. */
+static void sum_planes(struct qnt__bits_block *b, const struct qnt__bits_result *to)
 {
     const struct qnt__bits_product *g = b->job->g;
-    for (size_t p = 0; p < planes; p++) {
+    const struct qnt__bits_piece all = all_of(b);
+    for (size_t p = 0; p < to->planes; p++) {
+        struct qnt__results results = {0};
         int32_t *acc = p ? b->part : b->acc;
+        if (p + 1 == to->planes) results = qnt__bits_results(to, &all);
         if (b->job->path == QNT__BITS_COUNT)
-            count(b, i + p, 0, g->a_planes, acc);
-        else if (b->job->path == QNT__BITS_ADDERS)
-            add_up(b, i + p, acc);
+            count(b, to->plane + p, 0, g->a_planes, results, acc);
         else
-            look_up(b, i + p, acc);
+            look_up(b, to->plane + p, results, acc);
         if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->job->task_columns, (int)p, b->acc);
     }
 }
 
 /* ---- results ---- */
 
-/* Of all rows of the block. */
 static void finish(struct qnt__bits_block *b, const struct qnt__bits_result *to)
 {
-    const struct qnt__bits_piece all = {
-        .acc = b->acc, .ld = b->job->task_columns, .apart = 1, .m = b->m, .n = b->n};
+    const struct qnt__bits_piece all = all_of(b);
     qnt__bits_finish(b, to, &all);
 }
 
@@ -127,8 +121,10 @@ static void multiply(struct qnt__bits_block *b, const struct qnt__bits_result *t
         qnt__bits_multiply_bytes(b, to);
     } else if (b->job->path == QNT__BITS_STRASSEN) {
         qnt__bits_multiply_strassen(b, to);
+    } else if (b->job->path == QNT__BITS_ADDERS) {
+        qnt__bits_multiply_adders(b, to);
     } else {
-        sum_planes(b, to->plane, to->planes);
+        sum_planes(b, to);
         finish(b, to);
     }
 }
@@ -140,7 +136,8 @@ static void run_separately(struct qnt__bits_block *b, uint32_t *y, size_t ld)
     for (size_t i = 0; i < g->b_planes; i++) {
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
             const struct qnt__bits_result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
-            count(b, i, j, 1, b->acc);
+            const struct qnt__bits_piece all = all_of(b);
+            count(b, i, j, 1, qnt__bits_results(&to, &all), b->acc);
             finish(b, &to);
         }
         const struct qnt__bits_result to = {i, 1, 1.0f, i > 0, y, ld};

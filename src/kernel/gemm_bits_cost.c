@@ -31,7 +31,7 @@ struct rates {
     double index;          /* bits of b, to look up */
     double index_six;      /* the same in tables of six codes */
     double turn;           /* bits of b, to be tables of adders */
-    double turn_back;      /* sums of adders, of any number of k */
+    double turn_back;      /* sums of adders, of any number of k and of planes that are merged */
     double first, another; /* bits of b as bytes: of the first plane, of another one */
     double form_b, form_a; /* codes, for seven products instead of eight */
     double join;           /* sums of a chunk of k, of the same */
@@ -90,16 +90,16 @@ static const struct rates levels[] = {
      .table = {5.4, 5.4, 5.4, 5.4, 5.4, 5.4},
      .few = 11,
      .six = {3.8, 4.0, 4.3, 5.4},
-     .adders = 2.6,
+     .adders = 1.8,
      .bytes = 8.5,
      .tabulate = 250,
      .tabulate_six = 500,
-     .index_adders = 150,
+     .index_adders = 120,
      .read = 5.3,
      .index = 14,
      .index_six = 15,
-     .turn = 40,
-     .turn_back = 500,
+     .turn = 60,
+     .turn_back = 350,
      .first = 65,
      .another = 31,
      .form_b = 85,
@@ -219,7 +219,7 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
                      adder_shared = (double)qnt__ceil_div(g->m, QNT__ADDER_ROWS);
         take(&best, QNT__BITS_ADDERS,
              all * planes * (m * a * r->adders + adder_shared * r->turn) + m * a * r->index_adders +
-                 all * planes * m * r->turn_back / (double)qnt__max(g->k, 1));
+                 all * merged * m * r->turn_back / (double)qnt__max(g->k, 1));
     }
     take(&best, QNT__BITS_BYTES,
          n * (merged * m * r->bytes +

@@ -8,7 +8,7 @@ enum { COLUMNS = QNT__BITS_COLUMNS };
 /*
  * From integers to products: v = acc - a_zero w_sum - w_zero a_sum.
  * Counting: D - (2^bits - 1) (places - P), of signs 2 D - (2 places - K). Tables: 2 T - S. Planes
- * that were summed have all of it summed. Bytes have an excess of each column, or none.
+ * that were summed have all of it summed. Bytes have an excess of each column, or none; adders none.
  */
 static void describe(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                      const struct qnt__bits_piece *piece, struct qnt__finish *f)
@@ -36,7 +36,7 @@ static void describe(struct qnt__bits_block *b, const struct qnt__bits_result *t
         f->w_sum = b->w_sum;
     } else if (r->path == QNT__BITS_BYTES || r->path == QNT__BITS_STRASSEN) {
         f->w_sum = piece->excess;
-    } else {
+    } else if (r->path != QNT__BITS_ADDERS) {
         for (size_t c = 0; c < b->n; c++) b->w_sum[c] = (1 << to->planes) - 1;
         f->w_zero = b->w_sum, f->a_sum = b->sums + (b->row - b->base + piece->row);
     }

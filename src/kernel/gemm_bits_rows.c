@@ -9,7 +9,6 @@
 enum {
     CHUNK_WORDS = 8,  /* of codes at a time */
     INDEX_WORDS = 24, /* the same for adders: whole chunks */
-    HALF = 32,        /* codes of half a word */
     SIX_BYTES = 64 * QNT__SIXES
 };
 
@@ -90,28 +89,7 @@ static void tabulate_row(const struct qnt__bits_product *g, enum qnt__bits_path 
     }
 }
 
-/* Eight codes of each of three halves of words: bit `plane` of each. */
-static uint64_t three_bits(const uint8_t *codes, size_t plane)
-{
-    const uint64_t each = 0x0101010101010101;
-    uint64_t x[3];
-    for (size_t h = 0; h < 3; h++) memcpy(&x[h], codes + h * HALF, sizeof x[h]);
-    return (x[0] >> plane & each) << 4 | (x[1] >> plane & each) << 5 | (x[2] >> plane & each) << 6;
-}
-
-void qnt__bits_index(const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to)
-{
-    for (size_t c = 0; c < chunks; c++, codes += 3 * HALF, to += QNT__ADDER_GROUPS) {
-        for (size_t j = 0; j < planes; j++) {
-            for (size_t g = 0; g < QNT__ADDER_GROUPS; g += 8) {
-                uint64_t eight = three_bits(codes + g, j);
-                memcpy(to + j * plane + g, &eight, sizeof eight);
-            }
-        }
-    }
-}
-
-/* The same of a row, and the sum of its codes. */
+/* Indices of adders, and the sum of the codes. */
 static void index_row(const struct qnt__bits_product *g, size_t row, uint8_t *to, int32_t *sums)
 {
     const size_t plane = qnt__adder_plane(g->words);
@@ -125,7 +103,7 @@ static void index_row(const struct qnt__bits_product *g, size_t row, uint8_t *to
         read_row(g, row, 64 * w, 96 * chunks, codes);
         g->context->simd.sum_rows(&all, 1, &tap, 1, 96 * chunks, &sum);
         *sums += sum;
-        qnt__bits_index(codes, chunks, g->a_planes, plane, to);
+        g->context->simd.index_adders(codes, chunks, g->a_planes, plane, to);
         to += chunks * QNT__ADDER_GROUPS;
     }
 }

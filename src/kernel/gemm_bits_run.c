@@ -259,6 +259,11 @@ static void size_worker(struct qnt__bits_job *r, size_t rows)
         if (r->g->words <= CELL_WORDS) rows = QNT__BLOCK_ROWS; /* finished at once */
         r->part_at = rows * NARROW;
         part = NARROW * CELL_WORDS * 64 / sizeof *r->acc;
+    } else if (r->path == QNT__BITS_ADDERS) {
+        const struct qnt__bits_product *g = r->g;
+        r->part_at = QNT__BITS_ADDER_ROWS * COLUMNS; /* finished at once */
+        part = rows * qnt__adder_row(g->words, g->a_planes, r->combine ? g->b_planes : 1) /
+               sizeof *r->acc;
     } else if (r->path == QNT__BITS_STRASSEN) {
         qnt__bits_strassen_memory(r->g, rows, &r->part_at, &part);
     }

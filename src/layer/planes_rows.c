@@ -33,7 +33,7 @@ static int32_t tabulate(const struct qnt__run *run, uint8_t *codes, uint8_t *to)
     if (run->planes.path == QNT__BITS_ADDERS) {
         const size_t chunks = qnt__adder_chunks(words), planes = (size_t)qnt__planes_code_bits(run);
         memset(high, 0, 64); /* chunks may have a word more */
-        qnt__bits_index(codes, chunks, planes, qnt__adder_plane(words), to);
+        simd->index_adders(codes, chunks, planes, qnt__adder_plane(words), to);
         return sum;
     }
     if (run->planes.path == QNT__BITS_SIX) {

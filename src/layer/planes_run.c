@@ -93,7 +93,10 @@ bool qnt__planes_plan(struct qnt__run *run)
     p->slab = qnt__min(tasks * task_rows(run), run->rows);
     if (p->path == QNT__BITS_SIX) p->slab = p->own.rows * run->context->workers;
     size_t sums = qnt__min(task_rows(run), run->rows) * task_panels(run) * QNT__PANEL;
-    size_t cells = p->path == QNT__BITS_BYTES ? QNT__BLOCK_PANELS * CHUNK_WORDS * CELL_BYTES : 0;
+    size_t cells = 0;
+    if (p->path == QNT__BITS_BYTES) cells = QNT__BLOCK_PANELS * CHUNK_WORDS * CELL_BYTES;
+    if (p->path == QNT__BITS_ADDERS)
+        cells = qnt__min(task_rows(run), run->rows) * qnt__adder_row(p->words, product.a_planes, 1);
     return qnt__append(&c->end, sums, 4, &p->acc) && qnt__append(&c->end, sums, 4, &p->part) &&
            qnt__append(&c->end, 128, p->words, &p->codes) &&
            qnt__append(&c->end, cells, 1, &p->cells);
@@ -161,13 +164,15 @@ static void add_up(const struct piece *p, size_t plane, int32_t *acc)
                                        .a_plane = qnt__adder_plane(planes->words),
                                        .b = plane_at(p, plane),
                                        .b_panel = panel_words(p),
-                                       .acc = acc,
+                                       .sums = p->scratch + planes->cells,
                                        .m = p->m,
                                        .panels = p->panels,
                                        .planes = (size_t)qnt__planes_code_bits(p->run),
+                                       .b_planes = 1,
                                        .words = planes->words,
                                        .ld = p->ld};
     p->run->context->simd.gemm_adders(&g);
+    p->run->context->simd.read_adders(&g, 0, p->m, NULL, acc);
 }
 
 /* Some words of twelve rows at most times bytes; sums go on from word 0. */

@@ -60,6 +60,18 @@ static inline struct qnt__results qnt__results_part(const struct qnt__results *r
     return (struct qnt__results){r->at ? r->at + part * bytes : NULL, r->pitch, bytes};
 }
 
+/* The lines of each row for step `step` of `steps`, of kernels that go over all rows again and again. */
+static inline struct qnt__results qnt__results_step(const struct qnt__results *r, size_t step,
+                                                    size_t steps)
+{
+    const size_t lines = (r->bytes + QNT__LINE - 1) / QNT__LINE, from = lines * step / steps,
+                 to = lines * (step + 1) / steps;
+    struct qnt__results some = *r;
+    if (from == to || !r->at) return (struct qnt__results){0};
+    some.at += from * QNT__LINE, some.bytes = (to - from) * QNT__LINE;
+    return some;
+}
+
 /* All lines of some rows of such a part, at once: for a kernel that has few of them at a time. */
 static inline void qnt__ask_now(const struct qnt__results *r, size_t row, size_t rows, size_t part,
                                 size_t parts)

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "layout.h"
+#include "results.h"
+
 enum {
     QNT__TABLE_ROWS = 48, /* most rows of one call */
     QNT__TABLE_FEW = 4,   /* rows for which a level may use indices where they are made */
@@ -37,6 +40,7 @@ struct qnt__gemm_bits {
     size_t words;  /* even, at least 2 */
     int shift;     /* 0 or 1 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /*
@@ -86,6 +90,7 @@ struct qnt__look_up_bits {
     size_t words;  /* even, at least 2 */
     size_t ld;     /* of acc, in elements, at least 16 panels */
     int bits;      /* of the codes that tables were made of, 1..6 */
+    struct qnt__results results; /* what becomes of acc, row by row: a hint */
 };
 
 /*
@@ -124,22 +129,32 @@ enum { QNT__SIXES = 11, QNT__SIX_PANELS = 16, QNT__SIX_BITS = 4 };
  * halves in its bits 4, 5 and 6 - 16 times which of eight sums is meant -, and halves behind the last one
  * are 0.
  *
- * acc[i][16 p + c] = 2 sum over planes j of 2^j times the number of bits set in both plane j of row i and
- * column c of panel p
+ * read_adders: acc[i][16 p + c] = 2 sum over planes j of a and l of b of 2^(j + l) times the number of bits
+ * set in both plane j of row i and plane l of column c of panel p, less less[i]
+ *
+ * gemm_adders leaves them in a form of the level's own, from which read_adders has some rows at a time.
  */
-enum { QNT__ADDER_PANELS = 32, QNT__ADDER_GROUPS = 32, QNT__ADDER_ROWS = 256 };
+enum {
+    QNT__ADDER_PANELS = 32,
+    QNT__ADDER_GROUPS = 32,
+    QNT__ADDER_ROWS = 256,
+    QNT__ADDER_DIGIT = 64, /* bytes of a binary digit of the sums of all columns */
+    QNT__ADDER_DIGITS = 7  /* of the sum of a chunk */
+};
 
 struct qnt__gemm_adders {
     const uint8_t *a; /* row i, plane j: [chunks][QNT__ADDER_GROUPS] from a + i a_row + j a_plane */
     size_t a_row, a_plane;
-    const uint64_t *b; /* panel p: [words][16] from b + p b_panel, stored as above */
-    size_t b_panel;
-    int32_t *acc; /* written, [m][ld]; columns behind the last panel, up to ld, may have anything */
-    size_t m;     /* 1..QNT__ADDER_ROWS */
-    size_t panels; /* 1..QNT__ADDER_PANELS */
-    size_t planes; /* 1..8 */
-    size_t words;  /* even, at least 2; (2^planes - 1) 64 words are below 2^31 */
-    size_t ld;     /* of acc, in elements, at least 16 QNT__ADDER_PANELS */
+    const uint64_t *b; /* panel p, plane l: [words][16] from b + p b_panel + l b_plane, as above */
+    size_t b_panel, b_plane;
+    size_t ahead;                /* a hint: from b to the planes that are multiplied next; or 0 */
+    uint8_t *sums;               /* m qnt__adder_row() bytes, from one call to the other */
+    struct qnt__results results; /* what becomes of the sums: a hint */
+    size_t m;                    /* 1..QNT__ADDER_ROWS */
+    size_t panels;               /* 1..QNT__ADDER_PANELS */
+    size_t planes, b_planes;     /* of a, 1..8, of b */
+    size_t words; /* even, at least 2; the weights of all planes times all k are below 2^31 */
+    size_t ld;    /* of acc, in elements, at least 16 QNT__ADDER_PANELS, which may have anything */
 };
 
 /* Chunks of a row. */
@@ -152,6 +167,28 @@ static inline size_t qnt__adder_chunks(size_t words)
 static inline size_t qnt__adder_plane(size_t words)
 {
     return qnt__adder_chunks(words) * QNT__ADDER_GROUPS;
+}
+
+/* The weights of the carries of all chunks and planes. */
+static inline uint64_t qnt__adder_carries(size_t words, size_t planes, size_t b_planes)
+{
+    return (uint64_t)qnt__adder_chunks(words) * ((1u << planes) - 1) * ((1u << b_planes) - 1)
+           << QNT__ADDER_DIGITS;
+}
+
+static inline size_t qnt__adder_digits(uint64_t n)
+{
+    size_t digits = 0;
+    for (; n; n >>= 1) digits++;
+    return digits;
+}
+
+/* Most bytes of a row between the two slots: integers, or digits and a carry for each. */
+static inline size_t qnt__adder_row(size_t words, size_t planes, size_t b_planes)
+{
+    const size_t integers = QNT__ADDER_PANELS * QNT__PANEL * sizeof(int32_t),
+                 digits = qnt__adder_digits(qnt__adder_carries(words, planes, b_planes));
+    return 2 * digits * QNT__ADDER_DIGIT > integers ? 2 * digits * QNT__ADDER_DIGIT : integers;
 }
 
 /* One panel of `planes` planes as 8-bit cells (layout.h) of the numbers sum over planes i of 2^i where the
@@ -221,7 +258,13 @@ struct qnt__join_seven {
     /* tables of 64 words codes 0..15: [words][QNT__SIXES][64] */                                  \
     X(tabulate_six, void, (const uint8_t *codes, size_t words, uint8_t *tables))                   \
     X(look_up_six, void, (const struct qnt__look_up_bits *g))                                      \
+    /* 96 chunks codes, plane j of them to to + j plane: [chunks][QNT__ADDER_GROUPS] */            \
+    X(index_adders, void,                                                                          \
+      (const uint8_t *codes, size_t chunks, size_t planes, size_t plane, uint8_t *to))             \
     X(gemm_adders, void, (const struct qnt__gemm_adders *g))                                       \
+    /* acc[m][ld] = rows `row` and so on; less is [m], or NULL: 0 */                               \
+    X(read_adders, void,                                                                           \
+      (const struct qnt__gemm_adders *g, size_t row, size_t m, const int32_t *less, int32_t *acc)) \
     X(expand_bits, void, (const struct qnt__expand_bits *e))                                       \
     X(expand_seven, void, (const struct qnt__expand_seven *e))                                     \
     /* out[i] = sum[i] + 2^shift part[i], modulo 2^32; shift 0..30; out may be sum */              \

@@ -392,12 +392,47 @@ static void tables_of_six(void)
     }
 }
 
-/* Adders: extremes of which every sum is the largest, enough words for carries into all digits. */
+/* Codes as adders take them; each plane is written as far as it goes and no further. */
+static void indices(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        const size_t chunks = (size_t)random_in(1, 12), planes = (size_t)random_in(1, 8),
+                     used = QNT__ADDER_GROUPS * chunks, plane = used + (size_t)random_in(0, 40),
+                     size = (planes - 1) * plane + used;
+        guarded codes = guard(96 * chunks, random_in(0, 1)), to = guard(size, random_in(0, 1));
+        uint8_t *want = malloc(size);
+        for (size_t k = 0; k < 96 * chunks; k++) codes.data[k] = (uint8_t)random_u64();
+        memset(want, 0x55, size);
+        for (size_t j = 0; j < planes; j++) {
+            for (size_t n = 0; n < used; n++) {
+                const uint8_t *three = codes.data + n / 32 * 96 + n % 32;
+                want[j * plane + n] =
+                    (uint8_t)((three[0] >> j & 1) << 4 | (three[32] >> j & 1) << 5 |
+                              (three[64] >> j & 1) << 6);
+            }
+        }
+        memset(to.data, 0x55, size);
+        qnt__index_adders_c(codes.data, chunks, planes, plane, to.data);
+        CHECK_MSG(!memcmp(to.data, want, size), "C, chunks %zu planes %zu", chunks, planes);
+        for (int l = 0; l < levels; l++) {
+            memset(to.data, 0x55, size);
+            tables[l].index_adders(codes.data, chunks, planes, plane, to.data);
+            CHECK_MSG(!memcmp(to.data, want, size), "%s chunks %zu planes %zu", names[l], chunks,
+                      planes);
+        }
+        free(want);
+        unguard(&codes), unguard(&to);
+    }
+}
+
+/* Adders: extremes of which every sum is the largest, enough words for carries into all digits; some rows
+ * at a time become integers. */
 static void adders(void)
 {
     for (int i = 0; i < ROUNDS(150); i++) {
         const int extreme = (int)random_in(0, 2);
         size_t planes = (size_t)random_in(1, i % 4 ? 3 : 8), most = (1u << planes) - 1,
+               b_planes = i % 2 ? 1 : (size_t)random_in(1, i % 8 ? 3 : 8),
                m = (size_t)random_in(1, i % 7 ? 9 : QNT__ADDER_ROWS),
                panels = (size_t)random_in(1, i % 3 ? 5 : QNT__ADDER_PANELS),
                words = 2 * (size_t)random_in(1, i % 5 ? 6 : MOST_WORDS / 2);
@@ -405,13 +440,17 @@ static void adders(void)
                      all = QNT__PANEL * QNT__ADDER_PANELS, ld = all + (size_t)random_in(0, 5),
                      plane = QNT__ADDER_GROUPS * chunks + (size_t)random_in(0, 3),
                      row = (planes - 1) * plane + QNT__ADDER_GROUPS * chunks,
-                     size = 4 * ((m - 1) * ld + all);
-        uint64_t *b = malloc(8 * columns * words);
+                     size = 4 * ((m - 1) * ld + all), b_plane = columns * words,
+                     sums_size = m * qnt__adder_row(words, planes, b_planes);
+        uint64_t *b = malloc(8 * b_planes * b_plane);
         uint8_t *codes = malloc(m * 64 * words);
+        int32_t *less = random_in(0, 2) ? malloc(4 * m) : NULL;
         guarded a = guard(m * row, random_in(0, 1)),
-                stored = guard(8 * columns * words, random_in(0, 1)),
-                acc = guard(size, random_in(0, 1)), want = guard(size, true);
+                stored = guard(8 * b_planes * b_plane, random_in(0, 1)),
+                sums = guard(sums_size, random_in(0, 1)), acc = guard(size, random_in(0, 1)),
+                want = guard(size, true);
         memset(a.data, 0, m * row);
+        for (size_t r = 0; less && r < m; r++) less[r] = (int32_t)random_u64();
         for (size_t j = 0; j < m * 64 * words; j++) {
             const size_t r = j / (64 * words), k = j % (64 * words), half = k / 32;
             codes[j] = (uint8_t)(extreme == 0 ? most : (size_t)random_in(0, (int64_t)most));
@@ -419,41 +458,63 @@ static void adders(void)
             for (size_t p = 0; p < planes; p++)
                 to[p * plane] |= (uint8_t)((codes[j] >> p & 1) << (4 + half % 3));
         }
-        fill_planes(b, (void *)stored.data, columns, words);
+        for (size_t p = 0; p < b_planes; p++)
+            fill_planes(b + p * b_plane, (uint64_t *)(void *)stored.data + p * b_plane, columns,
+                        words);
+        for (size_t j = 0; extreme == 0 && j < b_planes * b_plane; j++) {
+            const size_t w = j / QNT__PANEL % words;
+            b[j] = UINT64_MAX;
+            ((uint64_t *)(void *)stored.data)[j] = w % 2 ? 0 : UINT64_MAX; /* parities */
+        }
         struct qnt__gemm_adders g = {.a = a.data,
                                      .a_row = row,
                                      .a_plane = plane,
                                      .b = (void *)stored.data,
                                      .b_panel = QNT__PANEL * words,
-                                     .acc = (void *)want.data,
+                                     .b_plane = b_plane,
+                                     .sums = sums.data,
                                      .m = m,
                                      .panels = panels,
                                      .planes = planes,
+                                     .b_planes = b_planes,
                                      .words = words,
                                      .ld = ld};
+        if (random_in(0, 1)) { /* hints */
+            g.ahead = b_planes * b_plane;
+            g.results = (struct qnt__results){acc.data + random_in(0, 9), 4 * ld, 4 * columns};
+        }
+        int32_t *defined = (void *)want.data;
         memset(want.data, 0x55, size);
         qnt__gemm_adders_c(&g);
+        qnt__read_adders_c(&g, 0, m, less, defined);
         for (int k = 0; k < 20; k++) {
             size_t r = (size_t)random_in(0, (int64_t)m - 1),
                    c = (size_t)random_in(0, (int64_t)columns - 1);
-            int32_t sum = 0;
-            for (size_t j = 0; j < 64 * words; j++) {
-                if (b[c * words + j / 64] >> j % 64 & 1) sum += 2 * codes[r * 64 * words + j];
+            uint32_t sum = less ? 0 - (uint32_t)less[r] : 0;
+            for (size_t j = 0; j < b_planes * 64 * words; j++) {
+                const size_t p = j / (64 * words), at = j % (64 * words);
+                if (b[p * b_plane + c * words + at / 64] >> at % 64 & 1)
+                    sum += (uint32_t)codes[r * 64 * words + at] << (p + 1);
             }
-            CHECK_MSG(g.acc[r * ld + c] == sum, "%d, summed %d", g.acc[r * ld + c], sum);
+            CHECK_MSG((uint32_t)defined[r * ld + c] == sum, "%d, summed %u", defined[r * ld + c],
+                      sum);
         }
-        const int32_t *defined = g.acc;
-        g.acc = (void *)acc.data;
         for (int l = 0; l < levels; l++) {
+            int32_t *found = (void *)acc.data;
             memset(acc.data, 0x55, size);
+            memset(sums.data, 0x55, sums_size);
             tables[l].gemm_adders(&g);
+            for (size_t r = 0, n; r < m; r += n) {
+                n = (size_t)random_in(1, (int64_t)(m - r));
+                tables[l].read_adders(&g, r, n, less ? less + r : NULL, found + r * ld);
+            }
             for (size_t r = 0; r < m; r++)
-                CHECK_MSG(!memcmp(g.acc + r * ld, defined + r * ld, 4 * columns),
-                          "%s row %zu of %zu panels %zu planes %zu words %zu", names[l], r, m,
-                          panels, planes, words);
+                CHECK_MSG(!memcmp(found + r * ld, defined + r * ld, 4 * columns),
+                          "%s row %zu of %zu panels %zu planes %zu and %zu words %zu", names[l], r,
+                          m, panels, planes, b_planes, words);
         }
-        free(b), free(codes);
-        unguard(&a), unguard(&stored), unguard(&acc), unguard(&want);
+        free(b), free(codes), free(less);
+        unguard(&a), unguard(&stored), unguard(&sums), unguard(&acc), unguard(&want);
     }
 }
 
@@ -651,6 +712,7 @@ int main(int argc, char **argv)
     RUN(tables_of_sums);
     RUN(tables_of_blocks);
     RUN(tables_of_six);
+    RUN(indices);
     RUN(adders);
     RUN(bytes);
     RUN(operands);

@@ -2,6 +2,8 @@
 #include "../layout.h"
 #include "../slots.h"
 
+enum { COLUMNS = QNT__ADDER_PANELS * QNT__PANEL };
+
 /* Bit i of three halves of words is bit i + 4 of the byte of table i. */
 static uint32_t half_of(const uint8_t *a, int i)
 {
@@ -17,23 +19,39 @@ static uint32_t ones(uint32_t v)
     return ((v + (v >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
 }
 
+static void add_plane(const struct qnt__gemm_adders *g, const uint8_t *a, const uint64_t *b,
+                      int shift, uint32_t *sums)
+{
+    for (size_t half = 0; half < 2 * g->words; half++) {
+        const uint32_t bits = half_of(a + half / 3 * QNT__ADDER_GROUPS, (int)(half % 3));
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c++) {
+            const uint64_t *column = b + c / QNT__PANEL * g->b_panel + c % QNT__PANEL;
+            uint64_t word = qnt__bits_word(column, half / 2);
+            sums[c] += ones(bits & (uint32_t)(word >> half % 2 * 32)) << shift;
+        }
+    }
+}
+
+/* Sums are integers. */
 void qnt__gemm_adders_c(const struct qnt__gemm_adders *g)
 {
     for (size_t i = 0; i < g->m; i++) {
-        for (size_t c = 0; c < QNT__PANEL * g->panels; c++) g->acc[i * g->ld + c] = 0;
-        for (size_t j = 0; j < g->planes; j++) {
-            for (size_t half = 0; half < 2 * g->words; half++) {
-                const uint8_t *a =
-                    g->a + i * g->a_row + j * g->a_plane + half / 3 * QNT__ADDER_GROUPS;
-                const uint32_t bits = half_of(a, (int)(half % 3));
-                for (size_t c = 0; c < QNT__PANEL * g->panels; c++) {
-                    const uint64_t *column = g->b + c / QNT__PANEL * g->b_panel + c % QNT__PANEL;
-                    uint64_t word = qnt__bits_word(column, half / 2);
-                    uint32_t sum = ones(bits & (uint32_t)(word >> half % 2 * 32));
-                    uint32_t *acc = (uint32_t *)&g->acc[i * g->ld + c];
-                    *acc += sum << (j + 1);
-                }
-            }
+        uint32_t *sums = (uint32_t *)(void *)g->sums + i * COLUMNS;
+        for (size_t c = 0; c < COLUMNS; c++) sums[c] = 0;
+        for (size_t l = 0; l < g->b_planes; l++) {
+            for (size_t j = 0; j < g->planes; j++)
+                add_plane(g, g->a + i * g->a_row + j * g->a_plane, g->b + l * g->b_plane,
+                          (int)(j + l + 1), sums);
         }
+    }
+}
+
+void qnt__read_adders_c(const struct qnt__gemm_adders *g, size_t row, size_t m, const int32_t *less,
+                        int32_t *acc)
+{
+    for (size_t i = 0; i < m; i++, acc += g->ld) {
+        const uint32_t *sums = (const uint32_t *)(const void *)g->sums + (row + i) * COLUMNS,
+                       minus = less ? (uint32_t)less[i] : 0;
+        for (size_t c = 0; c < QNT__PANEL * g->panels; c++) acc[c] = (int32_t)(sums[c] - minus);
     }
 }

@@ -7,37 +7,32 @@
 #include <immintrin.h>
 
 #include "../layout.h"
-#include "../slots.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#include "adders_avx512vbmi.h"
 
 enum {
-    VECTOR = 64,                /* bytes of a digit of 512 columns */
+    VECTOR = QNT__ADDER_DIGIT,  /* bytes of a digit of 512 columns */
     GROUPS = QNT__ADDER_GROUPS, /* tables of a chunk */
     ENTRY = 2 * VECTOR,         /* two digits */
     TABLE = 8 * ENTRY,
-    PARTS = QNT__ADDER_PANELS / 4, /* of 64 columns */
-    DIGITS = 7,                    /* that a chunk changes by adders; its carry by half adders */
-    AHEAD = 4,                     /* rows whose bits are fetched before they are used */
+    DIGITS = QNT__ADDER_DIGITS, /* that a chunk changes by adders; then its carry waits */
+    AHEAD = 4,                  /* rows whose bits are fetched before they are used */
     EXCLUSIVE_OR = 0x96,
     MAJORITY = 0xd4 /* of a, b and c, from a, b and a ^ b ^ c */
 };
 
 /* ---- tables ---- */
 
-/* 64 columns of 32 k: 16 columns come in each register, byte j of which goes to register j. */
+/* 32 k of 16 columns of each of four panels: byte j goes to register j, that of column 4 l + i of panel q
+ * to byte 16 l + 4 q + i, from where sums come back in order (read_adders_avx512vbmi.c). */
 INLINE void transpose(__m512i x[4])
 {
     const __m512i byte =
-        _mm512_set_epi32(0x3f3b3733, 0x2f2b2723, 0x1f1b1713, 0x0f0b0703, 0x3e3a3632, 0x2e2a2622,
-                         0x1e1a1612, 0x0e0a0602, 0x3d393531, 0x2d292521, 0x1d191511, 0x0d090501,
-                         0x3c383430, 0x2c282420, 0x1c181410, 0x0c080400);
-    UNROLL for (int p = 0; p < 4; p++) x[p] = _mm512_permutexvar_epi8(byte, x[p]);
-    __m512i a = _mm512_shuffle_i64x2(x[0], x[1], 0x44), b = _mm512_shuffle_i64x2(x[2], x[3], 0x44),
-            c = _mm512_shuffle_i64x2(x[0], x[1], 0xee), d = _mm512_shuffle_i64x2(x[2], x[3], 0xee);
-    x[0] = _mm512_shuffle_i64x2(a, b, 0x88), x[1] = _mm512_shuffle_i64x2(a, b, 0xdd);
-    x[2] = _mm512_shuffle_i64x2(c, d, 0x88), x[3] = _mm512_shuffle_i64x2(c, d, 0xdd);
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    UNROLL for (int q = 0; q < 4; q++) x[q] = _mm512_shuffle_epi8(x[q], byte);
+    __m512i a = _mm512_unpacklo_epi32(x[0], x[1]), b = _mm512_unpacklo_epi32(x[2], x[3]),
+            c = _mm512_unpackhi_epi32(x[0], x[1]), d = _mm512_unpackhi_epi32(x[2], x[3]);
+    x[0] = _mm512_unpacklo_epi64(a, b), x[1] = _mm512_unpackhi_epi64(a, b);
+    x[2] = _mm512_unpacklo_epi64(c, d), x[3] = _mm512_unpackhi_epi64(c, d);
 }
 
 /* Eight columns of word w, as it was before odd ones became parities. */
@@ -52,64 +47,60 @@ INLINE __m512i word_of(const uint64_t *b, size_t w)
 
 /* Half a word, 32 k, of all columns: to[32][64], a bit for each column; those of panels that are not
  * there are the first one's. */
-static void turn_half(const struct qnt__gemm_adders *g, size_t half, uint8_t *to)
+static void turn_half(const struct qnt__gemm_adders *g, const uint64_t *b, size_t half, uint8_t *to)
 {
     const __m512i even =
                       _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
                   lanes = _mm512_add_epi32(even, _mm512_set1_epi32((int)(half % 2)));
+    __m512i bytes[4][PARTS];
     for (size_t part = 0; part < PARTS; part++) {
         __m512i x[4];
-        UNROLL for (size_t p = 0; p < 4; p++)
+        UNROLL for (size_t q = 0; q < 4; q++)
         {
-            const size_t panel = 4 * part + p;
-            const uint64_t *b = g->b + (panel < g->panels ? panel : 0) * g->b_panel;
-            x[p] = _mm512_permutex2var_epi32(word_of(b, half / 2), lanes, word_of(b + 8, half / 2));
+            const size_t panel = 4 * part + q;
+            const uint64_t *at = b + (panel < g->panels ? panel : 0) * g->b_panel;
+            x[q] =
+                _mm512_permutex2var_epi32(word_of(at, half / 2), lanes, word_of(at + 8, half / 2));
         }
         transpose(x);
-        UNROLL for (size_t j = 0; j < 4; j++)
-        {
-            for (size_t i = 8; i-- > 0; x[j] = _mm512_add_epi8(x[j], x[j])) {
-                uint64_t bits = _mm512_movepi8_mask(x[j]);
-                __builtin_memcpy(to + (8 * j + i) * VECTOR + 8 * part, &bits, sizeof bits);
-            }
-        }
+        UNROLL for (size_t j = 0; j < 4; j++) bytes[j][part] = x[j];
+    }
+    for (size_t j = 0; j < 4; j++, to += PARTS * VECTOR) {
+        __m512i x[PARTS];
+        UNROLL for (int i = 0; i < PARTS; i++) x[i] = bytes[j][i];
+        swap_bits(x);
+        UNROLL for (int i = 0; i < PARTS; i++) _mm512_store_si512(to + i * VECTOR, x[i]);
     }
 }
 
-/* The table of three bits of each column: entry e is the sum of those whose bit is set in e. */
+/* The table of three bits of each column: entry e is the sum of those whose bit is set in e. What is 0
+ * in each table is there already. */
 INLINE void store_table(__m512i x, __m512i y, __m512i z, uint8_t *to)
 {
-    const __m512i zero = _mm512_setzero_si512();
-    const __m512i ones[8] = {zero,
-                             x,
-                             y,
-                             _mm512_xor_si512(x, y),
-                             z,
-                             _mm512_xor_si512(x, z),
-                             _mm512_xor_si512(y, z),
-                             _mm512_ternarylogic_epi64(x, y, z, EXCLUSIVE_OR)};
-    const __m512i twos[8] = {zero,
-                             zero,
-                             zero,
-                             _mm512_and_si512(x, y),
-                             zero,
-                             _mm512_and_si512(x, z),
-                             _mm512_and_si512(y, z),
-                             _mm512_ternarylogic_epi64(x, y, z, 0xe8)};
-    UNROLL for (int e = 0; e < 8; e++)
-    {
-        _mm512_store_si512(to + e * ENTRY, ones[e]);
-        _mm512_store_si512(to + e * ENTRY + VECTOR, twos[e]);
-    }
+    const __m512i one[8] = {x,
+                            x,
+                            y,
+                            _mm512_xor_si512(x, y),
+                            z,
+                            _mm512_xor_si512(x, z),
+                            _mm512_xor_si512(y, z),
+                            _mm512_ternarylogic_epi64(x, y, z, EXCLUSIVE_OR)};
+    UNROLL for (int e = 1; e < 8; e++) _mm512_store_si512(to + e * ENTRY, one[e]);
+    to += VECTOR;
+    _mm512_store_si512(to + 3 * ENTRY, _mm512_and_si512(x, y));
+    _mm512_store_si512(to + 5 * ENTRY, _mm512_and_si512(x, z));
+    _mm512_store_si512(to + 6 * ENTRY, _mm512_and_si512(y, z));
+    _mm512_store_si512(to + 7 * ENTRY, _mm512_ternarylogic_epi64(x, y, z, 0xe8));
 }
 
-/* Those of a chunk: bit i of its three halves of words is table i. */
-static void make_tables(const struct qnt__gemm_adders *g, size_t chunk, uint8_t *tables)
+/* Those of a chunk of a plane: bit i of its three halves of words is table i. */
+static void make_tables(const struct qnt__gemm_adders *g, const uint64_t *b, size_t chunk,
+                        uint8_t *tables)
 {
     _Alignas(64) uint8_t bits[3][GROUPS * VECTOR];
     for (size_t h = 0; h < 3; h++) {
         if (3 * chunk + h < 2 * g->words)
-            turn_half(g, 3 * chunk + h, bits[h]);
+            turn_half(g, b, 3 * chunk + h, bits[h]);
         else
             __builtin_memset(bits[h], 0, sizeof bits[h]);
     }
@@ -120,13 +111,40 @@ static void make_tables(const struct qnt__gemm_adders *g, size_t chunk, uint8_t 
     }
 }
 
-/* What the next chunk reads. */
-static void fetch(const struct qnt__gemm_adders *g, size_t chunk)
+/* ---- memory ---- */
+
+/* Lines of the planes of the next chunk, asked for one by one while this one is multiplied. */
+struct fetch {
+    uintptr_t at; /* its first word; 0: there is no next one */
+    size_t panel; /* bytes from one panel to the next */
+    size_t lines, line, rows, due;
+};
+
+enum { PANEL_LINES = 4 };
+
+static struct fetch fetch_of(const struct qnt__gemm_adders *g, size_t plane, size_t chunk)
 {
-    for (size_t p = 0; p < g->panels; p++) {
-        const uint64_t *b = g->b + p * g->b_panel + 3 * chunk / 2 * QNT__PANEL;
-        UNROLL for (int line = 0; line < 4; line++) _mm_prefetch(b + 8 * line, _MM_HINT_T1);
-    }
+    struct fetch f = {.panel = sizeof *g->b * g->b_panel, .rows = g->m};
+    uintptr_t b = (uintptr_t)g->b;
+    if (chunk == qnt__adder_chunks(g->words)) chunk = 0, plane++;
+    if (plane < g->b_planes)
+        b += sizeof *g->b * plane * g->b_plane;
+    else if (g->ahead)
+        b += sizeof *g->b * g->ahead;
+    else
+        return f;
+    f.at = b + 3 * chunk / 2 * QNT__PANEL * sizeof *g->b;
+    f.lines = PANEL_LINES * g->panels;
+    return f;
+}
+
+/* A row's share. */
+INLINE void fetch_some(struct fetch *f)
+{
+    for (f->due += f->lines; f->due >= f->rows; f->due -= f->rows, f->line++)
+        _mm_prefetch(
+            (const void *)(f->at + f->line / PANEL_LINES * f->panel + f->line % PANEL_LINES * 64),
+            _MM_HINT_T1);
 }
 
 /* ---- sums ---- */
@@ -199,8 +217,10 @@ INLINE struct three add_sixteen(const uint8_t *tables, const uint8_t *a, int t, 
     return add_six(low, add_eight(tables, a, t + 8, sum), &sum[3]);
 }
 
-/* A chunk of one plane of a row: sums of `digits` digits. */
-static void add_chunk(const uint8_t *tables, const uint8_t *a, uint8_t *sums, size_t digits)
+/* A chunk of one plane of a row. Its carry waits for another one of the same weight: where there is one,
+ * bits of `full`, both go into the digit, and the next carry is for the next digit. */
+INLINE void add_chunk(const uint8_t *tables, const uint8_t *a, uint8_t *sums, size_t waiting,
+                      uint64_t full)
 {
     __m512i sum[DIGITS];
     UNROLL for (int d = 0; d < DIGITS; d++) sum[d] = _mm512_loadu_si512(sums + d * VECTOR);
@@ -210,82 +230,52 @@ static void add_chunk(const uint8_t *tables, const uint8_t *a, uint8_t *sums, si
     sum[5] = _mm512_xor_si512(sum[5], of32.z);
     carry = add(&sum[6], carry, other);
     UNROLL for (int d = 0; d < DIGITS; d++) _mm512_storeu_si512(sums + d * VECTOR, sum[d]);
-    for (size_t d = DIGITS; d < digits; d++) {
-        __m512i digit = _mm512_loadu_si512(sums + d * VECTOR);
-        _mm512_storeu_si512(sums + d * VECTOR, _mm512_xor_si512(digit, carry));
-        carry = _mm512_and_si512(digit, carry);
+    uint8_t *at = sums + DIGITS * VECTOR;
+    for (; full & 1; full >>= 1, at += VECTOR) {
+        __m512i digit = _mm512_loadu_si512(at);
+        carry = add(&digit, carry, _mm512_loadu_si512(at + waiting));
+        _mm512_storeu_si512(at, digit);
     }
+    _mm512_storeu_si512(at + waiting, carry);
 }
 
-/* ---- results ---- */
-
-/* Bytes of 64 columns from eight digits, of which the first is of weight one. */
-INLINE __m512i byte_of(const uint8_t *sums)
+/* All rows and planes of a times the tables of a chunk of a plane of b; of carries before it. */
+static void add_rows(const struct qnt__gemm_adders *g, const uint8_t *tables, size_t plane,
+                     size_t chunk, uint64_t before)
 {
-    __m512i v = _mm512_setzero_si512();
-    UNROLL for (int i = 0; i < 8; i++)
-    {
-        uint64_t bits;
-        __builtin_memcpy(&bits, sums + i * VECTOR, sizeof bits);
-        v = _mm512_mask_add_epi8(v, bits, v, _mm512_set1_epi8((char)(1 << i)));
-    }
-    return v;
-}
-
-/* Sums of a row, twice, from digits to integers, which may overlap. */
-static void turn_sums(const uint8_t *from, size_t digits, int32_t *acc)
-{
-    const __m512i lane =
-        _mm512_set_epi32(0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a,
-                         0x09090909, 0x08080808, 0x07070707, 0x06060606, 0x05050505, 0x04040404,
-                         0x03030303, 0x02020202, 0x01010101, 0);
-    uint8_t sums[32 * VECTOR]; /* digit 0 of the double is 0 */
-    const size_t bytes = digits / 8 + 1;
-    __builtin_memset(sums, 0, VECTOR);
-    __builtin_memcpy(sums + VECTOR, from, digits * VECTOR);
-    __builtin_memset(sums + (digits + 1) * VECTOR, 0, (8 * bytes - digits - 1) * VECTOR);
-    for (size_t part = 0; part < PARTS; part++) {
-        __m512i y[4];
-        UNROLL for (int q = 0; q < 4; q++) y[q] = _mm512_setzero_si512();
-        for (size_t byte = 0; byte < bytes; byte++) {
-            const __m512i v = byte_of(sums + 8 * byte * VECTOR + 8 * part);
-            const __mmask64 to = 0x1111111111111111u << byte;
-            UNROLL for (int q = 0; q < 4; q++)
-            {
-                const __m512i at = _mm512_add_epi8(lane, _mm512_set1_epi8((char)(16 * q)));
-                y[q] = _mm512_or_si512(y[q], _mm512_maskz_permutexvar_epi8(to, at, v));
-            }
+    const struct adder_rows r = adder_rows_of(g);
+    const size_t chunks = qnt__adder_chunks(g->words);
+    const struct qnt__results some =
+        qnt__results_step(&g->results, plane * chunks + chunk, g->b_planes * chunks);
+    struct fetch fetch = fetch_of(g, plane, chunk + 1);
+    const uint8_t *a = g->a + chunk * GROUPS;
+    uint8_t *sums = g->sums;
+    for (size_t i = 0; i < g->m; i++, a += g->a_row, sums += r.bytes) {
+        uint64_t full = before;
+        fetch_some(&fetch);
+        qnt__ask_now(&some, i, 1, 0, 1);
+        for (size_t j = 0; j < g->planes; j++) {
+            const uint8_t *bits = a + j * g->a_plane;
+            const size_t digit = plane + j;
+            _mm_prefetch(bits + AHEAD * g->a_row, _MM_HINT_T0);
+            add_chunk(tables, bits, sums + digit * VECTOR, r.waiting, full >> (digit + DIGITS));
+            full += (uint64_t)1 << (digit + DIGITS);
         }
-        UNROLL for (int q = 0; q < 4; q++) _mm512_storeu_si512(acc + 64 * part + 16 * q, y[q]);
     }
-}
-
-/* Digits of the largest sum: of two words and more they are at least one more than a chunk of the highest
- * plane changes by adders. */
-static size_t digits_of(const struct qnt__gemm_adders *g)
-{
-    const uint64_t most = 64 * (uint64_t)g->words * ((1u << g->planes) - 1);
-    return 64 - (size_t)__builtin_clzll(most);
 }
 
 void qnt__gemm_adders_avx512vbmi(const struct qnt__gemm_adders *g)
 {
-    _Alignas(64) uint8_t tables[GROUPS * TABLE];
-    const size_t digits = digits_of(g), row_bytes = digits * VECTOR,
-                 chunks = qnt__adder_chunks(g->words);
-    uint8_t *sums = (void *)g->acc; /* rows of digits are shorter than those of integers */
-    __builtin_memset(sums, 0, g->m * row_bytes);
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        const uint8_t *a = g->a + chunk * GROUPS;
-        make_tables(g, chunk, tables);
-        if (chunk + 1 < chunks) fetch(g, chunk + 1);
-        for (size_t i = 0; i < g->m; i++, a += g->a_row) {
-            for (size_t j = 0; j < g->planes; j++) {
-                const uint8_t *plane = a + j * g->a_plane;
-                _mm_prefetch(plane + AHEAD * g->a_row, _MM_HINT_T0);
-                add_chunk(tables, plane, sums + i * row_bytes + j * VECTOR, digits - j);
-            }
+    _Alignas(64) uint8_t tables[GROUPS * TABLE] = {0};
+    const struct adder_rows r = adder_rows_of(g);
+    uint64_t full = 0;
+    for (size_t i = 0; i < g->m; i++) __builtin_memset(g->sums + i * r.bytes, 0, r.digits * VECTOR);
+    for (size_t plane = 0; plane < g->b_planes; plane++) {
+        const uint64_t *b = g->b + plane * g->b_plane;
+        for (size_t chunk = 0; chunk < qnt__adder_chunks(g->words); chunk++) {
+            make_tables(g, b, chunk, tables);
+            add_rows(g, tables, plane, chunk, full);
+            full += (((uint64_t)1 << g->planes) - 1) << (plane + DIGITS);
         }
     }
-    for (size_t i = g->m; i-- > 0;) turn_sums(sums + i * row_bytes, digits, g->acc + i * g->ld);
 }

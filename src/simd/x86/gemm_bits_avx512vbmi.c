@@ -95,7 +95,11 @@ INLINE void tile(const struct qnt__gemm_bits *g, size_t row, size_t panel, int r
 INLINE void all_rows(const struct qnt__gemm_bits *g, size_t panel, int panels)
 {
     size_t row = 0;
-    for (; row + 2 <= g->m; row += 2) tile(g, row, panel, 2, panels);
+    for (; row + 2 <= g->m; row += 2) {
+        UNROLL for (int p = 0; p < panels; p++)
+            qnt__ask_now(&g->results, row, 2, panel + (size_t)p, g->panels);
+        tile(g, row, panel, 2, panels);
+    }
     if (row < g->m) tile(g, row, panel, 1, panels);
 }
 

@@ -144,8 +144,13 @@ INLINE void tile(const struct chunk *c, size_t row, size_t panel, int rows, int 
 
 INLINE void all_rows(const struct chunk *c, size_t panel, int panels)
 {
+    const struct qnt__results some =
+        qnt__results_step(&c->g->results, c->first / CHUNK, (c->g->words + CHUNK - 1) / CHUNK);
     size_t row = 0, m = c->g->m;
-    for (; row + 6 <= m; row += 6) tile(c, row, panel, 6, panels);
+    for (; row + 6 <= m; row += 6) {
+        if (panel == 0) qnt__ask_now(&some, row, 6, 0, 1);
+        tile(c, row, panel, 6, panels);
+    }
     for (; row + 3 <= m; row += 3) tile(c, row, panel, 3, panels);
     for (; row < m; row++) tile(c, row, panel, 1, panels);
 }

@@ -275,6 +275,8 @@ INLINE void tile(const struct chunk *c, size_t row, int parts)
 /* All rows and columns of a chunk. */
 static void add_chunk(const struct chunk *c)
 {
+    const struct qnt__results some =
+        qnt__results_step(&c->g->results, c->first / CHUNK, (c->g->words + CHUNK - 1) / CHUNK);
     const size_t m = c->g->m;
     size_t row = 0;
     switch (c->parts) {
@@ -288,7 +290,10 @@ static void add_chunk(const struct chunk *c)
         for (; row < m; row++) tile(c, row, 3);
         break;
     default:
-        for (; row + 2 <= m; row += 2) tile_2x4(c, row);
+        for (; row + 2 <= m; row += 2) {
+            qnt__ask_now(&some, row, 2, 0, 1);
+            tile_2x4(c, row);
+        }
         if (row < m) tile(c, row, PARTS);
         break;
     }

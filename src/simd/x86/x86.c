@@ -205,7 +205,9 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(look_up_blocks, avx512vbmi);
         TAKE(tabulate_six, avx512vbmi);
         TAKE(look_up_six, avx512vbmi);
+        TAKE(index_adders, avx512vbmi);
         TAKE(gemm_adders, avx512vbmi);
+        TAKE(read_adders, avx512vbmi);
         TAKE(expand_bits, avx512vbmi);
         TAKE(expand_seven, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
