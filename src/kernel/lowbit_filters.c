@@ -116,23 +116,25 @@ static void filter_column(const struct qnt__lowbit_conv *c, const struct qnt__lo
 }
 
 /*
- * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
- * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
+ * A threshold for what is 3 / 2 of a sum, rounded down, or of pairs 8 times the sum, which grow with it:
+ * v >= t where that reaches floor(3 t / 2) or 8 t, and v <= t where it is no more. No sum reaches the
+ * largest int16.
  */
-static int16_t scale_limit(int64_t t, bool falls)
+static int16_t scale_limit(const struct qnt__lowbit_conv *c, int64_t t, bool falls)
 {
     t = falls ? ~t : t;
-    t = (3 * t - (t & 1)) / 2;
+    t = qnt__lowbit_is_paired(c) ? 8 * t : (3 * t - (t & 1)) / 2;
     t = falls ? ~t : t;
     return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
 }
 
-static void take_wide(const struct qnt__lowbit_filters *f, const int32_t *from)
+static void take_wide(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_filters *f,
+                      const int32_t *from)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
         f->flip[i] = (int16_t)from[3 * COLUMNS + i];
         for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
-            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+            f->limit[k + i] = scale_limit(c, from[k + i], f->flip[i]);
     }
 }
 
@@ -141,8 +143,10 @@ static void take_wide(const struct qnt__lowbit_filters *f, const int32_t *from)
  * v = 2 s - r set r says s >= ceil((t + r) / 2), so that t is the sum of both less 1; or
  * s <= floor((t + r) / 2), and t is the sum of both.
  */
-static void take_narrow(const struct qnt__lowbit_filters *f, const int16_t *from, int32_t half)
+static void take_narrow(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_filters *f,
+                        const int16_t *from)
 {
+    const int32_t half = c->limits.half;
     for (size_t i = 0; i < COLUMNS; i++) {
         const size_t at = i % 2 * (COLUMNS / 2) + i / 2; /* even channels first */
         f->flip[i] = from[(size_t)(half + 1) * 3 * COLUMNS + at];
@@ -152,7 +156,7 @@ static void take_narrow(const struct qnt__lowbit_filters *f, const int16_t *from
                 const int32_t other = from[(3 + k) * COLUMNS + at];
                 t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
             }
-            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
+            f->limit[k * COLUMNS + i] = scale_limit(c, t, f->flip[i]);
         }
     }
 }
@@ -170,8 +174,8 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
         const void *limits =
             (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
         if (c->limits.half < 0)
-            take_wide(&f, limits);
+            take_wide(c, &f, limits);
         else
-            take_narrow(&f, limits, c->limits.half);
+            take_narrow(c, &f, limits);
     }
 }

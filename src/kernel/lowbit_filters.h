@@ -17,6 +17,12 @@ struct qnt__lowbit_filters {
     uint8_t *panels;       /* [24][4] panels of `depth` */
 };
 
+/* Whether sums are 16 bits as they leave products: for thresholds, and where 8 of them fit. */
+static inline bool qnt__lowbit_is_paired(const struct qnt__lowbit_conv *c)
+{
+    return c->limits.data && 8 * qnt__lowbit_reach(c) < INT16_MAX;
+}
+
 /* Bytes of filtered weights of one output at one place. */
 static inline size_t qnt__lowbit_filter_depth(const struct qnt__lowbit_conv *c)
 {
