@@ -41,7 +41,6 @@ struct tiles {
     size_t span;          /* rows that these may lie in */
     size_t together;      /* groups that are filtered at a time */
     size_t depth, pixel;  /* bytes of a group, of all groups */
-    bool paired;          /* sums leave products in 16 bits */
     bool direct;          /* codes leave the slot packed, at their place in the result */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
@@ -83,7 +82,6 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .narrow = is_narrow(c),
                       .depth = qnt__lowbit_filter_depth(c),
-                      .paired = qnt__lowbit_is_paired(c),
                       .direct = is_direct(c)};
     t.parts = count_parts(&t);
     t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
@@ -264,6 +262,7 @@ struct block {
     struct qnt__lowbit_filters filters;
     const uint8_t *next; /* panels that come after this block */
     size_t output, n;
+    bool paired;    /* sums leave products as pairs */
     size_t columns; /* 32 or 64 */
     size_t row;     /* of their sums */
 };
@@ -283,7 +282,8 @@ static struct block find_block(const struct tiles *t, size_t index)
         .output = group * c->group_outputs + block * COLUMNS,
         .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
     b.columns = b.n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS;
-    b.row = qnt__lowbit_row(t->paired, b.columns);
+    b.paired = c->limits.data && *b.filters.paired;
+    b.row = qnt__lowbit_row(b.paired, b.columns);
     return b;
 }
 
@@ -303,7 +303,7 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
                                      .filters_ld = place,
                                      .depth = t->depth,
                                      .panels = b->columns / QNT__PANEL,
-                                     .paired = t->paired};
+                                     .paired = b->paired};
     for (size_t j = 0; j < PLACES / 4; j++) {
         p.next = j + 1 < PLACES / 4 ? p.filters + 4 * place : b->next;
         p.n = j == 3 || j == 4 ? count_wide(t, n) : n;
@@ -384,7 +384,7 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
                                       .width = run.width,
                                       .ld = products_ld(b->row),
                                       .columns = b->columns,
-                                      .paired = t->paired};
+                                      .paired = b->paired};
         if (t->direct) join_packed(t, s, &j, run.row, TILE * run.column, b);
         else join_lines(t, s, &j, run.row, TILE * run.column, b);
         i += run.n;
