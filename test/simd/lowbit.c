@@ -518,12 +518,25 @@ static int64_t eight_times(uint32_t y)
     return s < 32768 ? s : s - 65536;
 }
 
-static unsigned code_of(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
+/* What is compared with thresholds. */
+static int64_t compared(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
 {
     const int64_t s = t->paired ? eight_times(y) : divided(y, 5);
+    return t->flip[c] ? -1 - s : s;
+}
+
+static unsigned code_of(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
+{
     unsigned count = 0;
-    for (size_t k = 0; k < 3; k++) count += (t->flip[c] ? -1 - s : s) >= t->limit[k * 64 + c];
+    for (size_t k = 0; k < 3; k++) count += compared(t, y, c) >= t->limit[k * 64 + c];
     return count;
+}
+
+/* A threshold that a pixel of tile i reaches with nothing to spare, or misses by one. */
+static int16_t just_reached(const struct qnt__lowbit_tiles *t, size_t c, size_t i)
+{
+    const int64_t at = compared(t, joined(t, i, 1, 0, c), c) + random_in(0, 1);
+    return (int16_t)(at < INT16_MIN ? INT16_MIN : at > INT16_MAX ? INT16_MAX : at);
 }
 
 /* Whether no sum is beyond those that pairs have, of the columns that are at `at`. */
@@ -583,8 +596,10 @@ static void tiles_to_results(void)
             limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
                                  : e % 2 ? INT16_MAX
                                          : INT16_MIN + 1);
-        for (size_t c = 0; c < 64; c++) sort_limits(limit + c);
         for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
+        for (size_t c = 0; as_codes && n && c < columns; c++)
+            limit[c] = just_reached(&t, c, (size_t)random_in(0, (int64_t)n - 1)); /* or just not */
+        for (size_t c = 0; c < 64; c++) sort_limits(limit + c);
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
             tables[l].join_tiles(&t);
