@@ -93,13 +93,18 @@ static void find_start(const int32_t all[4], int32_t start[2])
     start[1] = -QNT__LOWBIT_RAISE / 2 * (all[0] + 2 * all[2] - all[3]);
 }
 
-static void filter_column(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_filters *f,
-                          const uint8_t *taps, size_t column)
+/* Filters of a column; returns the magnitude that none of its sums exceeds, as digits are 0 to 3. */
+static int32_t filter_column(const struct qnt__lowbit_conv *c, const struct qnt__lowbit_filters *f,
+                             const uint8_t *taps, size_t column)
 {
-    int32_t all[PLACES] = {0};
+    int32_t all[PLACES] = {0}, rises = 0, falls = 0;
     for (size_t k = 0; k < c->g.channels / c->g.groups; k++) {
         int32_t w[TAPS], u[PLACES];
-        for (size_t p = 0; p < TAPS; p++) w[p] = weight_of(c, digit_of(c, taps + column, p, k));
+        for (size_t p = 0; p < TAPS; p++) {
+            w[p] = weight_of(c, digit_of(c, taps + column, p, k));
+            rises += w[p] > 0 ? 3 * w[p] : 0;
+            falls += w[p] < 0 ? -3 * w[p] : 0;
+        }
         filter_taps(w, u);
         for (size_t p = 0; p < PLACES; p++) {
             uint8_t *panel = f->panels + (p * QNT__BLOCK_PANELS + column / QNT__PANEL) *
@@ -113,16 +118,18 @@ static void filter_column(const struct qnt__lowbit_conv *c, const struct qnt__lo
         find_start(all + 4 * j, start);
         for (size_t i = 0; i < 2; i++) f->start[(2 * j + i) * COLUMNS + column] = start[i];
     }
+    return rises > falls ? rises : falls;
 }
 
 /*
- * A threshold for what is 3 / 2 of a sum, rounded down, which grows with the sum: v >= t where that reaches
- * floor(3 t / 2), and v <= t where it is no more. No sum reaches the largest int16.
+ * A threshold for what is 3 / 2 of a sum, rounded down, or of pairs 8 times the sum, which grow with it:
+ * v >= t where that reaches floor(3 t / 2) or 8 t, and v <= t where it is no more. No sum reaches the
+ * largest int16.
  */
-static int16_t scale_limit(int64_t t, bool falls)
+static int16_t scale_limit(const struct qnt__lowbit_filters *f, int64_t t, bool falls)
 {
     t = falls ? ~t : t;
-    t = (3 * t - (t & 1)) / 2;
+    t = *f->paired ? 8 * t : (3 * t - (t & 1)) / 2;
     t = falls ? ~t : t;
     return (int16_t)(t < INT16_MIN ? INT16_MIN : t > INT16_MAX ? INT16_MAX : t);
 }
@@ -132,7 +139,7 @@ static void take_wide(const struct qnt__lowbit_filters *f, const int32_t *from)
     for (size_t i = 0; i < COLUMNS; i++) {
         f->flip[i] = (int16_t)from[3 * COLUMNS + i];
         for (size_t k = 0; k < 3 * COLUMNS; k += COLUMNS)
-            f->limit[k + i] = scale_limit(from[k + i], f->flip[i]);
+            f->limit[k + i] = scale_limit(f, from[k + i], f->flip[i]);
     }
 }
 
@@ -152,7 +159,7 @@ static void take_narrow(const struct qnt__lowbit_filters *f, const int16_t *from
                 const int32_t other = from[(3 + k) * COLUMNS + at];
                 t = f->flip[i] ? ~(~t + ~other) : t + other - 1;
             }
-            f->limit[k * COLUMNS + i] = scale_limit(t, f->flip[i]);
+            f->limit[k * COLUMNS + i] = scale_limit(f, t, f->flip[i]);
         }
     }
 }
@@ -164,9 +171,14 @@ void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters)
         const struct qnt__lowbit_filters f =
             qnt__lowbit_find_filters(c, filters, b / c->blocks, b % c->blocks);
         const size_t n = qnt__min(COLUMNS, c->group_outputs - b % c->blocks * COLUMNS);
-        for (size_t column = 0; column < n; column++)
-            filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
+        int32_t reach = 0;
+        for (size_t column = 0; column < n; column++) {
+            const int32_t sum =
+                filter_column(c, &f, c->taps + b * c->depth * TAPS * COLUMNS, column);
+            if (sum > reach) reach = sum;
+        }
         if (!c->limits.data) continue;
+        *f.paired = 8 * reach < INT16_MAX;
         const void *limits =
             (const uint8_t *)c->limits.data + b * qnt__lowbit_block_bytes(c->limits.half);
         if (c->limits.half < 0)

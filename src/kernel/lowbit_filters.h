@@ -8,12 +8,16 @@
 #include "lowbit_conv.h"
 #include "simd/layout.h"
 
-enum { QNT__LOWBIT_SUM_LINES = 12 /* six for each line of a tile */ };
+enum {
+    QNT__LOWBIT_SUM_LINES = 12, /* six for each line of a tile */
+    QNT__LOWBIT_FLAGS = 16      /* numbers, so that panels are aligned */
+};
 
 /* Of one block of 64 outputs. */
 struct qnt__lowbit_filters {
     int32_t *start;        /* [6][2][64]: what sums of products begin with */
     int16_t *limit, *flip; /* [3][64], [64] */
+    int32_t *paired;       /* 1: limits are those of pairs of sums */
     uint8_t *panels;       /* [24][4] panels of `depth` */
 };
 
@@ -31,6 +35,7 @@ static inline size_t qnt__lowbit_panel_bytes(const struct qnt__lowbit_conv *c)
 static inline size_t qnt__lowbit_filter_block_bytes(const struct qnt__lowbit_conv *c)
 {
     return QNT__LOWBIT_COLUMNS * (QNT__LOWBIT_SUM_LINES * sizeof(int32_t) + 4 * sizeof(int16_t)) +
+           QNT__LOWBIT_FLAGS * sizeof(int32_t) +
            (size_t)QNT__LOWBIT_PLACES * QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(c);
 }
 
@@ -44,7 +49,8 @@ qnt__lowbit_find_filters(const struct qnt__lowbit_conv *c, uint8_t *at, size_t g
     f.limit =
         (int16_t *)(void *)(at + QNT__LOWBIT_SUM_LINES * QNT__LOWBIT_COLUMNS * sizeof *f.start);
     f.flip = f.limit + 3 * QNT__LOWBIT_COLUMNS;
-    f.panels = (uint8_t *)(void *)(f.flip + QNT__LOWBIT_COLUMNS);
+    f.paired = (int32_t *)(void *)(f.flip + QNT__LOWBIT_COLUMNS);
+    f.panels = (uint8_t *)(f.paired + QNT__LOWBIT_FLAGS);
     return f;
 }
 

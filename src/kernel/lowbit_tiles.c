@@ -100,7 +100,7 @@ struct strip {
     uint8_t *code;                  /* and their codes */
     uint8_t *pixels;                /* [24][tiles][groups][depth], filtered */
     int32_t *products;              /* [6][2][TILES][64] */
-    int32_t *room;                  /* [TILES][64] */
+    int32_t *room;                  /* [3][TILES][64] */
     int32_t *sums;                  /* [2][4 TILES][64], or codes */
     size_t group, groups;           /* of the result */
     size_t image, row, rows;        /* of tiles */
@@ -109,10 +109,10 @@ struct strip {
     size_t pixel, pixels_ld;        /* from one tile to the next, from one place */
 };
 
-/* From one line of sums to the next. */
-static size_t products_ld(void)
+/* From one line of sums to the next, of rows of that length. */
+static size_t products_ld(size_t row)
 {
-    return TILES * COLUMNS + APART / sizeof(int32_t);
+    return TILES * row + APART / sizeof(int32_t);
 }
 
 /* Of a pixel of the result, before it is packed. */
@@ -135,10 +135,11 @@ static bool lay_out_strip(const struct tiles *t, size_t at[7], size_t *end)
            qnt__add(pixels, APART, &pixels) && qnt__mul(pixels, PLACES, &pixels) &&
            qnt__append(end, sum, sizeof(int32_t), &at[0]) && qnt__append(end, code, 1, &at[1]) &&
            qnt__append(end, pixels, 1, &at[2]) &&
-           qnt__append(end, QNT__LOWBIT_SUM_LINES * products_ld(), sizeof(int32_t), &at[3]) &&
+           qnt__append(end, QNT__LOWBIT_SUM_LINES * products_ld(COLUMNS), sizeof(int32_t),
+                       &at[3]) &&
            qnt__append(end, PIXELS * TILES * COLUMNS, sizeof(int32_t), &at[4]) &&
            qnt__append(end, lines + 2, t->line_bytes, &at[5]) &&
-           qnt__append(end, TILES * COLUMNS, sizeof(int32_t), &at[6]);
+           qnt__append(end, 3 * TILES * COLUMNS, sizeof(int32_t), &at[6]);
 }
 
 static bool lay_out(struct tiles *t, size_t *bytes)
@@ -261,6 +262,9 @@ struct block {
     struct qnt__lowbit_filters filters;
     const uint8_t *next; /* panels that come after this block */
     size_t output, n;
+    bool paired;    /* sums leave products as pairs */
+    size_t columns; /* 32 or 64 */
+    size_t row;     /* of their sums */
 };
 
 static struct block find_block(const struct tiles *t, size_t index)
@@ -272,18 +276,23 @@ static struct block find_block(const struct tiles *t, size_t index)
         uint8_t *out;
     } filters = {c->filters};
     const size_t next = (index + 1) % (c->g.groups * c->blocks);
-    return (struct block){
+    struct block b = {
         .filters = qnt__lowbit_find_filters(c, filters.out, group, block),
         .next = qnt__lowbit_find_filters(c, filters.out, next / c->blocks, next % c->blocks).panels,
         .output = group * c->group_outputs + block * COLUMNS,
         .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
+    b.columns = b.n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS;
+    b.paired = c->limits.data && *b.filters.paired;
+    b.row = qnt__lowbit_row(b.paired, b.columns);
+    return b;
 }
 
 /* Products of n tiles for all places that they have. */
 static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
                      const uint8_t *pixels, size_t n)
 {
-    const size_t place = QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(t->c), ld = products_ld();
+    const size_t place = QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(t->c),
+                 ld = products_ld(b->row);
     struct qnt__lowbit_products p = {.pixels = pixels,
                                      .filters = b->filters.panels,
                                      .start = b->filters.start,
@@ -293,7 +302,8 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
                                      .ld = s->pixels_ld,
                                      .filters_ld = place,
                                      .depth = t->depth,
-                                     .panels = b->n <= COLUMNS / 2 ? 2 : 4};
+                                     .panels = b->columns / QNT__PANEL,
+                                     .paired = b->paired};
     for (size_t j = 0; j < PLACES / 4; j++) {
         p.next = j + 1 < PLACES / 4 ? p.filters + 4 * place : b->next;
         p.n = j == 3 || j == 4 ? count_wide(t, n) : n;
@@ -367,13 +377,14 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
 {
     for (size_t i = 0; i < n;) {
         const struct run run = next_run(t, first, n, i);
-        struct qnt__lowbit_tiles j = {.m = s->products + i * COLUMNS,
+        struct qnt__lowbit_tiles j = {.m = s->products + i * b->row,
                                       .limit = t->c->limits.data ? b->filters.limit : NULL,
                                       .flip = b->filters.flip,
                                       .n = run.n,
                                       .width = run.width,
-                                      .ld = products_ld(),
-                                      .columns = b->n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS};
+                                      .ld = products_ld(b->row),
+                                      .columns = b->columns,
+                                      .paired = b->paired};
         if (t->direct) join_packed(t, s, &j, run.row, TILE * run.column, b);
         else join_lines(t, s, &j, run.row, TILE * run.column, b);
         i += run.n;

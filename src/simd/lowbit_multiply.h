@@ -52,20 +52,35 @@ INLINE void add_place(const struct qnt__lowbit_products *p, size_t r, int32_t *t
     }
 }
 
+/* Sums of a row as pairs. */
+INLINE void pair_up(const int32_t *from, int32_t *to, size_t columns)
+{
+    enum { HALF = QNT__PANEL };
+    for (size_t c = 0; c < columns; c += 2 * HALF, from += 2 * HALF, to += HALF)
+        for (size_t k = 0; k < HALF; k += LANES_32)
+            store_wraps(to + k, (load_wraps(from + k) >> 1 & 0xffff) |
+                                    load_wraps(from + HALF + k) >> 1 << 16);
+}
+
 INLINE void multiply_tiles(const struct qnt__lowbit_products *p)
 {
-    const size_t columns = p->panels * QNT__PANEL;
-    add_place(p, 1, p->sums[0], p->start, 0);
-    add_place(p, 2, p->sums[1], p->start + QNT__LOWBIT_COLUMNS, 0);
+    const size_t columns = p->panels * QNT__PANEL, room = p->n * QNT__LOWBIT_COLUMNS;
+    int32_t *const sums[2] = {p->paired ? p->room + room : p->sums[0],
+                              p->paired ? p->room + 2 * room : p->sums[1]};
+    add_place(p, 1, sums[0], p->start, 0);
+    add_place(p, 2, sums[1], p->start + QNT__LOWBIT_COLUMNS, 0);
     for (size_t i = 0; i < p->n; i++) {
         for (size_t c = 0; c < columns; c += LANES_32) {
-            int32_t *to[2] = {p->sums[0] + i * QNT__LOWBIT_COLUMNS + c,
-                              p->sums[1] + i * QNT__LOWBIT_COLUMNS + c};
+            int32_t *to[2] = {sums[0] + i * QNT__LOWBIT_COLUMNS + c,
+                              sums[1] + i * QNT__LOWBIT_COLUMNS + c};
             const wraps m1 = load_wraps(to[0]), m2 = load_wraps(to[1]);
             store_wraps(to[0], m1 + m2);
             store_wraps(to[1], m1 - m2);
         }
     }
-    add_place(p, 0, p->sums[0], p->sums[0], QNT__LOWBIT_COLUMNS);
-    add_place(p, 3, p->sums[1], p->sums[1], QNT__LOWBIT_COLUMNS);
+    add_place(p, 0, sums[0], sums[0], QNT__LOWBIT_COLUMNS);
+    add_place(p, 3, sums[1], sums[1], QNT__LOWBIT_COLUMNS);
+    for (size_t r = 0; p->paired && r < 2; r++)
+        for (size_t i = 0; i < p->n; i++)
+            pair_up(sums[r] + i * QNT__LOWBIT_COLUMNS, p->sums[r] + i * columns / 2, columns);
 }

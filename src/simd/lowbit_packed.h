@@ -22,7 +22,7 @@ static inline void qnt__join_packed(const struct qnt__lowbit_tiles *t, qnt__join
     some.apart = t->width * WIDE;
     for (size_t r = 0; r < 2; r++) some.codes[r] = codes[r];
     for (size_t i = 0; i < t->n; i += TILES) {
-        some.m = t->m + i * QNT__LOWBIT_COLUMNS;
+        some.m = t->m + i * qnt__lowbit_row(t->paired, t->columns);
         some.n = t->n - i < TILES ? t->n - i : TILES;
         join(&some);
         const size_t together = dense ? some.n : 1;

@@ -3,6 +3,7 @@
 #ifndef QNT__SIMD_SLOTS_LOWBIT_H
 #define QNT__SIMD_SLOTS_LOWBIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -167,19 +168,29 @@ struct qnt__lowbit_pixels {
  *
  * sums[0][i][c] = m0 + (m1 + start[0][c]) + (m2 + start[1][c])
  * sums[1][i][c] = (m1 + start[0][c]) - (m2 + start[1][c]) + m3
+ *
+ * Of real filters these are even. Where 16 bits of their halves do, sums are paired: bits 1 to 16 of the
+ * sums of columns 32 b + k and 32 b + 16 + k, k < 16, are the low and the high word of number 16 b + k of a
+ * row, which has half as many.
  */
+static inline size_t qnt__lowbit_row(bool paired, size_t columns)
+{
+    return paired ? columns / 2 : QNT__LOWBIT_COLUMNS;
+}
+
 struct qnt__lowbit_products {
     const uint8_t *pixels;  /* four places, ld apart */
     const uint8_t *filters; /* [4][`panels` panels of 8 bits (layout.h)], places filters_ld apart */
     const uint8_t *next;    /* filters of the next call, in the same array: they may be fetched */
     const int32_t *start;   /* [2][64] */
-    int32_t *sums[2];       /* written, [n][64] */
-    int32_t *room;          /* [n][64], for slots that need it */
+    int32_t *sums[2];       /* written, [n][64], or pairs, [n][8 panels] */
+    int32_t *room;          /* [3][n][64], for slots that need it */
     size_t n;               /* at most QNT__GEMM_ROWS */
     size_t step, ld;        /* bytes of pixels */
     size_t filters_ld;
     size_t depth;  /* a multiple of the cell depth, at least one cell */
     size_t panels; /* 2 or 4 */
+    bool paired;
 };
 
 /*
@@ -191,13 +202,15 @@ struct qnt__lowbit_products {
  *
  * sums[r][i apart + j step + c] = (y >> 4) / 3 modulo 2^32, that is, times 0xaaaaaaab; or, with limits and
  * s = y >> 5 within int16, codes[r][i apart + j step + c] = number of t < 3 with
- * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good.
+ * (s ^ flip[c]) >= limit[t][c]. As s grows with the sum, it is as good. Of pairs only y / 2 modulo 2^16 is
+ * known, 24 times the sum; s is 8 times the sum, that is, times 0xaaab as int16, and must not exceed 32760
+ * in magnitude.
  *
  * With triples T, these are packed: byte t < T at codes[r] + i apart + j step becomes
  * d[t] | d[T + t] << 2 | d[2 T + t] << 4, where d are the codes of the columns, and 0 behind them.
  */
 struct qnt__lowbit_tiles {
-    const int32_t *m;     /* number j of line r: [n][64] at (2 j + r) ld */
+    const int32_t *m; /* number j of line r: [n][64], or pairs, [n][columns / 2], at (2 j + r) ld */
     const int16_t *limit; /* [3][64], none above the next one of its column; or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
     int32_t *sums[2];     /* written, or */
@@ -208,6 +221,7 @@ struct qnt__lowbit_tiles {
     size_t width;   /* of a tile, 4 or 2 */
     size_t columns; /* 32 or 64 */
     size_t triples; /* up to 22; 0: a code is a byte */
+    bool paired;    /* with limits */
 };
 
 #define QNT__SLOTS_LOWBIT(X)                                                                       \

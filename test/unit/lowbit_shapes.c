@@ -262,12 +262,14 @@ static void two_blocks(void)
 }
 
 static size_t tiles_seen, packed_tiles; /* those whose codes leave the slot packed */
+static size_t paired_tiles;             /* those whose sums come in pairs */
 static void (*join_tiles)(const struct qnt__lowbit_tiles *);
 
 static void count_tiles(const struct qnt__lowbit_tiles *t)
 {
     tiles_seen += t->n;
     if (t->triples) packed_tiles += t->n;
+    if (t->paired) paired_tiles += t->n;
     join_tiles(t);
 }
 
@@ -381,13 +383,16 @@ static void narrow_tiles(void)
     OK(qnt_context_set_cpu(c, qnt_cpu_detect()));
 }
 
-/* The largest sums of 269 channels that are 2 / 3 of what 16 bits hold, and of one more, which are not. */
+/* The largest sums of 50 channels, of which 16 bits hold 8 times as much, and of 269 channels, of which
+ * they hold 3 / 2; and of one more each. */
 static void large_tiles(void)
 {
     join_tiles = c->simd.join_tiles;
     c->simd.join_tiles = count_tiles;
-    for (int64_t ch = 269; ch <= 270; ch++) {
+    static const int64_t many[] = {50, 51, 269, 270};
+    for (size_t i = 0; i < 4; i++) {
         for (int sign = 0; sign < 2; sign++) {
+            const int64_t ch = many[i];
             struct shape s = {.h = 4,
                               .w = 8,
                               .ch = ch,
@@ -406,9 +411,10 @@ static void large_tiles(void)
                 scale[o] = o % 2 ? -1.0f : 1.0f;
                 shift[o] = (float)((o % 2 == sign ? -9 : 9) * 9 * ch) + 1;
             }
-            tiles_seen = 0;
+            tiles_seen = paired_tiles = 0;
             compare(&s, "large tiles");
-            CHECK((tiles_seen > 0) == (ch == 269));
+            CHECK((tiles_seen > 0) == (ch < 270));
+            CHECK((paired_tiles > 0) == (ch == 50));
         }
     }
     c->simd.join_tiles = join_tiles;

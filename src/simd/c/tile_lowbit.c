@@ -68,16 +68,48 @@ static uint32_t product(const struct qnt__lowbit_products *p, size_t r, size_t i
     return sum;
 }
 
+/* Where in a row of pairs a column is, and whether it is the high word. */
+static size_t pair_of(size_t c)
+{
+    return c / 32 * 16 + c % 16;
+}
+
+static bool is_high(size_t c)
+{
+    return c / 16 % 2;
+}
+
+/* Low words are written first. */
+static void keep(const struct qnt__lowbit_products *p, int32_t *row, size_t c, uint32_t sum)
+{
+    if (!p->paired) {
+        row[c] = (int32_t)sum;
+        return;
+    }
+    int32_t *pair = row + pair_of(c);
+    const uint32_t half = sum >> 1 & 0xffff;
+    *pair = (int32_t)(is_high(c) ? (uint32_t)*pair | half << 16 : half);
+}
+
 void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
 {
+    const size_t columns = p->panels * QNT__PANEL, row = qnt__lowbit_row(p->paired, columns);
     for (size_t i = 0; i < p->n; i++) {
-        for (size_t c = 0; c < p->panels * QNT__PANEL; c++) {
+        for (size_t c = 0; c < columns; c++) {
             const uint32_t m1 = product(p, 1, i, c) + (uint32_t)p->start[c],
                            m2 = product(p, 2, i, c) + (uint32_t)p->start[COLUMNS + c];
-            p->sums[0][i * COLUMNS + c] = (int32_t)(product(p, 0, i, c) + m1 + m2);
-            p->sums[1][i * COLUMNS + c] = (int32_t)(m1 - m2 + product(p, 3, i, c));
+            keep(p, p->sums[0] + i * row, c, product(p, 0, i, c) + m1 + m2);
+            keep(p, p->sums[1] + i * row, c, m1 - m2 + product(p, 3, i, c));
         }
     }
+}
+
+/* Number j of line r of tile i, for one column; of a pair the word, which is enough modulo 2^16. */
+static uint32_t load_sum(const struct qnt__lowbit_tiles *t, size_t i, size_t c, size_t r, size_t j)
+{
+    const int32_t *row = t->m + (2 * j + r) * t->ld + i * qnt__lowbit_row(t->paired, t->columns);
+    if (!t->paired) return (uint32_t)row[c];
+    return (uint32_t)row[pair_of(c)] >> (is_high(c) ? 16 : 0);
 }
 
 /* y of line r of tile i, for one column, `width` of them. */
@@ -86,7 +118,7 @@ static void join_line(const struct qnt__lowbit_tiles *t, size_t i, size_t c, siz
 {
     uint32_t m[6] = {0};
     for (size_t j = 0; j < 6; j++)
-        if (has_places(t->width, j)) m[j] = (uint32_t)t->m[(2 * j + r) * t->ld + i * COLUMNS + c];
+        if (has_places(t->width, j)) m[j] = load_sum(t, i, c, r, j);
     const uint32_t p = 4 * (m[1] + m[2]), q = 4 * (m[1] - m[2]), s = m[3] + m[4], d = m[3] - m[4];
     y[0] = 2 * m[0] + s - p;
     y[1] = 2 * d - q;
@@ -100,6 +132,12 @@ static int32_t shift(uint32_t y, int n)
 {
     const uint32_t sign = 1u << (31 - n);
     return (int32_t)(((y >> n) ^ sign) - sign);
+}
+
+/* What is compared with thresholds. */
+static int32_t find_s(const struct qnt__lowbit_tiles *t, uint32_t y)
+{
+    return t->paired ? (int32_t)((y * 0xaaab & 0xffff) ^ 0x8000) - 0x8000 : shift(y, 5);
 }
 
 static uint8_t count(const struct qnt__lowbit_tiles *t, size_t c, int32_t s)
@@ -123,7 +161,7 @@ void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
                 for (size_t j = 0; j < t->width; j++) {
                     const size_t at = i * t->apart + j * t->step + c;
                     if (t->limit)
-                        t->codes[r][at] = count(t, c, shift(y[j], 5));
+                        t->codes[r][at] = count(t, c, find_s(t, y[j]));
                     else
                         t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
                 }

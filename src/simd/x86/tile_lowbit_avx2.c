@@ -21,6 +21,7 @@ enum { VECTOR = 32 };
 #include "../lowbit_multiply.h"
 
 #include "../lowbit_join.h"
+#include "../lowbit_join_pairs.h"
 #include "../lowbit_tile.h"
 
 void qnt__tile_pixels_avx2(const struct qnt__lowbit_pixels *p)
@@ -36,6 +37,7 @@ void qnt__multiply_tiles_avx2(const struct qnt__lowbit_products *p)
 void qnt__join_tiles_avx2(const struct qnt__lowbit_tiles *t)
 {
     if (t->limit && t->triples) qnt__join_packed(t, qnt__join_tiles_avx2, qnt__pack_lowbit_avx2);
+    else if (t->paired) join_tiles_of_pairs(t);
     else join_tiles(t);
 }
 

@@ -15,6 +15,7 @@
 
 enum { VECTOR = 64, COLUMNS = QNT__LOWBIT_COLUMNS, TILE = QNT__LOWBIT_TILE, PIXELS = 2 * TILE };
 
+#include "../lowbit_join_pairs.h"
 #include "../lowbit_tile.h"
 
 INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
@@ -22,118 +23,17 @@ INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
 
 /* ---- products ---- */
 
-/* Two panels of filters meet `rows` tiles at two places at once: what both places add up to goes on in its
- * register with a third one, and their difference with a fourth. */
-enum { PANELS = 2, MOST_ROWS = 7 };
-
-struct sums {
-    __m512i of[MOST_ROWS][PANELS];
-};
-
-#define ALL(i, p)                                                                                  \
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int p = 0; p < PANELS; p++)
-
-/* From one row of pixels to later ones, so that an address is one register, and these times 1, 2 or 4. */
-struct steps {
-    size_t one, three, five;
-};
-
-INLINE size_t find_row(const struct steps *step, int i)
+INLINE __m512i pair(__m512i a, __m512i b)
 {
-    return i % 3 == 0 ? step->three * (size_t)(i / 3) : i == 5 ? step->five : step->one * (size_t)i;
+    const __m512i low = _mm512_srli_epi32(a, 1), high = _mm512_slli_epi32(b, 15);
+    return _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xffff), low, high, 0xca);
 }
 
-INLINE void add_quads(const uint8_t *x, const struct steps *step, const uint8_t *w, size_t panel,
-                      struct sums *s, int rows)
-{
-    __m512i cell[PANELS];
-    UNROLL for (int p = 0; p < PANELS; p++) cell[p] = _mm512_loadu_si512(w + (size_t)p * panel);
-    UNROLL for (int i = 0; i < rows; i++) {
-        __m512i quad = broadcast_quad(x + find_row(step, i));
-        UNROLL for (int p = 0; p < PANELS; p++) DPBUSD(s->of[i][p], quad, cell[p]);
-    }
-}
+#include "multiply_lowbit_avx512.h"
 
-/* Each of the first four turns fetches a quarter of the next call's filters to the second cache, as far
- * apart as panels and places that are multiplied now; a turn after them nothing new. */
-INLINE const uint8_t *find_fetched(const struct qnt__lowbit_products *t, size_t turn,
-                                   const uint8_t *v, const uint8_t *w, size_t bytes)
-{
-    if (turn >= 4) return v;
-    return (turn % 2 ? w : v) + turn / 2 * bytes + (t->next - t->filters);
-}
-
-/* Products of place `first` are added to a, those of `second` to b. Rows come in threes, so that few
- * registers hold their addresses. */
-INLINE void add_places(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t first,
-                       size_t second, struct sums *a, struct sums *b, size_t turn, int rows)
-{
-    const size_t bytes = t->depth * QNT__PANEL;
-    struct steps step = {t->step, 3 * t->step, 5 * t->step};
-    const uint8_t *x = t->pixels + first * t->ld + i * t->step, *y = x + (second - first) * t->ld,
-                  *v = t->filters + first * t->filters_ld + panel * bytes,
-                  *w = v + (second - first) * t->filters_ld, *end = x + t->depth;
-    const uint8_t *fetched = find_fetched(t, turn, v, w, bytes);
-    FORGET(step.three);
-    FORGET(step.five);
-    for (; x < end; x += 4, y += 4, v += 64, w += 64, fetched += 64) {
-        _mm_prefetch((const void *)fetched, _MM_HINT_T1);
-        add_quads(x, &step, v, bytes, a, rows);
-        add_quads(y, &step, w, bytes, b, rows);
-    }
-}
-
-INLINE void multiply(const struct qnt__lowbit_products *t, size_t i, size_t panel, size_t turn,
-                     int rows)
-{
-    const size_t at = i * COLUMNS + panel * QNT__PANEL;
-    struct sums a, b;
-    ALL(k, p)
-    {
-        const int32_t *start = t->start + (panel + (size_t)p) * QNT__PANEL;
-        a.of[k][p] = _mm512_loadu_si512(start);
-        b.of[k][p] = _mm512_loadu_si512(start + COLUMNS);
-    }
-    add_places(t, i, panel, 1, 2, &a, &b, turn, rows);
-    ALL(k, p)
-    {
-        const __m512i m1 = a.of[k][p], m2 = b.of[k][p];
-        a.of[k][p] = add(m1, m2);
-        b.of[k][p] = sub(m1, m2);
-    }
-    add_places(t, i, panel, 0, 3, &a, &b, turn, rows);
-    ALL(k, p)
-    {
-        _mm512_storeu_si512(t->sums[0] + at + k * COLUMNS + p * QNT__PANEL, a.of[k][p]);
-        _mm512_storeu_si512(t->sums[1] + at + k * COLUMNS + p * QNT__PANEL, b.of[k][p]);
-    }
-}
-
-#define MULTIPLY(rows)                                                                             \
-    static __attribute__((noinline)) void multiply_##rows(const struct qnt__lowbit_products *t,    \
-                                                          size_t i, size_t turn)                   \
-    {                                                                                              \
-        for (size_t panel = 0; panel < t->panels; panel += PANELS)                                 \
-            multiply(t, i, panel, turn, rows);                                                     \
-    }
-MULTIPLY(1)
-MULTIPLY(2)
-MULTIPLY(3)
-MULTIPLY(4)
-MULTIPLY(5)
-MULTIPLY(6)
-MULTIPLY(7)
-
-/* The last tiles in two pieces rather than a small one. */
 void qnt__multiply_tiles_avx512vnni(const struct qnt__lowbit_products *t)
 {
-    static void (*const run[])(const struct qnt__lowbit_products *, size_t, size_t) = {
-        NULL, multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6, multiply_7};
-    for (size_t i = 0, turn = 0, rows; i < t->n; i += rows, turn++) {
-        const size_t left = t->n - i;
-        rows = left <= MOST_ROWS ? left : left >= 2 * MOST_ROWS ? MOST_ROWS : (left + 1) / 2;
-        run[rows](t, i, turn);
-    }
+    multiply_tiles(t);
 }
 
 /* ---- sums to results ---- */
@@ -290,6 +190,7 @@ void qnt__join_tiles_avx512vnni(const struct qnt__lowbit_tiles *t)
 {
     if (t->limit && t->triples)
         qnt__join_packed(t, qnt__join_tiles_avx512vnni, qnt__pack_lowbit_avx2);
+    else if (t->paired) join_tiles_of_pairs(t);
     else if (t->width == TILE) join_some(t, TILE);
     else join_some(t, QNT__LOWBIT_NARROW);
 }
