@@ -7,9 +7,7 @@ enum {
     ALIGN = QNT__CARVE_ALIGN,
     DECODE_BYTES = 256 * 1024,
     UNPACK_BYTES = 512 * 1024, /* of panels that are multiplied together, in a second-level cache */
-    UNPACK_ROWS = 4 * QNT__BLOCK_ROWS,
-    READY_ROWS = 16, /* rows and columns from which it pays to prepare rows of bytes */
-    READY_COLUMNS = 64
+    UNPACK_ROWS = 4 * QNT__BLOCK_ROWS
 };
 
 /* Do packed cells become bytes once for many rows? It pays where kernels unpack them for every few rows. */
@@ -30,20 +28,6 @@ static bool expands(const struct qnt__run *run)
     if (h->arithmetic == QNT__WORDS) return !run->words.few;
     return run->rows > QNT__BLOCK_ROWS || qnt__layer_has_own_tables(h) ||
            h->arithmetic == QNT__BLOCKS || h->cell_bits > QNT__NARROW_BITS;
-}
-
-/* Are rows of bytes prepared, and when? */
-static bool plan_ready(struct qnt__run *run)
-{
-    const struct qnt__layer_head *h = &run->layer->head;
-    const struct qnt__layer_shape *s = &run->layer->shape;
-    const bool bytes = h->arithmetic == QNT__INTEGER && (h->cell_bits == 8 || expands(run));
-    if (!run->context->simd.prepares_rows || h->kind != QNT_DENSE || !bytes) return true;
-    if (run->rows < READY_ROWS || s->columns < READY_COLUMNS) return true;
-    if (s->panel_depth > PTRDIFF_MAX / 4) return false;
-    run->ready = qnt__prepared_bytes(s->panel_depth);
-    run->ready_late = s->group_panels <= QNT__BLOCK_PANELS;
-    return true;
 }
 
 static bool plan_scratch(struct qnt__run *run)
@@ -98,7 +82,7 @@ static qnt_status plan_places(struct qnt__run *run)
     if (h->input.kind == QNT__IN_DYNAMIC) dynamic = h->kind == QNT_DENSE ? run->rows : run->g.batch;
     const size_t parts = run->words.both || run->words.input_parts == 2 ? 2 : 1;
     bool fits = image_elements(run, &image) && qnt__append(&end, image, run->element * parts, &p->image) &&
-                plan_ready(run) &&
+                qnt__ready_plan(run) &&
                 qnt__append(&end, run->ready_late ? 0 : run->rows, run->ready, &p->ready) &&
                 qnt__append(&end, dynamic, sizeof(struct qnt__affine), &p->affine) &&
                 qnt__append(&end, run->layer->shape.tap_count, sizeof(ptrdiff_t), &p->taps) &&

@@ -168,6 +168,9 @@ qnt_status qnt__run_depthwise(struct qnt__run *run);
 qnt_status qnt__run_planes(struct qnt__run *run);
 qnt_status qnt__run_winograd(struct qnt__run *run);
 
+/* Finds out whether rows of bytes are prepared for all columns, and when; false if that overflows. */
+bool qnt__ready_plan(struct qnt__run *run);
+
 /* Plans QNT__PLANES and its part of the scratch; false if that overflows. */
 bool qnt__planes_plan(struct qnt__run *run);
 
