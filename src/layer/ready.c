@@ -1,7 +1,7 @@
 /*
- * Whether rows of a matrix are prepared once for all columns (simd/slots_prepared.h). Then three instructions
- * do for any weights, where otherwise a cell with a pair of large ones takes four; so it pays if there are
- * many such cells, and many rows and columns. Results do not depend on it.
+ * Whether rows of a matrix are prepared once for all columns (simd/slots_prepared.h). Three instructions
+ * then do for any weights, where otherwise a cell with a pair of large ones takes four; so it pays if there
+ * are many such cells, and many rows and columns. Results do not depend on it.
  */
 #include <stdlib.h>
 
