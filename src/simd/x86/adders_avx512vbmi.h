@@ -34,6 +34,19 @@ INLINE struct adder_rows adder_rows_of(const struct qnt__gemm_adders *g)
                                (2 * digits - QNT__ADDER_DIGITS) * QNT__ADDER_DIGIT};
 }
 
+/* Bits 2^step places up and down. Counts are written out: compilers differ in the type of theirs. */
+INLINE __m512i bits_up(__m512i x, int step)
+{
+    if (step == 0) return _mm512_add_epi8(x, x);
+    return step == 1 ? _mm512_slli_epi16(x, 2) : _mm512_slli_epi16(x, 4);
+}
+
+INLINE __m512i bits_down(__m512i x, int step)
+{
+    if (step == 0) return _mm512_srli_epi16(x, 1);
+    return step == 1 ? _mm512_srli_epi16(x, 2) : _mm512_srli_epi16(x, 4);
+}
+
 /* Bit b of each byte of register r becomes bit r of register b. */
 INLINE void swap_bits(__m512i x[8])
 {
@@ -46,9 +59,8 @@ INLINE void swap_bits(__m512i x[8])
         {
             if (r & s) continue;
             const __m512i a = x[r], b = x[r + s];
-            const __m512i up = s == 1 ? _mm512_add_epi8(b, b) : _mm512_slli_epi16(b, s);
-            x[r] = _mm512_ternarylogic_epi64(mask, a, up, SELECT);
-            x[r + s] = _mm512_ternarylogic_epi64(mask, _mm512_srli_epi16(a, s), b, SELECT);
+            x[r] = _mm512_ternarylogic_epi64(mask, a, bits_up(b, step), SELECT);
+            x[r + s] = _mm512_ternarylogic_epi64(mask, bits_down(a, step), b, SELECT);
         }
     }
 }
