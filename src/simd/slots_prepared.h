@@ -27,7 +27,7 @@
 
 enum {
     QNT__PREPARED_ROWS = 256,    /* most rows of one call */
-    QNT__PREPARED_TOGETHER = 8,  /* quads of k that are written together: those behind the last are of 0 */
+    QNT__PREPARED_TOGETHER = 16, /* quads of k that are written together: those behind the last are of 0 */
     QNT__FORMS = 4,              /* of a cell, 64 bytes each; bit 0 of the number negates the first pair */
     QNT__AGAIN = 14
 };
