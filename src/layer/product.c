@@ -86,9 +86,23 @@ static const uint8_t *prepared_rows(const struct piece *p, const struct qnt__row
     return prepared;
 }
 
-static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows,
-                              const struct qnt__gemm *g)
+/* A block of prepared rows on the way to results. */
+struct way {
+    const struct piece *p;
+    const struct qnt__block *block;
+};
+
+static void finish_rows(void *of, size_t row, size_t rows)
 {
+    const struct way *way = of;
+    const struct qnt__block some = qnt__block_rows(way->block, row, rows);
+    qnt__run_epilogue(way->p->run, way->p->scratch, &some);
+}
+
+static void multiply_prepared(const struct piece *p, const struct qnt__rows *rows,
+                              const struct qnt__gemm *g, const struct qnt__block *block)
+{
+    struct way way = {p, block};
     const struct qnt__gemm_prepared gemm = {.prepared = prepared_rows(p, rows),
                                             .row = rows->at[0],
                                             .row_step = p->run->pixel_step,
@@ -99,7 +113,9 @@ static void multiply_prepared(const struct piece *p, const struct qnt__rows *row
                                             .depth = g->depth,
                                             .panel_bytes = g->panel_bytes,
                                             .ld = g->ld,
-                                            .results = g->results};
+                                            .results = g->results,
+                                            .done = finish_rows,
+                                            .of = &way};
     p->run->context->simd.gemm_prepared(&gemm);
 }
 
@@ -126,13 +142,6 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .ld = block.ld,
                                    .bits = p->bits,
                                    .results = results_of(run, &block)};
-    if (run->ready)
-        multiply_prepared(p, rows, &gemm);
-    else if (layer->tables && p->bits != 8)
-        run->context->simd.gemm_levels(&gemm, layer->tables);
-    else
-        run->context->simd.gemm_s8(&gemm);
-    qnt__layer_reduce(&run->context->simd, layer, p->group, p->panel, p->panels, rows->m, gemm.acc);
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
@@ -143,6 +152,15 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
         block.a_zero = rows->zero;
         block.w_sum = met_sums(run, rows, &block, met);
     }
+    if (run->ready) {
+        multiply_prepared(p, rows, &gemm, &block);
+        return;
+    }
+    if (layer->tables && p->bits != 8)
+        run->context->simd.gemm_levels(&gemm, layer->tables);
+    else
+        run->context->simd.gemm_s8(&gemm);
+    qnt__layer_reduce(&run->context->simd, layer, p->group, p->panel, p->panels, rows->m, gemm.acc);
     qnt__run_epilogue(run, p->scratch, &block);
 }
 

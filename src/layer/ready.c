@@ -40,7 +40,8 @@ bool qnt__ready_plan(struct qnt__run *run)
 {
     const struct qnt__layer_head *h = &run->layer->head;
     const struct qnt__layer_shape *s = &run->layer->shape;
-    const bool bytes = h->arithmetic == QNT__INTEGER && h->cell_bits == 8 && !(h->arrays & QNT__HAS_TABLES);
+    const bool bytes = h->arithmetic == QNT__INTEGER && h->cell_bits == 8 && !run->layer->start &&
+                       !(h->arrays & QNT__HAS_TABLES);
     if (!run->context->simd.prepares_rows || h->kind != QNT_DENSE || !bytes) return true;
     if (run->rows < ROWS || s->columns < COLUMNS || s->panel_depth == 0) return true;
     if (s->panel_depth > PTRDIFF_MAX / 4) return false;

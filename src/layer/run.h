@@ -193,6 +193,19 @@ struct qnt__block {
     const float *scale;    /* [m] or NULL */
 };
 
+/* Some rows of a block of integer sums. */
+static inline struct qnt__block qnt__block_rows(const struct qnt__block *block, size_t row, size_t rows)
+{
+    struct qnt__block b = *block;
+    b.acc = (const int32_t *)b.acc + row * b.ld;
+    b.m = rows;
+    b.first_row += row * b.row_step;
+    if (b.a_zero) b.a_zero += row;
+    if (b.a_sum) b.a_sum += row;
+    if (b.scale) b.scale += row;
+    return b;
+}
+
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
 

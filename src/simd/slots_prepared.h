@@ -26,7 +26,7 @@
 #include "results.h"
 
 enum {
-    QNT__PREPARED_ROWS = 256,    /* most rows of one call */
+    QNT__PREPARED_ROWS = 512,    /* most rows of one call */
     QNT__PREPARED_TOGETHER = 16, /* quads of k that are written together: those behind the last are of 0 */
     QNT__FORMS = 4,              /* of a cell, 64 bytes each; bit 0 of the number negates the first pair */
     QNT__AGAIN = 14
@@ -78,6 +78,8 @@ struct qnt__gemm_prepared {
     size_t panel_bytes;      /* from one panel to the next */
     size_t ld;               /* of acc, in elements, at least 16 panels */
     struct qnt__results results; /* what becomes of acc, row by row: a hint */
+    void (*done)(void *of, size_t row, size_t rows); /* told of rows whose sums are complete, in order */
+    void *of;
 };
 
 /* X(name, return type, arguments) */

@@ -76,4 +76,5 @@ void qnt__gemm_prepared_c(const struct qnt__gemm_prepared *g)
             g->acc[i * g->ld + n] = (int32_t)sum_of(prepared, row, g->depth, column);
         }
     }
+    g->done(g->of, 0, g->m);
 }

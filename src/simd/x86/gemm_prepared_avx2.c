@@ -2,7 +2,8 @@
  * Exact integer products of prepared rows (slots_prepared.h) and any 8-bit weights with VPMADDUBSW, three
  * instructions for 32 of them. A chunk of k at a time, the cells of a panel are written down in four forms,
  * and each quad of a row multiplies the form that it asks for: one more load, and no other instruction. The
- * forms are worth many rows; the cells of the next panel are fetched while they are multiplied.
+ * forms are worth many rows; the cells of the next panel are fetched while they are multiplied. Rows are done
+ * with the last panel, a few at a time, so that results are stored while others are multiplied.
  */
 #include "../slots.h"
 #include "wide_avx2.h"
@@ -18,7 +19,7 @@
                 : "m"(quad), "m"((w)[0]), "m"((w)[1]), "x"(ones));                                 \
     } while (0)
 
-enum { CHUNK_QUADS = 144 /* at most: 36 KB of forms */ };
+enum { CHUNK_QUADS = 144 /* at most: 36 KB of forms */, DONE_ROWS = 24 /* at a time */ };
 
 /* The cells of one panel and chunk. */
 struct forms {
@@ -115,28 +116,6 @@ INLINE void tile(const struct qnt__gemm_prepared *g, const struct chunk *c, cons
     }
 }
 
-/* All rows, in pieces as even as possible; lines of results are asked for with the first chunk. */
-static void tiles(const struct qnt__gemm_prepared *g, const struct chunk *c, const struct forms *f,
-                  size_t panel, struct ahead ahead)
-{
-    int32_t *acc = g->acc + panel * QNT__PANEL;
-    ahead.share = ahead.lines * MAX_ROWS / g->m + 1;
-    for (size_t i = 0; i < g->m;) {
-        size_t left = g->m - i, rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
-        fetch_ahead(&ahead);
-        if (c->first_quad == 0) qnt__ask_now(&g->results, i, rows, panel, g->panels);
-        switch (rows) {
-        case 1: tile(g, c, f, i, 1, acc); break;
-        case 2: tile(g, c, f, i, 2, acc); break;
-        case 3: tile(g, c, f, i, 3, acc); break;
-        case 4: tile(g, c, f, i, 4, acc); break;
-        case 5: tile(g, c, f, i, 5, acc); break;
-        default: tile(g, c, f, i, 6, acc); break;
-        }
-        i += rows;
-    }
-}
-
 /* acc[16] += the weights of one k. */
 INLINE void add_again(const uint8_t *panel, size_t k, int32_t *acc)
 {
@@ -163,6 +142,45 @@ static void add_all_again(const struct qnt__gemm_prepared *g, size_t i, const ui
     }
 }
 
+/* Rows whose products are all there. */
+static void tell(const struct qnt__gemm_prepared *g, size_t row, size_t rows)
+{
+    for (size_t i = row; i < row + rows; i++) {
+        for (size_t p = 0; p < g->panels; p++)
+            add_all_again(g, i, cells_of(g, p, 0), g->acc + i * g->ld + p * QNT__PANEL);
+    }
+    g->done(g->of, row, rows);
+}
+
+/* All rows, in pieces as even as possible. Lines of results are asked for some time before rows are done. */
+static void tiles(const struct qnt__gemm_prepared *g, const struct chunk *c, const struct forms *f,
+                  size_t panel, struct ahead ahead)
+{
+    const bool last = panel + 1 == g->panels && 4 * (c->first_quad + c->quads) == g->depth;
+    int32_t *acc = g->acc + panel * QNT__PANEL;
+    size_t done = 0;
+    ahead.share = ahead.lines * MAX_ROWS / g->m + 1;
+    for (size_t i = 0; i < g->m;) {
+        const size_t left = g->m - i,
+                     rows = left <= MAX_ROWS ? left : left < 12 ? (left + 1) / 2 : MAX_ROWS;
+        fetch_ahead(&ahead);
+        if (last) qnt__ask_now(&g->results, i, rows, 0, 1);
+        switch (rows) {
+        case 1: tile(g, c, f, i, 1, acc); break;
+        case 2: tile(g, c, f, i, 2, acc); break;
+        case 3: tile(g, c, f, i, 3, acc); break;
+        case 4: tile(g, c, f, i, 4, acc); break;
+        case 5: tile(g, c, f, i, 5, acc); break;
+        default: tile(g, c, f, i, 6, acc); break;
+        }
+        i += rows;
+        if (!last || i < done + 2 * DONE_ROWS) continue;
+        tell(g, done, DONE_ROWS);
+        done += DONE_ROWS;
+    }
+    if (last) tell(g, done, g->m - done);
+}
+
 void qnt__gemm_prepared_avx2(const struct qnt__gemm_prepared *g)
 {
     const size_t all = g->depth / 4, chunks = (all + CHUNK_QUADS - 1) / CHUNK_QUADS,
@@ -174,9 +192,5 @@ void qnt__gemm_prepared_avx2(const struct qnt__gemm_prepared *g)
             write_forms(cells_of(g, p, q), chunk.quads, &forms);
             tiles(g, &chunk, &forms, p, next_cells(g, &chunk, p));
         }
-    }
-    for (size_t i = 0; i < g->m; i++) {
-        for (size_t p = 0; p < g->panels; p++)
-            add_all_again(g, i, cells_of(g, p, 0), g->acc + i * g->ld + p * QNT__PANEL);
     }
 }

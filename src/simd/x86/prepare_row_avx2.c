@@ -21,9 +21,9 @@ static void note_again(struct qnt__prepared_row *head, uint64_t bits, size_t k)
 }
 
 /*
- * Writes 32 x, takes their share off the constant, says which pairs have different signs, and returns bits for
- * bytes that 254 stands for. With m of all ones where x is negated, else 0, and k = 127 ^ m, which is 127 or
- * 128,
+ * Writes 32 x, takes their share off the constant, says which pairs have different signs, and returns bits
+ * for bytes that 254 stands for. With m of all ones where x is negated, else 0, and k = 127 ^ m, which is
+ * 127 or 128,
  *
  *     x = (u ^ k) - m, saturated,
  *
