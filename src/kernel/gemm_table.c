@@ -2,7 +2,8 @@
  * qnt_gemm_table: codes of both operands are looked up, then multiplied as the integers that they stand
  * for: bytes by gemm_s8, anything wider as 16-bit words. Rows of a are looked up once for all columns of b,
  * 64 columns of b once for all rows of a block, and a product runs through a whole chunk of k. Columns are
- * interleaved as codes, packed ones as they lie in memory, and become levels after that.
+ * interleaved as codes, packed ones as they lie in memory, and become levels after that; so rows of a get
+ * the order that fields of packed codes of b have. Kernels write sums into c wherever they can.
  */
 #include <string.h>
 
@@ -61,7 +62,8 @@ struct strip {
     uint8_t *panels; /* [panel][padded][16] levels: 64-byte aligned, as kernels load whole lines */
     uint8_t *cells;  /* codes of one panel */
     uint8_t *lines;  /* [16][padded]: codes of its columns */
-    int32_t minus[COLUMNS]; /* less the sum of the bytes of a column, 0 of words */
+    int32_t start[COLUMNS]; /* what sums of bytes start with: less what the bias of a adds */
+    bool direct;            /* kernels write sums where they belong */
 };
 
 static size_t row_bytes(const struct product *g)
@@ -87,23 +89,30 @@ static void read_rows(const struct product *g, const struct operand *o, size_t f
     }
 }
 
+/* Where number k of a row of a is: as fields of b are, where its codes are packed. */
+static size_t place_of(const struct product *g, size_t k)
+{
+    const size_t fields = (size_t)(8 / g->cell_bits), group = 4 * fields, i = k % group;
+    return k - i + i % fields * 4 + i / fields;
+}
+
 /* Levels of rows of a; they are 0 behind the chunk, so that it does not matter what b has there. */
 static void stage_rows(void *task, size_t index, size_t worker)
 {
     const struct product *g = task;
     const struct qnt__simd *simd = &g->context->simd;
     const size_t end = qnt__min(g->rows, (index + 1) * STAGED);
-    const size_t behind = g->unit * (g->padded - g->depth);
-    uint8_t codes[CHUNK_BYTES / 2];
+    uint8_t codes[CHUNK_BYTES];
     (void)worker;
     for (size_t i = index * STAGED; i < end; i++) {
         uint8_t *row = g->staged + i * row_bytes(g);
-        read_rows(g, &g->a, g->row + i, 1, g->wide ? codes : row);
+        read_rows(g, &g->a, g->row + i, 1, codes);
+        if (g->cell_bits < 8) simd->order_codes(codes, g->padded, g->cell_bits);
         if (g->wide)
-            simd->look_up_16(g->a.levels, g->a.codes.bits, codes, g->depth, (int16_t *)(void *)row);
+            simd->look_up_16(g->a.levels, g->a.codes.bits, codes, g->padded, (int16_t *)(void *)row);
         else
-            simd->look_up_8(g->a.bytes, g->a.codes.bits, row, g->depth, row);
-        memset(row + g->unit * g->depth, 0, behind);
+            simd->look_up_8(g->a.bytes, g->a.codes.bits, codes, g->padded, row);
+        for (size_t k = g->depth; k < g->padded; k++) memset(row + g->unit * place_of(g, k), 0, g->unit);
     }
 }
 
@@ -119,6 +128,12 @@ static uint8_t *result_at(const struct strip *s, size_t row)
     return c->data + 4 * ((int64_t)row * c->strides[0] + (int64_t)s->column * c->strides[1]);
 }
 
+/* Where a call of a kernel writes sums of rows from number `row` of the block on. */
+struct sums {
+    int32_t *at;
+    size_t ld;
+};
+
 /* Where sums of a block of rows will be stored. */
 static struct qnt__results results_of(const struct strip *s, size_t row)
 {
@@ -131,7 +146,7 @@ static struct qnt__results results_of(const struct strip *s, size_t row)
 
 /* acc[m][COLUMNS] = rows of bytes, from number `first` of the block on, times the columns of the strip;
  * with `ones`, those are the first row. */
-static void multiply_bytes(const struct strip *s, bool ones, size_t first, size_t m, int32_t *acc)
+static void multiply_bytes(const struct strip *s, bool ones, size_t first, size_t m, struct sums sums)
 {
     const struct product *g = s->product;
     const uint8_t *rows = g->staged + first * row_bytes(g);
@@ -140,13 +155,14 @@ static void multiply_bytes(const struct strip *s, bool ones, size_t first, size_
     const struct qnt__gemm gemm = {.rows = row,
                                    .taps = &tap,
                                    .weight = s->panels,
-                                   .acc = acc,
+                                   .acc = sums.at,
+                                   .start = ones ? NULL : s->start,
                                    .m = ones + m,
                                    .panels = panels_of(s),
                                    .tap_count = 1,
                                    .depth = row_bytes(g),
                                    .panel_bytes = QNT__PANEL * g->padded,
-                                   .ld = COLUMNS,
+                                   .ld = sums.ld,
                                    .bits = 8,
                                    .results =
                                        ones ? (struct qnt__results){0} : results_of(s, first)};
@@ -155,81 +171,83 @@ static void multiply_bytes(const struct strip *s, bool ones, size_t first, size_
     g->context->simd.gemm_s8(&gemm);
 }
 
-static void multiply_words(const struct strip *s, size_t first, size_t m, int32_t *acc)
+static void multiply_words(const struct strip *s, size_t first, size_t m, struct sums sums)
 {
     const struct product *g = s->product;
     const uint8_t *rows = g->staged + first * row_bytes(g);
     const int16_t *row[QNT__BLOCK_ROWS];
     const struct qnt__gemm_s16 gemm = {.rows = row,
                                        .weight = (const void *)s->panels,
-                                       .acc = acc,
+                                       .acc = sums.at,
                                        .m = m,
                                        .panels = panels_of(s),
                                        .depth = g->padded,
                                        .panel_words = QNT__PANEL * g->padded,
-                                       .ld = COLUMNS,
+                                       .ld = sums.ld,
                                        .results = results_of(s, first)};
     for (size_t i = 0; i < m; i++) row[i] = (const void *)(rows + i * row_bytes(g));
     g->context->simd.gemm_s16(&gemm);
 }
 
 /* What the bias of a adds to a product, from that of the columns with a row of ones. */
-static void keep_minus(struct strip *s, const int32_t *sum)
+static void keep_start(struct strip *s, const int32_t *sum)
 {
-    for (size_t j = 0; j < s->columns; j++) s->minus[j] = (int32_t)(0 - (uint32_t)sum[j]);
+    for (size_t j = 0; j < s->columns; j++)
+        s->start[j] = (int32_t)(0 - ((uint32_t)sum[j] << BIAS_BITS));
 }
 
-/* Cells of up to 16 columns whose codes lie in memory as cells have them, but for the order of fields. */
-static void cells_of_memory(const struct strip *s, size_t first, size_t columns, uint8_t *cells)
+/* Rows of codes, as bytes or packed, become cells of a panel: of levels, or of codes to be widened. */
+static uint8_t *make_cells(const struct strip *s, const void *rows, size_t columns, size_t ld, size_t quads,
+                           uint8_t *out)
 {
     const struct product *g = s->product;
     const struct qnt__simd *simd = &g->context->simd;
+    const struct operand *b = &g->b;
+    const size_t fields = (size_t)(8 / g->cell_bits);
+    if (!g->wide) {
+        const struct qnt__level_cells c = {.rows = rows,
+                                           .columns = columns,
+                                           .ld = ld,
+                                           .quads = quads,
+                                           .bits = g->cell_bits,
+                                           .level_bits = b->codes.bits,
+                                           .levels = b->bytes,
+                                           .out = out};
+        simd->level_cells(&c);
+        return out + 64 * fields * quads;
+    }
+    const struct qnt__expand_words e = {.cell = s->cells,
+                                        .cells = quads,
+                                        .bits = g->cell_bits,
+                                        .field_bits = b->codes.bits,
+                                        .words = b->levels,
+                                        .out = (int16_t *)(void *)out};
+    simd->interleave_rows(rows, columns, ld, quads, s->cells);
+    simd->expand_words(&e);
+    return out + 128 * fields * quads;
+}
+
+/* Up to 16 columns whose codes lie in memory as cells have them. */
+static void cells_of_memory(const struct strip *s, size_t first, size_t columns, uint8_t *panel)
+{
+    const struct product *g = s->product;
     const struct qnt__view *v = &g->b.codes;
-    const size_t bits = (size_t)g->cell_bits;
-    const size_t quads = g->depth * bits / 32, all = g->padded * bits / 32;
+    const size_t bits = (size_t)g->cell_bits, quads = g->depth * bits / 32;
     const size_t rest = qnt__ceil_div(g->depth * bits, 8) - 4 * quads;
     const int64_t pitch = v->strides[0] * (int64_t)bits / 8;
     const uint8_t *from = v->data + (int64_t)(s->column + first) * pitch + g->first_k * bits / 8;
     uint8_t last[QNT__PANEL * 4] = {0};
-    simd->interleave_rows(from, columns, (size_t)pitch, quads, cells);
-    for (size_t j = 0; rest > 0 && j < columns; j++)
-        memcpy(last + 4 * j, from + (int64_t)j * pitch + 4 * quads, rest);
-    if (all > quads) simd->interleave_rows(last, QNT__PANEL, 4, 1, cells + 64 * quads);
-    if (all > quads + 1) memset(cells + 64 * (quads + 1), 0, 64 * (all - quads - 1));
-    if (bits < 8) simd->order_fields(cells, QNT__PANEL * all, g->cell_bits);
+    panel = make_cells(s, from, columns, (size_t)pitch, quads, panel);
+    if (rest == 0) return;
+    for (size_t j = 0; j < columns; j++) memcpy(last + 4 * j, from + (int64_t)j * pitch + 4 * quads, rest);
+    make_cells(s, last, QNT__PANEL, 4, 1, panel);
 }
 
-static void cells_of_codes(const struct strip *s, size_t first, size_t columns, uint8_t *cells)
+static void cells_of_codes(const struct strip *s, size_t first, size_t columns, uint8_t *panel)
 {
     const struct product *g = s->product;
     read_rows(g, &g->b, s->column + first, columns, s->lines);
-    g->context->simd.interleave_rows(s->lines, columns, g->padded, g->padded / 4, cells);
-}
-
-/* Cells of codes become cells of levels. */
-static void expand_cells(const struct product *g, const uint8_t *cells, uint8_t *panel)
-{
-    const struct qnt__simd *simd = &g->context->simd;
-    const struct operand *b = &g->b;
-    const size_t count = g->padded / qnt__cell_depth(g->cell_bits);
-    if (g->wide) {
-        const struct qnt__expand_words e = {.cell = cells,
-                                            .cells = count,
-                                            .bits = g->cell_bits,
-                                            .field_bits = b->codes.bits,
-                                            .words = b->levels,
-                                            .out = (int16_t *)(void *)panel};
-        simd->expand_words(&e);
-    } else if (g->cell_bits == 8) {
-        simd->look_up_8(b->bytes, b->codes.bits, cells, 64 * count, panel);
-    } else {
-        const struct qnt__expand e = {.cell = cells,
-                                      .cells = count,
-                                      .bits = g->cell_bits,
-                                      .levels = (const int8_t *)b->bytes,
-                                      .out = panel};
-        simd->expand_levels(&e);
-    }
+    make_cells(s, s->lines, columns, g->padded, g->padded / 4, panel);
 }
 
 static void pack_strip(const struct strip *s)
@@ -239,13 +257,24 @@ static void pack_strip(const struct strip *s)
     for (size_t first = 0; first < s->columns;
          first += QNT__PANEL, panel += QNT__PANEL * row_bytes(g)) {
         const size_t columns = qnt__min(s->columns - first, QNT__PANEL);
-        uint8_t *cells = g->wide || g->cell_bits < 8 ? s->cells : panel;
-        if (g->direct)
-            cells_of_memory(s, first, columns, cells);
-        else
-            cells_of_codes(s, first, columns, cells);
-        expand_cells(g, cells, panel);
+        if (g->direct) cells_of_memory(s, first, columns, panel);
+        else cells_of_codes(s, first, columns, panel);
     }
+}
+
+static bool is_plain(const struct qnt__view *c)
+{
+    return c->strides[1] == 1 && (uintptr_t)c->data % sizeof(int32_t) == 0;
+}
+
+/* Do kernels write sums where they belong? Whole panels, and not where they come back to sums, as those do
+ * that prepare weights. */
+static bool is_direct(const struct strip *s)
+{
+    const struct product *g = s->product;
+    const bool once = g->wide || g->context->simd.gemm_rows < QNT__GEMM_ROWS;
+    return once && is_plain(&g->c) && g->c.strides[0] >= 0 && g->first_k == 0 &&
+           s->columns % QNT__PANEL == 0;
 }
 
 /* Sets or adds results wherever they are. */
@@ -259,25 +288,19 @@ static void add_scattered(uint8_t *to, int64_t step, const int32_t *acc, size_t 
     }
 }
 
-/* Sets or adds rows of results, modulo 2^32, less what the bias of a has added. */
-static void store_rows(const struct strip *s, size_t row, size_t rows, int32_t *acc)
+/* Sets or adds rows of results, modulo 2^32; `start`: NULL where sums have it. */
+static void store_rows(const struct strip *s, size_t row, size_t rows, const int32_t *start, int32_t *acc)
 {
     const struct product *g = s->product;
     const struct qnt__simd *simd = &g->context->simd;
     const struct qnt__view *c = &g->c;
     const bool add = g->first_k > 0;
-    const bool plain = c->strides[1] == 1 && (uintptr_t)c->data % sizeof(int32_t) == 0;
     for (size_t i = 0; i < rows; i++, acc += COLUMNS) {
         uint8_t *to = result_at(s, row + i);
-        if (plain && !add) {
-            simd->add_s32(acc, s->minus, s->columns, BIAS_BITS, (void *)to);
-            continue;
-        }
-        simd->add_s32(acc, s->minus, s->columns, BIAS_BITS, acc);
-        if (plain)
-            simd->add_s32((void *)to, acc, s->columns, 0, (void *)to);
-        else
-            add_scattered(to, c->strides[1], acc, s->columns, add);
+        if (start) simd->add_s32(acc, start, s->columns, 0, acc);
+        if (!is_plain(c)) add_scattered(to, c->strides[1], acc, s->columns, add);
+        else if (add) simd->add_s32((void *)to, acc, s->columns, 0, (void *)to);
+        else memcpy(to, acc, 4 * s->columns);
     }
 }
 
@@ -295,16 +318,20 @@ static void multiply_strip(void *task, size_t index, size_t worker)
                       .cells = space + g->cells,
                       .lines = space + g->lines};
     s.columns = qnt__min(g->n - s.column, COLUMNS);
+    s.direct = is_direct(&s);
     pack_strip(&s);
     bool ones = !g->wide; /* in the first call */
     for (size_t row = first, m; row < end; row += m, ones = false) {
         m = qnt__min(end - row, most - ones);
+        struct sums sums = {acc, COLUMNS};
+        if (s.direct && !ones)
+            sums = (struct sums){(void *)result_at(&s, g->row + row), (size_t)g->c.strides[0]};
         if (g->wide)
-            multiply_words(&s, row, m, acc);
+            multiply_words(&s, row, m, sums);
         else
-            multiply_bytes(&s, ones, row, m, acc);
-        if (ones) keep_minus(&s, acc);
-        store_rows(&s, g->row + row, m, acc + ones * COLUMNS);
+            multiply_bytes(&s, ones, row, m, sums);
+        if (ones) keep_start(&s, acc);
+        if (sums.at == acc) store_rows(&s, g->row + row, m, ones ? s.start : NULL, acc + ones * COLUMNS);
     }
 }
 
@@ -326,8 +353,8 @@ static qnt_status multiply_all(struct product *g, size_t rows)
         do { /* K may be 0 */
             g->depth = qnt__min(g->k - g->first_k, CHUNK_BYTES / g->unit);
             g->padded = padded_depth(g);
-            memset(g->ones, 1, g->depth);
-            memset(g->ones + g->depth, 0, g->padded - g->depth);
+            memset(g->ones, 1, g->padded);
+            for (size_t k = g->depth; k < g->padded; k++) g->ones[place_of(g, k)] = 0;
             QNT__TRY(multiply_block(g));
             g->first_k += g->depth;
         } while (g->first_k < g->k);

@@ -37,6 +37,7 @@ struct qnt__gemm {
     const ptrdiff_t *taps;      /* tap_count byte offsets */
     const uint8_t *weight;      /* first panel */
     int32_t *acc;               /* written, [m][ld] */
+    const int32_t *start;       /* of gemm_s8 and 8 bits: added to each row, [16 panels]; or NULL */
     size_t m;                   /* 1..QNT__GEMM_ROWS */
     size_t panels;              /* 1..QNT__BLOCK_PANELS */
     size_t tap_count;           /* at least 1 */

@@ -48,6 +48,20 @@ struct qnt__expand {
     uint8_t *out;
 };
 
+/*
+ * Rows of codes, packed from the low bits of a byte on, become cells of 8 bits: byte 4 c + j of cell
+ * 8 / bits * e + f is the level of field f of byte 4 e + j of row c; behind the last row, that of 0.
+ */
+struct qnt__level_cells {
+    const uint8_t *rows;
+    size_t columns, ld;    /* 1..16 rows, and bytes from one to the next */
+    size_t quads;          /* of the bytes of a row: e < quads */
+    int bits;              /* of a code: 2, 4, 8 */
+    int level_bits;        /* bits; less where all codes are below 2^level_bits, if bits is 8 */
+    const uint8_t *levels; /* [2^level_bits] */
+    uint8_t *out;
+};
+
 /* Cells of 2 to 8 bits become cells of 16: field u of a cell, of 8 bits a byte, stands for words[u]. */
 struct qnt__expand_words {
     const uint8_t *cell;
@@ -110,9 +124,10 @@ struct qnt__join_words {
      * cell e are bytes 4 e to 4 e + 3 of row c, or 0 */                                           \
     X(interleave_rows, void,                                                                       \
       (const void *rows, size_t columns, size_t ld, size_t quads, void *cells))                    \
-    /* interleaved rows of packed codes become cells: in each unit of four bytes, code k of `bits` \
-     * (2 or 4) goes to field k / 4 of byte k % 4 */                                               \
-    X(order_fields, void, (uint8_t *units, size_t n, int bits))                                    \
+    X(level_cells, void, (const struct qnt__level_cells *c))                                       \
+    /* n codes, whole groups of 32 / bits (2 or 4), in the order of fields of packed ones: byte     \
+     * 4 f + j of a group becomes code 8 / bits * j + f */                                         \
+    X(order_codes, void, (uint8_t *codes, size_t n, int bits))                                     \
     X(gemm_s16, void, (const struct qnt__gemm_s16 *g))                                             \
     X(expand_words, void, (const struct qnt__expand_words *e))                                     \
     /* words[i] = 256 high[i] + rest, -128 <= rest < 128; the rest stays */                         \

@@ -138,10 +138,12 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
     struct output y = output(((m - 1) * ld + panels * QNT__PANEL) * sizeof(int32_t));
     const uint8_t *rows[QNT__GEMM_ROWS];
     for (size_t i = 0; i < m; i++) rows[i] = x.data + i * stride;
+    guarded start = input(panels * QNT__PANEL * sizeof(int32_t), random_kind());
 
     struct qnt__gemm g = {.rows = rows, .taps = taps, .weight = w.data, .m = m, .panels = panels,
                           .tap_count = tap_count, .depth = depth, .panel_bytes = panel_bytes,
                           .gap = gap, .ld = ld, .bits = bits,
+                          .start = bits == 8 && random_in(0, 1) ? (const void *)start.data : NULL,
                           .results = random_results()};
     g.acc = (void *)y.expected;
     qnt__gemm_s8_c(&g);
@@ -153,8 +155,7 @@ static void gemm_s8_once(size_t m, size_t panels, size_t tap_count, size_t depth
                   names[l], m, panels, tap_count, depth, gap, bits);
     }
     output_free(&y);
-    unguard(&x);
-    unguard(&w);
+    unguard(&x), unguard(&w), unguard(&start);
 }
 
 static void gemm_s8(void)

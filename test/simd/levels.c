@@ -586,29 +586,59 @@ static void interleave_rows(void)
     }
 }
 
-/* Code k of each unit of four bytes, also of portable C. */
-static void order_fields(void)
+/* Rows of packed codes and of bytes, also of portable C. */
+static void level_cells(void)
+{
+    struct qnt__simd portable;
+    qnt__simd_choose(&portable, 0);
+    for (int i = 0; i < ROUNDS(400); i++) {
+        const int widths[] = {2, 4, 8}, bits = widths[i % 3], mask = (1 << bits) - 1;
+        const int level_bits = bits == 8 ? (int)random_in(1, 8) : bits;
+        const size_t columns = i % 4 ? QNT__PANEL : (size_t)random_in(1, QNT__PANEL);
+        const size_t quads = (size_t)random_in(0, 90), ld = 4 * quads + (size_t)random_in(0, 9);
+        const size_t fields = (size_t)(8 / bits), size = 64 * fields * quads;
+        guarded table = input((size_t)1 << level_bits), rows = input((columns - 1) * ld + 4 * quads),
+                out = guard(size, random_in(0, 1)), want = guard(size, true);
+        for (size_t e = 0; bits == 8 && e < (columns - 1) * ld + 4 * quads; e++)
+            rows.data[e] &= (uint8_t)((1 << level_bits) - 1);
+        for (size_t e = 0; e < size; e++) {
+            const size_t cell = e / 64, c = e % 64 / 4, f = cell % fields;
+            const int byte = c < columns ? rows.data[c * ld + 4 * (cell / fields) + e % 4] : 0;
+            want.data[e] = table.data[byte >> f * (size_t)bits & mask];
+        }
+        const struct qnt__level_cells c = {.rows = rows.data, .columns = columns, .ld = ld, .quads = quads,
+                                           .bits = bits, .level_bits = level_bits, .levels = table.data,
+                                           .out = out.data};
+        for (int l = -1; l < levels; l++) {
+            if (size) memset(out.data, 0x55, size);
+            (l < 0 ? &portable : &tables[l])->level_cells(&c);
+            CHECK_MSG(!size || !memcmp(out.data, want.data, size),
+                      "%s bits %d of %d columns %zu quads %zu ld %zu",
+                      l < 0 ? "C" : names[l], level_bits, bits, columns, quads, ld);
+        }
+        unguard(&table), unguard(&rows), unguard(&out), unguard(&want);
+    }
+}
+
+/* Groups of codes, also of portable C. */
+static void order_codes(void)
 {
     struct qnt__simd portable;
     qnt__simd_choose(&portable, 0);
     for (int i = 0; i < ROUNDS(200); i++) {
-        const int bits = i % 2 ? 4 : 2, mask = (1 << bits) - 1;
-        const size_t n = (size_t)random_in(0, 70);
-        guarded packed = input(4 * n), out = guard(4 * n, random_in(0, 1));
+        const int bits = i % 2 ? 4 : 2;
+        const size_t fields = (size_t)(8 / bits), group = 4 * fields, n = group * (size_t)random_in(0, 20);
+        guarded codes = input(n), out = guard(n, random_in(0, 1));
         for (int l = -1; l < levels; l++) {
-            if (n) memcpy(out.data, packed.data, 4 * n);
-            (l < 0 ? &portable : &tables[l])->order_fields(out.data, n, bits);
+            if (n) memcpy(out.data, codes.data, n);
+            (l < 0 ? &portable : &tables[l])->order_codes(out.data, n, bits);
             for (size_t e = 0; e < n; e++) {
-                const uint8_t *from = packed.data + 4 * e, *to = out.data + 4 * e;
-                for (int k = 0; k < 32 / bits; k++) {
-                    int code = from[k * bits / 8] >> k * bits % 8 & mask;
-                    CHECK_MSG((to[k % 4] >> k / 4 * bits & mask) == code,
-                              "%s bits %d unit %zu of %zu code %d", l < 0 ? "C" : names[l], bits, e,
-                              n, k);
-                }
+                const size_t at = e % group, from = e - at + fields * (at % 4) + at / 4;
+                CHECK_MSG(out.data[e] == codes.data[from], "%s bits %d code %zu of %zu",
+                          l < 0 ? "C" : names[l], bits, e, n);
             }
         }
-        unguard(&packed), unguard(&out);
+        unguard(&codes), unguard(&out);
     }
 }
 
@@ -632,7 +662,8 @@ int main(int argc, char **argv)
     RUN(expand_levels);
     RUN(decode_cells);
     RUN(interleave_rows);
-    RUN(order_fields);
+    RUN(level_cells);
+    RUN(order_codes);
     RUN(affine_levels);
     return DONE;
 }

@@ -109,7 +109,8 @@ static void random_products(void)
     }
     for (int i = 0; i < ROUNDS(16); i++) { /* several chunks of k, some columns, few or many rows */
         OK(qnt_context_set_cpu(context, masks[i % levels]));
-        one_case(context, i % 8 ? random_in(1, 20) : random_in(481, 500), random_in(1, 70),
+        one_case(context, i % 8 ? random_in(1, 20) : random_in(481, 500),
+                 i % 2 ? random_in(1, 70) : 16 * random_in(1, 5), /* whole panels */
                  i % 8 ? random_in(2030, 4200) : random_in(2030, 2070), (int)random_in(1, 8),
                  1 << i % 4);
     }

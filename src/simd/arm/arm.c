@@ -58,7 +58,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         table->expand_levels = qnt__expand_levels_neon;
         table->decode_cells = qnt__decode_cells_neon;
         table->interleave_rows = qnt__interleave_rows_neon;
-        table->order_fields = qnt__order_fields_neon;
+        table->level_cells = qnt__level_cells_neon;
+        table->order_codes = qnt__order_codes_neon;
         table->expand_words = qnt__expand_words_neon;
         table->split_words = qnt__split_words_neon;
         table->bytes_of_words = qnt__bytes_of_words_neon;

@@ -69,6 +69,10 @@ INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
         uint32x4_t surplus = vdupq_n_u32((uint32_t)row_sums[row + (size_t)r] << (bits - 1));
         UNROLL for (int q = 0; q < 4; q++) {
             uint32x4_t sum = vpaddq_u32(acc[r][2 * q], acc[r][2 * q + 1]);
+            if (g->start) {
+                const int32x4_t start = vld1q_s32(g->start + panel * QNT__PANEL + 4 * q);
+                sum = vaddq_u32(sum, vreinterpretq_u32_s32(start));
+            }
             vst1q_s32(out + 4 * q, vreinterpretq_s32_u32(vsubq_u32(sum, surplus)));
         }
     }

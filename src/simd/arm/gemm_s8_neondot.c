@@ -40,7 +40,12 @@ INLINE void multiply_tile(const struct qnt__gemm *g, size_t row, size_t panel,
     uint32x4_t acc[TILE][4];
     UNROLL for (int r = 0; r < count; r++) {
         uint32_t surplus = (uint32_t)row_sums[row + (size_t)r] << (bits - 1);
-        UNROLL for (int q = 0; q < 4; q++) acc[r][q] = vdupq_n_u32(0u - surplus);
+        UNROLL for (int q = 0; q < 4; q++) {
+            acc[r][q] = vdupq_n_u32(0u - surplus);
+            if (!g->start) continue;
+            const int32x4_t start = vld1q_s32(g->start + panel * QNT__PANEL + 4 * q);
+            acc[r][q] = vaddq_u32(acc[r][q], vreinterpretq_u32_s32(start));
+        }
     }
     for (size_t t = 0; t < g->tap_count; t++, cell += g->gap) {
         const uint8_t *a[TILE];

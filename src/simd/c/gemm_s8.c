@@ -37,7 +37,10 @@ static void multiply(const struct qnt__gemm *g, const int8_t *levels)
     for (size_t p = 0; p < g->panels; p++) {
         const uint8_t *cell = g->weight + p * g->panel_bytes;
         int32_t *acc = g->acc + p * QNT__PANEL;
-        for (size_t i = 0; i < g->m; i++) memset(acc + i * g->ld, 0, QNT__PANEL * sizeof *acc);
+        for (size_t i = 0; i < g->m; i++) {
+            if (g->start) memcpy(acc + i * g->ld, g->start + p * QNT__PANEL, QNT__PANEL * sizeof *acc);
+            else memset(acc + i * g->ld, 0, QNT__PANEL * sizeof *acc);
+        }
         for (size_t t = 0; t < g->tap_count; t++, cell += g->gap)
             for (size_t k = 0; k < g->depth; k += cell_depth, cell += cell_bytes)
                 add_cell(g, levels, cell, g->taps[t] + (ptrdiff_t)k, acc);

@@ -32,7 +32,8 @@ INLINE void bytes_tile(const struct qnt__gemm *g, size_t row, size_t panel, int 
         x[i] = g->rows[row + (size_t)i];
         UNROLL for (int h = 0; h < 2 * panels; h++) {
             const void *from = to + (size_t)i * g->ld + 8 * h;
-            sum[i][h] = add ? _mm256_loadu_si256(from) : _mm256_setzero_si256();
+            if (!add && g->start) from = g->start + panel * QNT__PANEL + 8 * (size_t)h;
+            sum[i][h] = add || g->start ? _mm256_loadu_si256(from) : _mm256_setzero_si256();
         }
     }
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {

@@ -106,7 +106,9 @@ static void pair_panels(const struct qnt__gemm *g)
     int asked = 0;
 
     for (size_t i = 0; i < g->m; i++) {
-        memset(g->acc + i * g->ld, 0, g->panels * QNT__PANEL * sizeof *g->acc);
+        const size_t bytes = g->panels * QNT__PANEL * sizeof *g->acc;
+        if (g->start) memcpy(g->acc + i * g->ld, g->start, bytes);
+        else memset(g->acc + i * g->ld, 0, bytes);
     }
     while (place.tap < g->tap_count) {
         const size_t quads = next_quads(g, most, &place, rows.at);
@@ -137,8 +139,10 @@ static void wide_panels(const struct qnt__gemm *g)
 {
     const uint8_t *w = g->weight;
     int32_t x[FEW][QUADS][2];
-    int add = 0;
+    int add = g->start != NULL;
 
+    for (size_t i = 0; add && i < g->m; i++)
+        memcpy(g->acc + i * g->ld, g->start, g->panels * QNT__PANEL * sizeof *g->acc);
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         for (size_t k = 0; k < g->depth; k += 4 * QUADS, add = 1) {
             size_t left = (g->depth - k) / 4, quads = left < QUADS ? left : QUADS;

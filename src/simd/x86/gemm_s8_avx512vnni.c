@@ -82,6 +82,14 @@ INLINE void ask_ahead(const uint8_t *w, size_t stride, int panels)
     }
 }
 
+/* What the sums of a panel start with, less what the bias of the weights will add. */
+INLINE __m512i start_of(const struct qnt__gemm *g, size_t panel, uint32_t bias)
+{
+    const __m512i start = _mm512_set1_epi32((int32_t)(0 - bias));
+    if (!g->start) return start;
+    return _mm512_add_epi32(start, _mm512_loadu_si512(g->start + panel * QNT__PANEL));
+}
+
 /* rows x panels results; `used` <= rows of them are stored, the others repeat the last one. is_matrix: one
  * tap of 8-bit weights. */
 INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t panel, int rows,
@@ -99,7 +107,7 @@ INLINE void tile(const struct qnt__gemm *g, size_t row, size_t used, size_t pane
     UNROLL for (int i = 0; i < rows; i++) {
         x[i] = g->rows[row + ((size_t)i < used ? (size_t)i : used - 1)];
         uint32_t bias = bits == 8 ? 0 : sum_row(g, x[i], all) << (bits - 1);
-        UNROLL for (int p = 0; p < panels; p++) acc[i][p] = _mm512_set1_epi32((int32_t)(0 - bias));
+        UNROLL for (int p = 0; p < panels; p++) acc[i][p] = start_of(g, panel + (size_t)p, bias);
     }
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
@@ -144,7 +152,7 @@ INLINE void one_row(const struct qnt__gemm *g, size_t row, size_t panel, int pan
     __m512i acc[MAX_PANELS], high[MAX_PANELS];
 
     UNROLL for (int p = 0; p < panels; p++) {
-        acc[p] = _mm512_set1_epi32((int32_t)(0 - bias));
+        acc[p] = start_of(g, panel + (size_t)p, bias);
         high[p] = _mm512_setzero_si512();
     }
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
@@ -179,7 +187,10 @@ INLINE void one_pixel(const struct qnt__gemm *g, size_t row, size_t panel, int p
     const size_t cell_bytes = qnt__cell_bytes(8), stride = g->panel_bytes;
     const uint8_t *x = g->rows[row], *w = g->weight + panel * stride;
     __m512i acc[2][MAX_PANELS];
-    UNROLL for (int p = 0; p < panels; p++) acc[0][p] = acc[1][p] = _mm512_setzero_si512();
+    UNROLL for (int p = 0; p < panels; p++) {
+        acc[0][p] = start_of(g, panel + (size_t)p, 0);
+        acc[1][p] = _mm512_setzero_si512();
+    }
     for (size_t t = 0; t < g->tap_count; t++, w += g->gap) {
         ptrdiff_t at = g->taps[t], end = at + (ptrdiff_t)g->depth;
         for (; at + 4 < end; at += 8, w += 2 * cell_bytes) {

@@ -79,7 +79,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(join_seven, avx2);
         TAKE(reduce_points, avx2);
         TAKE(interleave_rows, avx2);
-        TAKE(order_fields, avx2);
+        TAKE(level_cells, avx2);
+        TAKE(order_codes, avx2);
         TAKE(expand_words, avx2);
         TAKE(split_words, avx2);
         TAKE(bytes_of_words, avx2);
@@ -167,7 +168,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_levels, avx512vnni);
         TAKE(decode_cells, avx512vnni);
         TAKE(interleave_rows, avx512vnni);
-        TAKE(order_fields, avx512vnni);
+        TAKE(level_cells, avx512vnni);
         TAKE(expand_words, avx512vnni);
         TAKE(split_words, avx512vnni);
         TAKE(bytes_of_words, avx512vnni);
@@ -212,6 +213,7 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(expand_seven, avx512vbmi);
         TAKE(gemm_levels, avx512vbmi);
         TAKE(expand_levels, avx512vbmi);
+        TAKE(level_cells, avx512vbmi);
         TAKE(look_up_8, avx512vbmi);
         TAKE(look_up_16, avx512vbmi);
         TAKE(expand_words, avx512vbmi);
