@@ -253,20 +253,12 @@ static qnt_status run_all(struct qnt__bits_job *r, size_t slab)
 /* Memory of a worker, for tasks of some rows. */
 static void size_worker(struct qnt__bits_job *r, size_t rows)
 {
-    size_t part = rows * r->task_columns; /* of one more plane, or of planes as bytes */
-    r->part_at = part;
-    if (r->path == QNT__BITS_BYTES) {
-        if (r->g->words <= CELL_WORDS) rows = QNT__BLOCK_ROWS; /* finished at once */
-        r->part_at = rows * NARROW;
-        part = NARROW * CELL_WORDS * 64 / sizeof *r->acc;
-    } else if (r->path == QNT__BITS_ADDERS) {
-        const struct qnt__bits_product *g = r->g;
-        r->part_at = QNT__BITS_ADDER_ROWS * COLUMNS; /* finished at once */
-        part = rows * qnt__adder_row(g->words, g->a_planes, r->combine ? g->b_planes : 1) /
-               sizeof *r->acc;
-    } else if (r->path == QNT__BITS_STRASSEN) {
-        qnt__bits_strassen_memory(r->g, rows, &r->part_at, &part);
-    }
+    const struct qnt__bits_product *g = r->g;
+    const size_t planes = r->combine ? g->b_planes : 1;
+    r->part_at = qnt__bits_acc(r->path, rows, g->words, r->task_columns);
+    size_t part = qnt__max(
+        r->part_at, qnt__bits_cells(r->path, rows, g->words, g->a_planes, planes) / sizeof *r->acc);
+    if (r->path == QNT__BITS_STRASSEN) qnt__bits_strassen_memory(g, rows, &r->part_at, &part);
     r->acc_count = r->part_at + part;
 }
 
