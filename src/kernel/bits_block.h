@@ -42,7 +42,7 @@ struct qnt__bits_block {
     bool doubles[QNT__BITS_COLUMNS];
     float coef[QNT__BITS_PLANES][QNT__BITS_COLUMNS];  /* of the planes of b */
     float *block_coef;                                /* of planes and blocks, where there are several */
-    int32_t ones[QNT__BITS_PLANES][QNT__BITS_NARROW]; /* their numbers of ones, for counting */
+    int32_t ones[QNT__BITS_PLANES][QNT__BITS_COLUMNS]; /* their numbers of ones, for counting */
     int32_t *acc, *part;                              /* integers of the path; of one more plane */
     uint8_t *cells;                                   /* planes as bytes */
     int32_t w_sum[QNT__BITS_COLUMNS];                 /* the epilogue's constant of columns */

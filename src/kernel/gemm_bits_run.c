@@ -219,16 +219,30 @@ size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
     return qnt__max(qnt__ceil_div(rows, tasks), 64);
 }
 
+/* Few rows make a task short; what it costs besides is less with many columns. */
+static size_t columns_of_few(size_t columns, size_t workers)
+{
+    const size_t even = workers > 1 ? qnt__ceil_div(columns, 4 * workers) : columns;
+    return qnt__min(qnt__max(qnt__round_up(even, NARROW), NARROW), COLUMNS);
+}
+
+size_t qnt__bits_columns(enum qnt__bits_path path, size_t rows, size_t columns, size_t workers)
+{
+    switch (path) {
+    case QNT__BITS_ADDERS: return COLUMNS;
+    case QNT__BITS_SIX: return QNT__SIX_PANELS * QNT__PANEL;
+    case QNT__BITS_STRASSEN: return 2 * NARROW;
+    case QNT__BITS_BYTES: return NARROW;
+    default: return rows > QNT__TABLE_FEW ? NARROW : columns_of_few(columns, workers);
+    }
+}
+
 /* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct qnt__bits_job *r)
 {
     const struct qnt__bits_product *g = r->g;
-    switch (r->path) {
-    case QNT__BITS_ADDERS: r->task_columns = COLUMNS; break;
-    case QNT__BITS_SIX: r->task_columns = QNT__SIX_PANELS * QNT__PANEL; break;
-    case QNT__BITS_STRASSEN: r->task_columns = 2 * NARROW; break;
-    default: r->task_columns = NARROW; break;
-    }
+    r->task_columns = NARROW;
+    if (g->blocks == 1) r->task_columns = qnt__bits_columns(r->path, g->m, g->n, g->context->workers);
     switch (r->path) {
     case QNT__BITS_BYTES:
     case QNT__BITS_STRASSEN: r->task_rows = rows_of_bytes(r); break;

@@ -51,8 +51,8 @@ struct qnt__look_up_bits qnt__bits_looking_up(const struct qnt__bits_sums *s)
                                       .bits = two ? QNT__LOW_DIGIT : (int)s->a_planes};
 }
 
-/* One plane. */
-static void form_plane(const struct qnt__bits_sums *s)
+/* A plane of as many panels as a slot takes. */
+static void form_panels(const struct qnt__bits_sums *s)
 {
     if (s->path == QNT__BITS_COUNT) {
         struct qnt__gemm_bits g = qnt__bits_counting(s);
@@ -66,6 +66,20 @@ static void form_plane(const struct qnt__bits_sums *s)
         s->simd->look_up_six(&g);
     else
         s->simd->look_up_bits(&g);
+}
+
+static void form_plane(const struct qnt__bits_sums *s)
+{
+    const size_t most = s->path == QNT__BITS_SIX ? QNT__SIX_PANELS : QNT__BLOCK_PANELS;
+    struct qnt__bits_sums part = *s;
+    for (size_t panel = 0; panel < s->panels; panel += most) {
+        part.panels = qnt__min(s->panels - panel, most);
+        part.results.bytes = s->results.bytes * part.panels / s->panels;
+        form_panels(&part);
+        part.b += most * s->b_panel;
+        part.acc += most * QNT__PANEL;
+        if (part.results.at) part.results.at += part.results.bytes;
+    }
 }
 
 static void form_planes(const struct qnt__bits_sums *s)

@@ -21,7 +21,6 @@
 #include "planes.h"
 
 enum {
-    NARROW = QNT__BLOCK_PANELS * QNT__PANEL,  /* of an epilogue */
     COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a task */
     BYTE_ROWS = 256,                          /* that share planes which became bytes */
     SLAB_BYTES = 1 << 22,
@@ -59,8 +58,8 @@ static size_t task_rows(const struct qnt__run *run)
 
 static size_t task_panels(const struct qnt__run *run)
 {
-    if (run->planes.path == QNT__BITS_ADDERS) return QNT__ADDER_PANELS;
-    return run->planes.path == QNT__BITS_SIX ? QNT__SIX_PANELS : QNT__BLOCK_PANELS;
+    const size_t columns = run->layer->shape.group_outputs;
+    return qnt__bits_columns(run->planes.path, run->rows, columns, run->context->workers) / QNT__PANEL;
 }
 
 bool qnt__planes_plan(struct qnt__run *run)
