@@ -242,7 +242,8 @@ static void size_tasks(struct qnt__bits_job *r)
 {
     const struct qnt__bits_product *g = r->g;
     r->task_columns = NARROW;
-    if (g->blocks == 1) r->task_columns = qnt__bits_columns(r->path, g->m, g->n, g->context->workers);
+    if (g->blocks == 1)
+        r->task_columns = qnt__bits_columns(r->path, g->m, g->n, g->context->workers);
     switch (r->path) {
     case QNT__BITS_BYTES:
     case QNT__BITS_STRASSEN: r->task_rows = rows_of_bytes(r); break;

@@ -36,9 +36,9 @@ struct piece {
     size_t row, m;
     int32_t *acc; /* of one number for all planes, [m][ld] */
     size_t ld;
-    size_t plane; /* that is multiplied */
-    bool last;    /* of those of the number */
-    bool gaps;    /* are there outputs without a base? */
+    size_t plane;         /* that is multiplied */
+    bool last;            /* of those of the number */
+    bool gaps;            /* are there outputs without a base? */
     const int32_t *codes; /* of rows: sums of their codes, or 1 when counting; nothing for bytes */
     uint32_t constant[QNT__BITS_PLANES][COLUMNS]; /* times that is what sums have too much */
 };
@@ -59,7 +59,8 @@ static size_t task_rows(const struct qnt__run *run)
 static size_t task_panels(const struct qnt__run *run)
 {
     const size_t columns = run->layer->shape.group_outputs;
-    return qnt__bits_columns(run->planes.path, run->rows, columns, run->context->workers) / QNT__PANEL;
+    return qnt__bits_columns(run->planes.path, run->rows, columns, run->context->workers) /
+           QNT__PANEL;
 }
 
 bool qnt__planes_plan(struct qnt__run *run)

@@ -179,36 +179,43 @@ INLINE struct halves odd_word(struct halves stored, struct halves even, struct h
                            _mm512_ternarylogic_epi64(stored.high, even.high, before.high, 0x96)};
 }
 
-INLINE __m512i columns_in_order(__m512i lanes)
+/* Which column a lane is, and the other way round. */
+INLINE __m512i lanes_of_columns(void)
 {
-    return _mm512_permutexvar_epi32(
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15), lanes);
+    return _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-/* Sums of a row and a panel, of either digit, each in `chains` registers: an addition waits for the one
- * before. */
+INLINE __m512i columns_of_lanes(void)
+{
+    return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+}
+
+enum { CHAINS = 2 * CELLS };
+
+/* Sums of a row and a panel, in several registers: an addition waits for the one before. */
 struct sums {
-    __m512i digit[2][CELLS];
+    __m512i chain[CHAINS];
 };
 
 INLINE void clear(struct sums *s)
 {
-    UNROLL for (int h = 0; h < 2; h++)
-    {
-        UNROLL for (int i = 0; i < CELLS; i++) s->digit[h][i] = _mm512_setzero_si512();
-    }
+    UNROLL for (int i = 0; i < CHAINS; i++) s->chain[i] = _mm512_setzero_si512();
 }
 
-INLINE __m512i total(const struct sums *s, bool digits, int chains)
+INLINE __m512i total(const struct sums *s, int chains)
 {
-    __m512i v = s->digit[0][0];
-    UNROLL for (int i = 1; i < chains; i++) v = _mm512_add_epi32(v, s->digit[0][i]);
-    UNROLL for (int i = 0; digits && i < chains; i++) v = _mm512_add_epi32(v, s->digit[1][i]);
-    return v;
+    __m512i v[CHAINS];
+    UNROLL for (int i = 0; i < chains; i++) v[i] = s->chain[i];
+    UNROLL for (int n = chains / 2; n > 0; n /= 2)
+    {
+        UNROLL for (int i = 0; i < n; i++) v[i] = _mm512_add_epi32(v[i], v[i + n]);
+    }
+    return v[0];
 }
 
-INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, bool digits, int chains,
-                     struct sums *s)
+/* chains: 1, 2, 4 or 8 */
+INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, bool digits,
+                     int chains, struct sums *s)
 {
     const __m512i weight = _mm512_set1_epi8(2), high_weight = _mm512_set1_epi8(32);
     __m512i at[CELLS];
@@ -218,10 +225,10 @@ INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, boo
     {
         const uint8_t *table = tables + 64 * cell;
         __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table));
-        DPBUSD(s->digit[0][cell % chains], found, weight);
+        DPBUSD(s->chain[cell % chains], found, weight);
         if (!digits) continue;
         found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table + high));
-        DPBUSD(s->digit[1][cell % chains], found, high_weight);
+        DPBUSD(s->chain[(CELLS + cell) % chains], found, high_weight);
     }
 }
 
@@ -246,12 +253,12 @@ INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel
         const uint64_t *at = b + w * QNT__PANEL;
         const struct halves even = load_halves(at), stored = load_halves(at + QNT__PANEL);
         fetch(b, w, g->words, g->b_panel);
-        add_word(tables, g->high, even, digits, CELLS, &sums);
-        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, CELLS, &sums);
+        add_word(tables, g->high, even, digits, CHAINS, &sums);
+        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, CHAINS, &sums);
         before = stored;
     }
     _mm512_storeu_si512(g->acc + row * g->ld + panel * QNT__PANEL,
-                        columns_in_order(total(&sums, digits, CELLS)));
+                        _mm512_permutexvar_epi32(columns_of_lanes(), total(&sums, CHAINS)));
 }
 
 INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
@@ -350,82 +357,83 @@ INLINE void all_rows_of_blocks(const struct qnt__look_up_blocks *f, const struct
     for (; row < m; row++) tile_of_blocks(f, b, pieces, row, panel, 1, panels);
 }
 
-/* Halves of a word in the order of columns, in which results are: else they would have to be moved at
- * the end of each block. */
-INLINE struct halves halves_of(__m512i low, __m512i high)
+/* Blocks of one word, of an even number of words, of any other. */
+enum blocks { ONE, EVEN, ANY };
+
+/* What comes next of blocks of a row and a panel. */
+struct place {
+    const int32_t *less;
+    const float *coef;
+    size_t done; /* words of the block */
+    size_t left; /* blocks, this one included */
+};
+
+/* Adds a block to results in the order of lanes. */
+INLINE __m512 end_block(const struct qnt__look_up_blocks *f, int chains, struct place *p,
+                        struct sums *sums, __m512 y)
 {
-    return (struct halves){lanes_of(low, high, 0), lanes_of(low, high, 1)};
+    const __m512i v = _mm512_sub_epi32(total(sums, chains), _mm512_set1_epi32(*p->less));
+    const __m512 coef = _mm512_permutexvar_ps(lanes_of_columns(), _mm512_loadu_ps(p->coef));
+    clear(sums);
+    p->less++, p->coef += f->coef_ld, p->done = 0, p->left--;
+    return _mm512_add_ps(y, _mm512_mul_ps(_mm512_cvtepi32_ps(v), coef));
 }
 
-/* One row, sums and results in registers. */
+/* One row and a panel, sums and results in registers; -0 is what changes nothing that is added to it. */
 INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, size_t panel,
-                               int panels, bool digits)
+                               bool digits, enum blocks kind)
 {
     const struct qnt__look_up_bits *g = &f->bits;
+    const int chains = kind == ONE ? 2 : 4;
     const uint8_t *tables = g->tables + row * g->row;
-    const int32_t *less = f->sums + row * f->blocks;
-    const float *coef = f->coef + panel * QNT__PANEL;
+    const uint64_t *b = g->b + panel * g->b_panel;
     float *to = f->y + row * f->y_ld + panel * QNT__PANEL;
-    size_t block = 0, done = 0;
-    __m512i before[MAX_PANELS][2];
-    struct sums sums[MAX_PANELS];
-    __m512 y[MAX_PANELS];
-    UNROLL for (int p = 0; p < panels; p++)
-    {
-        y[p] = f->add ? _mm512_loadu_ps(to + p * QNT__PANEL) : _mm512_setzero_ps();
-        UNROLL for (int h = 0; h < 2; h++) before[p][h] = _mm512_setzero_si512();
-        clear(&sums[p]);
-    }
-    for (size_t w = 0; block < f->blocks; w += 2) {
-        struct pair low[MAX_PANELS], high[MAX_PANELS];
-        UNROLL for (int p = 0; p < panels; p++)
-        {
-            const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel, *at = b + w * QNT__PANEL;
-            fetch(b, w, g->words, (size_t)panels * g->b_panel);
-            low[p] = load_pair(at, &before[p][0]), high[p] = load_pair(at + 8, &before[p][1]);
+    struct place p = {f->sums + row * f->blocks, f->coef + panel * QNT__PANEL, 0, f->blocks};
+    struct halves before = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    __m512 y = _mm512_set1_ps(-0.0f);
+    struct sums sums;
+    clear(&sums);
+    if (f->add) y = _mm512_permutexvar_ps(lanes_of_columns(), _mm512_loadu_ps(to));
+    for (size_t w = 0; p.left; w += 2, tables += 2 * TABLES) {
+        const uint64_t *at = b + w * QNT__PANEL;
+        const struct halves even = load_halves(at), stored = load_halves(at + QNT__PANEL);
+        fetch(b, w, g->words, g->b_panel);
+        add_word(tables, g->high, even, digits, chains, &sums);
+        if (kind == ONE || (kind == ANY && ++p.done == f->block)) {
+            y = end_block(f, chains, &p, &sums, y);
+            if (p.left == 0) break;
         }
-        UNROLL for (int odd = 0; odd < 2; odd++)
-        {
-            if (block == f->blocks) break;
-            UNROLL for (int p = 0; p < panels; p++)
-            {
-                const struct halves word = odd ? halves_of(low[p].odd, high[p].odd)
-                                               : halves_of(low[p].even, high[p].even);
-                add_word(tables, g->high, word, digits, 1, &sums[p]);
-            }
-            tables += TABLES;
-            if (++done < f->block) continue;
-            const __m512i sum = _mm512_set1_epi32(less[block]);
-            UNROLL for (int p = 0; p < panels; p++)
-            {
-                const __m512i v = _mm512_sub_epi32(total(&sums[p], digits, 1), sum);
-                const __m512 term = scale(v, coef + block * f->coef_ld + p * QNT__PANEL);
-                y[p] = block || f->add ? _mm512_add_ps(y[p], term) : term;
-                clear(&sums[p]);
-            }
-            block++, done = 0;
-        }
+        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, chains, &sums);
+        before = stored;
+        p.done += kind == EVEN ? 2 : 1;
+        if (kind == ONE || p.done == f->block) y = end_block(f, chains, &p, &sums, y);
     }
-    UNROLL for (int p = 0; p < panels; p++) _mm512_storeu_ps(to + p * QNT__PANEL, y[p]);
+    _mm512_storeu_ps(to, _mm512_permutexvar_ps(columns_of_lanes(), y));
 }
 
-INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits)
+INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits, enum blocks kind)
 {
-    size_t panel = 0;
-    for (; panel + 2 <= f->bits.panels; panel += 2)
-        for (size_t i = 0; i < f->bits.m; i++) lone_row_of_blocks(f, i, panel, 2, digits);
-    for (size_t i = 0; panel < f->bits.panels && i < f->bits.m; i++)
-        lone_row_of_blocks(f, i, panel, 1, digits);
+    for (size_t panel = 0; panel < f->bits.panels; panel++)
+        for (size_t i = 0; i < f->bits.m; i++) lone_row_of_blocks(f, i, panel, digits, kind);
+}
+
+static void few_blocks(const struct qnt__look_up_blocks *f)
+{
+    if (!f->bits.high)
+        few_rows_of_blocks(f, false, ANY);
+    else if (f->block == 1)
+        few_rows_of_blocks(f, true, ONE);
+    else if (f->block % 2 == 0)
+        few_rows_of_blocks(f, true, EVEN);
+    else
+        few_rows_of_blocks(f, true, ANY);
 }
 
 void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
 {
     const struct qnt__look_up_bits *g = &f->bits;
     if (g->m <= QNT__TABLE_FEW) {
-        if (g->high)
-            few_rows_of_blocks(f, true);
-        else
-            few_rows_of_blocks(f, false);
+        few_blocks(f);
         return;
     }
     uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
