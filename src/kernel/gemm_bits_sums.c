@@ -32,7 +32,8 @@ struct qnt__gemm_bits qnt__bits_counting(const struct qnt__bits_sums *s)
                                    .planes = s->a_planes,
                                    .words = s->words,
                                    .shift = s->shift,
-                                   .ld = s->ld};
+                                   .ld = s->ld,
+                                   .results = s->results};
 }
 
 struct qnt__look_up_bits qnt__bits_looking_up(const struct qnt__bits_sums *s)
@@ -48,20 +49,19 @@ struct qnt__look_up_bits qnt__bits_looking_up(const struct qnt__bits_sums *s)
                                       .panels = s->panels,
                                       .words = s->words,
                                       .ld = s->ld,
-                                      .bits = two ? QNT__LOW_DIGIT : (int)s->a_planes};
+                                      .bits = two ? QNT__LOW_DIGIT : (int)s->a_planes,
+                                      .results = s->results};
 }
 
 /* A plane of as many panels as a slot takes. */
 static void form_panels(const struct qnt__bits_sums *s)
 {
     if (s->path == QNT__BITS_COUNT) {
-        struct qnt__gemm_bits g = qnt__bits_counting(s);
-        g.results = s->results;
+        const struct qnt__gemm_bits g = qnt__bits_counting(s);
         s->simd->gemm_bits(&g);
         return;
     }
-    struct qnt__look_up_bits g = qnt__bits_looking_up(s);
-    g.results = s->results;
+    const struct qnt__look_up_bits g = qnt__bits_looking_up(s);
     if (s->path == QNT__BITS_SIX)
         s->simd->look_up_six(&g);
     else

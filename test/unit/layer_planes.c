@@ -319,8 +319,8 @@ static void tables_of_six(void)
 static void adders(void)
 {
     for (int i = 0; i < ROUNDS(2); i++)
-        compare_wide(QNT__BITS_ADDERS, i % 2 ? SIGNS : i % SIGNS, 1, random_in(250, 256), random_in(1010, 1020),
-                     1536, 4);
+        compare_wide(QNT__BITS_ADDERS, i % 2 ? SIGNS : i % SIGNS, 1, random_in(250, 256),
+                     random_in(1010, 1020), 1536, 4);
 }
 
 /* Strides, dilation, padding, groups and their shift; signs are not padded by planes. */

@@ -18,7 +18,7 @@ enum {
     CHUNK = 16,   /* words whose indices fit into the first-level cache */
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
-    AHEAD = 16 /* words of a panel that are fetched before they are used, even */
+    AHEAD = 16 /* words of a panel that are fetched before they are used */
 };
 
 /* ---- tables ---- */
@@ -179,15 +179,11 @@ INLINE struct halves odd_word(struct halves stored, struct halves even, struct h
                            _mm512_ternarylogic_epi64(stored.high, even.high, before.high, 0x96)};
 }
 
-/* Which column a lane is, and the other way round. */
-INLINE __m512i lanes_of_columns(void)
+/* Lanes of columns in their order. */
+INLINE __m512i in_order(__m512i lanes)
 {
-    return _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-
-INLINE __m512i columns_of_lanes(void)
-{
-    return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15), lanes);
 }
 
 enum { CHAINS = 2 * CELLS };
@@ -202,20 +198,19 @@ INLINE void clear(struct sums *s)
     UNROLL for (int i = 0; i < CHAINS; i++) s->chain[i] = _mm512_setzero_si512();
 }
 
-INLINE __m512i total(const struct sums *s, int chains)
+INLINE __m512i total(const struct sums *s)
 {
     __m512i v[CHAINS];
-    UNROLL for (int i = 0; i < chains; i++) v[i] = s->chain[i];
-    UNROLL for (int n = chains / 2; n > 0; n /= 2)
+    UNROLL for (int i = 0; i < CHAINS; i++) v[i] = s->chain[i];
+    UNROLL for (int n = CHAINS / 2; n > 0; n /= 2)
     {
         UNROLL for (int i = 0; i < n; i++) v[i] = _mm512_add_epi32(v[i], v[i + n]);
     }
     return v[0];
 }
 
-/* chains: 1, 2, 4 or 8 */
 INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, bool digits,
-                     int chains, struct sums *s)
+                     struct sums *s)
 {
     const __m512i weight = _mm512_set1_epi8(2), high_weight = _mm512_set1_epi8(32);
     __m512i at[CELLS];
@@ -225,21 +220,18 @@ INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, boo
     {
         const uint8_t *table = tables + 64 * cell;
         __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table));
-        DPBUSD(s->chain[cell % chains], found, weight);
+        DPBUSD(s->chain[cell], found, weight);
         if (!digits) continue;
         found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table + high));
-        DPBUSD(s->chain[(CELLS + cell) % chains], found, high_weight);
+        DPBUSD(s->chain[CELLS + cell], found, high_weight);
     }
 }
 
-/* Asks for two words that come later, of this panel or of the next one, which is `step` words of 64 bits
- * away. */
-INLINE void fetch(const uint64_t *b, size_t word, size_t words, size_t step)
+/* Asks for two words that come later, behind the last ones those of what follows. */
+INLINE void fetch(const uint64_t *b)
 {
-    word += AHEAD;
-    if (word >= words) b += step, word -= words;
     UNROLL for (int line = 0; line < 4; line++)
-        _mm_prefetch((const char *)(b + word * QNT__PANEL + 8 * line), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + AHEAD * QNT__PANEL + 8 * line), _MM_HINT_T0);
 }
 
 INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel, bool digits)
@@ -247,18 +239,19 @@ INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel
     const uint8_t *tables = g->tables + row * g->row;
     const uint64_t *b = g->b + panel * g->b_panel;
     struct halves before = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const size_t step = g->b_panel - g->words * QNT__PANEL; /* to the next panel's */
     struct sums sums;
     clear(&sums);
     for (size_t w = 0; w < g->words; w += 2, tables += 2 * TABLES) {
         const uint64_t *at = b + w * QNT__PANEL;
         const struct halves even = load_halves(at), stored = load_halves(at + QNT__PANEL);
-        fetch(b, w, g->words, g->b_panel);
-        add_word(tables, g->high, even, digits, CHAINS, &sums);
-        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, CHAINS, &sums);
+        fetch(w + AHEAD < g->words ? at : at + step);
+        add_word(tables, g->high, even, digits, &sums);
+        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, &sums);
         before = stored;
     }
     _mm512_storeu_si512(g->acc + row * g->ld + panel * QNT__PANEL,
-                        _mm512_permutexvar_epi32(columns_of_lanes(), total(&sums, CHAINS)));
+                        in_order(total(&sums)));
 }
 
 INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
@@ -357,83 +350,100 @@ INLINE void all_rows_of_blocks(const struct qnt__look_up_blocks *f, const struct
     for (; row < m; row++) tile_of_blocks(f, b, pieces, row, panel, 1, panels);
 }
 
-/* Blocks of one word, of an even number of words, of any other. */
-enum blocks { ONE, EVEN, ANY };
-
-/* What comes next of blocks of a row and a panel. */
-struct place {
-    const int32_t *less;
-    const float *coef;
-    size_t done; /* words of the block */
-    size_t left; /* blocks, this one included */
-};
-
-/* Adds a block to results in the order of lanes. */
-INLINE __m512 end_block(const struct qnt__look_up_blocks *f, int chains, struct place *p,
-                        struct sums *sums, __m512 y)
+INLINE void add_cells(const uint8_t *tables, const __m512i at[CELLS], __m512i weight, __m512i *acc)
 {
-    const __m512i v = _mm512_sub_epi32(total(sums, chains), _mm512_set1_epi32(*p->less));
-    const __m512 coef = _mm512_permutexvar_ps(lanes_of_columns(), _mm512_loadu_ps(p->coef));
-    clear(sums);
-    p->less++, p->coef += f->coef_ld, p->done = 0, p->left--;
-    return _mm512_add_ps(y, _mm512_mul_ps(_mm512_cvtepi32_ps(v), coef));
+    UNROLL for (int cell = 0; cell < CELLS; cell++)
+    {
+        __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(tables + 64 * cell));
+        DPBUSD(*acc, found, weight);
+    }
 }
 
-/* One row and a panel, sums and results in registers; -0 is what changes nothing that is added to it. */
+/* Two words of a panel, columns 0 to 7 and 8 to 15; asks for those that come later. */
+INLINE void load_ahead(const uint64_t *b, __m512i before[2], struct pair *low, struct pair *high)
+{
+    fetch(b);
+    *low = load_pair(b, &before[0]), *high = load_pair(b + 8, &before[1]);
+}
+
+/* acc: of even words, of odd ones. */
+INLINE void add_word_in_order(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
+                     __m512i high, bool digits, __m512i acc[2])
+{
+    __m512i at[CELLS];
+    indices_of(low, high, at);
+    add_cells(tables, at, _mm512_set1_epi8(2), &acc[0]);
+    if (digits) add_cells(tables + g->high, at, _mm512_set1_epi8(32), &acc[1]);
+}
+
+/* One row, sums and results in registers, in the order of columns, or results would have to be moved at the
+ * end of each block. Two panels at a time: tables, coefficients and planes are more than the first-level cache
+ * holds. */
 INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, size_t panel,
-                               bool digits, enum blocks kind)
+                               int panels, bool digits)
 {
     const struct qnt__look_up_bits *g = &f->bits;
-    const int chains = kind == ONE ? 2 : 4;
     const uint8_t *tables = g->tables + row * g->row;
-    const uint64_t *b = g->b + panel * g->b_panel;
+    const int32_t *sums = f->sums + row * f->blocks;
+    const float *coef = f->coef + panel * QNT__PANEL;
     float *to = f->y + row * f->y_ld + panel * QNT__PANEL;
-    struct place p = {f->sums + row * f->blocks, f->coef + panel * QNT__PANEL, 0, f->blocks};
-    struct halves before = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    __m512 y = _mm512_set1_ps(-0.0f);
-    struct sums sums;
-    clear(&sums);
-    if (f->add) y = _mm512_permutexvar_ps(lanes_of_columns(), _mm512_loadu_ps(to));
-    for (size_t w = 0; p.left; w += 2, tables += 2 * TABLES) {
-        const uint64_t *at = b + w * QNT__PANEL;
-        const struct halves even = load_halves(at), stored = load_halves(at + QNT__PANEL);
-        fetch(b, w, g->words, g->b_panel);
-        add_word(tables, g->high, even, digits, chains, &sums);
-        if (kind == ONE || (kind == ANY && ++p.done == f->block)) {
-            y = end_block(f, chains, &p, &sums, y);
-            if (p.left == 0) break;
-        }
-        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, chains, &sums);
-        before = stored;
-        p.done += kind == EVEN ? 2 : 1;
-        if (kind == ONE || p.done == f->block) y = end_block(f, chains, &p, &sums, y);
+    size_t block = 0, done = 0;
+    __m512i before[MAX_PANELS][2], acc[MAX_PANELS][2];
+    __m512 y[MAX_PANELS];
+    UNROLL for (int p = 0; p < panels; p++)
+    {
+        y[p] = f->add ? _mm512_loadu_ps(to + p * QNT__PANEL) : _mm512_setzero_ps();
+        UNROLL for (int h = 0; h < 2; h++) before[p][h] = acc[p][h] = _mm512_setzero_si512();
     }
-    _mm512_storeu_ps(to, _mm512_permutexvar_ps(columns_of_lanes(), y));
+    for (size_t w = 0; block < f->blocks; w += 2) {
+        struct pair low[MAX_PANELS], high[MAX_PANELS];
+        UNROLL for (int p = 0; p < panels; p++)
+        {
+            const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
+            load_ahead(b, before[p], &low[p], &high[p]);
+        }
+        UNROLL for (int odd = 0; odd < 2; odd++)
+        {
+            if (block == f->blocks) break;
+            UNROLL for (int p = 0; p < panels; p++)
+            {
+                add_word_in_order(g, tables, odd ? low[p].odd : low[p].even,
+                         odd ? high[p].odd : high[p].even, digits, acc[p]);
+            }
+            tables += TABLES;
+            if (++done < f->block) continue;
+            const __m512i sum = _mm512_set1_epi32(sums[block]);
+            UNROLL for (int p = 0; p < panels; p++)
+            {
+                __m512i v = _mm512_sub_epi32(acc[p][0], sum);
+                if (digits) v = _mm512_add_epi32(v, acc[p][1]);
+                __m512 term = scale(v, coef + block * f->coef_ld + p * QNT__PANEL);
+                y[p] = block || f->add ? _mm512_add_ps(y[p], term) : term;
+                acc[p][0] = acc[p][1] = _mm512_setzero_si512();
+            }
+            block++, done = 0;
+        }
+    }
+    UNROLL for (int p = 0; p < panels; p++) _mm512_storeu_ps(to + p * QNT__PANEL, y[p]);
 }
 
-INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits, enum blocks kind)
+INLINE void few_rows_of_blocks(const struct qnt__look_up_blocks *f, bool digits)
 {
-    for (size_t panel = 0; panel < f->bits.panels; panel++)
-        for (size_t i = 0; i < f->bits.m; i++) lone_row_of_blocks(f, i, panel, digits, kind);
-}
-
-static void few_blocks(const struct qnt__look_up_blocks *f)
-{
-    if (!f->bits.high)
-        few_rows_of_blocks(f, false, ANY);
-    else if (f->block == 1)
-        few_rows_of_blocks(f, true, ONE);
-    else if (f->block % 2 == 0)
-        few_rows_of_blocks(f, true, EVEN);
-    else
-        few_rows_of_blocks(f, true, ANY);
+    size_t panel = 0;
+    for (; panel + 2 <= f->bits.panels; panel += 2)
+        for (size_t i = 0; i < f->bits.m; i++) lone_row_of_blocks(f, i, panel, 2, digits);
+    for (size_t i = 0; panel < f->bits.panels && i < f->bits.m; i++)
+        lone_row_of_blocks(f, i, panel, 1, digits);
 }
 
 void qnt__look_up_blocks_avx512vbmi(const struct qnt__look_up_blocks *f)
 {
     const struct qnt__look_up_bits *g = &f->bits;
     if (g->m <= QNT__TABLE_FEW) {
-        few_blocks(f);
+        if (g->high)
+            few_rows_of_blocks(f, true);
+        else
+            few_rows_of_blocks(f, false);
         return;
     }
     uint8_t indices[CHUNK * CELLS * MAX_PANELS * 64];
