@@ -250,8 +250,7 @@ INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel
         add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, &sums);
         before = stored;
     }
-    _mm512_storeu_si512(g->acc + row * g->ld + panel * QNT__PANEL,
-                        in_order(total(&sums)));
+    _mm512_storeu_si512(g->acc + row * g->ld + panel * QNT__PANEL, in_order(total(&sums)));
 }
 
 INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
@@ -368,7 +367,7 @@ INLINE void load_ahead(const uint64_t *b, __m512i before[2], struct pair *low, s
 
 /* acc: of even words, of odd ones. */
 INLINE void add_word_in_order(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
-                     __m512i high, bool digits, __m512i acc[2])
+                              __m512i high, bool digits, __m512i acc[2])
 {
     __m512i at[CELLS];
     indices_of(low, high, at);
@@ -376,9 +375,9 @@ INLINE void add_word_in_order(const struct qnt__look_up_bits *g, const uint8_t *
     if (digits) add_cells(tables + g->high, at, _mm512_set1_epi8(32), &acc[1]);
 }
 
-/* One row, sums and results in registers, in the order of columns, or results would have to be moved at the
- * end of each block. Two panels at a time: tables, coefficients and planes are more than the first-level cache
- * holds. */
+/* One row, sums and results in registers, in the order of columns, or results would have to be moved at
+ * the end of each block. Two panels at a time: tables, coefficients and planes are more than the
+ * first-level cache holds. */
 INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, size_t panel,
                                int panels, bool digits)
 {
@@ -408,7 +407,7 @@ INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, 
             UNROLL for (int p = 0; p < panels; p++)
             {
                 add_word_in_order(g, tables, odd ? low[p].odd : low[p].even,
-                         odd ? high[p].odd : high[p].even, digits, acc[p]);
+                                  odd ? high[p].odd : high[p].even, digits, acc[p]);
             }
             tables += TABLES;
             if (++done < f->block) continue;
