@@ -112,6 +112,9 @@ struct qnt__bits_share {
 
 struct qnt__bits_share qnt__bits_share(size_t rows, size_t row_bytes, size_t workers);
 
+/* Columns of a task. */
+size_t qnt__bits_columns(enum qnt__bits_path path, size_t rows, size_t columns, size_t workers);
+
 /* Rows for which adders make the tables of the planes once. */
 size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers);
 

@@ -5,17 +5,12 @@
 #ifndef QNT__KERNEL_BITS_BLOCK_H
 #define QNT__KERNEL_BITS_BLOCK_H
 
-#include "base/arith.h"
-#include "bits.h"
-#include "simd/layout.h"
+#include "bits_sums.h"
 
 enum {
     QNT__BITS_NARROW = QNT__BLOCK_PANELS * QNT__PANEL,
     QNT__BITS_COLUMNS = QNT__ADDER_PANELS * QNT__PANEL, /* most of a block */
-    QNT__BITS_TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL,
-    QNT__BITS_ADDER_ROWS = 4,   /* of adders that are finished together */
-    QNT__BITS_CELL_WORDS = 32,  /* of planes that are bytes at a time */
-    QNT__BITS_CELL_BYTES = 1024 /* of a word of a panel as bytes */
+    QNT__BITS_TILE = QNT__BLOCK_ROWS * QNT__SIX_PANELS * QNT__PANEL
 };
 
 /* A product on one of its paths, and the memory that its tasks share. */
@@ -47,7 +42,7 @@ struct qnt__bits_block {
     bool doubles[QNT__BITS_COLUMNS];
     float coef[QNT__BITS_PLANES][QNT__BITS_COLUMNS];  /* of the planes of b */
     float *block_coef;                                /* of planes and blocks, where there are several */
-    int32_t ones[QNT__BITS_PLANES][QNT__BITS_NARROW]; /* their numbers of ones, for counting */
+    int32_t ones[QNT__BITS_PLANES][QNT__BITS_COLUMNS]; /* their numbers of ones, for counting */
     int32_t *acc, *part;                              /* integers of the path; of one more plane */
     uint8_t *cells;                                   /* planes as bytes */
     int32_t w_sum[QNT__BITS_COLUMNS];                 /* the epilogue's constant of columns */
@@ -96,15 +91,6 @@ struct qnt__bits_result {
     size_t ld;
 };
 
-/* Integers of some rows and columns of a block. */
-struct qnt__bits_piece {
-    const int32_t *acc; /* [m][ld] */
-    size_t ld;
-    size_t row, apart, m; /* rows of the block, from `row` on */
-    size_t column, n;
-    const int32_t *excess; /* of columns, of bytes; or NULL: 0 */
-};
-
 /* Where results of a piece go. */
 static inline struct qnt__results qnt__bits_results(const struct qnt__bits_result *to,
                                                     const struct qnt__bits_piece *piece)
@@ -117,11 +103,7 @@ static inline struct qnt__results qnt__bits_results(const struct qnt__bits_resul
 void qnt__bits_finish(struct qnt__bits_block *b, const struct qnt__bits_result *to,
                       const struct qnt__bits_piece *piece);
 
-/* Products by adders of all rows of a block. */
-void qnt__bits_multiply_adders(struct qnt__bits_block *b, const struct qnt__bits_result *to);
-/* Products of bytes of all rows of a block. */
-void qnt__bits_multiply_bytes(struct qnt__bits_block *b, const struct qnt__bits_result *to);
-/* int32 that the latter needs, for rows of a block. */
+/* Products of bytes, seven for eight, of all rows of a block; int32 that they need, for rows of a block. */
 void qnt__bits_strassen_memory(const struct qnt__bits_product *g, size_t rows, size_t *acc,
                                size_t *cells);
 void qnt__bits_multiply_strassen(struct qnt__bits_block *b, const struct qnt__bits_result *to);

@@ -1,6 +1,6 @@
 /*
- * One block of a product of bit planes: integers of plane after plane, or of all planes together, of which
- * floats are made (gemm_bits_finish.c).
+ * One block of a product of bit planes: integers of plane after plane, or of all planes together
+ * (gemm_bits_sums.c), of which floats are made (gemm_bits_finish.c).
  *
  * Counting: rows have the bits of their codes turned over, so that D, the bits in which two planes
  * differ, are those in which the codes agree; of the places of all words, padding counts as such.
@@ -23,110 +23,73 @@
 
 enum { NARROW = QNT__BITS_NARROW };
 
-/* ---- integers ---- */
+/* What becomes of sums. */
+struct taker {
+    struct qnt__bits_block *b;
+    const struct qnt__bits_result *to;
+};
 
-/* Bits in which plane i of b differs from `planes` planes of a from plane j. */
-static struct qnt__gemm_bits count_of(const struct qnt__bits_block *b, size_t i, size_t j,
-                                      size_t planes, int32_t *acc)
+static void take(void *state, const struct qnt__bits_piece *piece)
+{
+    const struct taker *t = state;
+    qnt__bits_finish(t->b, t->to, piece);
+}
+
+/* All rows of the block and `planes` planes from plane i on. */
+static struct qnt__bits_sums sums_of(struct qnt__bits_block *b, size_t i, size_t planes)
 {
     const struct qnt__bits_product *g = b->job->g;
-    return (struct qnt__gemm_bits){.a = (const uint64_t *)(const void *)qnt__bits_row(b, 0) +
-                                        j * g->words,
-                                   .a_row = b->job->row_bytes / sizeof(uint64_t),
-                                   .a_plane = g->words,
-                                   .b = qnt__bits_plane(b, i),
-                                   .b_panel = qnt__bits_panel_words(g),
-                                   .acc = acc,
-                                   .m = b->m,
-                                   .panels = qnt__bits_panels(b),
-                                   .planes = planes,
-                                   .words = g->words,
-                                   .shift = g->signs ? 1 : 0,
-                                   .ld = b->job->task_columns};
+    struct qnt__bits_sums s = {.simd = &g->context->simd,
+                               .path = b->job->path,
+                               .rows = qnt__bits_row(b, 0),
+                               .row_bytes = b->job->row_bytes,
+                               .m = b->m,
+                               .codes = b->sums + (b->row - b->base) * g->blocks,
+                               .a_planes = g->a_planes,
+                               .words = g->words,
+                               .b = qnt__bits_plane(b, i),
+                               .b_panel = qnt__bits_panel_words(g),
+                               .panels = qnt__bits_panels(b),
+                               .n = b->n,
+                               .planes = planes,
+                               .acc = b->acc,
+                               .part = b->part,
+                               .cells = b->cells,
+                               .ld = b->job->task_columns};
+    s.ahead = qnt__bits_ahead(&s, i, g->b_planes, b->column + b->n == g->n);
+    return s;
 }
 
-/* Results are what becomes of acc, or none. */
-static void count(const struct qnt__bits_block *b, size_t i, size_t j, size_t planes,
-                  struct qnt__results results, int32_t *acc)
+/* The same of plane j of signs. */
+static struct qnt__bits_sums sums_of_signs(struct qnt__bits_block *b, size_t i, size_t j)
 {
-    struct qnt__gemm_bits bits = count_of(b, i, j, planes, acc);
-    bits.results = results;
-    b->job->g->context->simd.gemm_bits(&bits);
+    struct qnt__bits_sums s = sums_of(b, i, 1);
+    s.rows += j * s.words * sizeof(uint64_t);
+    s.a_planes = 1;
+    s.shift = 1;
+    return s;
 }
 
-static struct qnt__look_up_bits look_up_of(struct qnt__bits_block *b, size_t i, int32_t *acc)
+/* Forms sums and makes results of them. */
+static void form(struct qnt__bits_block *b, struct qnt__bits_sums *s,
+                 const struct qnt__bits_result *to)
 {
-    const struct qnt__bits_product *g = b->job->g;
-    return (struct qnt__look_up_bits){
-        .tables = qnt__bits_row(b, 0),
-        .row = b->job->row_bytes,
-        .high = qnt__bits_two_digits(g) ? g->words * QNT__CODE_TABLES : 0,
-        .b = qnt__bits_plane(b, i),
-        .b_panel = qnt__bits_panel_words(g),
-        .acc = acc,
-        .m = b->m,
-        .panels = qnt__bits_panels(b),
-        .words = g->words,
-        .ld = b->job->task_columns,
-        .bits = qnt__bits_two_digits(g) ? QNT__LOW_DIGIT : (int)g->a_planes};
-}
-
-static void look_up(struct qnt__bits_block *b, size_t i, struct qnt__results results, int32_t *acc)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    struct qnt__look_up_bits bits = look_up_of(b, i, acc);
-    bits.results = results;
-    if (b->job->path == QNT__BITS_SIX)
-        g->context->simd.look_up_six(&bits);
-    else
-        g->context->simd.look_up_bits(&bits);
-}
-
-/* All rows of the block. */
-static struct qnt__bits_piece all_of(const struct qnt__bits_block *b)
-{
-    return (struct qnt__bits_piece){
-        .acc = b->acc, .ld = b->job->task_columns, .apart = 1, .m = b->m, .n = b->n};
-}
-
-/* b->acc = sum over p < planes of 2^p times the path's integers of plane p from the result's on, for all
- * ways but bytes and adders. */
-static void sum_planes(struct qnt__bits_block *b, const struct qnt__bits_result *to)
-{
-    const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__bits_piece all = all_of(b);
-    for (size_t p = 0; p < to->planes; p++) {
-        struct qnt__results results = {0};
-        int32_t *acc = p ? b->part : b->acc;
-        if (p + 1 == to->planes) results = qnt__bits_results(to, &all);
-        if (b->job->path == QNT__BITS_COUNT)
-            count(b, to->plane + p, 0, g->a_planes, results, acc);
-        else
-            look_up(b, to->plane + p, results, acc);
-        if (p) g->context->simd.add_s32(b->acc, acc, b->m * b->job->task_columns, (int)p, b->acc);
-    }
-}
-
-/* ---- results ---- */
-
-static void finish(struct qnt__bits_block *b, const struct qnt__bits_result *to)
-{
-    const struct qnt__bits_piece all = all_of(b);
-    qnt__bits_finish(b, to, &all);
+    struct taker t = {b, to};
+    const struct qnt__bits_piece all = {.n = b->n, .apart = 1};
+    s->results = qnt__bits_results(to, &all);
+    s->take = take;
+    s->state = &t;
+    qnt__bits_form(s);
 }
 
 static void multiply(struct qnt__bits_block *b, const struct qnt__bits_result *to)
 {
-    if (b->job->path == QNT__BITS_BYTES) {
-        qnt__bits_multiply_bytes(b, to);
-    } else if (b->job->path == QNT__BITS_STRASSEN) {
+    if (b->job->path == QNT__BITS_STRASSEN) {
         qnt__bits_multiply_strassen(b, to);
-    } else if (b->job->path == QNT__BITS_ADDERS) {
-        qnt__bits_multiply_adders(b, to);
-    } else {
-        sum_planes(b, to);
-        finish(b, to);
+        return;
     }
+    struct qnt__bits_sums s = sums_of(b, to->plane, to->planes);
+    form(b, &s, to);
 }
 
 /* Plane after plane. */
@@ -136,9 +99,8 @@ static void run_separately(struct qnt__bits_block *b, uint32_t *y, size_t ld)
     for (size_t i = 0; i < g->b_planes; i++) {
         for (size_t j = 0; g->signs && j < g->a_planes; j++) {
             const struct qnt__bits_result to = {i, 1, g->a_coef[j], i + j > 0, y, ld};
-            const struct qnt__bits_piece all = all_of(b);
-            count(b, i, j, 1, qnt__bits_results(&to, &all), b->acc);
-            finish(b, &to);
+            struct qnt__bits_sums s = sums_of_signs(b, i, j);
+            form(b, &s, &to);
         }
         const struct qnt__bits_result to = {i, 1, 1.0f, i > 0, y, ld};
         if (!g->signs) multiply(b, &to);
@@ -152,20 +114,15 @@ static void run_combined(struct qnt__bits_block *b, uint32_t *y, size_t ld)
     multiply(b, &to);
 }
 
-/* Of the codes of the block's rows, by blocks of k. */
-static const int32_t *sums_of(const struct qnt__bits_block *b)
-{
-    return b->sums + (b->row - b->base) * b->job->g->blocks;
-}
-
 /* Floats of all blocks of a plane. */
 static void look_up_blocks(struct qnt__bits_block *b, size_t i, const float *coef, float *y)
 {
     const struct qnt__bits_product *g = b->job->g;
-    const struct qnt__look_up_blocks f = {.bits = look_up_of(b, i, b->acc),
+    const struct qnt__bits_sums s = sums_of(b, i, 1);
+    const struct qnt__look_up_blocks f = {.bits = qnt__bits_looking_up(&s),
                                           .blocks = g->blocks,
                                           .block = g->k / g->blocks / 64,
-                                          .sums = sums_of(b),
+                                          .sums = s.codes,
                                           .coef = coef,
                                           .coef_ld = NARROW,
                                           .y = y,
@@ -179,10 +136,11 @@ static void count_blocks(struct qnt__bits_block *b, size_t i, const float *coef,
 {
     const struct qnt__bits_product *g = b->job->g;
     for (size_t j = 0; j < g->a_planes; j++) {
-        const struct qnt__count_blocks f = {.bits = count_of(b, i, j, 1, NULL),
+        const struct qnt__bits_sums s = sums_of_signs(b, i, j);
+        const struct qnt__count_blocks f = {.bits = qnt__bits_counting(&s),
                                             .blocks = g->blocks,
                                             .block = g->k / g->blocks / 64,
-                                            .sums = g->signs ? NULL : sums_of(b),
+                                            .sums = g->signs ? NULL : s.codes,
                                             .by = g->signs ? g->a_coef[j] : 1.0f,
                                             .coef = coef,
                                             .coef_ld = NARROW,

@@ -20,7 +20,8 @@ struct rates {
     double count;          /* products of a plane of a and a plane of b */
     /* products of a digit of a and a plane of b, by the bits of the digit */
     double table[QNT__DIGIT_MOST];
-    double few;            /* the same, indices included, of each of a few rows; 0: as of many */
+    /* the same, indices included, of each of a few rows of one digit or two; 0: as of many */
+    double few[2];
     double six[4];         /* the same by tables of six codes; 0: there is no instruction for it */
     double adders;         /* as `count`, by adders; 0: there is no instruction for it */
     double bytes;          /* products of a and any number of planes of b */
@@ -88,7 +89,7 @@ static const struct rates levels[] = {
     {.cpu = QNT_CPU_AVX512VBMI,
      .count = 3.2,
      .table = {5.4, 5.4, 5.4, 5.4, 5.4, 5.4},
-     .few = 11,
+     .few = {11, 9},
      .six = {3.8, 4.0, 4.3, 5.4},
      .adders = 1.8,
      .bytes = 8.5,
@@ -109,7 +110,7 @@ static const struct rates levels[] = {
      .wide_shuffles = true,
      .count = 1.35,
      .table = {4.2, 4.2, 4.2, 4.2, 4.2, 4.2},
-     .few = 5,
+     .few = {5, 4},
      .six = {2.1, 2.1, 2.3, 2.7},
      .adders = 1.3,
      .bytes = 8.3,
@@ -205,8 +206,9 @@ enum qnt__bits_path qnt__bits_choose(const struct qnt__bits_product *g)
     const double shared = (double)qnt__ceil_div(g->m, COUNT_BLOCK),
                  long_shared = (double)qnt__ceil_div(g->m, BYTE_BLOCK);
     const double look_up = r->table[(digits > 1 ? QNT__LOW_DIGIT : g->a_planes) - 1];
-    const double tables = r->few > 0 && g->m <= QNT__TABLE_FEW
-                              ? m * digits * r->few
+    const double few = r->few[g->a_planes > QNT__DIGIT_MOST];
+    const double tables = few > 0 && g->m <= QNT__TABLE_FEW
+                              ? m * digits * few
                               : m * digits * look_up + shared * r->index;
     struct way best = {QNT__BITS_COUNT, n * planes * (m * a * r->count + shared * r->read)};
     take(&best, QNT__BITS_TABLE, n * planes * tables + m * digits * r->tabulate);

@@ -219,16 +219,31 @@ size_t qnt__bits_adder_rows(size_t rows, size_t columns, size_t workers)
     return qnt__max(qnt__ceil_div(rows, tasks), 64);
 }
 
+/* Few rows make a task short; what it costs besides is less with many columns. */
+static size_t columns_of_few(size_t columns, size_t workers)
+{
+    const size_t even = workers > 1 ? qnt__ceil_div(columns, 4 * workers) : columns;
+    return qnt__min(qnt__max(qnt__round_up(even, NARROW), NARROW), COLUMNS);
+}
+
+size_t qnt__bits_columns(enum qnt__bits_path path, size_t rows, size_t columns, size_t workers)
+{
+    switch (path) {
+    case QNT__BITS_ADDERS: return COLUMNS;
+    case QNT__BITS_SIX: return QNT__SIX_PANELS * QNT__PANEL;
+    case QNT__BITS_STRASSEN: return 2 * NARROW;
+    case QNT__BITS_BYTES: return NARROW;
+    default: return rows > QNT__TABLE_FEW ? NARROW : columns_of_few(columns, workers);
+    }
+}
+
 /* Rows whose tables, and columns whose indices, are used again and again. */
 static void size_tasks(struct qnt__bits_job *r)
 {
     const struct qnt__bits_product *g = r->g;
-    switch (r->path) {
-    case QNT__BITS_ADDERS: r->task_columns = COLUMNS; break;
-    case QNT__BITS_SIX: r->task_columns = QNT__SIX_PANELS * QNT__PANEL; break;
-    case QNT__BITS_STRASSEN: r->task_columns = 2 * NARROW; break;
-    default: r->task_columns = NARROW; break;
-    }
+    r->task_columns = NARROW;
+    if (g->blocks == 1)
+        r->task_columns = qnt__bits_columns(r->path, g->m, g->n, g->context->workers);
     switch (r->path) {
     case QNT__BITS_BYTES:
     case QNT__BITS_STRASSEN: r->task_rows = rows_of_bytes(r); break;
@@ -253,20 +268,12 @@ static qnt_status run_all(struct qnt__bits_job *r, size_t slab)
 /* Memory of a worker, for tasks of some rows. */
 static void size_worker(struct qnt__bits_job *r, size_t rows)
 {
-    size_t part = rows * r->task_columns; /* of one more plane, or of planes as bytes */
-    r->part_at = part;
-    if (r->path == QNT__BITS_BYTES) {
-        if (r->g->words <= CELL_WORDS) rows = QNT__BLOCK_ROWS; /* finished at once */
-        r->part_at = rows * NARROW;
-        part = NARROW * CELL_WORDS * 64 / sizeof *r->acc;
-    } else if (r->path == QNT__BITS_ADDERS) {
-        const struct qnt__bits_product *g = r->g;
-        r->part_at = QNT__BITS_ADDER_ROWS * COLUMNS; /* finished at once */
-        part = rows * qnt__adder_row(g->words, g->a_planes, r->combine ? g->b_planes : 1) /
-               sizeof *r->acc;
-    } else if (r->path == QNT__BITS_STRASSEN) {
-        qnt__bits_strassen_memory(r->g, rows, &r->part_at, &part);
-    }
+    const struct qnt__bits_product *g = r->g;
+    const size_t planes = r->combine ? g->b_planes : 1;
+    r->part_at = qnt__bits_acc(r->path, rows, g->words, r->task_columns);
+    size_t part = qnt__max(
+        r->part_at, qnt__bits_cells(r->path, rows, g->words, g->a_planes, planes) / sizeof *r->acc);
+    if (r->path == QNT__BITS_STRASSEN) qnt__bits_strassen_memory(g, rows, &r->part_at, &part);
     r->acc_count = r->part_at + part;
 }
 

@@ -138,3 +138,12 @@ void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch, const struc
         store_codes(run, scratch, block);
     }
 }
+
+struct qnt__results qnt__run_results(const struct qnt__run *run, const struct qnt__block *b)
+{
+    const size_t element = run->y.bits / 8, pitch = (size_t)run->y_step * element;
+    if (!run->direct) return (struct qnt__results){0};
+    return (struct qnt__results){.at = run->y.data + b->first_row * pitch + b->output * element,
+                                 .pitch = b->row_step * pitch,
+                                 .bytes = b->n * element};
+}

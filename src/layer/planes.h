@@ -22,7 +22,7 @@ static inline bool qnt__planes_tables(const struct qnt__run *run)
     return run->planes.path != QNT__BITS_COUNT && run->planes.path != QNT__BITS_BYTES;
 }
 
-/* A row of the slab in the form of the path, and what its sums have too much by (planes_run.c). */
+/* A row of the slab in the form of the path; the sum of its codes, or 1 when counting (planes_run.c). */
 static inline uint8_t *qnt__planes_row(const struct qnt__run *run, size_t row)
 {
     return run->space + run->places.rows + (row - run->planes.first) * run->planes.row_bytes;

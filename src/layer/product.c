@@ -43,16 +43,6 @@ static size_t cell_bytes(size_t depth, int bits)
     return depth / qnt__cell_depth(bits) * qnt__cell_bytes(bits);
 }
 
-/* Where a block's results go, if no others lie between the columns of a row. */
-static struct qnt__results results_of(const struct qnt__run *run, const struct qnt__block *b)
-{
-    const size_t element = run->y.bits / 8, pitch = (size_t)run->y_step * element;
-    if (!run->direct) return (struct qnt__results){0};
-    return (struct qnt__results){.at = run->y.data + b->first_row * pitch + b->output * element,
-                                 .pitch = b->row_step * pitch,
-                                 .bytes = b->n * element};
-}
-
 /* Sums of the weights that a block meets: those of the layer, or without what padding lets it leave out. */
 static const int32_t *met_sums(const struct qnt__run *run, const struct qnt__rows *rows,
                                const struct qnt__block *block, int32_t *sums)
@@ -141,7 +131,7 @@ static void multiply_integer(const struct piece *p, const struct qnt__rows *rows
                                    .gap = tap_bytes - cell_bytes(rows->depth, p->bits),
                                    .ld = block.ld,
                                    .bits = p->bits,
-                                   .results = results_of(run, &block)};
+                                   .results = qnt__run_results(run, &block)};
     if (layer->zero) {
         run->context->simd.sum_rows(rows->at, rows->m, run->taps, s->tap_count,
                                     s->inputs / s->tap_count, sums);
@@ -220,7 +210,7 @@ static void multiply_words(const struct piece *p, const struct qnt__rows *rows)
     size_t panel = p->group * s->group_panels + p->panel;
     const float *scale = run->layer->scale + panel * s->blocks * QNT__PANEL;
     float *acc = (void *)(p->scratch + run->scratch.acc);
-    const struct qnt__results results = results_of(run, &block);
+    const struct qnt__results results = qnt__run_results(run, &block);
     qnt__ask_now(&results, 0, block.m, 0, 1);
     if (run->words.bytes) {
         qnt__words_multiply_bytes(run, rows, p->weights, p->panels, scale,

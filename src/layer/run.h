@@ -206,6 +206,9 @@ static inline struct qnt__block qnt__block_rows(const struct qnt__block *block, 
     return b;
 }
 
+/* Where a block's results go, if no others lie between the columns of a row. */
+struct qnt__results qnt__run_results(const struct qnt__run *run, const struct qnt__block *block);
+
 void qnt__run_epilogue(const struct qnt__run *run, uint8_t *scratch,
                        const struct qnt__block *block);
 

@@ -280,6 +280,8 @@ static void tables_of_blocks(void)
         for (size_t j = 0; j < codes_size; j++)
             codes.data[j] = (uint8_t)(extreme == 0 ? most : random_in(0, most));
         for (size_t j = 0; j < m * blocks; j++) s[j] = (int32_t)random_in(0, 100000);
+        if (i % 5 == 3)
+            memset(codes.data, 0, codes_size), memset(s, 0, 4 * m * blocks); /* -0, too */
         for (size_t j = 0; j < blocks * ld - (ld - columns); j++) k[j] = (float)random_gauss();
         for (size_t j = 0; j < size / 4; j++) from[j] = (float)random_gauss();
         fill_planes(b, (void *)stored.data, columns, words);

@@ -2,8 +2,8 @@
  * Exact integer products of prepared rows (slots_prepared.h) and any 8-bit weights with VPMADDUBSW, three
  * instructions for 32 of them. A chunk of k at a time, the cells of a panel are written down in four forms,
  * and each quad of a row multiplies the form that it asks for: one more load, and no other instruction. The
- * forms are worth many rows; the cells of the next panel are fetched while they are multiplied. Rows are done
- * with the last panel, a few at a time, so that results are stored while others are multiplied.
+ * forms are worth many rows; the cells of the next panel are fetched while they are multiplied. Rows are
+ * done with the last panel, a few at a time, so that results are stored while others are multiplied.
  */
 #include "../slots.h"
 #include "wide_avx2.h"
@@ -152,7 +152,7 @@ static void tell(const struct qnt__gemm_prepared *g, size_t row, size_t rows)
     g->done(g->of, row, rows);
 }
 
-/* All rows, in pieces as even as possible. Lines of results are asked for some time before rows are done. */
+/* All rows, in pieces as even as possible. Lines of results are asked for before rows are done. */
 static void tiles(const struct qnt__gemm_prepared *g, const struct chunk *c, const struct forms *f,
                   size_t panel, struct ahead ahead)
 {

@@ -18,7 +18,7 @@ enum {
     CHUNK = 16,   /* words whose indices fit into the first-level cache */
     MAX_ROWS = 6, /* rows x panels accumulators: 24 of 32 registers */
     MAX_PANELS = QNT__BLOCK_PANELS,
-    AHEAD = 256 /* words of 64 bits that are fetched before they are used */
+    AHEAD = 16 /* words of a panel that are fetched before they are used */
 };
 
 /* ---- tables ---- */
@@ -53,15 +53,16 @@ void qnt__tabulate_bits_avx512vbmi(const uint8_t *codes, size_t words, uint8_t *
 /* ---- indices ---- */
 
 /* The indices of one word of 16 columns. */
-INLINE void indices_of(__m512i low, __m512i high, __m512i at[CELLS])
+INLINE void indices_of_half(__m512i x, __m512i at[2])
 {
     const __m512i nibble = _mm512_set1_epi8(15), table = _mm512_set1_epi32(0x30201000);
-    UNROLL for (int d = 0; d < 2; d++)
-    {
-        __m512i x = lanes_of(low, high, d);
-        at[2 * d] = _mm512_ternarylogic_epi32(x, nibble, table, AND_OR);
-        at[2 * d + 1] = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
-    }
+    at[0] = _mm512_ternarylogic_epi32(x, nibble, table, AND_OR);
+    at[1] = _mm512_ternarylogic_epi32(_mm512_srli_epi32(x, 4), nibble, table, AND_OR);
+}
+
+INLINE void indices_of(__m512i low, __m512i high, __m512i at[CELLS])
+{
+    UNROLL for (int d = 0; d < 2; d++) indices_of_half(lanes_of(low, high, d), at + 2 * d);
 }
 
 INLINE void store_indices(__m512i low, __m512i high, uint8_t *to, size_t step)
@@ -157,67 +158,105 @@ INLINE void all_rows(const struct chunk *c, size_t panel, int panels)
 
 /* ---- few rows: indices are used where they are made ---- */
 
-INLINE void add_cells(const uint8_t *tables, const __m512i at[CELLS], __m512i weight, __m512i *acc)
+/* Halves of a word of 16 columns, 32 bits each: even lanes are columns 0 to 7, odd ones 8 to 15. Loads
+ * bring them there, as the port of shuffles is busy. */
+struct halves {
+    __m512i low, high;
+};
+
+INLINE struct halves load_halves(const uint64_t *b)
 {
+    const int32_t *at = (const void *)b;
+    return (struct halves){
+        _mm512_mask_loadu_epi32(_mm512_loadu_si512(at), 0xaaaa, at + QNT__PANEL - 1),
+        _mm512_mask_loadu_epi32(_mm512_loadu_si512(at + QNT__PANEL), 0x5555, at + 1)};
+}
+
+/* A word as it was before it became a parity. */
+INLINE struct halves odd_word(struct halves stored, struct halves even, struct halves before)
+{
+    return (struct halves){_mm512_ternarylogic_epi64(stored.low, even.low, before.low, 0x96),
+                           _mm512_ternarylogic_epi64(stored.high, even.high, before.high, 0x96)};
+}
+
+/* Lanes of columns in their order. */
+INLINE __m512i in_order(__m512i lanes)
+{
+    return _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15), lanes);
+}
+
+enum { CHAINS = 2 * CELLS };
+
+/* Sums of a row and a panel, in several registers: an addition waits for the one before. */
+struct sums {
+    __m512i chain[CHAINS];
+};
+
+INLINE void clear(struct sums *s)
+{
+    UNROLL for (int i = 0; i < CHAINS; i++) s->chain[i] = _mm512_setzero_si512();
+}
+
+INLINE __m512i total(const struct sums *s)
+{
+    __m512i v[CHAINS];
+    UNROLL for (int i = 0; i < CHAINS; i++) v[i] = s->chain[i];
+    UNROLL for (int n = CHAINS / 2; n > 0; n /= 2)
+    {
+        UNROLL for (int i = 0; i < n; i++) v[i] = _mm512_add_epi32(v[i], v[i + n]);
+    }
+    return v[0];
+}
+
+INLINE void add_word(const uint8_t *tables, size_t high, struct halves word, bool digits,
+                     struct sums *s)
+{
+    const __m512i weight = _mm512_set1_epi8(2), high_weight = _mm512_set1_epi8(32);
+    __m512i at[CELLS];
+    indices_of_half(word.low, at);
+    indices_of_half(word.high, at + 2);
     UNROLL for (int cell = 0; cell < CELLS; cell++)
     {
-        __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(tables + 64 * cell));
-        DPBUSD(*acc, found, weight);
+        const uint8_t *table = tables + 64 * cell;
+        __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table));
+        DPBUSD(s->chain[cell], found, weight);
+        if (!digits) continue;
+        found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(table + high));
+        DPBUSD(s->chain[CELLS + cell], found, high_weight);
     }
 }
 
-/* Two words of a panel, columns 0 to 7 and 8 to 15; asks for those that come later. */
-INLINE void load_ahead(const uint64_t *b, __m512i before[2], struct pair *low, struct pair *high)
+/* Asks for two words that come later, behind the last ones those of what follows. */
+INLINE void fetch(const uint64_t *b)
 {
     UNROLL for (int line = 0; line < 4; line++)
-        _mm_prefetch((const char *)(b + AHEAD + 8 * line), _MM_HINT_T0);
-    *low = load_pair(b, &before[0]), *high = load_pair(b + 8, &before[1]);
+        _mm_prefetch((const char *)(b + AHEAD * QNT__PANEL + 8 * line), _MM_HINT_T0);
 }
 
-/* acc: of even words, of odd ones. */
-INLINE void add_word(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
-                     __m512i high, bool digits, __m512i acc[2])
-{
-    __m512i at[CELLS];
-    indices_of(low, high, at);
-    add_cells(tables, at, _mm512_set1_epi8(2), &acc[0]);
-    if (digits) add_cells(tables + g->high, at, _mm512_set1_epi8(32), &acc[1]);
-}
-
-INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel, int panels,
-                     bool digits)
+INLINE void lone_row(const struct qnt__look_up_bits *g, size_t row, size_t panel, bool digits)
 {
     const uint8_t *tables = g->tables + row * g->row;
-    __m512i before[MAX_PANELS][2], acc[MAX_PANELS][2][2];
-    UNROLL for (int p = 0; p < panels; p++)
-    {
-        UNROLL for (int h = 0; h < 2; h++) before[p][h] = acc[p][h][0] = acc[p][h][1] =
-            _mm512_setzero_si512();
-    }
+    const uint64_t *b = g->b + panel * g->b_panel;
+    struct halves before = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const size_t step = g->b_panel - g->words * QNT__PANEL; /* to the next panel's */
+    struct sums sums;
+    clear(&sums);
     for (size_t w = 0; w < g->words; w += 2, tables += 2 * TABLES) {
-        UNROLL for (int p = 0; p < panels; p++)
-        {
-            const uint64_t *b = g->b + (panel + (size_t)p) * g->b_panel + w * QNT__PANEL;
-            struct pair low, high;
-            load_ahead(b, before[p], &low, &high);
-            add_word(g, tables, low.even, high.even, digits, acc[p][0]);
-            add_word(g, tables + TABLES, low.odd, high.odd, digits, acc[p][1]);
-        }
+        const uint64_t *at = b + w * QNT__PANEL;
+        const struct halves even = load_halves(at), stored = load_halves(at + QNT__PANEL);
+        fetch(w + AHEAD < g->words ? at : at + step);
+        add_word(tables, g->high, even, digits, &sums);
+        add_word(tables + TABLES, g->high, odd_word(stored, even, before), digits, &sums);
+        before = stored;
     }
-    UNROLL for (int p = 0; p < panels; p++)
-    {
-        __m512i sum = _mm512_add_epi32(acc[p][0][0], acc[p][1][0]);
-        if (digits) sum = _mm512_add_epi32(sum, _mm512_add_epi32(acc[p][0][1], acc[p][1][1]));
-        _mm512_storeu_si512(g->acc + row * g->ld + (panel + (size_t)p) * QNT__PANEL, sum);
-    }
+    _mm512_storeu_si512(g->acc + row * g->ld + panel * QNT__PANEL, in_order(total(&sums)));
 }
 
 INLINE void few_rows(const struct qnt__look_up_bits *g, bool digits)
 {
-    size_t panel = 0;
-    for (; panel + 2 <= g->panels; panel += 2)
-        for (size_t i = 0; i < g->m; i++) lone_row(g, i, panel, 2, digits);
-    for (size_t i = 0; panel < g->panels && i < g->m; i++) lone_row(g, i, panel, 1, digits);
+    for (size_t panel = 0; panel < g->panels; panel++)
+        for (size_t i = 0; i < g->m; i++) lone_row(g, i, panel, digits);
 }
 
 void qnt__look_up_bits_avx512vbmi(const struct qnt__look_up_bits *g)
@@ -310,7 +349,35 @@ INLINE void all_rows_of_blocks(const struct qnt__look_up_blocks *f, const struct
     for (; row < m; row++) tile_of_blocks(f, b, pieces, row, panel, 1, panels);
 }
 
-/* One row, sums and results in registers. */
+INLINE void add_cells(const uint8_t *tables, const __m512i at[CELLS], __m512i weight, __m512i *acc)
+{
+    UNROLL for (int cell = 0; cell < CELLS; cell++)
+    {
+        __m512i found = _mm512_permutexvar_epi8(at[cell], _mm512_loadu_si512(tables + 64 * cell));
+        DPBUSD(*acc, found, weight);
+    }
+}
+
+/* Two words of a panel, columns 0 to 7 and 8 to 15; asks for those that come later. */
+INLINE void load_ahead(const uint64_t *b, __m512i before[2], struct pair *low, struct pair *high)
+{
+    fetch(b);
+    *low = load_pair(b, &before[0]), *high = load_pair(b + 8, &before[1]);
+}
+
+/* acc: of even words, of odd ones. */
+INLINE void add_word_in_order(const struct qnt__look_up_bits *g, const uint8_t *tables, __m512i low,
+                              __m512i high, bool digits, __m512i acc[2])
+{
+    __m512i at[CELLS];
+    indices_of(low, high, at);
+    add_cells(tables, at, _mm512_set1_epi8(2), &acc[0]);
+    if (digits) add_cells(tables + g->high, at, _mm512_set1_epi8(32), &acc[1]);
+}
+
+/* One row, sums and results in registers, in the order of columns, or results would have to be moved at
+ * the end of each block. Two panels at a time: tables, coefficients and planes are more than the
+ * first-level cache holds. */
 INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, size_t panel,
                                int panels, bool digits)
 {
@@ -339,8 +406,8 @@ INLINE void lone_row_of_blocks(const struct qnt__look_up_blocks *f, size_t row, 
             if (block == f->blocks) break;
             UNROLL for (int p = 0; p < panels; p++)
             {
-                add_word(g, tables, odd ? low[p].odd : low[p].even,
-                         odd ? high[p].odd : high[p].even, digits, acc[p]);
+                add_word_in_order(g, tables, odd ? low[p].odd : low[p].even,
+                                  odd ? high[p].odd : high[p].even, digits, acc[p]);
             }
             tables += TABLES;
             if (++done < f->block) continue;
