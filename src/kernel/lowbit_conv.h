@@ -97,9 +97,13 @@ void qnt__lowbit_pair_up(const struct qnt__lowbit_conv *c, uint8_t *weight, ptrd
  * of the result mixes them. */
 size_t qnt__lowbit_parts(const struct qnt__lowbit_conv *c);
 
-/* Convolutions in tiles: bytes of filters, 0 if there are none for c, SIZE_MAX if they do not fit; taps,
- * and thresholds if there are any, become filters; whether c runs in tiles; a run, and the bytes it
- * takes. */
+/* Convolutions in tiles: whether c has filters, and where these are made: when the layer is, or, of taps
+ * that it keeps in another order, when it runs. */
+enum qnt__lowbit_making { QNT__NO_FILTERS, QNT__FILTERS_READY, QNT__FILTERS_MADE };
+enum qnt__lowbit_making qnt__lowbit_making(const struct qnt__lowbit_conv *c);
+
+/* Bytes of filters, SIZE_MAX if they do not fit; taps, and thresholds if there are any, become filters;
+ * whether c runs in tiles; a run, and the bytes it takes. */
 size_t qnt__lowbit_filter_bytes(const struct qnt__lowbit_conv *c);
 void qnt__lowbit_filter(const struct qnt__lowbit_conv *c, uint8_t *filters);
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c);

@@ -41,6 +41,7 @@ struct tiles {
     size_t span;          /* rows that these may lie in */
     size_t together;      /* groups that are filtered at a time */
     size_t depth, pixel;  /* bytes of a group, of all groups */
+    bool made;            /* filters are made of taps */
     bool direct;          /* codes leave the slot packed, at their place in the result */
     size_t line_bytes;    /* of unpacked pixels */
     size_t space;         /* of a worker */
@@ -82,6 +83,7 @@ static struct tiles divide(const struct qnt__lowbit_conv *c)
                       .columns = qnt__ceil_div(c->g.out_width, TILE),
                       .narrow = is_narrow(c),
                       .depth = qnt__lowbit_filter_depth(c),
+                      .made = qnt__lowbit_making(c) == QNT__FILTERS_MADE,
                       .direct = is_direct(c)};
     t.parts = count_parts(&t);
     t.strips = t.parts == 1 ? qnt__min(workers, t.rows) : 1;
@@ -277,12 +279,13 @@ static struct block find_block(const struct tiles *t, size_t index)
     } filters = {c->filters};
     const size_t next = (index + 1) % (c->g.groups * c->blocks);
     struct block b = {
-        .filters = qnt__lowbit_find_filters(c, filters.out, group, block),
-        .next = qnt__lowbit_find_filters(c, filters.out, next / c->blocks, next % c->blocks).panels,
+        .filters = qnt__lowbit_find_filters(c, t->made, filters.out, group, block),
+        .next = qnt__lowbit_find_filters(c, t->made, filters.out, next / c->blocks, next % c->blocks)
+                    .panels,
         .output = group * c->group_outputs + block * COLUMNS,
         .n = qnt__min(COLUMNS, c->group_outputs - block * COLUMNS)};
     b.columns = b.n <= COLUMNS / 2 ? COLUMNS / 2 : COLUMNS;
-    b.paired = c->limits.data && *b.filters.paired;
+    b.paired = !t->made && c->limits.data && *b.filters.paired;
     b.row = qnt__lowbit_row(b.paired, b.columns);
     return b;
 }
@@ -291,8 +294,9 @@ static struct block find_block(const struct tiles *t, size_t index)
 static void multiply(const struct tiles *t, const struct strip *s, const struct block *b,
                      const uint8_t *pixels, size_t n)
 {
-    const size_t place = QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(t->c),
+    const size_t place = t->made ? 0 : QNT__BLOCK_PANELS * qnt__lowbit_panel_bytes(t->c),
                  ld = products_ld(b->row);
+    const struct qnt__simd *simd = &t->c->context->simd;
     struct qnt__lowbit_products p = {.pixels = pixels,
                                      .filters = b->filters.panels,
                                      .start = b->filters.start,
@@ -307,7 +311,10 @@ static void multiply(const struct tiles *t, const struct strip *s, const struct 
     for (size_t j = 0; j < PLACES / 4; j++) {
         p.next = j + 1 < PLACES / 4 ? p.filters + 4 * place : b->next;
         p.n = j == 3 || j == 4 ? count_wide(t, n) : n;
-        if (p.n) t->c->context->simd.multiply_tiles(&p);
+        p.table = b->filters.tables + 64 * j;
+        if (t->made) p.next = b->next + j * (b->columns / 32) * qnt__lowbit_panel_bytes(t->c);
+        if (p.n && t->made) simd->multiply_taps(&p);
+        else if (p.n) simd->multiply_tiles(&p);
         p.pixels += 4 * s->pixels_ld;
         p.filters += 4 * place;
         p.start += 2 * COLUMNS;
@@ -379,6 +386,7 @@ static void join(const struct tiles *t, const struct strip *s, const struct bloc
         const struct run run = next_run(t, first, n, i);
         struct qnt__lowbit_tiles j = {.m = s->products + i * b->row,
                                       .limit = t->c->limits.data ? b->filters.limit : NULL,
+                                      .wide = t->made ? b->filters.wide : NULL,
                                       .flip = b->filters.flip,
                                       .n = run.n,
                                       .width = run.width,
@@ -441,15 +449,17 @@ static void run_strip(void *task, size_t index, size_t worker)
 
 /* ---- the call ---- */
 
-/* Some tiles, and four fifths of their pixels are wanted, as if none were narrow; of images of 7 x 7 it is
- * three quarters, and look-ups are faster. */
+/* Some tiles, and four fifths of their pixels are wanted, as if none were narrow. If filters are made of
+ * taps, look-ups for a pixel cost 6 where products of a tile cost 24, and filters 48 for eight tiles. */
 bool qnt__lowbit_tiles_serve(const struct qnt__lowbit_conv *c)
 {
     const size_t width = qnt__round_up(c->g.out_width, TILE),
                  height = qnt__round_up(c->g.out_height, 2);
     size_t all;
     if (!c->filters || c->g.batch == 0 || !qnt__mul(width, height, &all)) return false;
-    const size_t wanted = c->g.out_width * c->g.out_height;
+    const size_t wanted = c->g.out_width * c->g.out_height, tiles = all / PIXELS;
+    if (qnt__lowbit_making(c) == QNT__FILTERS_MADE)
+        return c->context->simd.fast_taps && 4 * tiles + 8 * qnt__ceil_div(tiles, 8) <= wanted;
     return all >= 4 * PIXELS && all - wanted <= wanted / 4;
 }
 

@@ -80,6 +80,7 @@ qnt_status qnt__lowbit_layer_derive(const qnt_context *context, qnt_lowbit_layer
 {
     const size_t bytes = qnt__lowbit_filter_bytes(&layer->conv);
     if (bytes == 0) return QNT_OK;
+    if (qnt__lowbit_making(&layer->conv) == QNT__FILTERS_MADE && !context->simd.fast_taps) return QNT_OK;
     QNT__TRY(qnt__allocate(context, &layer->memory, bytes, &layer->filters));
     layer->filter_bytes = bytes;
     qnt__lowbit_filter(&layer->conv, layer->filters);

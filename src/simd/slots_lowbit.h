@@ -172,6 +172,12 @@ struct qnt__lowbit_pixels {
  * Of real filters these are even. Where 16 bits of their halves do, sums are paired: bits 1 to 16 of the
  * sums of columns 32 b + k and 32 b + 16 + k, k < 16, are the low and the high word of number 16 b + k of a
  * row, which has half as many.
+ *
+ * multiply_taps gives the same sums, not as pairs, of filters that it makes: `filters` are then taps,
+ * [panels][depth / 4][3][64], where byte 4 c + k of row a has the digits of three taps of a row of the
+ * kernel. With r_a = table[that byte], filters of places 0 to 3 are
+ *     2 r0,  r0 + r1 + r2,  r0 - r1 + r2,  2 r2,
+ * and all of them, like r0 + r2, fit int8.
  */
 static inline size_t qnt__lowbit_row(bool paired, size_t columns)
 {
@@ -182,6 +188,7 @@ struct qnt__lowbit_products {
     const uint8_t *pixels;  /* four places, ld apart */
     const uint8_t *filters; /* [4][`panels` panels of 8 bits (layout.h)], places filters_ld apart */
     const uint8_t *next;    /* filters of the next call, in the same array: they may be fetched */
+    const int8_t *table;    /* [64], of multiply_taps */
     const int32_t *start;   /* [2][64] */
     int32_t *sums[2];       /* written, [n][64], or pairs, [n][8 panels] */
     int32_t *room;          /* [3][n][64], for slots that need it */
@@ -206,6 +213,9 @@ struct qnt__lowbit_products {
  * known, 24 times the sum; s is 8 times the sum, that is, times 0xaaab as int16, and must not exceed 32760
  * in magnitude.
  *
+ * Sums beyond 16 bits have wide limits: then codes are the number of t < 3 with (y ^ flip) >= limit, of 48
+ * times what sums would be compared with, and y does not exceed int32.
+ *
  * With triples T, these are packed: byte t < T at codes[r] + i apart + j step becomes
  * d[t] | d[T + t] << 2 | d[2 T + t] << 4, where d are the codes of the columns, and 0 behind them.
  */
@@ -213,6 +223,7 @@ struct qnt__lowbit_tiles {
     const int32_t *m; /* number j of line r: [n][64], or pairs, [n][columns / 2], at (2 j + r) ld */
     const int16_t *limit; /* [3][64], none above the next one of its column; or NULL: sums */
     const int16_t *flip;  /* [64], 0 or -1; with limits */
+    const int32_t *wide;  /* [4][64], limits and flip of 32 bits in their place; or NULL */
     int32_t *sums[2];     /* written, or */
     uint8_t *codes[2];    /* written */
     size_t n, ld;
@@ -232,6 +243,7 @@ struct qnt__lowbit_tiles {
     X(floats_lowbit, void, (const struct qnt__lowbit_floats *f))                                   \
     X(tile_pixels, void, (const struct qnt__lowbit_pixels *p))                                     \
     X(multiply_tiles, void, (const struct qnt__lowbit_products *p))                                \
+    X(multiply_taps, void, (const struct qnt__lowbit_products *p))                                 \
     X(join_tiles, void, (const struct qnt__lowbit_tiles *t))                                       \
     /* to[i to_step + c] = digit c / T of byte c % T at x + i T, T = ceil(channels / 3), i < n,    \
      * c < channels <= to_step, and 0 for other c; x has n T bytes */                              \

@@ -401,18 +401,26 @@ static void tiles_of_pixels(void)
     }
 }
 
+/* Number k of column c of a filter; of taps it is made. */
+static int filter_of(const struct qnt__lowbit_products *p, size_t r, size_t k, size_t c)
+{
+    static const int of_rows[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
+    const size_t cell = c / 16 * p->depth / 4 + k / 4, at = 4 * (c % 16) + k % 4;
+    int sum = 0;
+    if (!p->table) return (int8_t)p->filters[r * p->filters_ld + 64 * cell + at];
+    for (size_t a = 0; a < 3; a++)
+        sum += of_rows[r][a] * p->table[p->filters[64 * (3 * cell + a) + at]];
+    return sum;
+}
+
 /* One sum of products down a tile, modulo 2^32. */
 static uint32_t multiplied(const struct qnt__lowbit_products *p, size_t line, size_t i, size_t c)
 {
     uint32_t sum = 0;
     for (size_t r = 0; r < 4; r++) {
         uint32_t m = r == 1 || r == 2 ? (uint32_t)p->start[(r - 1) * 64 + c] : 0;
-        for (size_t k = 0; k < p->depth; k++) {
-            const uint8_t *cell =
-                p->filters + r * p->filters_ld + c / 16 * 16 * p->depth + k / 4 * 64;
-            m += (uint32_t)(p->pixels[r * p->ld + i * p->step + k] *
-                            (int8_t)cell[4 * (c % 16) + k % 4]);
-        }
+        for (size_t k = 0; k < p->depth; k++)
+            m += (uint32_t)(p->pixels[r * p->ld + i * p->step + k] * filter_of(p, r, k, c));
         sum += m * (uint32_t)of_results[0][line][r];
     }
     return sum;
@@ -481,6 +489,54 @@ static void tiles_to_products(void)
     }
 }
 
+/* The same of filters that are made of taps: every number of tiles up to 26; the largest numbers that are
+ * still bytes, of both signs. */
+static void taps_to_products(void)
+{
+    for (size_t turn = 0; turn < 81; turn++) {
+        const size_t n = turn % 27, depth = 4 * (size_t)random_in(1, turn % 4 ? 9 : 40),
+                     panels = (size_t)random_in(1, 2) * 2, step = depth + (size_t)random_in(0, 9),
+                     ld = n * step + (size_t)random_in(0, 9), all = 16 * panels * depth * 3;
+        guarded pixels = guard(n ? 3 * ld + (n - 1) * step + depth : 0, random_in(0, 1)),
+                taps = guard(all, random_in(0, 1)), table = guard(64, random_in(0, 1)),
+                to[2] = {guard(n * 256, random_in(0, 1)), guard(n * 256, random_in(0, 1))};
+        int32_t start[128];
+        const size_t extreme = turn / 27;
+        for (size_t e = 0; n && e < 3 * ld + (n - 1) * step + depth; e++)
+            pixels.data[e] = (uint8_t)(extreme ? 255 : random_in(0, 255));
+        for (size_t e = 0; e < 64; e++) table.data[e] = (uint8_t)random_in(-42, 42);
+        for (size_t e = 0; extreme && e < 64; e++) table.data[e] = (uint8_t)(extreme == 1 ? 42 : -42);
+        for (size_t e = 0; e < all; e++) taps.data[e] = (uint8_t)random_in(0, 63);
+        for (size_t e = 0; e < 128; e++) start[e] = (int32_t)random_u64();
+        struct qnt__lowbit_products p = {.pixels = pixels.data,
+                                         .filters = taps.data,
+                                         .next = taps.data,
+                                         .table = (const int8_t *)table.data,
+                                         .start = start,
+                                         .sums = {(void *)to[0].data, (void *)to[1].data},
+                                         .n = n,
+                                         .step = step,
+                                         .ld = ld,
+                                         .depth = depth,
+                                         .panels = panels};
+        uint32_t *want = malloc((n + 1) * 512);
+        for (size_t e = 0; e < 2 * n * 64; e++)
+            if (e % 64 < 16 * panels) want[e] = multiplied(&p, e / 64 / n, e / 64 % n, e % 64);
+        for (int l = 0; l < levels; l++) {
+            memset(to[0].data, 0xaa, n * 256), memset(to[1].data, 0xaa, n * 256);
+            tables[l].multiply_taps(&p);
+            for (size_t e = 0; e < 2 * n * 64; e++) {
+                const uint32_t got = (uint32_t)p.sums[e / 64 / n][e / 64 % n * 64 + e % 64];
+                CHECK_MSG(got == (e % 64 < 16 * panels ? want[e] : 0xaaaaaaaa),
+                          "%s %zu tiles of depth %zu, %zu panels: number %zu", names[l], n, depth,
+                          panels, e);
+            }
+        }
+        free(want);
+        unguard(&pixels), unguard(&taps), unguard(&table), unguard(&to[0]), unguard(&to[1]);
+    }
+}
+
 /* 48 times a sum, modulo 2^32; of pairs half of that, modulo 2^16. */
 static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, size_t j, size_t c)
 {
@@ -493,15 +549,16 @@ static uint32_t joined(const struct qnt__lowbit_tiles *t, size_t i, size_t r, si
     return y;
 }
 
-/* Three numbers 64 apart. */
-static void sort_limits(int16_t *x)
+/* Three numbers 64 apart, and as many of 16 bits. */
+static void sort_limits(int32_t *x, int16_t *narrow)
 {
     for (size_t i = 0; i < 3; i++) {
         const size_t k = i % 2 * 64;
-        const int16_t a = x[k], b = x[k + 64];
+        const int32_t a = x[k], b = x[k + 64];
         x[k] = a < b ? a : b;
         x[k + 64] = a < b ? b : a;
     }
+    for (size_t k = 0; k < 3; k++) narrow[64 * k] = (int16_t)x[64 * k];
 }
 
 /* y divided by 2^shift, rounded down. */
@@ -521,22 +578,24 @@ static int64_t eight_times(uint32_t y)
 /* What is compared with thresholds. */
 static int64_t compared(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
 {
-    const int64_t s = t->paired ? eight_times(y) : divided(y, 5);
-    return t->flip[c] ? -1 - s : s;
+    const int64_t s = t->wide ? divided(y, 0) : t->paired ? eight_times(y) : divided(y, 5);
+    return (t->wide ? t->wide[192 + c] : t->flip[c]) ? -1 - s : s;
 }
 
 static unsigned code_of(const struct qnt__lowbit_tiles *t, uint32_t y, size_t c)
 {
     unsigned count = 0;
-    for (size_t k = 0; k < 3; k++) count += compared(t, y, c) >= t->limit[k * 64 + c];
+    for (size_t k = 0; k < 3; k++)
+        count += compared(t, y, c) >= (t->wide ? t->wide[k * 64 + c] : t->limit[k * 64 + c]);
     return count;
 }
 
 /* A threshold that a pixel of tile i reaches with nothing to spare, or misses by one. */
-static int16_t just_reached(const struct qnt__lowbit_tiles *t, size_t c, size_t i)
+static int32_t just_reached(const struct qnt__lowbit_tiles *t, size_t c, size_t i)
 {
     const int64_t at = compared(t, joined(t, i, 1, 0, c), c) + random_in(0, 1);
-    return (int16_t)(at < INT16_MIN ? INT16_MIN : at > INT16_MAX ? INT16_MAX : at);
+    if (t->wide) return (int32_t)at;
+    return (int32_t)(at < INT16_MIN ? INT16_MIN : at > INT16_MAX ? INT16_MAX : at);
 }
 
 /* Whether no sum is beyond those that pairs have, of the columns that are at `at`. */
@@ -563,7 +622,9 @@ static unsigned codes_of(const struct qnt__lowbit_tiles *t, size_t i, size_t r, 
 static void tiles_to_results(void)
 {
     for (int turn = 0; turn < ROUNDS(80); turn++) {
-        const bool as_codes = turn % 2, paired = as_codes && random_in(0, 1);
+        const bool as_codes = turn % 2, paired = as_codes && random_in(0, 1),
+                   beyond = as_codes && !paired && random_in(0, 1);
+        const int32_t most = beyond ? 1 << 24 : 9000;
         const size_t n = (size_t)random_in(0, 9), columns = (size_t)random_in(1, 2) * 32,
                      triples = turn % 4 == 3 ? (size_t)random_in(1, 22) : 0,
                      written = triples ? triples : columns,
@@ -575,9 +636,11 @@ static void tiles_to_results(void)
         const bool wild = paired || (!as_codes && turn % 4);
         guarded m = guard(from, random_in(0, 1)), to[2] = {guard(all * 4, 1), guard(all * 4, 1)};
         int16_t limit[3 * 64], flip[64];
+        int32_t wide[4 * 64];
         struct qnt__lowbit_tiles t = {.m = (void *)m.data,
                                       .limit = as_codes ? limit : NULL,
                                       .flip = flip,
+                                      .wide = beyond ? wide : NULL,
                                       .sums = {(void *)to[0].data, (void *)to[1].data},
                                       .codes = {to[0].data, to[1].data},
                                       .n = n,
@@ -589,17 +652,19 @@ static void tiles_to_results(void)
                                       .triples = triples,
                                       .paired = paired};
         for (size_t e = 0; e < from / 4; e++) {
-            int32_t x = wild ? (int32_t)random_u64() : (int32_t)random_in(-32767, 32767);
+            int32_t x = wild     ? (int32_t)random_u64()
+                        : beyond ? (int32_t)random_in(-most, most)
+                                 : (int32_t)random_in(-32767, 32767);
             memcpy(m.data + 4 * e, &x, 4);
         }
         for (size_t e = 0; e < 3 * 64; e++)
-            limit[e] = (int16_t)(e % 13  ? random_in(-9000, 9000)
-                                 : e % 2 ? INT16_MAX
-                                         : INT16_MIN + 1);
-        for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)-random_in(0, 1);
+            wide[e] = (int32_t)(e % 13  ? random_in(-most, most)
+                                : e % 2 ? (beyond ? INT32_MAX : INT16_MAX)
+                                        : (beyond ? INT32_MIN : INT16_MIN + 1));
+        for (size_t e = 0; e < 64; e++) flip[e] = (int16_t)(wide[192 + e] = -(int32_t)random_in(0, 1));
         for (size_t c = 0; as_codes && n && c < columns; c++)
-            limit[c] = just_reached(&t, c, (size_t)random_in(0, (int64_t)n - 1)); /* or just not */
-        for (size_t c = 0; c < 64; c++) sort_limits(limit + c);
+            wide[c] = just_reached(&t, c, (size_t)random_in(0, (int64_t)n - 1)); /* or just not */
+        for (size_t c = 0; c < 64; c++) sort_limits(wide + c, limit + c);
         for (int l = 0; l < levels; l++) {
             for (int r = 0; r < 2; r++) memset(to[r].data, 0xaa, all * 4);
             tables[l].join_tiles(&t);
@@ -749,6 +814,7 @@ int main(int argc, char **argv)
     RUN(unpacks);
     RUN(tiles_of_pixels);
     RUN(tiles_to_products);
+    RUN(taps_to_products);
     RUN(tiles_to_results);
     RUN(boxes);
     RUN(becomes_floats);

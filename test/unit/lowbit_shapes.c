@@ -413,11 +413,35 @@ static void large_tiles(void)
             }
             tiles_seen = paired_tiles = 0;
             compare(&s, "large tiles");
-            CHECK((tiles_seen > 0) == (ch < 270));
+            CHECK((tiles_seen > 0) == (ch < 270 || c->simd.fast_taps)); /* filters are made of taps */
             CHECK((paired_tiles > 0) == (ch == 50));
         }
     }
     c->simd.join_tiles = join_tiles;
+}
+
+/* Layers whose filters are made of taps, with thresholds all over their sums. */
+static void made_tiles(void)
+{
+    for (int turn = 0; turn < 6; turn++) {
+        struct shape s = {.h = random_in(4, 7),
+                          .w = random_in(7, 11),
+                          .ch = 270 + turn,
+                          .o = 20 + 16 * turn % 50,
+                          .kernel = 3,
+                          .groups = 1,
+                          .stride = 1,
+                          .dilation = 1,
+                          .edge = 1};
+        close_shape(&s);
+        fill(&s);
+        w[0] = 3;
+        for (int64_t o = 0; o < s.o; o++) {
+            scale[o] = o % 2 ? -1.0f : 1.0f;
+            shift[o] = (float)random_in(-400, 400);
+        }
+        compare(&s, "made tiles");
+    }
 }
 
 /* Weights of one bit in a group of many channels: tiles, unless all digits of the pixels have one bit. */
@@ -561,6 +585,7 @@ int main(int argc, char **argv)
     RUN(tiles);
     RUN(narrow_tiles);
     RUN(large_tiles);
+    RUN(made_tiles);
     RUN(one_bit_tiles);
     RUN(dense);
     RUN(ones);

@@ -55,16 +55,29 @@ void qnt__tile_pixels_c(const struct qnt__lowbit_pixels *p)
     }
 }
 
+/* Number k of column c of the filters of place r; without a table they are there. */
+static int filter(const struct qnt__lowbit_products *p, size_t r, size_t k, size_t c)
+{
+    const size_t depth = qnt__cell_depth(8), bytes = qnt__cell_bytes(8),
+                 cell = c / QNT__PANEL * (p->depth / depth) + k / depth, column = c % QNT__PANEL;
+    if (!p->table)
+        return qnt__cell_code(p->filters + r * p->filters_ld + cell * bytes, 8, column, k % depth);
+    const uint8_t *taps = p->filters + 3 * cell * bytes + depth * column + k % depth;
+    const int r0 = p->table[taps[0]], r1 = p->table[taps[bytes]], r2 = p->table[taps[2 * bytes]];
+    switch (r) {
+    case 0: return 2 * r0;
+    case 1: return r0 + r1 + r2;
+    case 2: return r0 - r1 + r2;
+    default: return 2 * r2;
+    }
+}
+
 /* One product of place r. */
 static uint32_t product(const struct qnt__lowbit_products *p, size_t r, size_t i, size_t c)
 {
     const uint8_t *x = p->pixels + r * p->ld + i * p->step;
-    const uint8_t *cell = p->filters + r * p->filters_ld + c / QNT__PANEL * p->depth * QNT__PANEL;
-    const size_t cell_depth = qnt__cell_depth(8), cell_bytes = qnt__cell_bytes(8);
     uint32_t sum = 0;
-    for (size_t k = 0; k < p->depth; k += cell_depth, cell += cell_bytes)
-        for (size_t j = 0; j < cell_depth; j++)
-            sum += (uint32_t)(x[k + j] * qnt__cell_code(cell, 8, c % QNT__PANEL, j));
+    for (size_t k = 0; k < p->depth; k++) sum += (uint32_t)(x[k] * filter(p, r, k, c));
     return sum;
 }
 
@@ -91,7 +104,7 @@ static void keep(const struct qnt__lowbit_products *p, int32_t *row, size_t c, u
     *pair = (int32_t)(is_high(c) ? (uint32_t)*pair | half << 16 : half);
 }
 
-void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
+static void multiply(const struct qnt__lowbit_products *p)
 {
     const size_t columns = p->panels * QNT__PANEL, row = qnt__lowbit_row(p->paired, columns);
     for (size_t i = 0; i < p->n; i++) {
@@ -102,6 +115,20 @@ void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
             keep(p, p->sums[1] + i * row, c, m1 - m2 + product(p, 3, i, c));
         }
     }
+}
+
+void qnt__multiply_tiles_c(const struct qnt__lowbit_products *p)
+{
+    struct qnt__lowbit_products ready = *p;
+    ready.table = NULL;
+    multiply(&ready);
+}
+
+void qnt__multiply_taps_c(const struct qnt__lowbit_products *p)
+{
+    struct qnt__lowbit_products made = *p;
+    made.paired = false;
+    multiply(&made);
 }
 
 /* Number j of line r of tile i, for one column; of a pair the word, which is enough modulo 2^16. */
@@ -140,10 +167,12 @@ static int32_t find_s(const struct qnt__lowbit_tiles *t, uint32_t y)
     return t->paired ? (int32_t)((y * 0xaaab & 0xffff) ^ 0x8000) - 0x8000 : shift(y, 5);
 }
 
-static uint8_t count(const struct qnt__lowbit_tiles *t, size_t c, int32_t s)
+static uint8_t count(const struct qnt__lowbit_tiles *t, size_t c, uint32_t y)
 {
+    const int32_t s = t->wide ? shift(y, 0) ^ t->wide[3 * COLUMNS + c] : find_s(t, y) ^ t->flip[c];
     int reached = 0;
-    for (size_t k = 0; k < 3; k++) reached += (s ^ t->flip[c]) >= t->limit[k * COLUMNS + c];
+    for (size_t k = 0; k < 3; k++)
+        reached += s >= (t->wide ? t->wide[k * COLUMNS + c] : t->limit[k * COLUMNS + c]);
     return (uint8_t)reached;
 }
 
@@ -161,7 +190,7 @@ void qnt__join_tiles_c(const struct qnt__lowbit_tiles *t)
                 for (size_t j = 0; j < t->width; j++) {
                     const size_t at = i * t->apart + j * t->step + c;
                     if (t->limit)
-                        t->codes[r][at] = count(t, c, find_s(t, y[j]));
+                        t->codes[r][at] = count(t, c, y[j]);
                     else
                         t->sums[r][at] = (int32_t)((uint32_t)shift(y[j], 4) * 0xaaaaaaabu);
                 }

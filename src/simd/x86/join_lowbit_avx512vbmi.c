@@ -69,11 +69,13 @@ INLINE void join_some(const struct qnt__lowbit_tiles *t, int width)
 }
 
 void qnt__join_pairs_avx512vbmi(const struct qnt__lowbit_tiles *t);
+void qnt__join_wide_avx512vbmi(const struct qnt__lowbit_tiles *t);
 
 void qnt__join_tiles_avx512vbmi(const struct qnt__lowbit_tiles *t)
 {
     if (t->paired) qnt__join_pairs_avx512vbmi(t);
     else if (!t->limit) qnt__join_tiles_avx512vnni(t);
+    else if (t->wide) qnt__join_wide_avx512vbmi(t);
     else if (t->width == TILE) join_some(t, TILE);
     else join_some(t, QNT__LOWBIT_NARROW);
 }

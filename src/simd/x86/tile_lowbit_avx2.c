@@ -36,7 +36,8 @@ void qnt__multiply_tiles_avx2(const struct qnt__lowbit_products *p)
 
 void qnt__join_tiles_avx2(const struct qnt__lowbit_tiles *t)
 {
-    if (t->limit && t->triples) qnt__join_packed(t, qnt__join_tiles_avx2, qnt__pack_lowbit_avx2);
+    if (t->limit && t->wide) qnt__join_tiles_c(t); /* of multiply_taps, which is not for this level */
+    else if (t->limit && t->triples) qnt__join_packed(t, qnt__join_tiles_avx2, qnt__pack_lowbit_avx2);
     else if (t->paired) join_tiles_of_pairs(t);
     else join_tiles(t);
 }

@@ -188,7 +188,8 @@ INLINE void join_some(const struct qnt__lowbit_tiles *t, int width)
 
 void qnt__join_tiles_avx512vnni(const struct qnt__lowbit_tiles *t)
 {
-    if (t->limit && t->triples)
+    if (t->limit && t->wide) qnt__join_tiles_c(t); /* of multiply_taps, which is not for this level */
+    else if (t->limit && t->triples)
         qnt__join_packed(t, qnt__join_tiles_avx512vnni, qnt__pack_lowbit_avx2);
     else if (t->paired) join_tiles_of_pairs(t);
     else if (t->width == TILE) join_some(t, TILE);

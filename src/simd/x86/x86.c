@@ -223,6 +223,8 @@ void qnt__simd_overlay(struct qnt__simd *table, uint64_t cpu)
         TAKE(pack_lowbit, avx512vbmi);
         TAKE(join_lowbit, avx512vbmi);
         TAKE(join_tiles, avx512vbmi);
+        TAKE(multiply_taps, avx512vbmi);
+        table->fast_taps = true;
         TAKE(unpack_lowbit, avx512vbmi);
         TAKE(places_s16, avx512vbmi);
         TAKE(code_blocks, avx512vbmi);
