@@ -11,8 +11,8 @@
  *     D' - (2^bits - 1) (64 words - P)              counting, D' with the codes' bits turned over
  *
  * where P is the number of ones of the plane: so both are what a way finds, less a constant; adders and
- * bytes find the product. Signs
- * as input are bits a that stand for 2 a - 1: twice the product, less the sum of the weights.
+ * bytes find the product. Signs as input are bits a that stand for 2 a - 1: twice the product, less the sum
+ * of the weights.
  */
 #include "base/arith.h"
 #include "base/carve.h"

@@ -257,8 +257,8 @@ struct qnt__simd {
      * not, so that results leave while the next ones are multiplied. */
     size_t gemm_rows, conv_rows, packed_rows;
     bool prepares_rows; /* gemm_prepared is faster than gemm_s8 with many rows and columns */
-    bool fast_taps;  /* multiply_taps is faster than conv_lowbit */
-    bool fast_bytes; /* an instruction has four products of bytes where one has two of words */
+    bool fast_taps;     /* multiply_taps is faster than conv_lowbit */
+    bool fast_bytes;    /* an instruction has four products of bytes where one has two of words */
 #define QNT__SLOT_MEMBER(name, type, arguments) type(*name) arguments;
     QNT__SLOTS(QNT__SLOT_MEMBER)
 #undef QNT__SLOT_MEMBER

@@ -3,21 +3,14 @@
  * takes these out of 32 wherever they lie, so that no pixel of a tile is multiplied before.
  */
 #include "codes_lowbit_avx512vbmi.h"
-
-INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
-INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
+#include "places_lowbit_avx512.h"
 
 /* Of 16 columns of a line's four pixels: y, y / 2, y / 4 and y / 4; a narrow tile has no sums 3 and 4, and
  * the first and the last of the pixels. */
 INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE], int width)
 {
     __m512i x[6];
-    UNROLL for (int j = 0; j < 6; j++)
-    {
-        const bool missing = width < TILE && (j == 3 || j == 4);
-        x[j] =
-            missing ? _mm512_setzero_si512() : _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
-    }
+    load_places(t, m, x, width);
     const __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]), p = add(x[1], x[2]),
                   q = sub(x[1], x[2]), e = add(d, x[5]);
     y[0] = sub(add(add(x[0], x[0]), s), _mm512_slli_epi32(p, 2));
@@ -51,7 +44,7 @@ INLINE void join_codes(const struct qnt__lowbit_tiles *t, int halves, int triple
             join(t, m + HALF * h + 16, odd, width);
             UNROLL for (int k = 0; k < width; k++)
             {
-                const int y = width < TILE ? 3 * k : k;
+                const int y = find_y(k, width);
                 const __m512i s = take_turns(even[y], odd[y], y == 0 ? 5 : y == 1 ? 4 : 3);
                 codes[k] = count(_mm512_xor_si512(s, half[h].flip), &half[h], codes[k], h == 0);
             }

@@ -3,23 +3,16 @@
  * a time, and codes of 64 columns share 16 dwords, a byte for each quarter.
  */
 #include "codes_lowbit_avx512vbmi.h"
+#include "places_lowbit_avx512.h"
 
 enum { QUARTERS = 4, LANES = 16 };
-
-INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
-INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
 
 /* y of 16 columns of a line's four pixels; a narrow tile has no sums 3 and 4, and the first and the last of
  * the pixels. */
 INLINE void join(const struct qnt__lowbit_tiles *t, const int32_t *m, __m512i y[TILE], int width)
 {
     __m512i x[6];
-    UNROLL for (int j = 0; j < 6; j++)
-    {
-        const bool missing = width < TILE && (j == 3 || j == 4);
-        x[j] =
-            missing ? _mm512_setzero_si512() : _mm512_loadu_si512(m + (size_t)(2 * j) * t->ld);
-    }
+    load_places(t, m, x, width);
     const __m512i s = add(x[3], x[4]), d = sub(x[3], x[4]),
                   p = _mm512_slli_epi32(add(x[1], x[2]), 2), q = _mm512_slli_epi32(sub(x[1], x[2]), 2);
     y[0] = sub(add(add(x[0], x[0]), s), p);
@@ -75,7 +68,7 @@ INLINE void join_codes(const struct qnt__lowbit_tiles *t, int triples, int width
         for (int q = 0; q < quarters; q++) {
             join(t, m + LANES * q, y, width);
             UNROLL for (int k = 0; k < width; k++)
-                codes[k] = count_quarter(y[width < TILE ? 3 * k : k], &quarter[q], codes[k]);
+                codes[k] = count_quarter(y[find_y(k, width)], &quarter[q], codes[k]);
         }
         UNROLL for (int k = 0; k < width; k++, to += t->step) store(to, codes[k], &o, triples);
     }
